@@ -1,0 +1,7 @@
+//! The `auscult` program: see [`auscult::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    auscult::cli::run()
+}

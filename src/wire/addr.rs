@@ -1,0 +1,68 @@
+//! An IP address in 16 bytes.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::fmt;
+
+/// An IPv4 or IPv6 address; IPv4 is held as its v4-mapped form (RFC 4291, 2.5.5.2), which must not appear on the wire,
+/// so the two never meet. Orders IPv4 before most of IPv6, each by its bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Addr(u128);
+
+impl Addr {
+    /// The address of four bytes in network order.
+    #[must_use]
+    pub const fn v4(bytes: [u8; 4]) -> Self {
+        Self(0xffff_0000_0000 | u32::from_be_bytes(bytes) as u128)
+    }
+
+    /// The address of sixteen bytes in network order.
+    #[must_use]
+    pub const fn v6(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+
+    /// All 128 bits.
+    #[must_use]
+    pub const fn bits(self) -> u128 {
+        self.0
+    }
+
+    /// Is it an IPv4 address?
+    #[must_use]
+    pub const fn is_v4(self) -> bool {
+        self.0 >> 32 == 0xffff
+    }
+
+    /// The standard library's form.
+    #[must_use]
+    pub const fn ip(self) -> IpAddr {
+        if self.is_v4() {
+            IpAddr::V4(Ipv4Addr::from_bits(self.0 as u32))
+        } else {
+            IpAddr::V6(Ipv6Addr::from_bits(self.0))
+        }
+    }
+}
+
+impl From<IpAddr> for Addr {
+    fn from(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(v4) => Self::v4(v4.octets()),
+            IpAddr::V6(v6) => Self::v6(v6.octets()),
+        }
+    }
+}
+
+/// As RFC 5952 says.
+impl fmt::Display for Addr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ip().fmt(f)
+    }
+}
+
+impl std::str::FromStr for Addr {
+    type Err = core::net::AddrParseError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<IpAddr>().map(Self::from)
+    }
+}

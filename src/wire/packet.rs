@@ -1,0 +1,83 @@
+//! A decoded packet: what the flow table needs, without the bytes.
+
+use core::ops::Range;
+
+use super::Addr;
+use crate::time::Timestamp;
+
+/// What one frame said at the network and transport layers. Fixed size, no borrow: it can be sent between threads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// When it was captured.
+    pub time: Timestamp,
+    /// Source address.
+    pub src: Addr,
+    /// Destination address.
+    pub dst: Addr,
+    /// Source port; for ICMP the type; 0 where the protocol has none.
+    pub src_port: u16,
+    /// Destination port; for ICMP the code; 0 where the protocol has none.
+    pub dst_port: u16,
+    /// IP protocol number of the transport header (6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6, 132 SCTP …).
+    pub protocol: u8,
+    /// Hop limit or TTL.
+    pub ttl: u8,
+    /// Outermost and next VLAN identifiers, 1 to 4094; 0 where there is no tag.
+    pub vlans: [u16; 2],
+    /// Source MAC address; zeros where the link layer has none.
+    pub src_mac: [u8; 6],
+    /// Destination MAC address; zeros where the link layer has none.
+    pub dst_mac: [u8; 6],
+    /// Bytes on the wire, link layer included.
+    pub wire_bytes: u32,
+    /// Bytes of the IP packet as its header states them (as they were on the wire, even when the capture cut the frame).
+    pub ip_bytes: u32,
+    /// Bytes behind the transport header as the headers state them, on the wire. A fragment's share counts.
+    pub payload_bytes: u32,
+    /// Where the captured part of the payload lies in the frame's data; empty when none was captured.
+    pub payload: Range<u32>,
+    /// The TCP header's fields, for TCP.
+    pub tcp: Option<Tcp>,
+    /// Is it a fragment other than the first? Its ports are unknown and 0.
+    pub later_fragment: bool,
+    /// Is it a fragment at all?
+    pub fragment: bool,
+}
+
+/// Fields of a TCP header (RFC 9293).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tcp {
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number.
+    pub ack: u32,
+    /// Window as sent, unscaled.
+    pub window: u16,
+    /// Flags.
+    pub flags: TcpFlags,
+}
+
+/// TCP flags as in the header's 14th byte: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// No more data from the sender.
+    pub const FIN: Self = Self(0x01);
+    /// Synchronise sequence numbers.
+    pub const SYN: Self = Self(0x02);
+    /// Reset the connection.
+    pub const RST: Self = Self(0x04);
+    /// Push.
+    pub const PSH: Self = Self(0x08);
+    /// The acknowledgement field counts.
+    pub const ACK: Self = Self(0x10);
+    /// The urgent field counts.
+    pub const URG: Self = Self(0x20);
+
+    /// Are all flags of `other` set here?
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}

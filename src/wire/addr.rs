@@ -27,6 +27,13 @@ impl Addr {
         self.0
     }
 
+    /// The address with all bits outside `mask` cleared; IPv4 stays IPv4.
+    #[must_use]
+    pub const fn masked(self, mask: u128) -> Self {
+        let keep = if self.is_v4() { mask | 0xffff << 32 } else { mask };
+        Self(self.0 & keep)
+    }
+
     /// Is it an IPv4 address?
     #[must_use]
     pub const fn is_v4(self) -> bool {

@@ -1,0 +1,178 @@
+//! Who began a conversation, and how that is known.
+
+use core::net::IpAddr;
+
+use crate::wire::{Addr, Packet, TcpFlags};
+
+/// How the initiator was decided (RFC 5103, 5.1 to 5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DirectionBasis {
+    /// A SYN without ACK came from the initiator, or a SYN with ACK from the responder.
+    Syn,
+    /// The destination is a group (multicast or broadcast): it never initiates.
+    Group,
+    /// Only one end used a well-known port (below 1024), which makes it the responder.
+    Ports,
+    /// Only one end is in the home network, which makes it the initiator.
+    HomeNet,
+    /// Nothing told: the sender of the first packet seen.
+    FirstPacket,
+}
+
+impl DirectionBasis {
+    /// Its name in a record.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Syn => "syn",
+            Self::Group => "group",
+            Self::Ports => "ports",
+            Self::HomeNet => "home_net",
+            Self::FirstPacket => "first_packet",
+        }
+    }
+
+    /// Decides whether the sender of a flow's first packet is its initiator, and by what.
+    #[must_use]
+    pub fn decide(first: &Packet, home: &HomeNets) -> (bool, Self) {
+        if let Some(tcp) = first.tcp
+            && tcp.flags.has(TcpFlags::SYN)
+        {
+            return (!tcp.flags.has(TcpFlags::ACK), Self::Syn);
+        }
+        if is_group(first.dst) {
+            return (true, Self::Group);
+        }
+        if matches!(first.protocol, 6 | 17 | 132) {
+            let known = |port: u16| port != 0 && port < 1024;
+            if known(first.src_port) != known(first.dst_port) {
+                return (known(first.dst_port), Self::Ports);
+            }
+        }
+        // A UDP packet seen first is most often the question; a TCP segment without SYN is in mid-conversation.
+        if first.protocol == 6 && home.contains(first.src) != home.contains(first.dst) {
+            return (home.contains(first.src), Self::HomeNet);
+        }
+        (true, Self::FirstPacket)
+    }
+}
+
+/// Is it a multicast or the limited broadcast address?
+#[must_use]
+pub fn is_group(addr: Addr) -> bool {
+    match addr.ip() {
+        IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast() || ip.octets()[3] == 255 && ip.is_private(),
+        IpAddr::V6(ip) => ip.is_multicast(),
+    }
+}
+
+/// The networks that the user calls home.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HomeNets {
+    nets: Vec<Net>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Net {
+    base: u128,
+    /// Bits of the 128 that count; an IPv4 prefix of n is 96 + n.
+    prefix: u8,
+}
+
+impl Net {
+    const fn mask(prefix: u8) -> u128 {
+        if prefix == 0 { 0 } else { u128::MAX << (128 - prefix) }
+    }
+}
+
+/// What [`HomeNets::parse`] refuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no network: wanted ADDRESS/PREFIX such as 10.0.0.0/8 or fd00::/8")]
+pub struct ParseNetError {
+    text: String,
+}
+
+/// Private and link-local addresses: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 (2.5.6).
+const PRIVATE: [&str; 7] =
+    ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"];
+
+impl Default for HomeNets {
+    fn default() -> Self {
+        Self { nets: PRIVATE.iter().filter_map(|text| parse_net(text).ok()).collect() }
+    }
+}
+
+impl HomeNets {
+    /// Reads networks in CIDR notation; none given means the private and link-local ranges.
+    ///
+    /// # Errors
+    /// Names the text that is no network.
+    pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<Self, ParseNetError> {
+        if texts.is_empty() {
+            return Ok(Self::default());
+        }
+        Ok(Self { nets: texts.iter().map(|text| parse_net(text.as_ref())).collect::<Result<_, _>>()? })
+    }
+
+    /// Is the address at home?
+    #[must_use]
+    pub fn contains(&self, addr: Addr) -> bool {
+        self.nets.iter().any(|net| addr.bits() & Net::mask(net.prefix) == net.base)
+    }
+}
+
+fn parse_net(text: &str) -> Result<Net, ParseNetError> {
+    let refuse = || ParseNetError { text: text.to_owned() };
+    let (addr, prefix) = text.split_once('/').unwrap_or((text, ""));
+    let addr: Addr = addr.parse().map_err(|_| refuse())?;
+    let width = if addr.is_v4() { 32 } else { 128 };
+    let prefix: u8 = if prefix.is_empty() { width } else { prefix.parse().map_err(|_| refuse())? };
+    if prefix > width {
+        return Err(refuse());
+    }
+    let prefix = prefix + (128 - width);
+    Ok(Net { base: addr.bits() & Net::mask(prefix), prefix })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::stats::testing::{packet, tcp};
+
+    #[test]
+    fn a_syn_decides_even_from_a_low_port() {
+        let home = HomeNets::default();
+        let syn = tcp(packet(0, 1, 22, 2, 50_000, 6), 0, 0, 0x02);
+        assert_eq!(DirectionBasis::decide(&syn, &home), (true, DirectionBasis::Syn));
+        let syn_ack = tcp(packet(0, 1, 50_000, 2, 22, 6), 0, 0, 0x12);
+        assert_eq!(DirectionBasis::decide(&syn_ack, &home), (false, DirectionBasis::Syn));
+    }
+
+    #[test]
+    fn an_answer_seen_first_still_finds_its_server() {
+        let home = HomeNets::default();
+        assert_eq!(DirectionBasis::decide(&packet(0, 1, 53, 2, 40_000, 17), &home), (false, DirectionBasis::Ports));
+        assert_eq!(DirectionBasis::decide(&packet(0, 1, 5000, 2, 40_000, 17), &home), (true, DirectionBasis::FirstPacket));
+    }
+
+    #[test]
+    fn in_mid_conversation_home_is_the_initiator() {
+        let home = HomeNets::parse(&["10.0.0.0/8"]).unwrap();
+        let mut p = tcp(packet(0, 1, 4000, 2, 5000, 6), 1, 1, 0x10);
+        p.src = "8.8.8.8".parse().unwrap();
+        p.dst = "10.1.2.3".parse().unwrap();
+        assert_eq!(DirectionBasis::decide(&p, &home), (false, DirectionBasis::HomeNet));
+    }
+
+    #[test]
+    fn networks_contain_their_addresses_only() {
+        let home = HomeNets::parse(&["10.0.0.0/8", "2001:db8::/32", "192.0.2.1"]).unwrap();
+        for (addr, want) in
+            [("10.9.9.9", true), ("11.0.0.1", false), ("2001:db8:1::1", true), ("2001:db9::1", false), ("192.0.2.1", true), ("192.0.2.2", false)]
+        {
+            assert_eq!(home.contains(addr.parse().unwrap()), want, "{addr}");
+        }
+        assert!(HomeNets::parse(&["10.0.0.0/40"]).is_err());
+        assert!(HomeNets::parse(&["home"]).is_err());
+    }
+}

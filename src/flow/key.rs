@@ -1,0 +1,157 @@
+//! What makes packets belong together.
+
+use crate::wire::{Addr, Packet};
+
+/// Logical shards: tables, caps, evictions and timers belong to one of these, fixed by the key's hash, so that nothing
+/// depends on how many workers share them out.
+pub const SHARDS: usize = 64;
+
+const ICMP: u8 = 1;
+const ICMP_V6: u8 = 58;
+
+/// A flow's key: both ends and the protocol, the same for both directions.
+///
+/// For ICMP the ports are those of Community ID: the message type and the type that answers it. Message types without a
+/// counterpart make one-way flows keyed by (type, code).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowKey {
+    /// The end that sorts first by (address, port), or the sender of a one-way flow.
+    pub low: Addr,
+    /// The other end.
+    pub high: Addr,
+    /// Port of `low`.
+    pub low_port: u16,
+    /// Port of `high`.
+    pub high_port: u16,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Can no packet of the other direction belong to it?
+    pub one_way: bool,
+}
+
+impl FlowKey {
+    /// The key of a packet, and whether the packet came from the key's `low` end.
+    #[must_use]
+    pub fn of(packet: &Packet) -> (Self, bool) {
+        let (mut src_port, mut dst_port) = (packet.src_port, packet.dst_port);
+        if packet.protocol == ICMP || packet.protocol == ICMP_V6 {
+            match icmp_counterpart(packet.protocol, packet.src_port) {
+                Some(counterpart) => dst_port = counterpart,
+                None => return (Self::one_way(packet), true),
+            }
+        }
+        if packet.later_fragment {
+            (src_port, dst_port) = (0, 0);
+        }
+        let protocol = packet.protocol;
+        if (packet.src, src_port) <= (packet.dst, dst_port) {
+            let key = Self { low: packet.src, high: packet.dst, low_port: src_port, high_port: dst_port, protocol, one_way: false };
+            (key, true)
+        } else {
+            let key = Self { low: packet.dst, high: packet.src, low_port: dst_port, high_port: src_port, protocol, one_way: false };
+            (key, false)
+        }
+    }
+
+    fn one_way(packet: &Packet) -> Self {
+        Self {
+            low: packet.src,
+            high: packet.dst,
+            low_port: packet.src_port,
+            high_port: packet.dst_port,
+            protocol: packet.protocol,
+            one_way: true,
+        }
+    }
+
+    /// A 64-bit hash, the same for both directions, on every machine and in every run.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        let (low, high) = (self.low.bits(), self.high.bits());
+        let ports = u64::from(self.low_port) << 32 | u64::from(self.high_port) << 16 | u64::from(self.protocol) << 1;
+        let a = fold(low as u64 ^ SECRET[0], (low >> 64) as u64 ^ SECRET[1]);
+        let b = fold(high as u64 ^ SECRET[2], (high >> 64) as u64 ^ SECRET[3]);
+        fold(a ^ ports ^ u64::from(self.one_way), b ^ SECRET[4])
+    }
+
+    /// The logical shard of a hash, 0 to [`SHARDS`] − 1.
+    #[must_use]
+    pub const fn shard(hash: u64) -> usize {
+        (hash >> 58) as usize
+    }
+}
+
+const SECRET: [u64; 5] =
+    [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0x27d4_eb2f_1656_67c5, 0x8545_9f85_cafe_babd];
+
+/// Multiplies to 128 bits and folds the halves: every input bit reaches every output bit.
+const fn fold(a: u64, b: u64) -> u64 {
+    let product = a as u128 * b as u128;
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// The message type that answers `kind`, for the types that Community ID v1 pairs.
+fn icmp_counterpart(protocol: u8, kind: u16) -> Option<u16> {
+    const V4: [(u16, u16); 5] = [(8, 0), (13, 14), (15, 16), (10, 9), (17, 18)];
+    const V6: [(u16, u16); 5] = [(128, 129), (133, 134), (135, 136), (130, 131), (144, 145)];
+    let pairs = if protocol == ICMP { V4 } else { V6 };
+    pairs.iter().find_map(|&(ask, answer)| match kind {
+        k if k == ask => Some(answer),
+        k if k == answer => Some(ask),
+        _ => None,
+    })
+}
+
+/// A service as a baseline knows it: transport protocol and the responder's port (0 for protocols without ports).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Service {
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Port of the responder; for ICMP the message type of the initiator.
+    pub port: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::stats::testing::packet;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn both_directions_have_one_key_and_hash(a: u32, b: u32, pa: u16, pb: u16) {
+            let mut there = packet(0, a, pa, b, pb, 6);
+            let (key, from_low) = FlowKey::of(&there);
+            std::mem::swap(&mut there.src, &mut there.dst);
+            std::mem::swap(&mut there.src_port, &mut there.dst_port);
+            let (back, back_from_low) = FlowKey::of(&there);
+            prop_assert_eq!(key, back);
+            prop_assert_eq!(key.hash(), back.hash());
+            prop_assert!((a, pa) == (b, pb) || from_low != back_from_low);
+        }
+    }
+
+    #[test]
+    fn an_echo_and_its_reply_are_one_flow() {
+        let ask = FlowKey::of(&packet(0, 1, 8, 2, 0, ICMP)).0;
+        let answer = FlowKey::of(&packet(0, 2, 0, 1, 0, ICMP)).0;
+        assert_eq!(ask, answer);
+    }
+
+    #[test]
+    fn unpaired_icmp_is_one_way() {
+        let there = FlowKey::of(&packet(0, 1, 3, 2, 3, ICMP)).0;
+        let back = FlowKey::of(&packet(0, 2, 3, 1, 3, ICMP)).0;
+        assert!(there.one_way);
+        assert_ne!(there, back);
+    }
+
+    #[test]
+    fn shards_share_random_keys_evenly() {
+        let mut counts = [0_u32; SHARDS];
+        for n in 0..64_000_u32 {
+            counts[FlowKey::shard(FlowKey::of(&packet(0, n, 1000, 7, 53, 17)).0.hash())] += 1;
+        }
+        assert!(counts.iter().all(|&c| (800..1200).contains(&c)), "{counts:?}");
+    }
+}

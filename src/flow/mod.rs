@@ -1,0 +1,25 @@
+//! From packets to bidirectional flows: key, direction, TCP state, statistics in constant memory, table and timers.
+//!
+//! Architecture invariants: a flow's limits depend only on its own packets and on ticks that every shard sees at the same
+//! place of the capture; nothing here knows how many workers there are.
+
+mod community_id;
+mod direction;
+mod flow_state;
+mod key;
+mod limits;
+mod record;
+mod shard;
+mod stats;
+mod tcp;
+mod wheel;
+
+pub use community_id::community_id;
+pub use direction::{DirectionBasis, HomeNets, ParseNetError, is_group};
+pub use flow_state::Flow;
+pub use key::{FlowKey, SHARDS, Service};
+pub use limits::{CheckedLimits, FlowLimits, LimitsError};
+pub use record::{EndReason, FlowRecord, Sight};
+pub use shard::{Shard, ShardCounters};
+pub use stats::{FIRST_SIZES, SideStats};
+pub use tcp::{ConnState, TcpTracker};

@@ -1,0 +1,233 @@
+//! Statistics of one direction of a flow in constant memory.
+
+use crate::time::{Span, Timestamp};
+use crate::wire::{Packet, TcpFlags};
+
+use super::tcp::Sequence;
+
+/// How many first payload sizes a flow keeps.
+pub const FIRST_SIZES: usize = 8;
+
+/// What one side of a flow sent. Sums are exact for sizes, floating point for squares and gaps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SideStats {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes of IP packets, headers included, as stated by them.
+    pub ip_bytes: u64,
+    /// Bytes on the wire, link layer included.
+    pub wire_bytes: u64,
+    /// Bytes behind the transport header.
+    pub payload_bytes: u64,
+    /// Packets with payload.
+    pub data_packets: u32,
+    /// Largest payload of a packet, in bytes.
+    pub payload_max: u32,
+    /// Sum of the squares of the payloads of packets with payload, in bytes².
+    pub payload_square_sum: f64,
+    /// Time of the first packet.
+    pub first: Timestamp,
+    /// Time of the last packet.
+    pub last: Timestamp,
+    /// Longest time between two packets.
+    pub gap_max: Span,
+    /// Sum of the squares of the times between packets, in s².
+    pub gap_square_sum: f64,
+    /// Packets with SYN.
+    pub syn: u32,
+    /// Packets with FIN.
+    pub fin: u32,
+    /// Packets with RST.
+    pub rst: u32,
+    /// Packets with PSH.
+    pub psh: u32,
+    /// All TCP flags seen, or-ed.
+    pub flags: u8,
+    /// Hop limit of the first packet.
+    pub ttl: u8,
+    /// Packets that repeat bytes already seen.
+    pub retransmitted: u32,
+    /// Packets that fill a hole left earlier.
+    pub out_of_order: u32,
+    /// Bytes that were never seen though later ones were.
+    pub missing_bytes: u64,
+    /// Packets that closed the receive window.
+    pub zero_window: u32,
+}
+
+impl Default for SideStats {
+    fn default() -> Self {
+        Self {
+            packets: 0,
+            ip_bytes: 0,
+            wire_bytes: 0,
+            payload_bytes: 0,
+            data_packets: 0,
+            payload_max: 0,
+            payload_square_sum: 0.0,
+            first: Timestamp::MAX,
+            last: Timestamp::MIN,
+            gap_max: Span::ZERO,
+            gap_square_sum: 0.0,
+            syn: 0,
+            fin: 0,
+            rst: 0,
+            psh: 0,
+            flags: 0,
+            ttl: 0,
+            retransmitted: 0,
+            out_of_order: 0,
+            missing_bytes: 0,
+            zero_window: 0,
+        }
+    }
+}
+
+impl SideStats {
+    /// Takes the next packet of this side. A packet earlier than the last (an unsorted capture) adds a gap of zero.
+    pub fn observe(&mut self, packet: &Packet) {
+        if self.packets == 0 {
+            self.ttl = packet.ttl;
+        } else {
+            let gap = packet.time.since(self.last).max(Span::ZERO);
+            self.gap_max = self.gap_max.max(gap);
+            self.gap_square_sum += gap.as_seconds() * gap.as_seconds();
+        }
+        self.first = self.first.min(packet.time);
+        self.last = self.last.max(packet.time);
+        self.packets += 1;
+        self.ip_bytes += u64::from(packet.ip_bytes);
+        self.wire_bytes += u64::from(packet.wire_bytes);
+        if packet.payload_bytes > 0 {
+            self.payload_bytes += u64::from(packet.payload_bytes);
+            self.data_packets += 1;
+            self.payload_max = self.payload_max.max(packet.payload_bytes);
+            self.payload_square_sum += f64::from(packet.payload_bytes) * f64::from(packet.payload_bytes);
+        }
+    }
+
+    /// Takes the TCP side of the same packet.
+    pub fn observe_tcp(&mut self, flags: TcpFlags, window: u16, sequence: Sequence) {
+        self.flags |= flags.0;
+        self.syn += u32::from(flags.has(TcpFlags::SYN));
+        self.fin += u32::from(flags.has(TcpFlags::FIN));
+        self.rst += u32::from(flags.has(TcpFlags::RST));
+        self.psh += u32::from(flags.has(TcpFlags::PSH));
+        self.retransmitted += u32::from(sequence.retransmitted);
+        self.out_of_order += u32::from(sequence.out_of_order);
+        self.missing_bytes += u64::from(sequence.missing_bytes);
+        self.zero_window += u32::from(window == 0 && !flags.has(TcpFlags::RST));
+    }
+
+    /// Seconds between first and last packet; 0 for fewer than two packets.
+    #[must_use]
+    pub fn duration_s(&self) -> f64 {
+        if self.packets < 2 { 0.0 } else { self.last.since(self.first).as_seconds() }
+    }
+
+    /// Mean and standard deviation of the payload of packets that have one, in bytes; zeros when none has.
+    #[must_use]
+    pub fn payload_mean_std(&self) -> (f64, f64) {
+        mean_std(self.payload_bytes as f64, self.payload_square_sum, f64::from(self.data_packets))
+    }
+
+    /// Mean and standard deviation of the time between packets, in seconds; zeros for fewer than two packets.
+    #[must_use]
+    pub fn gap_mean_std(&self) -> (f64, f64) {
+        mean_std(self.duration_s(), self.gap_square_sum, self.packets.saturating_sub(1) as f64)
+    }
+}
+
+fn mean_std(sum: f64, square_sum: f64, count: f64) -> (f64, f64) {
+    if count < 1.0 {
+        return (0.0, 0.0);
+    }
+    let mean = sum / count;
+    (mean, (square_sum / count - mean * mean).max(0.0).sqrt())
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Packets for tests of the flow layer.
+
+    use super::*;
+    use crate::wire::{Addr, Tcp};
+
+    /// A packet `ms` milliseconds after the epoch, between two IPv4 addresses given as numbers, with no payload.
+    pub fn packet(ms: i64, src: u32, src_port: u16, dst: u32, dst_port: u16, protocol: u8) -> Packet {
+        Packet {
+            time: Timestamp::from_nanos(ms * 1_000_000),
+            src: Addr::v4(src.to_be_bytes()),
+            dst: Addr::v4(dst.to_be_bytes()),
+            src_port,
+            dst_port,
+            protocol,
+            ttl: 64,
+            vlans: [0; 2],
+            src_mac: [0; 6],
+            dst_mac: [0; 6],
+            wire_bytes: 54,
+            ip_bytes: 40,
+            payload_bytes: 0,
+            payload: 0..0,
+            tcp: None,
+            later_fragment: false,
+            fragment: false,
+        }
+    }
+
+    /// The same with a TCP header.
+    pub fn tcp(mut packet: Packet, seq: u32, ack: u32, flags: u8) -> Packet {
+        packet.tcp = Some(Tcp { seq, ack, window: 1000, flags: TcpFlags(flags) });
+        packet
+    }
+
+    /// The same with this much payload.
+    pub fn payload(mut packet: Packet, bytes: u32) -> Packet {
+        packet.payload_bytes = bytes;
+        packet.ip_bytes += bytes;
+        packet.wire_bytes += bytes;
+        packet
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{packet, payload};
+    use super::*;
+
+    fn side(packets: &[(i64, u32)]) -> SideStats {
+        let mut side = SideStats::default();
+        for &(ms, bytes) in packets {
+            side.observe(&payload(packet(ms, 1, 1, 2, 2, 17), bytes));
+        }
+        side
+    }
+
+    #[test]
+    fn means_are_not_rounded_to_integers() {
+        let (mean, std) = side(&[(0, 1), (10, 2), (20, 2)]).payload_mean_std();
+        assert!((mean - 5.0 / 3.0).abs() < 1e-12);
+        assert!((std - (2.0_f64 / 9.0).sqrt()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn gaps_are_times_between_packets() {
+        let s = side(&[(0, 0), (1000, 0), (4000, 0)]);
+        assert_eq!(s.gap_mean_std(), (2.0, 1.0));
+        assert_eq!(s.gap_max, Span::from_secs(3));
+    }
+
+    #[test]
+    fn one_packet_has_finite_statistics() {
+        let s = side(&[(5, 10)]);
+        assert_eq!((s.duration_s(), s.gap_mean_std(), s.payload_mean_std()), (0.0, (0.0, 0.0), (10.0, 0.0)));
+        assert_eq!(SideStats::default().payload_mean_std(), (0.0, 0.0));
+    }
+
+    #[test]
+    fn an_unsorted_capture_makes_no_negative_gap() {
+        let s = side(&[(1000, 0), (0, 0)]);
+        assert_eq!((s.gap_max, s.duration_s()), (Span::ZERO, 1.0));
+    }
+}

@@ -1,0 +1,97 @@
+//! A timer wheel with buckets of one second: it decides only when to look at a flow, never when the flow ends.
+
+use crate::time::Timestamp;
+
+/// Buckets of the wheel; a look further ahead than this many seconds comes early and is put off again.
+const BUCKETS: usize = 512;
+
+/// A slot to be looked at, and when. The slot's owner remembers the time, so that an outdated timer can be told.
+pub type Timer = (u32, Timestamp);
+
+/// Timers by second.
+#[derive(Debug)]
+pub struct Wheel {
+    buckets: Vec<Vec<Timer>>,
+    /// The last second that was worked off; none before the first advance.
+    now: Option<i64>,
+}
+
+impl Default for Wheel {
+    fn default() -> Self {
+        Self { buckets: vec![Vec::new(); BUCKETS], now: None }
+    }
+}
+
+impl Wheel {
+    /// Asks for a look at `slot` when `at` has passed.
+    pub fn schedule(&mut self, slot: u32, at: Timestamp) {
+        let mut second = at.seconds() + 1;
+        if let Some(now) = self.now {
+            second = second.clamp(now + 1, now + BUCKETS as i64);
+        }
+        self.buckets[second.rem_euclid(BUCKETS as i64) as usize].push((slot, at));
+    }
+
+    /// Moves on to `to` and puts the timers that are due into `due`, which is cleared first. One that was set further
+    /// ahead than the wheel reaches comes early.
+    pub fn advance(&mut self, to: Timestamp, due: &mut Vec<Timer>) {
+        due.clear();
+        let to = to.seconds();
+        let from = self.now.map_or(to - BUCKETS as i64, |now| now.max(to - BUCKETS as i64));
+        for second in from + 1..=to {
+            due.append(&mut self.buckets[second.rem_euclid(BUCKETS as i64) as usize]);
+        }
+        self.now = Some(self.now.map_or(to, |now| now.max(to)));
+    }
+
+    /// Takes a timer out of the earliest bucket that holds any.
+    pub fn pop_earliest(&mut self) -> Option<Timer> {
+        let from = self.now.map_or(0, |now| now + 1);
+        (from..from + BUCKETS as i64).find_map(|second| self.buckets[second.rem_euclid(BUCKETS as i64) as usize].pop())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_parts(seconds, 0)
+    }
+
+    #[test]
+    fn a_slot_comes_when_its_time_has_passed() {
+        let (mut wheel, mut due) = (Wheel::default(), Vec::new());
+        wheel.advance(at(100), &mut due);
+        wheel.schedule(7, at(103));
+        wheel.advance(at(103), &mut due);
+        assert!(due.is_empty());
+        wheel.advance(at(104), &mut due);
+        assert_eq!(due, [(7, at(103))]);
+        wheel.advance(at(900), &mut due);
+        assert!(due.is_empty());
+    }
+
+    #[test]
+    fn a_leap_in_time_misses_nothing() {
+        let (mut wheel, mut due) = (Wheel::default(), Vec::new());
+        wheel.advance(at(0), &mut due);
+        for slot in 0..600 {
+            wheel.schedule(slot, at(i64::from(slot)));
+        }
+        wheel.advance(at(1_000_000), &mut due);
+        due.sort_unstable();
+        assert_eq!(due, (0..600).map(|slot| (slot, at(i64::from(slot)))).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_earliest_comes_first() {
+        let (mut wheel, mut due) = (Wheel::default(), Vec::new());
+        wheel.advance(at(10), &mut due);
+        wheel.schedule(1, at(50));
+        wheel.schedule(2, at(20));
+        assert_eq!(wheel.pop_earliest(), Some((2, at(20))));
+        assert_eq!(wheel.pop_earliest(), Some((1, at(50))));
+        assert_eq!(wheel.pop_earliest(), None);
+    }
+}

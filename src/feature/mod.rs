@@ -1,0 +1,28 @@
+//! What a flow looks like as numbers: one static schema, and the extraction into an array.
+//!
+//! Architecture invariant: no feature carries an address, a port, an absolute time or a place in the capture, so that no
+//! feature can carry the answer.
+
+mod extract;
+mod observation;
+mod schema;
+
+pub use extract::extract;
+pub use observation::{Host, NameHash, Observation, Peer};
+pub use schema::{COUNT, Feature, SCHEMA, Scale, markdown, schema_hash};
+
+/// The features of one flow, in the order and units of [`SCHEMA`]. Every value is finite.
+pub type Vector = [f64; COUNT];
+
+/// A number of bytes for people: `0 bytes`, `950 bytes`, `41 kB`, `1.2 GB`.
+#[must_use]
+pub fn size_in_words(bytes: f64) -> String {
+    const UNITS: [&str; 5] = ["bytes", "kB", "MB", "GB", "TB"];
+    let (mut value, mut unit) = (bytes.max(0.0), 0);
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = if unit > 0 && value < 9.95 { 1 } else { 0 };
+    format!("{value:.digits$} {}", UNITS[unit])
+}

@@ -1,0 +1,239 @@
+//! What each device normally does, and what the network as a whole does.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::hash::Hash;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::counts::Counts;
+use super::histogram::Histogram;
+use super::pooled::Pooled;
+use super::window::{Edge, Initiated, Minute, Served, Shape};
+use crate::feature::{Host, NameHash, Observation, Peer};
+use crate::flow::Service;
+use crate::time::Timestamp;
+
+/// Devices that have a baseline of their own; further ones are judged by the network's.
+pub const MAX_HOSTS: usize = 2_000_000;
+/// Services of one device that have their own histograms.
+const MAX_SERVICES: usize = 256;
+
+/// What flows of one service usually look like and how many there are in a minute.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServiceBaseline {
+    /// Flows per minute to one target, in minutes that had any.
+    pub flows_per_min: Histogram,
+    /// Payload bytes that the initiator sent per flow.
+    pub bytes_orig: Histogram,
+    /// Payload bytes that the responder sent per flow.
+    pub bytes_resp: Histogram,
+    /// Duration per flow, in milliseconds.
+    pub duration_ms: Histogram,
+}
+
+/// What a service that a device offers usually gets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServedBaseline {
+    /// Flows per minute, in minutes that had any.
+    pub flows_per_min: Histogram,
+    /// Different clients per minute, in minutes that had any.
+    pub clients_per_min: Histogram,
+}
+
+/// One device's normal life.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostBaseline {
+    /// Is it at home?
+    pub local: bool,
+    /// Minutes in which it began or served anything.
+    pub minutes: u32,
+    /// Services used, in minutes.
+    pub services: Counts<Service>,
+    /// Services of peers used, in minutes.
+    pub edges: Counts<Edge>,
+    /// Domains asked for or named, hashed, in minutes.
+    pub names: Counts<NameHash>,
+    /// Behaviours shown on services, in minutes.
+    pub shapes: Counts<Shape>,
+    /// Services offered (answered), in minutes.
+    pub offers: Counts<Service>,
+    /// Who used its services, in minutes.
+    pub clients: Counts<Edge>,
+    /// How it uses services.
+    #[serde(with = "by_text")]
+    pub asked: BTreeMap<Service, ServiceBaseline>,
+    /// How its services are used.
+    #[serde(with = "by_text")]
+    pub served: BTreeMap<Service, ServedBaseline>,
+    /// Different targets (device and service) per minute.
+    pub targets_per_min: Histogram,
+    /// Failed attempts per minute, in minutes that had any.
+    pub failed_per_min: Histogram,
+}
+
+/// All baselines: counts that add.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Baselines {
+    /// Minutes of the span learned from.
+    pub span_minutes: f64,
+    /// By device.
+    #[serde(with = "by_text")]
+    pub hosts: BTreeMap<Host, HostBaseline>,
+    /// The network as a whole.
+    pub pooled: Pooled,
+}
+
+/// Learns baselines from observations in the order in which they were seen.
+#[derive(Debug, Default)]
+pub struct BaselinesBuilder {
+    baselines: Baselines,
+    minute: Option<i64>,
+    window: Minute,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+impl BaselinesBuilder {
+    /// Learns an observation that looked like `behaviour`.
+    pub fn add(&mut self, seen: &Observation, behaviour: u16) {
+        let minute = seen.seen.seconds().div_euclid(60);
+        if self.minute != Some(minute) {
+            self.close_minute();
+            self.minute = Some(minute);
+        }
+        self.first = Some(self.first.map_or(seen.seen, |first| first.min(seen.seen)));
+        self.last = Some(self.last.map_or(seen.seen, |last| last.max(seen.seen)));
+        self.window.add(seen, behaviour);
+        if seen.is_complete() {
+            self.learn_volume(seen);
+        }
+    }
+
+    /// The baselines so far.
+    #[must_use]
+    pub fn finish(mut self) -> Baselines {
+        self.close_minute();
+        let span = self.first.zip(self.last).map_or(0.0, |(first, last)| last.since(first).as_seconds() / 60.0);
+        self.baselines.span_minutes = span.max(1.0);
+        self.baselines.pooled = Pooled::of(&self.baselines.hosts);
+        self.baselines
+    }
+
+    fn learn_volume(&mut self, seen: &Observation) {
+        let Some(host) = self.baselines.host_mut(seen.orig, seen.orig_local) else { return };
+        let Some(service) = bounded_entry(&mut host.asked, seen.service) else { return };
+        service.bytes_orig.add(f64::from(seen.vector[BYTES_ORIG]));
+        service.bytes_resp.add(f64::from(seen.vector[BYTES_RESP]));
+        service.duration_ms.add(f64::from(seen.vector[DURATION]) * 1e3);
+    }
+
+    fn close_minute(&mut self) {
+        let Minute { initiated, served } = std::mem::take(&mut self.window);
+        let mut active: Vec<Host> = initiated.keys().copied().chain(served.keys().map(|&(host, _)| host)).collect();
+        active.sort_unstable();
+        active.dedup();
+        for (host, window) in initiated {
+            if let Some(baseline) = self.baselines.host_mut(host, window.local) {
+                baseline.learn_initiated(window);
+            }
+        }
+        for ((host, service), window) in served {
+            if let Some(baseline) = self.baselines.host_mut(host, window.local) {
+                baseline.learn_served(service, window);
+            }
+        }
+        for host in active {
+            if let Some(baseline) = self.baselines.hosts.get_mut(&host) {
+                baseline.minutes += 1;
+            }
+        }
+    }
+}
+
+/// Indices of the features whose volume is judged by device and service.
+pub(super) const DURATION: usize = 0;
+pub(super) const BYTES_ORIG: usize = 3;
+pub(super) const BYTES_RESP: usize = 4;
+
+fn bounded_entry<V: Default>(map: &mut BTreeMap<Service, V>, service: Service) -> Option<&mut V> {
+    if map.len() >= MAX_SERVICES && !map.contains_key(&service) { None } else { Some(map.entry(service).or_default()) }
+}
+
+impl Baselines {
+    fn host_mut(&mut self, host: Host, local: bool) -> Option<&mut HostBaseline> {
+        if self.hosts.len() >= MAX_HOSTS && !self.hosts.contains_key(&host) {
+            return None;
+        }
+        let baseline = self.hosts.entry(host).or_default();
+        baseline.local |= local;
+        Some(baseline)
+    }
+}
+
+impl HostBaseline {
+    fn learn_initiated(&mut self, window: Initiated) {
+        for (service, _) in window.services {
+            self.services.add(service, 1);
+        }
+        for ((_, service), flows) in &window.targets {
+            if let Some(asked) = bounded_entry(&mut self.asked, *service) {
+                asked.flows_per_min.add(f64::from(*flows));
+            }
+        }
+        window.edges.into_iter().for_each(|edge| self.edges.add(edge, 1));
+        window.names.into_iter().for_each(|name| self.names.add(name, 1));
+        window.shapes.into_iter().for_each(|shape| self.shapes.add(shape, 1));
+        self.targets_per_min.add(window.targets.len() as f64);
+        if window.failed > 0 {
+            self.failed_per_min.add(f64::from(window.failed));
+        }
+    }
+
+    fn learn_served(&mut self, service: Service, window: Served) {
+        if window.answered {
+            self.offers.add(service, 1);
+        }
+        for &peer in &window.clients {
+            self.clients.add(Edge { service, peer }, 1);
+        }
+        if let Some(served) = bounded_entry(&mut self.served, service) {
+            served.flows_per_min.add(f64::from(window.flows));
+            served.clients_per_min.add(window.clients.len() as f64);
+        }
+    }
+
+    /// Does it know this peer for anything?
+    #[must_use]
+    pub fn knows_peer(&self, peer: Peer) -> bool {
+        self.edges.iter().any(|(edge, _)| edge.peer == peer)
+    }
+}
+
+/// Maps with keys that have a text form.
+mod by_text {
+    use super::{BTreeMap, Deserialize, Display, FromStr, Hash, Serialize};
+    use serde::de::Error as _;
+    use serde::{Deserializer, Serializer};
+
+    pub fn serialize<K: Display, V: Serialize, S: Serializer>(map: &BTreeMap<K, V>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(map.iter().map(|(key, value)| (key.to_string(), value)))
+    }
+
+    pub fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+    where
+        K: FromStr + Ord + Hash,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        let texts = BTreeMap::<String, V>::deserialize(deserializer)?;
+        texts
+            .into_iter()
+            .map(|(text, value)| {
+                let key = text.parse().map_err(|_| D::Error::custom(format!("unexpected key {text:?}")))?;
+                Ok((key, value))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,180 @@
+//! The vocabulary of behaviours: clusters of flows that look alike, each with a centre, a spread per feature and a radius.
+
+use serde::{Deserialize, Serialize};
+
+use super::histogram::Histogram;
+use super::kmeans::{self, ClusterError};
+use super::scaler::{Scaled, Scaler, centre_and_spread, transform, untransform};
+use crate::feature::{COUNT, Observation, SCHEMA};
+
+/// Behaviours at the most.
+const MAX_BEHAVIOURS: usize = 32;
+/// Fewer flows than this teach nothing.
+pub const MIN_FLOWS: usize = 8;
+/// Deviations count up to this many spreads, so that one feature does not decide alone.
+const MAX_DEVIATION: f32 = 12.0;
+/// A behaviour's spread is drawn towards the network's with the weight of this many flows.
+const SPREAD_PRIOR: f32 = 4.0;
+/// The share of a behaviour's flows that lie within its radius.
+const WITHIN_RADIUS: f64 = 0.95;
+/// The least radius, in spreads.
+const MIN_RADIUS: f32 = 0.5;
+/// The share of training flows left out of every spread: half of it on either side.
+pub const TRIMMED_SHARE: f64 = 0.02;
+
+/// A kind of flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Behaviour {
+    /// What it is, in words.
+    pub name: String,
+    /// Training flows that showed it.
+    pub flows: u32,
+    /// Median of every feature, on the feature's own scale.
+    pub centre: Vec<f32>,
+    /// Spread of every feature, on the feature's own scale.
+    pub spread: Vec<f32>,
+    /// The distance within which 95 % of its flows lie.
+    pub radius: f32,
+}
+
+/// How a flow fits the vocabulary.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Match {
+    /// Index of the nearest behaviour.
+    pub behaviour: u16,
+    /// Distance over the behaviour's radius: 1 is the edge.
+    pub ratio: f32,
+}
+
+/// All behaviours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Vocabulary {
+    /// The common scale on which flows were clustered.
+    pub scaler: Scaler,
+    /// The behaviours, most frequent first.
+    pub behaviours: Vec<Behaviour>,
+    /// Ratios of all training flows: how far out a flow usually is.
+    pub ratios: Histogram,
+}
+
+impl Vocabulary {
+    /// Learns behaviours from flows.
+    ///
+    /// # Errors
+    /// When there are fewer than eight flows, or the clustering fails.
+    pub fn fit(flows: &[&Observation], seed: u64) -> Result<Self, ClusterError> {
+        if flows.len() < MIN_FLOWS {
+            return Err(ClusterError::TooFew { got: flows.len(), wanted: MIN_FLOWS });
+        }
+        let transformed: Vec<Scaled> = flows.iter().map(|flow| transform(&flow.vector)).collect();
+        let scaler = Scaler::fit(&transformed);
+        let scaled: Vec<Scaled> = transformed.iter().map(|vector| scaler.scale(vector)).collect();
+        let centres = kmeans::fit(&scaled, kmeans::cluster_count(flows.len(), MAX_BEHAVIOURS), seed)?;
+        let mut members = vec![Vec::new(); centres.len()];
+        for (index, vector) in scaled.iter().enumerate() {
+            members[nearest(&centres, vector)].push(index);
+        }
+        members.retain(|cluster| !cluster.is_empty());
+        // Most frequent first; ties by the first member, so that the order does not depend on the clustering's.
+        members.sort_by_key(|cluster| (std::cmp::Reverse(cluster.len()), cluster.first().copied()));
+        let behaviours = members.iter().map(|cluster| describe(cluster, flows, &transformed, &scaler)).collect();
+        let mut vocabulary = Self { scaler, behaviours, ratios: Histogram::default() };
+        for vector in &transformed {
+            let ratio = vocabulary.nearest(vector).ratio;
+            vocabulary.ratios.add(f64::from(ratio));
+        }
+        Ok(vocabulary)
+    }
+
+    /// The behaviour that a flow resembles most.
+    #[must_use]
+    pub fn matches(&self, flow: &Observation) -> Match {
+        self.nearest(&transform(&flow.vector))
+    }
+
+    fn nearest(&self, transformed: &Scaled) -> Match {
+        let mut best = Match { behaviour: 0, ratio: f32::MAX };
+        for (index, behaviour) in self.behaviours.iter().enumerate() {
+            let ratio = behaviour.distance(transformed) / behaviour.radius;
+            if ratio < best.ratio {
+                best = Match { behaviour: index as u16, ratio };
+            }
+        }
+        best
+    }
+
+    /// The probability that a flow of the network is at least this far from its behaviour.
+    #[must_use]
+    pub fn tail(&self, ratio: f32) -> f64 {
+        self.ratios.tail(f64::from(ratio), 0.0)
+    }
+
+    /// The feature in which a flow deviates most from its behaviour: its index and the usual range (low, high) in the
+    /// feature's own unit.
+    #[must_use]
+    pub fn most_unusual(&self, flow: &Observation, found: Match) -> Option<(usize, f64, f64)> {
+        let behaviour = self.behaviours.get(usize::from(found.behaviour))?;
+        let transformed = transform(&flow.vector);
+        let deviation = |index: usize| ((transformed[index] - behaviour.centre[index]) / behaviour.spread[index]).abs();
+        let index = (0..COUNT).max_by(|&a, &b| deviation(a).total_cmp(&deviation(b)))?;
+        let (centre, spread) = (behaviour.centre[index], behaviour.spread[index]);
+        Some((index, untransform(index, centre - 2.0 * spread), untransform(index, centre + 2.0 * spread)))
+    }
+}
+
+impl Behaviour {
+    fn distance(&self, transformed: &Scaled) -> f32 {
+        let mut sum = 0.0;
+        for ((value, centre), spread) in transformed.iter().zip(&self.centre).zip(&self.spread) {
+            let deviation = ((value - centre) / spread).abs().min(MAX_DEVIATION);
+            sum += deviation * deviation;
+        }
+        (sum / COUNT as f32).sqrt()
+    }
+}
+
+fn nearest(centres: &[Scaled], vector: &Scaled) -> usize {
+    let distance = |centre: &Scaled| centre.iter().zip(vector).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+    (0..centres.len()).min_by(|&a, &b| distance(&centres[a]).total_cmp(&distance(&centres[b]))).unwrap_or(0)
+}
+
+fn describe(cluster: &[usize], flows: &[&Observation], transformed: &[Scaled], scaler: &Scaler) -> Behaviour {
+    let n = cluster.len() as f32;
+    let (mut centre, mut spread) = (Vec::with_capacity(COUNT), Vec::with_capacity(COUNT));
+    for (index, feature) in SCHEMA.iter().enumerate() {
+        let mut column: Vec<f32> = cluster.iter().map(|&flow| transformed[flow][index]).collect();
+        let (middle, own) = centre_and_spread(&mut column);
+        // The network's spread is that of many behaviours: half of it is a wide prior for one.
+        let prior = 0.5 * scaler.spread[index];
+        let drawn = ((n * own * own + SPREAD_PRIOR * prior * prior) / (n + SPREAD_PRIOR)).sqrt();
+        centre.push(middle);
+        spread.push(if own == 0.0 && n > 2.0 * SPREAD_PRIOR { feature.floor as f32 } else { drawn.max(feature.floor as f32) });
+    }
+    let mut behaviour = Behaviour { name: name(cluster, flows), flows: cluster.len() as u32, centre, spread, radius: 1.0 };
+    let mut distances: Vec<f32> = cluster.iter().map(|&flow| behaviour.distance(&transformed[flow])).collect();
+    distances.sort_unstable_by(f32::total_cmp);
+    let at = ((distances.len() - 1) as f64 * WITHIN_RADIUS).ceil() as usize;
+    behaviour.radius = distances[at].max(MIN_RADIUS);
+    behaviour
+}
+
+/// A name from what most of the flows are: application, outcome and size.
+fn name(cluster: &[usize], flows: &[&Observation]) -> String {
+    let mut kinds = std::collections::BTreeMap::<String, usize>::new();
+    for &flow in cluster {
+        *kinds.entry(kind(flows[flow])).or_default() += 1;
+    }
+    let most = kinds.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0))).map(|(kind, _)| kind).unwrap_or_default();
+    let failed = cluster.iter().filter(|&&flow| flows[flow].failed).count() * 2 > cluster.len();
+    let mut bytes: Vec<f32> = cluster.iter().map(|&flow| flows[flow].vector[3] + flows[flow].vector[4]).collect();
+    bytes.sort_unstable_by(f32::total_cmp);
+    let size = crate::feature::size_in_words(f64::from(bytes[bytes.len() / 2]));
+    if failed { format!("failed {most}") } else { format!("{most}, about {size}") }
+}
+
+fn kind(flow: &Observation) -> String {
+    match flow.app.name() {
+        "unknown" | "failed" => flow.service.to_string(),
+        app => app.to_owned(),
+    }
+}

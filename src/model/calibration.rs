@@ -1,0 +1,141 @@
+//! From scores to alerts a day: how high scores go in normal time.
+
+use serde::{Deserialize, Serialize};
+
+use super::histogram::Histogram;
+
+/// Default: incidents per day and local device.
+const PER_HOST_DAY: f64 = 0.02;
+/// Default: incidents per day at the most, for the whole network.
+const MOST_PER_DAY: f64 = 10.0;
+/// The least that a doubling of rarity costs, in bits: scores are bits, so an honest one costs 1.
+const MIN_BITS_PER_DOUBLING: f64 = 1.0;
+/// The share of the highest scores that shows how the tail falls.
+const TAIL_SHARE: f64 = 0.2;
+
+/// How many incidents a day of normal time may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Incidents per day for the whole network.
+    pub per_day: f64,
+}
+
+impl Budget {
+    /// The default for so many local devices: 0.02 per device, 10 at the most.
+    #[must_use]
+    pub fn for_hosts(local_hosts: usize) -> Self {
+        Self { per_day: (PER_HOST_DAY * local_hosts.max(1) as f64).min(MOST_PER_DAY) }
+    }
+}
+
+/// Scores of devices in windows of normal time, and the threshold that keeps a budget.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// The highest score of each device and window that was held out, in bits; quiet windows have none.
+    pub scores: Vec<f64>,
+    /// The span held out, in days.
+    pub days: f64,
+    /// p-values come from these: device windows held out, quiet ones included.
+    pub windows: f64,
+    /// How ordinary flows score, in bits: what lies below the 99th percentile of these adds nothing to a window.
+    pub flow_bits: Histogram,
+}
+
+impl Calibration {
+    /// Keeps the highest scores only; sorts them.
+    #[must_use]
+    pub fn new(mut scores: Vec<f64>, days: f64, windows: f64, flow_bits: Histogram) -> Self {
+        scores.sort_unstable_by(|a, b| b.total_cmp(a));
+        scores.truncate(1000);
+        scores.iter_mut().for_each(|score| *score = (*score * 1000.0).round() / 1000.0);
+        Self { scores, days, windows, flow_bits }
+    }
+
+    /// The score above which windows come at most `budget` times a day.
+    ///
+    /// Where the held-out span shows that many, it is the score at that rank (split conformal, Vovk et al. 2005). Where it is
+    /// too short, the tail is extended: every halving of the rate costs as many bits as the highest fifth of the scores
+    /// show, at least one.
+    #[must_use]
+    pub fn threshold(&self, budget: Budget) -> f64 {
+        let allowed = budget.per_day * self.days;
+        let rank = allowed.floor() as usize;
+        if rank >= 1 && rank <= self.scores.len() {
+            return self.scores[rank - 1];
+        }
+        let highest = self.scores.first().copied().unwrap_or(0.0);
+        if rank > self.scores.len() {
+            return self.scores.last().copied().unwrap_or(0.0);
+        }
+        let halvings = (1.0 / allowed.max(1e-9)).log2().max(0.0);
+        highest + halvings * self.bits_per_doubling()
+    }
+
+    /// Can the held-out span tell the budget, or had the tail to be extended?
+    #[must_use]
+    pub fn resolves(&self, budget: Budget) -> bool {
+        budget.per_day * self.days >= 1.0
+    }
+
+    /// How often a device's window of normal time scores at least this: the conformal p-value, extended beyond the highest
+    /// score as [`Self::threshold`] does.
+    #[must_use]
+    pub fn p_value(&self, score: f64) -> f64 {
+        let at_least = self.scores.iter().take_while(|&&other| other >= score).count() as f64;
+        let inside = (at_least + 1.0) / (self.windows + 1.0);
+        let highest = self.scores.first().copied().unwrap_or(0.0);
+        if score > highest { inside * (-(score - highest) / self.bits_per_doubling()).exp2() } else { inside }
+    }
+
+    /// Bits that the score rises when its rate halves, from the mean excess over the 80th percentile of the scores.
+    fn bits_per_doubling(&self) -> f64 {
+        let tail = ((self.scores.len() as f64 * TAIL_SHARE).ceil() as usize).max(2);
+        let Some(&base) = self.scores.get(tail - 1) else { return MIN_BITS_PER_DOUBLING };
+        let excess = self.scores[..tail].iter().map(|score| score - base).sum::<f64>() / (tail - 1) as f64;
+        (excess * std::f64::consts::LN_2).max(MIN_BITS_PER_DOUBLING)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(scores: &[f64], days: f64) -> Calibration {
+        Calibration::new(scores.to_vec(), days, 1000.0, Histogram::default())
+    }
+
+    #[test]
+    fn a_long_span_gives_the_rank() {
+        let c = of(&[1.0, 9.0, 4.0, 7.0], 1.0);
+        assert_eq!(c.threshold(Budget { per_day: 2.0 }), 7.0);
+        assert!(c.resolves(Budget { per_day: 2.0 }));
+    }
+
+    #[test]
+    fn a_short_span_is_extended_and_says_so() {
+        let c = of(&[10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0], 1.0 / 64.0);
+        let budget = Budget { per_day: 1.0 };
+        assert!((c.threshold(budget) - 16.0).abs() < 1e-9);
+        assert!(!c.resolves(budget));
+    }
+
+    #[test]
+    fn a_smaller_budget_never_lowers_the_threshold() {
+        let c = of(&[12.0, 6.0, 5.0, 2.0], 0.5);
+        let thresholds: Vec<f64> = [20.0, 8.0, 4.0, 1.0, 0.1].map(|per_day| c.threshold(Budget { per_day })).to_vec();
+        assert!(thresholds.windows(2).all(|pair| pair[0] <= pair[1]), "{thresholds:?}");
+    }
+
+    #[test]
+    fn p_values_fall_with_the_score() {
+        let c = of(&[12.0, 6.0, 5.0, 2.0], 0.5);
+        assert!(c.p_value(3.0) > c.p_value(7.0) && c.p_value(12.0) > c.p_value(30.0));
+        assert!(c.p_value(0.0) <= 1.0);
+    }
+
+    #[test]
+    fn the_default_budget_is_small_for_small_networks() {
+        assert_eq!(Budget::for_hosts(5).per_day, 0.1);
+        assert_eq!(Budget::for_hosts(1_500_000).per_day, 10.0);
+    }
+}

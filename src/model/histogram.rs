@@ -1,0 +1,115 @@
+//! A histogram over orders of magnitude: what a device usually sends, how often, how long.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::tail::tail_probability;
+
+/// Buckets per doubling: a value is known to within 19 %.
+const PER_DOUBLING: f64 = 4.0;
+
+/// How fast a tail beyond the largest value seen falls: twice the largest is a quarter as probable.
+const ALPHA: f64 = 2.0;
+
+/// Counts of non-negative values in logarithmic buckets. Sparse, mergeable, exact in its counts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Histogram {
+    buckets: BTreeMap<i16, u32>,
+}
+
+impl Histogram {
+    /// Counts a value.
+    pub fn add(&mut self, value: f64) {
+        *self.buckets.entry(bucket(value)).or_default() += 1;
+    }
+
+    /// Adds the counts of another.
+    pub fn merge(&mut self, other: &Self) {
+        for (&bucket, &count) in &other.buckets {
+            *self.buckets.entry(bucket).or_default() += count;
+        }
+    }
+
+    /// Values counted.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.buckets.values().sum()
+    }
+
+    /// The value below which a share `q` of the values lies (0 to 1), to within a bucket; none when empty.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        let goal = q.clamp(0.0, 1.0) * f64::from(self.total());
+        let mut below = 0.0;
+        for (&bucket, &count) in &self.buckets {
+            below += f64::from(count);
+            if below >= goal {
+                return Some(upper_edge(bucket));
+            }
+        }
+        None
+    }
+
+    /// The probability of a value at least this large among `windows` (values that were never counted, such as minutes
+    /// without traffic, are windows too; fewer than were counted has no effect).
+    #[must_use]
+    pub fn tail(&self, value: f64, windows: f64) -> f64 {
+        let total = f64::from(self.total()).max(windows);
+        let at = bucket(value);
+        let at_least: u32 = self.buckets.range(at..).map(|(_, &count)| count).sum();
+        let largest = self.buckets.keys().next_back().map_or(1.0, |&bucket| upper_edge(bucket).max(1.0));
+        tail_probability(value, f64::from(at_least), total, largest, ALPHA)
+    }
+}
+
+fn bucket(value: f64) -> i16 {
+    if value < 1e-3 { i16::MIN } else { (value.log2() * PER_DOUBLING).floor() as i16 }
+}
+
+/// The largest value of a bucket.
+fn upper_edge(bucket: i16) -> f64 {
+    if bucket == i16::MIN { 0.0 } else { ((f64::from(bucket) + 1.0) / PER_DOUBLING).exp2() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(values: &[f64]) -> Histogram {
+        let mut histogram = Histogram::default();
+        values.iter().for_each(|&value| histogram.add(value));
+        histogram
+    }
+
+    proptest! {
+        #[test]
+        fn a_larger_value_is_never_more_probable(values in prop::collection::vec(0.0..1e9f64, 0..50), a in 0.0..1e12f64, b in 0.0..1e12f64) {
+            let histogram = of(&values);
+            prop_assert!(histogram.tail(a.max(b), 0.0) <= histogram.tail(a.min(b), 0.0) + 1e-12);
+        }
+
+        #[test]
+        fn quantiles_lie_within_a_bucket(values in prop::collection::vec(0.01..1e9f64, 1..50)) {
+            let largest = values.iter().copied().fold(0.0, f64::max);
+            let told = of(&values).quantile(1.0).unwrap();
+            prop_assert!(told >= largest && told <= largest * 1.2);
+        }
+    }
+
+    #[test]
+    fn quiet_windows_count() {
+        let histogram = of(&[10.0]);
+        assert_eq!(histogram.tail(10.0, 0.0), 1.0);
+        assert_eq!(histogram.tail(10.0, 99.0), 0.02);
+    }
+
+    #[test]
+    fn merging_adds_counts() {
+        let mut a = of(&[1.0, 2.0]);
+        a.merge(&of(&[2.0, 300.0]));
+        assert_eq!(a, of(&[1.0, 2.0, 2.0, 300.0]));
+    }
+}

@@ -1,0 +1,165 @@
+//! What speaks against one device in the last minutes.
+
+use std::collections::BTreeMap;
+
+use super::class::Class;
+use super::evidence::Contribution;
+use super::incident::{FlowRef, Incident, MAX_PEERS};
+use crate::feature::Host;
+use crate::flow::Service;
+use crate::time::{Span, Timestamp};
+
+/// How long evidence counts.
+pub const WINDOW: Span = Span::from_secs(300);
+/// Conversations with evidence kept of one device; beyond, the weakest goes.
+const MAX_CONVERSATIONS: usize = 256;
+/// Reasons told of an incident.
+const MAX_REASONS: usize = 5;
+
+/// Evidence of one conversation: its strongest flow.
+#[derive(Clone, Debug)]
+pub struct Exhibit {
+    /// What it speaks of.
+    pub class: Class,
+    /// Bits beyond what ordinary flows have.
+    pub bits: f64,
+    /// What the bits are made of.
+    pub parts: [Option<Contribution>; 3],
+    /// The flow, where its record was at hand.
+    pub flow: Option<FlowRef>,
+    /// First packet of the conversation's first flow with evidence.
+    pub first: Timestamp,
+    /// Last packet of its latest flow with evidence.
+    pub last: Timestamp,
+    /// Tick of its latest evidence.
+    pub seen: Timestamp,
+    /// Flows with evidence.
+    pub flows: u64,
+}
+
+/// All evidence about one device.
+#[derive(Clone, Debug, Default)]
+pub struct Case {
+    exhibits: BTreeMap<(Host, Service), Exhibit>,
+    /// Flows with evidence since the last look, by class, also of conversations that are not kept.
+    new_flows: BTreeMap<Class, u64>,
+}
+
+impl Case {
+    /// Takes the evidence of one flow. Bits of flows of one conversation do not add: the strongest stands for all.
+    pub fn add(&mut self, peer: Host, service: Service, new: Exhibit) {
+        *self.new_flows.entry(new.class).or_default() += 1;
+        if let Some(old) = self.exhibits.get_mut(&(peer, service)) {
+            old.merge(new);
+            return;
+        }
+        if self.exhibits.len() >= MAX_CONVERSATIONS {
+            let weakest = self.exhibits.iter().min_by(|a, b| a.1.bits.total_cmp(&b.1.bits)).map(|(&key, old)| (key, old.bits));
+            match weakest {
+                Some((key, bits)) if bits < new.bits => self.exhibits.remove(&key),
+                _ => return,
+            };
+        }
+        self.exhibits.insert((peer, service), new);
+    }
+
+    /// Forgets what is older than the window; is anything left?
+    pub fn expire(&mut self, now: Timestamp) -> bool {
+        self.exhibits.retain(|_, exhibit| now.since(exhibit.seen) < WINDOW);
+        !self.exhibits.is_empty()
+    }
+
+    /// Scores by class, in bits: the strongest conversation counts whole, the next half, the third a third … so that a
+    /// chatty device does not collect bits by talking much.
+    #[must_use]
+    pub fn scores(&self) -> BTreeMap<Class, f64> {
+        let mut by_class: BTreeMap<Class, Vec<f64>> = BTreeMap::new();
+        for (&(peer, _), exhibit) in &self.exhibits {
+            by_class.entry(self.class_of(peer, exhibit)).or_default().push(exhibit.bits);
+        }
+        let score = |mut bits: Vec<f64>| {
+            bits.sort_unstable_by(|a, b| b.total_cmp(a));
+            bits.iter().enumerate().map(|(rank, bits)| bits / (rank + 1) as f64).sum::<f64>()
+        };
+        by_class.into_iter().map(|(class, bits)| (class, score(bits))).collect()
+    }
+
+    /// The first flows of a scan look merely unusual: they belong to the scan of the same peer.
+    fn class_of(&self, peer: Host, exhibit: &Exhibit) -> Class {
+        if exhibit.class != Class::Unusual && exhibit.class != Class::NewDevice {
+            return exhibit.class;
+        }
+        let of_peer = (peer, Service { protocol: 0, port: 0 })..=(peer, Service { protocol: u8::MAX, port: u16::MAX });
+        let scanned = self.exhibits.range(of_peer).any(|(_, other)| other.class == Class::Scan);
+        if scanned { Class::Scan } else { exhibit.class }
+    }
+
+    /// Puts the evidence of a class into an incident, opened where there is none yet.
+    pub fn report(&mut self, class: Class, host: Host, bits: f64, incident: Option<Incident>) -> Option<Incident> {
+        let mut exhibits: Vec<(&(Host, Service), &Exhibit)> =
+            self.exhibits.iter().filter(|((peer, _), exhibit)| self.class_of(*peer, exhibit) == class).collect();
+        exhibits.sort_by(|a, b| b.1.bits.total_cmp(&a.1.bits).then(a.0.cmp(b.0)));
+        let first = exhibits.iter().map(|(_, exhibit)| exhibit.first).min()?;
+        let best = exhibits.iter().find_map(|(_, exhibit)| exhibit.flow.clone())?;
+        let opened = incident.is_none();
+        let mut incident = incident.unwrap_or_else(|| Incident::new(class, host, best.clone(), first));
+        if bits > incident.bits {
+            (incident.bits, incident.flow) = (bits, best);
+            incident.reasons = reasons(&exhibits);
+        }
+        for ((peer, service), exhibit) in &exhibits {
+            incident.first = incident.first.min(exhibit.first);
+            incident.last = incident.last.max(exhibit.last);
+            incident.touch(exhibit.seen);
+            if incident.peers.len() < MAX_PEERS || incident.peers.contains_key(peer) {
+                let known = incident.peers.entry(*peer).or_default();
+                *known = known.max(exhibit.bits);
+            }
+            if incident.services.len() < MAX_PEERS && !incident.services.contains(service) {
+                incident.services.push(*service);
+            }
+        }
+        incident.flows += if opened {
+            exhibits.iter().map(|(_, exhibit)| exhibit.flows).sum::<u64>()
+        } else {
+            self.new_flows.get(&class).copied().unwrap_or(0)
+        };
+        Some(incident)
+    }
+
+    /// Forgets which flows were new since the last look.
+    pub fn looked(&mut self) {
+        self.new_flows.clear();
+    }
+}
+
+impl Exhibit {
+    fn merge(&mut self, new: Self) {
+        self.first = self.first.min(new.first);
+        self.last = self.last.max(new.last);
+        self.seen = self.seen.max(new.seen);
+        self.flows += new.flows;
+        if new.bits > self.bits || self.class == Class::Unusual && new.class != Class::Unusual {
+            self.class = new.class;
+        }
+        if new.bits > self.bits {
+            self.bits = new.bits;
+            self.parts = new.parts;
+            self.flow = new.flow.or(self.flow.take());
+        }
+    }
+}
+
+/// The strongest reason of every kind.
+fn reasons(exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Contribution> {
+    let mut reasons: Vec<Contribution> = Vec::new();
+    for part in exhibits.iter().flat_map(|(_, exhibit)| exhibit.parts).flatten() {
+        match reasons.iter_mut().find(|reason| reason.evidence == part.evidence) {
+            Some(reason) => *reason = reason.stronger(Some(part)),
+            None => reasons.push(part),
+        }
+    }
+    reasons.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+    reasons.truncate(MAX_REASONS);
+    reasons
+}

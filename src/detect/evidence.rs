@@ -1,0 +1,85 @@
+//! What makes a flow surprising, as numbers.
+
+/// A kind of surprise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Evidence {
+    /// The device never used this service.
+    NewService,
+    /// The device never used this service of this peer.
+    NewPeer,
+    /// The device never asked for this domain.
+    NewName,
+    /// The responder never had this client.
+    NewClient,
+    /// The responder never offered this service.
+    NewOffer,
+    /// The device never behaved like this on this service.
+    NewShape,
+    /// The flow is far from every behaviour; the feature that stands out most.
+    OddShape(u8),
+    /// More bytes or time than this device's flows of the service have; the feature.
+    Volume(u8),
+    /// More flows to one target in a minute than usual.
+    FlowRate,
+    /// More targets in a minute than usual.
+    TargetRate,
+    /// More failed attempts in a minute than usual.
+    FailedRate,
+    /// More flows to a service in a minute than it usually gets.
+    ServedRate,
+    /// More clients of a service in a minute than it usually has.
+    ClientRate,
+    /// New conversations that come like a clock.
+    Rhythm,
+}
+
+/// Whose usual range an observation is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// The device's own.
+    Device,
+    /// The network's, where the device is not known well.
+    Network,
+    /// The behaviour's that the flow resembles most.
+    Behaviour,
+}
+
+impl Of {
+    /// As written in alerts.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Device => "this device",
+            Self::Network => "this network",
+            Self::Behaviour => "flows of this kind",
+        }
+    }
+}
+
+/// One part of a flow's surprise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Contribution {
+    /// What was surprising.
+    pub evidence: Evidence,
+    /// What was observed, in the evidence's own unit (new: how many minutes of the device's life were without it).
+    pub observed: f64,
+    /// The usual range.
+    pub usual: (f64, f64),
+    /// Whose.
+    pub of: Of,
+    /// Surprise in bits.
+    pub bits: f64,
+}
+
+impl Contribution {
+    /// The one with more bits.
+    #[must_use]
+    pub fn stronger(self, other: Option<Self>) -> Self {
+        other.filter(|other| other.bits > self.bits).unwrap_or(self)
+    }
+}
+
+/// Takes the stronger of two contributions that may be missing.
+pub(super) fn strongest(a: Option<Contribution>, b: Option<Contribution>) -> Option<Contribution> {
+    a.map(|a| a.stronger(b)).or(b)
+}

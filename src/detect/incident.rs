@@ -1,0 +1,190 @@
+//! An incident and its life.
+
+use std::collections::BTreeMap;
+
+use super::class::Class;
+use super::evidence::Contribution;
+use crate::app::App;
+use crate::feature::Host;
+use crate::flow::{FlowKey, FlowRecord, Service};
+use crate::time::{Span, Timestamp};
+
+/// Peers named in an incident at the most: those with the most bits.
+pub const MAX_PEERS: usize = 64;
+/// An update is told at most this often, and only when flows, bits or peers have grown by half.
+const UPDATE_EVERY: Span = Span::from_secs(60);
+/// An incident is closed after this long without evidence.
+const QUIET: Span = Span::from_secs(300);
+
+/// Where an incident is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IncidentState {
+    /// Told for the first time.
+    Open,
+    /// It goes on.
+    Update,
+    /// Nothing more came, or the capture ended.
+    Closed,
+}
+
+impl IncidentState {
+    /// As written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Update => "update",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// The flow that shows an incident best.
+#[derive(Clone, Debug)]
+pub struct FlowRef {
+    /// Its key.
+    pub key: FlowKey,
+    /// Its identifier.
+    pub id: u64,
+    /// Initiator's port.
+    pub orig_port: u16,
+    /// Responder's port.
+    pub resp_port: u16,
+    /// Initiator.
+    pub orig: Host,
+    /// Responder.
+    pub resp: Host,
+    /// Application.
+    pub app: App,
+    /// The name that it asked for or called, bounded.
+    pub name: Option<Box<str>>,
+}
+
+impl FlowRef {
+    /// The flow of a record.
+    #[must_use]
+    pub fn of(record: &FlowRecord) -> Self {
+        let name = record.facts.as_deref().and_then(|facts| facts.server_name.as_deref().or(facts.dns.first_name.as_deref()));
+        Self {
+            key: record.key,
+            id: record.id,
+            orig_port: record.orig_port(),
+            resp_port: record.resp_port(),
+            orig: Host(record.orig_addr()),
+            resp: Host(record.resp_addr()),
+            app: record.app.0,
+            name: name.map(Into::into),
+        }
+    }
+}
+
+/// What was seen of a device that is worth a person's time.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// The same for all its lines and in every run.
+    pub id: u64,
+    /// What kind.
+    pub class: Class,
+    /// The device that it is about.
+    pub host: Host,
+    /// The devices at the other end and the bits that each brought; at most [`MAX_PEERS`].
+    pub peers: BTreeMap<Host, f64>,
+    /// Services involved.
+    pub services: Vec<Service>,
+    /// First packet of its first flow.
+    pub first: Timestamp,
+    /// Last packet of its latest flow.
+    pub last: Timestamp,
+    /// Flows with evidence.
+    pub flows: u64,
+    /// Score, in bits: the highest so far.
+    pub bits: f64,
+    /// Its strongest reasons, one of a kind.
+    pub reasons: Vec<Contribution>,
+    /// The flow that shows it best.
+    pub flow: FlowRef,
+    told: Option<Told>,
+    latest_evidence: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    at: Timestamp,
+    flows: u64,
+    bits: f64,
+    peers: usize,
+}
+
+/// An incident at the moment when it was told.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// When.
+    pub raised: Timestamp,
+    /// Where in its life.
+    pub state: IncidentState,
+    /// What was known then.
+    pub incident: Incident,
+}
+
+impl Incident {
+    /// A new one.
+    #[must_use]
+    pub fn new(class: Class, host: Host, flow: FlowRef, first: Timestamp) -> Self {
+        let seed = (host.0.bits() as u64) ^ (host.0.bits() >> 64) as u64;
+        let id = (seed ^ (first.nanos() as u64).rotate_left(17) ^ (class as u64) << 57).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Self {
+            id: id ^ id >> 29,
+            class,
+            host,
+            peers: BTreeMap::new(),
+            services: Vec::new(),
+            first,
+            last: first,
+            flows: 0,
+            bits: 0.0,
+            reasons: Vec::new(),
+            flow,
+            told: None,
+            latest_evidence: first,
+        }
+    }
+
+    /// Notes the moment of evidence, so that quiet can be told.
+    pub fn touch(&mut self, now: Timestamp) {
+        self.latest_evidence = self.latest_evidence.max(now);
+    }
+
+    /// Is it worth telling at `now`, and as what? Telling is remembered.
+    pub fn tell(&mut self, now: Timestamp) -> Option<Notice> {
+        let state = match self.told {
+            None => IncidentState::Open,
+            Some(told) => {
+                let grown = |now: f64, then: f64| now >= 1.5 * then;
+                let worth = grown(self.flows as f64, told.flows as f64)
+                    || grown(self.bits, told.bits)
+                    || grown(self.peers.len() as f64, told.peers as f64);
+                if now.since(told.at) < UPDATE_EVERY || !worth {
+                    return None;
+                }
+                IncidentState::Update
+            }
+        };
+        Some(self.notice(now, state))
+    }
+
+    /// Its last line.
+    pub fn close(&mut self, now: Timestamp) -> Notice {
+        self.notice(now, IncidentState::Closed)
+    }
+
+    /// Has nothing come for long?
+    #[must_use]
+    pub fn is_quiet(&self, now: Timestamp) -> bool {
+        now.since(self.latest_evidence) >= QUIET
+    }
+
+    fn notice(&mut self, raised: Timestamp, state: IncidentState) -> Notice {
+        self.told = Some(Told { at: raised, flows: self.flows, bits: self.bits, peers: self.peers.len() });
+        Notice { raised, state, incident: self.clone() }
+    }
+}

@@ -1,0 +1,24 @@
+//! From observations to incidents: surprise in bits, what a device did in the last minutes, incidents and their reasons.
+//!
+//! Architecture invariants: the detector never sees a packet; it takes observations in the order of the pipeline and is told
+//! the time; the same observations and knowledge give the same incidents.
+
+mod case;
+mod class;
+mod detector;
+mod evidence;
+mod explain;
+mod incident;
+mod knowledge;
+mod recent;
+mod rhythm;
+mod surprise;
+
+pub use case::{Case, WINDOW};
+pub use class::Class;
+pub use detector::{Detector, DetectorConfig, DetectorCounters, HostRank, ScoredFlow};
+pub use evidence::{Contribution, Evidence, Of};
+pub use explain::{Reason, reason};
+pub use incident::{FlowRef, Incident, IncidentState, Notice};
+pub use knowledge::Knowledge;
+pub use surprise::Surprise;

@@ -1,0 +1,165 @@
+//! The last minutes of the network, and how they compare with what is usual.
+
+use std::collections::VecDeque;
+
+use super::evidence::{Contribution, Evidence, Of, strongest};
+use super::knowledge::Knowledge;
+use super::rhythm::Rhythms;
+use super::surprise::Surprise;
+use crate::feature::{Host, Observation};
+use crate::flow::Service;
+use crate::model::{Baselines, Histogram, Initiated, Minute, Served, bits};
+
+/// Minutes kept, so that a flow can be judged with what came after it.
+const MINUTES: usize = 7;
+/// Bits that the context can bring at the most.
+const MOST_BITS: f64 = 20.0;
+
+/// What happened lately.
+#[derive(Debug, Default)]
+pub struct Recent {
+    minutes: VecDeque<(i64, Minute)>,
+    rhythms: Rhythms,
+}
+
+fn minute_of(seen: &Observation) -> i64 {
+    seen.first_seen.seconds().div_euclid(60)
+}
+
+impl Recent {
+    /// Counts an observation.
+    pub fn observe(&mut self, seen: &Observation, surprise: &Surprise) {
+        let minute = seen.seen.seconds().div_euclid(60);
+        if self.minutes.back().is_none_or(|&(last, _)| last < minute) {
+            self.minutes.push_back((minute, Minute::default()));
+            if self.minutes.len() > MINUTES {
+                self.minutes.pop_front();
+            }
+        }
+        if let Some((_, window)) = self.minutes.back_mut() {
+            window.add(seen, surprise.behaviour);
+        }
+        if seen.is_first_sight() && surprise.unknown_edge {
+            self.rhythms.observe(seen);
+        }
+    }
+
+    /// What the minute around a flow adds to its surprise.
+    #[must_use]
+    pub fn context(&self, seen: &Observation, surprise: &Surprise, knowledge: &Knowledge) -> Option<Contribution> {
+        let baselines = knowledge.baselines(seen.seen);
+        let minute = self.minutes.iter().rev().find(|&&(minute, _)| minute == minute_of(seen)).map(|(_, window)| window);
+        let mut found = None;
+        if let Some(window) = minute {
+            if let Some(initiated) = window.initiated.get(&seen.orig) {
+                found = strongest(found, initiated_rate(seen, surprise, initiated, baselines));
+            }
+            // Only clients that are new share the blame for a crowd.
+            if surprise.unknown_client
+                && let Some(served) = window.served.get(&(seen.resp, seen.service))
+            {
+                found = strongest(found, served_rate(seen, served, baselines));
+            }
+        }
+        strongest(found, if surprise.unknown_edge { self.rhythm(seen) } else { None })
+    }
+
+    fn rhythm(&self, seen: &Observation) -> Option<Contribution> {
+        let rhythm = self.rhythms.of(&(seen.orig, seen.resp, seen.service))?;
+        Some(Contribution {
+            evidence: Evidence::Rhythm,
+            observed: rhythm.period_s,
+            usual: (rhythm.jitter_s, rhythm.jitter_s),
+            of: Of::Device,
+            bits: rhythm.bits,
+        })
+    }
+
+    /// What a device began in the current minute.
+    #[must_use]
+    pub fn initiated(&self, host: Host) -> Option<&Initiated> {
+        self.minutes.back().and_then(|(_, window)| window.initiated.get(&host))
+    }
+
+    /// What a service got in the current minute.
+    #[must_use]
+    pub fn served(&self, host: Host, service: Service) -> Option<&Served> {
+        self.minutes.back().and_then(|(_, window)| window.served.get(&(host, service)))
+    }
+}
+
+fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Initiated, baselines: &Baselines) -> Option<Contribution> {
+    let host = baselines.hosts.get(&seen.orig);
+    let pooled = &baselines.pooled;
+    let quiet = |known: bool| if known { baselines.span_minutes } else { pooled.minutes };
+    let flows = f64::from(window.targets.get(&(seen.resp, seen.service)).copied().unwrap_or(0));
+    let own = host.and_then(|host| host.asked.get(&seen.service)).map(|asked| &asked.flows_per_min);
+    let mut found = rate(Evidence::FlowRate, flows, own, &pooled.any_service.flows_per_min, quiet(own.is_some()));
+    if surprise.unknown_edge {
+        let own = host.map(|host| &host.targets_per_min);
+        let targets = window.targets.len() as f64;
+        found = strongest(found, rate(Evidence::TargetRate, targets, own, &pooled.targets_per_min, quiet(own.is_some())));
+    }
+    if seen.failed {
+        let own = host.map(|host| &host.failed_per_min);
+        let failed = f64::from(window.failed);
+        found = strongest(found, rate(Evidence::FailedRate, failed, own, &pooled.failed_per_min, quiet(own.is_some())));
+    }
+    found
+}
+
+fn served_rate(seen: &Observation, window: &Served, baselines: &Baselines) -> Option<Contribution> {
+    let own = baselines.hosts.get(&seen.resp).and_then(|host| host.served.get(&seen.service));
+    let pooled = &baselines.pooled.any_served;
+    let quiet = if own.is_some() { baselines.span_minutes } else { baselines.pooled.minutes };
+    let flows = rate(
+        Evidence::ServedRate,
+        f64::from(window.flows),
+        own.map(|own| &own.flows_per_min),
+        &pooled.flows_per_min,
+        quiet,
+    );
+    let clients = rate(
+        Evidence::ClientRate,
+        window.clients.len() as f64,
+        own.map(|own| &own.clients_per_min),
+        &pooled.clients_per_min,
+        quiet,
+    );
+    strongest(flows, clients)
+}
+
+/// Surprise about a count per minute; none for one that is usual or below three.
+fn rate(evidence: Evidence, observed: f64, own: Option<&Histogram>, pooled: &Histogram, minutes: f64) -> Option<Contribution> {
+    let (histogram, of) = own.filter(|own| own.total() > 0).map_or((pooled, Of::Network), |own| (own, Of::Device));
+    let high = histogram.quantile(0.95).unwrap_or(0.0);
+    if observed < 3.0 || observed <= high {
+        return None;
+    }
+    let low = histogram.quantile(0.05).unwrap_or(0.0);
+    let bits = bits(histogram.tail(observed, minutes)).min(MOST_BITS);
+    Some(Contribution { evidence, observed, usual: (low, high), of, bits })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_rate_is_no_surprise() {
+        let mut own = Histogram::default();
+        (0..60).for_each(|_| own.add(10.0));
+        let pooled = Histogram::default();
+        assert!(rate(Evidence::FlowRate, 10.0, Some(&own), &pooled, 60.0).is_none());
+        let burst = rate(Evidence::FlowRate, 1000.0, Some(&own), &pooled, 60.0).unwrap();
+        assert!(burst.bits > 15.0 && burst.of == Of::Device);
+    }
+
+    #[test]
+    fn an_unknown_device_is_compared_with_the_network() {
+        let mut pooled = Histogram::default();
+        (0..1000).for_each(|_| pooled.add(50.0));
+        let found = rate(Evidence::TargetRate, 500.0, None, &pooled, 1000.0).unwrap();
+        assert_eq!(found.of, Of::Network);
+    }
+}

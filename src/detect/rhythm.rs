@@ -1,0 +1,98 @@
+//! Conversations that come like a clock.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::feature::{Host, Observation};
+use crate::flow::Service;
+use crate::time::Timestamp;
+
+/// Conversations followed at the most; the one that began to be followed first goes.
+const MAX_CONVERSATIONS: usize = 50_000;
+/// Latest gaps kept of one conversation.
+const GAPS: usize = 16;
+/// Gaps needed before a rhythm is told.
+const MIN_GAPS: usize = 5;
+/// Shorter gaps than this, in seconds, are one burst, not a rhythm.
+const MIN_PERIOD_S: f64 = 0.5;
+/// Bits at the most.
+const MOST_BITS: f64 = 16.0;
+
+/// An initiator, a responder and a service.
+pub type Conversation = (Host, Host, Service);
+
+#[derive(Debug, Default)]
+struct Beats {
+    last: Option<Timestamp>,
+    gaps_s: VecDeque<f32>,
+}
+
+/// A rhythm that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rhythm {
+    /// Median time between flows, in seconds.
+    pub period_s: f64,
+    /// Median deviation from it, in seconds.
+    pub jitter_s: f64,
+    /// Surprise in bits: how much better a clock explains the gaps than chance does.
+    pub bits: f64,
+}
+
+/// Follows when conversations begin their flows. Bounded.
+#[derive(Debug, Default)]
+pub struct Rhythms {
+    beats: BTreeMap<Conversation, Beats>,
+    order: VecDeque<Conversation>,
+}
+
+impl Rhythms {
+    /// Takes the start of a flow.
+    pub fn observe(&mut self, seen: &Observation) {
+        let key = (seen.orig, seen.resp, seen.service);
+        if !self.beats.contains_key(&key) {
+            if self.beats.len() >= MAX_CONVERSATIONS
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.beats.remove(&oldest);
+            }
+            self.order.push_back(key);
+        }
+        let beats = self.beats.entry(key).or_default();
+        let gap_s = beats.last.map(|last| seen.start.since(last).as_seconds());
+        // Flows that begin together (a page and its parts) are one beat.
+        if gap_s.is_some_and(|gap| gap < MIN_PERIOD_S) {
+            return;
+        }
+        beats.last = Some(seen.start);
+        if let Some(gap) = gap_s {
+            if beats.gaps_s.len() == GAPS {
+                beats.gaps_s.pop_front();
+            }
+            beats.gaps_s.push_back(gap as f32);
+        }
+    }
+
+    /// The rhythm of a conversation, if it has one.
+    ///
+    /// Under chance (Poisson arrivals) a gap falls within ±d of the median m with probability about e^(−ln 2)·2d/m = d/m;
+    /// under a clock every gap does. Each gap beyond the first brings −log₂ of that, with d the median absolute deviation
+    /// (at least 1 % of the period).
+    #[must_use]
+    pub fn of(&self, key: &Conversation) -> Option<Rhythm> {
+        let gaps = &self.beats.get(key)?.gaps_s;
+        if gaps.len() < MIN_GAPS {
+            return None;
+        }
+        let period_s = median(gaps.iter().copied().collect());
+        let jitter_s = median(gaps.iter().map(|gap| (gap - period_s).abs()).collect());
+        // Half of the gaps lie within the median deviation by definition: the same share under chance would too for the
+        // spread of Poisson gaps (about 0.7 of the median), so only what is tighter than that counts.
+        let tightness = f64::from(jitter_s / period_s).max(0.01) / 0.7;
+        let bits = (gaps.len() - 1) as f64 * 0.5 * -tightness.min(1.0).log2();
+        (bits > 1.0).then(|| Rhythm { period_s: f64::from(period_s), jitter_s: f64::from(jitter_s), bits: bits.min(MOST_BITS) })
+    }
+}
+
+fn median(mut values: Vec<f32>) -> f32 {
+    values.sort_unstable_by(f32::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,160 @@
+//! A flow's own surprise: what is new about it, and what is odd about its shape.
+
+use super::evidence::{Contribution, Evidence, Of, strongest};
+use super::knowledge::Knowledge;
+use crate::feature::Observation;
+use crate::model::{Baselines, Counts, Edge, HostBaseline, Match, Shape, Vocabulary, bits};
+
+/// Bits that one part can bring at the most.
+const MOST_BITS: f64 = 20.0;
+/// The weight of the network's rate of new things, in minutes of a device's life.
+const PRIOR_MINUTES: f64 = 5.0;
+/// Flows of a service that a device needs before its own histogram is used rather than the network's.
+const OWN_FLOWS: u32 = 20;
+/// Minutes in which a service must have been used before a new shape on it counts.
+const SERVICE_MINUTES: u32 = 3;
+
+/// A flow's own surprise.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Surprise {
+    /// The strongest thing that is new.
+    pub new: Option<Contribution>,
+    /// The strongest oddity of the shape.
+    pub shape: Option<Contribution>,
+    /// Is the (initiator, service, peer) edge unknown to both ends?
+    pub unknown_edge: bool,
+    /// Has the responder never had this client?
+    pub unknown_client: bool,
+    /// The behaviour that it resembles.
+    pub behaviour: u16,
+}
+
+impl Surprise {
+    /// Bits in all.
+    #[must_use]
+    pub fn bits(&self) -> f64 {
+        self.new.map_or(0.0, |part| part.bits) + self.shape.map_or(0.0, |part| part.bits)
+    }
+
+    /// Judges an observation by what is known.
+    #[must_use]
+    pub fn of(seen: &Observation, found: Match, knowledge: &Knowledge) -> Self {
+        let baselines = knowledge.baselines(seen.seen);
+        let orig = baselines.hosts.get(&seen.orig);
+        let resp = baselines.hosts.get(&seen.resp);
+        let edge = Edge { service: seen.service, peer: seen.peer() };
+        let client = Edge { service: seen.service, peer: seen.client() };
+        let unknown_client = !resp.is_some_and(|host| host.clients.contains(client));
+        let shape = if seen.is_complete() { shape(seen, found, orig, baselines, &knowledge.vocabulary) } else { None };
+        Self {
+            new: newness(seen, orig, resp, baselines),
+            shape,
+            unknown_edge: unknown_client && !orig.is_some_and(|host| host.edges.contains(edge)),
+            unknown_client,
+            behaviour: found.behaviour,
+        }
+    }
+}
+
+/// The strongest of: new service, new peer or name, new client, new offer.
+fn newness(
+    seen: &Observation,
+    orig: Option<&HostBaseline>,
+    resp: Option<&HostBaseline>,
+    baselines: &Baselines,
+) -> Option<Contribution> {
+    let rates = &baselines.pooled.newness;
+    let edge = Edge { service: seen.service, peer: seen.peer() };
+    let client = Edge { service: seen.service, peer: seen.client() };
+    let service = unseen(Evidence::NewService, orig, |host| &host.services, seen.service, rates.service);
+    // A known name behind a new address is the same service, moved.
+    let known_name = seen.name.is_some_and(|name| orig.is_some_and(|host| host.names.contains(name)));
+    let peer = if known_name { None } else { unseen(Evidence::NewPeer, orig, |host| &host.edges, edge, rates.edge) };
+    let name = seen.name.and_then(|name| unseen(Evidence::NewName, orig, |host| &host.names, name, rates.name));
+    let mut new = strongest(strongest(service, peer), name);
+    if resp.is_some_and(|host| host.local) {
+        new = strongest(new, unseen(Evidence::NewClient, resp, |host| &host.clients, client, rates.client));
+        if seen.answered() {
+            new = strongest(new, unseen(Evidence::NewOffer, resp, |host| &host.offers, seen.service, rates.offer));
+        }
+    }
+    new
+}
+
+/// Surprise about a value that a device never showed; none when it has.
+fn unseen<K: Ord + Copy>(
+    evidence: Evidence,
+    host: Option<&HostBaseline>,
+    counts: impl Fn(&HostBaseline) -> &Counts<K>,
+    value: K,
+    prior: f64,
+) -> Option<Contribution> {
+    let (p, minutes) = match host {
+        Some(host) if counts(host).contains(value) => return None,
+        Some(host) => (counts(host).tail(value, prior, PRIOR_MINUTES, f64::from(host.minutes)), f64::from(host.minutes)),
+        None => (prior, 0.0),
+    };
+    let of = if minutes > PRIOR_MINUTES { Of::Device } else { Of::Network };
+    Some(Contribution { evidence, observed: minutes, usual: (0.0, 0.0), of, bits: bits(p).min(MOST_BITS) })
+}
+
+/// The strongest of: far from every behaviour, more than usual, a behaviour new to the device.
+fn shape(
+    seen: &Observation,
+    found: Match,
+    orig: Option<&HostBaseline>,
+    baselines: &Baselines,
+    vocabulary: &Vocabulary,
+) -> Option<Contribution> {
+    let volume = volume(seen, orig, baselines);
+    // The first packets of a conversation that was under way were not heard: its shape says nothing.
+    if seen.under_way {
+        return volume;
+    }
+    let odd_bits = bits(vocabulary.tail(found.ratio)).min(MOST_BITS);
+    let odd = vocabulary.most_unusual(seen, found).map(|(feature, low, high)| Contribution {
+        evidence: Evidence::OddShape(feature as u8),
+        observed: f64::from(seen.vector[feature]),
+        usual: (low, high),
+        of: Of::Behaviour,
+        bits: odd_bits,
+    });
+    strongest(strongest(odd, volume), new_shape(seen, found, orig, baselines))
+}
+
+fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
+    let value = Shape { service: seen.service, behaviour: found.behaviour };
+    let host = orig.filter(|host| host.services.iter().any(|(service, minutes)| service == seen.service && minutes >= SERVICE_MINUTES));
+    match host {
+        Some(host) => unseen(Evidence::NewShape, Some(host), |host| &host.shapes, value, baselines.pooled.newness.shape),
+        None => None,
+    }
+}
+
+/// Features whose size is compared with the device's own flows of the service: duration, payload sent and received.
+const VOLUMES: [usize; 3] = [0, 3, 4];
+
+fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
+    let own = orig.and_then(|host| host.asked.get(&seen.service)).filter(|asked| asked.bytes_orig.total() >= OWN_FLOWS);
+    let (asked, of) = own.map_or((&baselines.pooled.any_service, Of::Network), |own| (own, Of::Device));
+    let mut strongest_yet = None;
+    for feature in VOLUMES {
+        let value = f64::from(seen.vector[feature]);
+        let (histogram, value, scale) = match feature {
+            0 => (&asked.duration_ms, value * 1e3, 1e-3),
+            3 => (&asked.bytes_orig, value, 1.0),
+            _ => (&asked.bytes_resp, value, 1.0),
+        };
+        let usual = histogram.quantile(0.05).zip(histogram.quantile(0.95));
+        let Some((low, high)) = usual.filter(|&(_, high)| value > high) else { continue };
+        let contribution = Contribution {
+            evidence: Evidence::Volume(feature as u8),
+            observed: value * scale,
+            usual: (low * scale, high * scale),
+            of,
+            bits: bits(histogram.tail(value, 0.0)).min(MOST_BITS),
+        };
+        strongest_yet = strongest(strongest_yet, Some(contribution));
+    }
+    strongest_yet
+}

@@ -1,5 +1,7 @@
 //! Frames made by hand, and what `decode` says of them.
 
+#![allow(clippy::panic, clippy::unwrap_used)]
+
 mod wire_support;
 
 use auscult::wire::{Addr, Frame, LinkType, Packet, Skip, Tcp, TcpFlags, decode};
@@ -94,7 +96,7 @@ fn sizes_are_those_stated_when_the_capture_is_cut() {
     let got = decode(&Frame { wire_bytes: 1054, data: &bytes[..54], ..ethernet(&[]) }).unwrap();
     assert_eq!((got.ip_bytes, got.payload_bytes, ports(&got)), (1040, 988, (40_000, 80)));
     assert_eq!(got.payload, 54..54);
-    let got = decode(&Frame { data: &bytes[..70], ..ethernet(&[]) }).unwrap();
+    let got = decode(&Frame { wire_bytes: 1054, data: &bytes[..70], ..ethernet(&[]) }).unwrap();
     assert_eq!((got.payload_bytes, got.payload), (988, 66..70));
 }
 
@@ -115,6 +117,16 @@ fn a_length_of_zero_is_the_frame_before_offload() {
     assert_eq!((packet(&bytes).ip_bytes, packet(&bytes).payload_bytes), (3040, 3000));
     let cut = Frame { wire_bytes: bytes.len() as u32, data: &bytes[..100], ..ethernet(&[]) };
     assert_eq!(decode(&cut).unwrap().payload_bytes, 3000);
+}
+
+#[test]
+fn a_length_beyond_the_frame_counts_as_far_as_the_frame_went() {
+    let mut bytes = tcp_frame(b"hello");
+    bytes[16..18].fill(0xff);
+    assert_eq!((packet(&bytes).ip_bytes, packet(&bytes).payload_bytes), (45, 5));
+    let mut bytes = with_ether_type(0x86dd, &ipv6(17, &udp(b"hello")));
+    bytes[18..20].fill(0xff);
+    assert_eq!((packet(&bytes).ip_bytes, packet(&bytes).payload_bytes), (53, 5));
 }
 
 #[test]

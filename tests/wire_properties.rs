@@ -1,5 +1,7 @@
 //! What holds for every frame.
 
+#![allow(clippy::unwrap_used)]
+
 mod wire_support;
 
 use auscult::wire::{Frame, LinkType, Packet, Tcp, decode};

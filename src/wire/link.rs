@@ -114,7 +114,7 @@ const fn not_ip(ether_type: u16) -> Skip {
     match ether_type {
         0x0806 | 0x8035 => Skip::Arp,
         0x88cc => Skip::Lldp,
-        0x8847 | 0x8848 | 0x8863 | 0x8864 | 0x88e5 | 0x88e7 => Skip::UnsupportedTunnel,
+        0x8847 | 0x8848 | 0x8863 | 0x8864 | 0x88e5 | 0x88e7 | 0x8926 | 0x894f => Skip::UnsupportedTunnel,
         _ => Skip::NonIp,
     }
 }

@@ -36,7 +36,8 @@ impl Network {
 }
 
 /// Reads the IP headers at the start of `data`. `available` is how many bytes the packet could have had on the wire: it
-/// stands in for a length of 0, as it is written before segmentation offload and in jumbograms.
+/// stands in for a length of 0, as it is written before segmentation offload and in jumbograms, and bounds a stated length,
+/// so that one forged packet cannot count for more than it carried.
 #[inline]
 pub(super) fn read(family: Family, data: &[u8], available: u32) -> Result<Network, Skip> {
     match family {
@@ -55,7 +56,7 @@ fn read_v4(data: &[u8], available: u32) -> Result<Network, Skip> {
     let header = Ipv4HeaderSlice::from_slice(data).map_err(v4_error)?;
     let ip_bytes = match header.total_len() {
         0 => available,
-        stated => u32::from(stated),
+        stated => u32::from(stated).min(available),
     };
     let header_bytes = header.slice().len() as u32;
     if ip_bytes < header_bytes {
@@ -88,8 +89,8 @@ fn read_v6(data: &[u8], available: u32) -> Result<Network, Skip> {
     let header = Ipv6HeaderSlice::from_slice(data).map_err(v6_error)?;
     let header_bytes = header.slice().len() as u32;
     let ip_bytes = match header.payload_length() {
-        0 if header.next_header() != ip_number::IPV6_NO_NEXT_HEADER => available.max(header_bytes),
-        stated => header_bytes + u32::from(stated),
+        0 if header.next_header() != ip_number::IPV6_NO_NEXT_HEADER => available,
+        stated => available.min(header_bytes + u32::from(stated)),
     };
     let network = Network {
         src: Addr::v6(header.source()),

@@ -31,7 +31,8 @@ pub struct Packet {
     pub dst_mac: [u8; 6],
     /// Bytes on the wire, link layer included.
     pub wire_bytes: u32,
-    /// Bytes of the IP packet as its header states them (as they were on the wire, even when the capture cut the frame).
+    /// Bytes of the IP packet as its header states them (as they were on the wire, even when the capture cut the frame); no
+    /// more than the frame had on the wire. A stated length of 0 (segmentation offload, jumbograms) is the rest of the frame.
     pub ip_bytes: u32,
     /// Bytes behind the transport header as the headers state them, on the wire. A fragment's share counts. For ICMP and
     /// ICMPv6 what is behind the first eight bytes; for protocols without ports all that is behind the IP headers.

@@ -17,7 +17,7 @@ pub enum Skip {
     Lldp,
     /// An 802.2 frame that carries no IP (spanning tree, IS-IS, Cisco's discovery …).
     Llc,
-    /// A tunnel below IP that is not read: MPLS, PPPoE, MACsec, provider backbone bridges.
+    /// A tunnel below IP that is not read: MPLS, PPPoE, MACsec, provider backbone bridges, VN-Tag, NSH.
     UnsupportedTunnel,
     /// Any other protocol that is not IP.
     NonIp,

@@ -1,6 +1,6 @@
 //! What the tests of `wire` and `app` share: captures in memory, and frames by hand.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

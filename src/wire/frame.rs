@@ -1,5 +1,6 @@
 //! A frame as it was captured.
 
+use super::Packet;
 use crate::time::Timestamp;
 
 /// A link-layer type by its number in the pcap registry (`LINKTYPE_…`, <https://www.tcpdump.org/linktypes.html>).
@@ -7,8 +8,26 @@ use crate::time::Timestamp;
 pub struct LinkType(pub u16);
 
 impl LinkType {
+    /// BSD loopback, address family in the capturing host's byte order (`LINKTYPE_NULL`).
+    pub const NULL: Self = Self(0);
     /// Ethernet (`LINKTYPE_ETHERNET`).
     pub const ETHERNET: Self = Self(1);
+    /// Raw IP, as most BSDs number it (`DLT_RAW`).
+    pub const RAW_BSD: Self = Self(12);
+    /// Raw IP, as OpenBSD numbers it (`DLT_RAW`).
+    pub const RAW_OPENBSD: Self = Self(14);
+    /// Raw IP, version 4 or 6 (`LINKTYPE_RAW`).
+    pub const RAW: Self = Self(101);
+    /// OpenBSD loopback, address family in network byte order (`LINKTYPE_LOOP`).
+    pub const LOOP: Self = Self(108);
+    /// Linux cooked capture, version 1 (`LINKTYPE_LINUX_SLL`).
+    pub const LINUX_SLL: Self = Self(113);
+    /// Raw IPv4 (`LINKTYPE_IPV4`).
+    pub const IPV4: Self = Self(228);
+    /// Raw IPv6 (`LINKTYPE_IPV6`).
+    pub const IPV6: Self = Self(229);
+    /// Linux cooked capture, version 2 (`LINKTYPE_LINUX_SLL2`).
+    pub const LINUX_SLL2: Self = Self(276);
 }
 
 /// One captured frame, borrowed from the buffer that it was read into.
@@ -22,4 +41,12 @@ pub struct Frame<'a> {
     pub wire_bytes: u32,
     /// The captured bytes.
     pub data: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// The captured part of the payload of this frame's packet; empty when none was captured.
+    #[must_use]
+    pub fn payload(&self, packet: &Packet) -> &'a [u8] {
+        self.data.get(packet.payload.start as usize..packet.payload.end as usize).unwrap_or_default()
+    }
 }

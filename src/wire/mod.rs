@@ -3,9 +3,16 @@
 //! The only user of etherparse. A frame that cannot be told apart is data, a counted [`Skip`], not an error.
 
 mod addr;
+mod decode;
 mod frame;
+mod link;
+mod network;
 mod packet;
+mod skip;
+mod transport;
 
 pub use addr::Addr;
+pub use decode::decode;
 pub use frame::{Frame, LinkType};
 pub use packet::{Packet, Tcp, TcpFlags};
+pub use skip::Skip;

@@ -22,7 +22,8 @@ pub struct Packet {
     pub protocol: u8,
     /// Hop limit or TTL.
     pub ttl: u8,
-    /// Outermost and next VLAN identifiers, 1 to 4094; 0 where there is no tag.
+    /// Outermost and next VLAN identifiers, 1 to 4095; 0 where there is no tag. Tags that carry a priority only (identifier 0)
+    /// are passed over.
     pub vlans: [u16; 2],
     /// Source MAC address; zeros where the link layer has none.
     pub src_mac: [u8; 6],
@@ -30,11 +31,14 @@ pub struct Packet {
     pub dst_mac: [u8; 6],
     /// Bytes on the wire, link layer included.
     pub wire_bytes: u32,
-    /// Bytes of the IP packet as its header states them (as they were on the wire, even when the capture cut the frame).
+    /// Bytes of the IP packet as its header states them (as they were on the wire, even when the capture cut the frame); no
+    /// more than the frame had on the wire. A stated length of 0 (segmentation offload, jumbograms) is the rest of the frame.
     pub ip_bytes: u32,
-    /// Bytes behind the transport header as the headers state them, on the wire. A fragment's share counts.
+    /// Bytes behind the transport header as the headers state them, on the wire. A fragment's share counts. For ICMP and
+    /// ICMPv6 what is behind the first eight bytes; for protocols without ports all that is behind the IP headers.
     pub payload_bytes: u32,
-    /// Where the captured part of the payload lies in the frame's data; empty when none was captured.
+    /// Where the captured part of the payload lies in the frame's data (see [`Frame::payload`](super::Frame::payload)); empty
+    /// when none was captured.
     pub payload: Range<u32>,
     /// The TCP header's fields, for TCP.
     pub tcp: Option<Tcp>,

@@ -1,0 +1,4 @@
+#![doc = "A network anomaly detector: see `docs/architecture.md`."]
+
+pub mod time;
+pub mod wire;

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::CaptureError;
+type CaptureError = std::io::Error;
 use crate::time::Timestamp;
 use crate::wire::{Frame, LinkType};
 

@@ -204,9 +204,6 @@ pub fn classify(
     known_device: bool,
 ) -> Class {
     let evidence = context.map(|part| part.evidence);
-    if matches!(evidence, Some(Evidence::ServedRate | Evidence::ClientRate)) {
-        return Class::Flood;
-    }
     if let Some(class) = window.and_then(|window| by_count(seen, surprise, window)) {
         return class;
     }

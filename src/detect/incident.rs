@@ -188,3 +188,13 @@ impl Incident {
         Notice { raised, state, incident: self.clone() }
     }
 }
+
+/// The service of a flow as a person says it: `dns`, `tls (tcp/8443)`, `tcp/9999`.
+pub(super) fn service_in_words(flow: &FlowRef) -> String {
+    let port = if matches!(flow.key.protocol, 1 | 58) { flow.orig_port } else { flow.resp_port };
+    let service = Service { protocol: flow.key.protocol, port };
+    match flow.app.name() {
+        "unknown" | "failed" => service.to_string(),
+        app => format!("{app} ({service})"),
+    }
+}

@@ -1,0 +1,267 @@
+//! The detector: observations in, incidents out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::case::{Case, Exhibit};
+use super::class::{Class, classify};
+use super::evidence::{Contribution, Evidence};
+use super::incident::{FlowRef, Incident, Notice};
+use super::knowledge::Knowledge;
+use super::recent::Recent;
+use super::surprise::Surprise;
+use crate::feature::{Host, Observation};
+use crate::flow::FlowRecord;
+use crate::model::Match;
+use crate::time::{Span, Timestamp};
+
+/// Devices with a case at the same time; a further one waits until another is forgotten.
+const MAX_CASES: usize = 100_000;
+/// How long a scored flow is held back so that it can carry the surprise of what came after it.
+const HOLD: Span = Span::from_secs(300);
+/// Flows held back at the most; beyond, the oldest is let go early.
+const MAX_HELD: usize = 200_000;
+/// The share of ordinary flows whose bits count for nothing.
+const ORDINARY: f64 = 0.99;
+
+/// What the detector shall do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DetectorConfig {
+    /// Hand out every flow with its bits (costs memory for the flows of five minutes).
+    pub score_flows: bool,
+}
+
+/// What the detector has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DetectorCounters {
+    /// Observations judged, first looks included.
+    pub observations: u64,
+    /// Incidents opened.
+    pub incidents: u64,
+    /// Lines told about incidents.
+    pub notices: u64,
+    /// Evidence not kept because too many devices had a case.
+    pub cases_refused: u64,
+    /// Flows scored before their time because too many were held.
+    pub released_early: u64,
+}
+
+/// A flow and its bits.
+#[derive(Clone, Debug)]
+pub struct ScoredFlow {
+    /// The flow.
+    pub record: FlowRecord,
+    /// Own surprise and context, in bits, 0 or more.
+    pub bits: f64,
+    /// Name of the behaviour that it resembles.
+    pub behaviour: u16,
+}
+
+/// A device and the highest score of any of its windows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HostRank {
+    /// The device.
+    pub host: Host,
+    /// Its highest score, in bits.
+    pub bits: f64,
+    /// What that score speaks of.
+    pub class: Class,
+}
+
+struct Held {
+    seen: Observation,
+    surprise: Surprise,
+    record: FlowRecord,
+}
+
+/// Judges observations. Bounded in memory.
+pub struct Detector {
+    knowledge: Arc<Knowledge>,
+    config: DetectorConfig,
+    /// Bits below which a flow is ordinary.
+    ordinary_bits: f64,
+    recent: Recent,
+    cases: BTreeMap<Host, Case>,
+    touched: BTreeSet<Host>,
+    incidents: BTreeMap<(Host, Class), Incident>,
+    held: VecDeque<Held>,
+    ranks: BTreeMap<Host, (f64, Class)>,
+    counters: DetectorCounters,
+}
+
+impl Detector {
+    /// A detector that judges by `knowledge`.
+    #[must_use]
+    pub fn new(knowledge: Arc<Knowledge>, config: DetectorConfig) -> Self {
+        let ordinary_bits = knowledge.calibration.flow_bits.quantile(ORDINARY).unwrap_or(0.0);
+        Self {
+            knowledge,
+            config,
+            ordinary_bits,
+            recent: Recent::default(),
+            cases: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            incidents: BTreeMap::new(),
+            held: VecDeque::new(),
+            ranks: BTreeMap::new(),
+            counters: DetectorCounters::default(),
+        }
+    }
+
+    /// Judges an observation that looks like `found`. `record` is the flow itself where it is at hand: without it no
+    /// incident can be told and no flow scored (as in calibration).
+    pub fn observe(&mut self, seen: Observation, found: Match, record: Option<FlowRecord>, flows: &mut Vec<ScoredFlow>) -> f64 {
+        self.counters.observations += 1;
+        let surprise = Surprise::of(&seen, found, &self.knowledge);
+        self.recent.observe(&seen, &surprise);
+        let context = self.recent.context(&seen, &surprise, &self.knowledge);
+        let bits = surprise.bits() + context.map_or(0.0, |part| part.bits);
+        if bits > self.ordinary_bits {
+            self.file(&seen, &surprise, context, record.as_ref());
+        }
+        if self.config.score_flows
+            && seen.is_complete()
+            && let Some(record) = record
+        {
+            if self.held.len() >= MAX_HELD {
+                self.counters.released_early += 1;
+                self.release_one(flows);
+            }
+            self.held.push_back(Held { seen, surprise, record });
+        }
+        bits
+    }
+
+    /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.
+    pub fn tick(&mut self, now: Timestamp, notices: &mut Vec<Notice>, flows: &mut Vec<ScoredFlow>) {
+        for host in std::mem::take(&mut self.touched) {
+            self.review(host, now, notices);
+        }
+        let quiet: Vec<(Host, Class)> =
+            self.incidents.iter().filter(|(_, incident)| incident.is_quiet(now)).map(|(&key, _)| key).collect();
+        for key in quiet {
+            self.close(key, now, notices);
+        }
+        if now.seconds() % 60 == 0 || self.cases.len() >= MAX_CASES {
+            self.cases.retain(|_, case| case.expire(now));
+        }
+        while self.held.front().is_some_and(|held| now.since(held.seen.seen) >= HOLD) {
+            self.release_one(flows);
+        }
+    }
+
+    /// The capture is over: closes every incident and lets go of every flow.
+    pub fn finish(&mut self, now: Timestamp, notices: &mut Vec<Notice>, flows: &mut Vec<ScoredFlow>) {
+        self.tick(now, notices, flows);
+        let open: Vec<(Host, Class)> = self.incidents.keys().copied().collect();
+        for key in open {
+            self.close(key, now, notices);
+        }
+        while !self.held.is_empty() {
+            self.release_one(flows);
+        }
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub const fn counters(&self) -> DetectorCounters {
+        self.counters
+    }
+
+    /// The knowledge in use.
+    #[must_use]
+    pub fn knowledge(&self) -> &Knowledge {
+        &self.knowledge
+    }
+
+    /// Devices by their highest score, highest first.
+    #[must_use]
+    pub fn ranks(&self) -> Vec<HostRank> {
+        let mut ranks: Vec<HostRank> =
+            self.ranks.iter().map(|(&host, &(bits, class))| HostRank { host, bits, class }).collect();
+        ranks.sort_by(|a, b| b.bits.total_cmp(&a.bits).then(a.host.cmp(&b.host)));
+        ranks
+    }
+
+    /// Puts evidence into the case of the device that it speaks against.
+    fn file(&mut self, seen: &Observation, surprise: &Surprise, context: Option<Contribution>, record: Option<&FlowRecord>) {
+        let crowd = context.filter(|part| matches!(part.evidence, Evidence::ServedRate | Evidence::ClientRate));
+        let known = self.knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
+        if let Some(crowd) = crowd {
+            let exhibit = self.exhibit(seen, Class::Flood, [Some(crowd), None, None], record);
+            self.file_against(seen.resp, seen.orig, seen, exhibit);
+        }
+        let context = if crowd.is_some() { None } else { context };
+        let class = classify(seen, surprise, context, self.recent.initiated(seen.orig), known);
+        let exhibit = self.exhibit(seen, class, [surprise.new, surprise.shape, context], record);
+        self.file_against(seen.orig, seen.resp, seen, exhibit);
+    }
+
+    fn exhibit(&self, seen: &Observation, class: Class, parts: [Option<Contribution>; 3], record: Option<&FlowRecord>) -> Exhibit {
+        let bits: f64 = parts.iter().flatten().map(|part| part.bits).sum();
+        Exhibit {
+            class,
+            bits: bits - self.ordinary_bits,
+            parts,
+            flow: record.map(FlowRef::of),
+            first: seen.start,
+            last: seen.end,
+            seen: seen.seen,
+            flows: 1,
+        }
+    }
+
+    fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, exhibit: Exhibit) {
+        if exhibit.bits <= 0.0 {
+            return;
+        }
+        if self.cases.len() >= MAX_CASES && !self.cases.contains_key(&host) {
+            self.counters.cases_refused += 1;
+            return;
+        }
+        self.cases.entry(host).or_default().add(peer, seen.service, exhibit);
+        self.touched.insert(host);
+    }
+
+    fn review(&mut self, host: Host, now: Timestamp, notices: &mut Vec<Notice>) {
+        let Some(case) = self.cases.get_mut(&host) else { return };
+        if !case.expire(now) {
+            self.cases.remove(&host);
+            return;
+        }
+        for (class, bits) in case.scores() {
+            let best = self.ranks.entry(host).or_insert((0.0, class));
+            if bits > best.0 {
+                *best = (bits, class);
+            }
+            let open = self.incidents.remove(&(host, class));
+            if bits < self.knowledge.threshold && open.is_none() {
+                continue;
+            }
+            let is_new = open.is_none();
+            if let Some(mut incident) = case.report(class, host, bits, open) {
+                self.counters.incidents += u64::from(is_new);
+                if let Some(notice) = incident.tell(now) {
+                    self.counters.notices += 1;
+                    notices.push(notice);
+                }
+                self.incidents.insert((host, class), incident);
+            }
+        }
+        case.looked();
+    }
+
+    fn close(&mut self, key: (Host, Class), now: Timestamp, notices: &mut Vec<Notice>) {
+        if let Some(mut incident) = self.incidents.remove(&key) {
+            self.counters.notices += 1;
+            notices.push(incident.close(now));
+        }
+    }
+
+    fn release_one(&mut self, flows: &mut Vec<ScoredFlow>) {
+        let Some(Held { seen, surprise, record }) = self.held.pop_front() else { return };
+        let context = self.recent.context(&seen, &surprise, &self.knowledge);
+        let bits = surprise.bits() + context.map_or(0.0, |part| part.bits);
+        flows.push(ScoredFlow { record, bits, behaviour: surprise.behaviour });
+    }
+}

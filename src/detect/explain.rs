@@ -1,0 +1,161 @@
+//! Reasons in words.
+
+use super::evidence::{Contribution, Evidence, Of};
+use super::incident::Incident;
+use crate::feature::{SCHEMA, size_in_words};
+
+/// One reason of an incident, in numbers and in words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reason {
+    /// What was looked at: a feature of the schema, or the name of a comparison.
+    pub feature: &'static str,
+    /// What was observed, in `unit`.
+    pub observed: f64,
+    /// The usual range, in `unit`; none for what is new.
+    pub usual: Option<(f64, f64)>,
+    /// Whose usual range.
+    pub of: Of,
+    /// Unit of the numbers.
+    pub unit: &'static str,
+    /// Surprise in bits.
+    pub bits: f64,
+    /// The same in words.
+    pub text: String,
+}
+
+/// Puts a contribution to an incident into words.
+#[must_use]
+pub fn reason(part: &Contribution, incident: &Incident) -> Reason {
+    let (feature, unit, range) = kind(part.evidence);
+    Reason {
+        feature,
+        observed: part.observed,
+        usual: range.then_some(part.usual),
+        of: part.of,
+        unit,
+        bits: part.bits,
+        text: text(part, incident),
+    }
+}
+
+/// Name, unit, and whether there is a usual range.
+fn kind(evidence: Evidence) -> (&'static str, &'static str, bool) {
+    match evidence {
+        Evidence::NewService => ("new_service", "minutes known without it", false),
+        Evidence::NewPeer => ("new_peer", "minutes known without it", false),
+        Evidence::NewName => ("new_domain", "minutes known without it", false),
+        Evidence::NewClient => ("new_client", "minutes known without it", false),
+        Evidence::NewOffer => ("new_service_offered", "minutes known without it", false),
+        Evidence::NewShape => ("new_behaviour", "minutes known without it", false),
+        Evidence::OddShape(index) | Evidence::Volume(index) => {
+            let feature = &SCHEMA[usize::from(index)];
+            (feature.name, feature.unit, true)
+        }
+        Evidence::FlowRate => ("flows_to_target_per_min", "flows/min", true),
+        Evidence::TargetRate => ("targets_per_min", "targets/min", true),
+        Evidence::FailedRate => ("failed_per_min", "failed attempts/min", true),
+        Evidence::ServedRate => ("flows_served_per_min", "flows/min", true),
+        Evidence::ClientRate => ("clients_per_min", "clients/min", true),
+        Evidence::Rhythm => ("period_s", "s", true),
+    }
+}
+
+fn text(part: &Contribution, incident: &Incident) -> String {
+    let flow = &incident.flow;
+    let service = super::incident::service_in_words(flow);
+    let life = life(part.observed);
+    let whose = if part.of == Of::Network { "devices of this network usually have" } else { "this device usually has" };
+    let (low, high) = part.usual;
+    match part.evidence {
+        Evidence::NewService => format!("first use of {service} by {}{life}", flow.orig),
+        Evidence::NewPeer => format!("first {service} from {} to {}{life}", flow.orig, flow.resp),
+        Evidence::NewName => {
+            let name = flow.name.as_deref().unwrap_or("a name");
+            format!("{} never asked for {name} or its domain before{life}", flow.orig)
+        }
+        Evidence::NewClient => format!("{} never served {service} to {} before{life}", flow.resp, flow.orig),
+        Evidence::NewOffer => format!("{} never answered on {service} before{life}", flow.resp),
+        Evidence::NewShape => format!("{} never used {service} in this way before{life}", flow.orig),
+        Evidence::OddShape(index) => {
+            let feature = &SCHEMA[usize::from(index)];
+            let value = |value| in_words(value, feature.unit);
+            format!("{} of {}; flows of this kind have {} to {}", feature.phrase, value(part.observed), value(low), value(high))
+        }
+        Evidence::Volume(index) => {
+            let feature = &SCHEMA[usize::from(index)];
+            let high = in_words(high, feature.unit);
+            format!("{} of {} over {service}; {whose} up to {high}", feature.phrase, in_words(part.observed, feature.unit))
+        }
+        Evidence::FlowRate => {
+            format!("{:.0} {service} flows to {} within a minute; {whose} up to {high:.0}", part.observed, flow.resp)
+        }
+        Evidence::TargetRate => {
+            format!("{} tried {:.0} different targets within a minute; {whose} up to {high:.0}", flow.orig, part.observed)
+        }
+        Evidence::FailedRate => {
+            format!("{:.0} attempts to connect failed within a minute; {whose} up to {high:.0}", part.observed)
+        }
+        Evidence::ServedRate => {
+            format!("{} got {:.0} {service} flows within a minute; {whose} up to {high:.0}", flow.resp, part.observed)
+        }
+        Evidence::ClientRate => {
+            format!("{} got {service} from {:.0} clients within a minute; {whose} up to {high:.0}", flow.resp, part.observed)
+        }
+        Evidence::Rhythm => format!(
+            "{} calls {} every {} (± {}), a conversation that it never had before",
+            flow.orig,
+            flow.resp,
+            in_words(part.observed, "s"),
+            in_words(high, "s")
+        ),
+    }
+}
+
+/// How long the device was known without the new thing.
+fn life(minutes: f64) -> String {
+    match minutes {
+        m if m < 5.0 => String::from("; little is known of it, so it is judged by the network"),
+        m if m < 120.0 => format!(" in {m:.0} active minutes of learning"),
+        m if m < 2880.0 => format!(" in {:.0} active hours of learning", m / 60.0),
+        m => format!(" in {:.0} active days of learning", m / 1440.0),
+    }
+}
+
+fn in_words(value: f64, unit: &str) -> String {
+    match unit {
+        "bytes" => {
+            let sign = if value < 0.0 { "-" } else { "" };
+            format!("{sign}{}", size_in_words(value.abs()))
+        }
+        "s" if value < 0.0005 => "0 s".to_owned(),
+        "s" if value < 1.0 => format!("{:.0} ms", value * 1e3),
+        "s" if value < 120.0 => format!("{value:.1} s"),
+        "s" => format!("{:.0} min", value / 60.0),
+        "ms" => format!("{value:.1} ms"),
+        "share" => format!("{:.0} %", value * 100.0),
+        "0 or 1" => if value >= 0.5 { "yes" } else { "no" }.to_owned(),
+        unit if value >= 10.0 => format!("{value:.0} {unit}"),
+        unit => format!("{value:.1} {unit}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_like_a_colleague_says_them() {
+        assert_eq!(in_words(41_230_112.0, "bytes"), "41 MB");
+        assert_eq!(in_words(-120.0, "bytes"), "-120 bytes");
+        assert_eq!(in_words(0.25, "s"), "250 ms");
+        assert_eq!(in_words(600.0, "s"), "10 min");
+        assert_eq!(in_words(0.5, "share"), "50 %");
+    }
+
+    #[test]
+    fn every_kind_of_evidence_has_a_name() {
+        for evidence in [Evidence::NewService, Evidence::OddShape(3), Evidence::Rhythm, Evidence::ClientRate] {
+            assert!(!kind(evidence).0.is_empty());
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What travels between threads.
+
+use std::sync::Arc;
+
+use crate::capture::Block;
+use crate::feature::Observation;
+use crate::flow::{FlowRecord, ShardCounters};
+use crate::model::Match;
+use crate::time::Timestamp;
+use crate::wire::Packet;
+
+/// A decoded packet on its way to the worker that owns its shard. Its payload range is in the batch's block.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub hash: u64,
+    pub packet: Packet,
+}
+
+/// Packets of one block for one worker, and the ticks between them.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub block: Arc<Block>,
+    pub items: Vec<Item>,
+    /// (Number of items before it, time) of every tick; all workers get the same ticks at the same place of the capture.
+    pub ticks: Vec<(usize, Timestamp)>,
+}
+
+/// A record as a worker hands it on.
+#[derive(Clone, Debug)]
+pub struct Emitted {
+    /// The flow, or a segment of it, or a first look at it.
+    pub record: FlowRecord,
+    /// The same as baselines see it.
+    pub observation: Observation,
+    /// The behaviour that it resembles, when there is a vocabulary.
+    pub found: Option<Match>,
+}
+
+/// What a worker says after a batch.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub worker: usize,
+    /// For every tick of the batch, in order: its time and the records that became known at it.
+    pub ticks: Vec<(Timestamp, Vec<Emitted>)>,
+    /// The worker's flow account so far, when it is done.
+    pub finished: Option<ShardCounters>,
+}

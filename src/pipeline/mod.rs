@@ -1,0 +1,24 @@
+//! The threads: a reader that decodes and deals out packets, workers that own shards of the flow table, and the merge that
+//! puts their records into an order that does not depend on them. The only user of crossbeam, and the only place that may
+//! ask the system for the time.
+//!
+//! ```text
+//! reader --batches--> worker 0..N --records by tick--> merge (caller's thread) --> consumer
+//!        <--recycled--
+//! ```
+//!
+//! Overload: every channel is bounded and blocks ([`run`] never drops a packet). A live source drops in the kernel and
+//! counts it.
+
+mod accounting;
+mod batch;
+mod clock;
+mod merge;
+mod reader;
+mod run;
+mod worker;
+
+pub use accounting::Accounting;
+pub use batch::Emitted;
+pub use clock::{Stopwatch, now};
+pub use run::{Consumer, PipelineConfig, Progress, run};

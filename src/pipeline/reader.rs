@@ -1,0 +1,210 @@
+//! Reads blocks, decodes frames, deals packets out to workers, beats the time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crossbeam::channel::{Receiver, Sender};
+
+use super::accounting::Accounting;
+use super::batch::{Batch, Item};
+use super::run::PipelineConfig;
+use crate::capture::{Block, CaptureError, Source};
+use crate::flow::FlowKey;
+use crate::time::{Span, Timestamp};
+use crate::wire::decode;
+
+/// A packet this much later than the one before moves the clock only when the next one agrees: one damaged timestamp must
+/// not end every flow.
+const LEAP: Span = Span::from_secs(3600);
+
+/// The capture's clock: the latest time that was not a lone leap.
+#[derive(Debug, Default)]
+pub(super) struct CaptureClock {
+    now: Option<Timestamp>,
+    leaped_to: Option<Timestamp>,
+}
+
+impl CaptureClock {
+    /// Takes a packet's time; a new second is a tick.
+    pub(super) fn advance(&mut self, at: Timestamp) -> Option<Timestamp> {
+        let Some(now) = self.now else {
+            self.now = Some(at);
+            return Some(at);
+        };
+        if at <= now {
+            self.leaped_to = None;
+            return None;
+        }
+        if at.since(now) > LEAP && self.leaped_to.is_none_or(|leap| at.since(leap) > LEAP || leap > at) {
+            self.leaped_to = Some(at);
+            return None;
+        }
+        self.leaped_to = None;
+        self.now = Some(at);
+        (at.seconds() > now.seconds()).then_some(at)
+    }
+
+    pub(super) const fn now(&self) -> Option<Timestamp> {
+        self.now
+    }
+}
+
+pub(super) struct Reader<'a> {
+    pub config: &'a PipelineConfig,
+    pub stop: &'a AtomicBool,
+    pub read_bytes: &'a AtomicU64,
+    pub to_workers: Vec<Sender<Batch>>,
+    pub recycled: Receiver<Batch>,
+    pub accounting: Accounting,
+    pub clock: CaptureClock,
+    pub errors: Vec<CaptureError>,
+    spare_blocks: Vec<Block>,
+    spare_batches: Vec<Batch>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        config: &'a PipelineConfig,
+        (stop, read_bytes): (&'a AtomicBool, &'a AtomicU64),
+        to_workers: Vec<Sender<Batch>>,
+        recycled: Receiver<Batch>,
+    ) -> Self {
+        Self {
+            config,
+            stop,
+            read_bytes,
+            to_workers,
+            recycled,
+            accounting: Accounting::default(),
+            clock: CaptureClock::default(),
+            errors: Vec::new(),
+            spare_blocks: Vec::new(),
+            spare_batches: Vec::new(),
+        }
+    }
+
+    /// Reads to the end, or until told to stop. Damage is noted and what was read before it is dealt out.
+    pub(super) fn run(mut self, source: &mut dyn Source) -> Self {
+        let mut more = true;
+        while more && !self.stop.load(Ordering::Relaxed) {
+            let mut block = self.spare_blocks.pop().unwrap_or_default();
+            match source.fill(&mut block) {
+                Ok(goes_on) => more = goes_on,
+                Err(error) => self.errors.push(error),
+            }
+            if let Some((done, _)) = source.progress() {
+                self.read_bytes.store(done, Ordering::Relaxed);
+            }
+            self.deal_out(block);
+            self.collect_spares();
+        }
+        self.accounting.dropped = source.dropped();
+        self
+    }
+
+    fn deal_out(&mut self, block: Block) {
+        let workers = self.to_workers.len();
+        let mut batches: Vec<Batch> = (0..workers).map(|_| self.spare_batches.pop().unwrap_or_default()).collect();
+        for span in &block.frames {
+            self.accounting.frames += 1;
+            if self.config.from.is_some_and(|from| span.time < from) || self.config.to.is_some_and(|to| span.time >= to) {
+                self.accounting.outside_time += 1;
+                continue;
+            }
+            let frame = block.frame(span);
+            self.accounting.cut += u64::from((frame.data.len() as u64) < u64::from(frame.wire_bytes));
+            if let Some(now) = self.clock.advance(span.time) {
+                batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
+            }
+            match decode(&frame) {
+                Ok(mut packet) => {
+                    self.accounting.packets += 1;
+                    self.accounting.wire_bytes += u64::from(packet.wire_bytes);
+                    packet.payload.start += span.bytes.start;
+                    packet.payload.end += span.bytes.start;
+                    let hash = FlowKey::of(&packet).0.hash();
+                    batches[FlowKey::shard(hash) % workers].items.push(Item { hash, packet });
+                }
+                Err(skip) => self.accounting.skipped[skip.index()] += 1,
+            }
+        }
+        self.idle_tick(&block, &mut batches);
+        let block = Arc::new(block);
+        for (mut batch, worker) in batches.into_iter().zip(&self.to_workers) {
+            if batch.items.is_empty() && batch.ticks.is_empty() {
+                self.spare_batches.push(batch);
+                continue;
+            }
+            batch.block = Arc::clone(&block);
+            // A worker ends only when this side hangs up.
+            let _ = worker.send(batch);
+        }
+        self.take_back(block);
+    }
+
+    /// Live, when nothing came for a while, the wall clock moves the time.
+    fn idle_tick(&mut self, block: &Block, batches: &mut [Batch]) {
+        if block.frames.is_empty()
+            && let Some(wall_clock) = self.config.idle_clock
+            && self.clock.now().is_some()
+            && let Some(now) = self.clock.advance(wall_clock())
+        {
+            batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
+        }
+    }
+
+    fn collect_spares(&mut self) {
+        while let Ok(mut batch) = self.recycled.try_recv() {
+            self.take_back(std::mem::take(&mut batch.block));
+            batch.items.clear();
+            batch.ticks.clear();
+            self.spare_batches.push(batch);
+        }
+    }
+
+    /// The last one to let go of a block gives it back.
+    fn take_back(&mut self, block: Arc<Block>) {
+        if let Some(mut block) = Arc::into_inner(block)
+            && block.bytes.capacity() > 0
+            && self.spare_blocks.len() < 4
+        {
+            block.clear();
+            self.spare_blocks.push(block);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_parts(seconds, 0)
+    }
+
+    #[test]
+    fn every_new_second_ticks_once() {
+        let mut clock = CaptureClock::default();
+        assert_eq!(clock.advance(at(5)), Some(at(5)));
+        assert_eq!(clock.advance(at(5) + Span::from_nanos(9)), None);
+        assert_eq!(clock.advance(at(4)), None);
+        assert_eq!(clock.advance(at(7)), Some(at(7)));
+    }
+
+    #[test]
+    fn one_damaged_time_does_not_move_the_clock() {
+        let mut clock = CaptureClock::default();
+        clock.advance(at(5));
+        assert_eq!(clock.advance(at(1_000_000)), None);
+        assert_eq!(clock.advance(at(6)), Some(at(6)));
+        assert_eq!(clock.now(), Some(at(6)));
+    }
+
+    #[test]
+    fn a_night_without_packets_does() {
+        let mut clock = CaptureClock::default();
+        clock.advance(at(5));
+        clock.advance(at(50_000));
+        assert_eq!(clock.advance(at(50_001)), Some(at(50_001)));
+    }
+}

@@ -1,0 +1,103 @@
+//! Runs a source through the threads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam::channel::{RecvTimeoutError, bounded, unbounded};
+
+use super::accounting::Accounting;
+use super::batch::Emitted;
+use super::merge::Merge;
+use super::reader::Reader;
+use super::worker::Worker;
+use crate::capture::{CaptureError, Source};
+use crate::flow::{CheckedLimits, HomeNets};
+use crate::model::Vocabulary;
+use crate::time::Timestamp;
+
+/// Batches waiting for a worker at the most; then the reader waits.
+const BATCHES_PER_WORKER: usize = 4;
+/// Messages waiting for the merge at the most; then workers wait.
+const MESSAGES: usize = 64;
+
+/// How a run is set up.
+#[derive(Clone, Debug)]
+pub struct PipelineConfig {
+    /// Worker threads, 1 to 64.
+    pub workers: usize,
+    /// Flow limits.
+    pub limits: CheckedLimits,
+    /// Home networks.
+    pub home: HomeNets,
+    /// Packets before this are not read.
+    pub from: Option<Timestamp>,
+    /// Packets at or after this are not read.
+    pub to: Option<Timestamp>,
+    /// Live only: the wall clock, for when no packet moves the time.
+    pub idle_clock: Option<fn() -> Timestamp>,
+}
+
+/// What takes records in their order. Runs in the thread that called [`run`].
+pub trait Consumer {
+    /// The next record of the coming tick.
+    fn record(&mut self, emitted: Emitted);
+
+    /// All records known at `now` were handed over.
+    fn tick(&mut self, now: Timestamp);
+
+    /// Called a few times a second.
+    fn progress(&mut self, _progress: Progress) {}
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Bytes of the capture read.
+    pub read_bytes: u64,
+}
+
+/// Reads `source` to its end or until `stop`, and hands every record to `consumer` in the order (tick, end, start, key,
+/// segment). With a vocabulary, records carry the behaviour that they resemble. Returns the account and what was damaged.
+///
+/// Memory: blocks of 1 MiB, at most four per worker waiting; the flow tables as [`CheckedLimits`] says.
+pub fn run(
+    source: &mut dyn Source,
+    config: &PipelineConfig,
+    vocabulary: Option<&Arc<Vocabulary>>,
+    consumer: &mut dyn Consumer,
+    stop: &AtomicBool,
+) -> (Accounting, Vec<CaptureError>) {
+    let read_bytes = AtomicU64::new(0);
+    let (recycle, recycled) = unbounded();
+    let (tell, told) = bounded(MESSAGES);
+    let (to_workers, from_reader): (Vec<_>, Vec<_>) = (0..config.workers).map(|_| bounded(BATCHES_PER_WORKER)).unzip();
+    let reader = Reader::new(config, (stop, &read_bytes), to_workers, recycled);
+    std::thread::scope(|scope| {
+        for (index, batches) in from_reader.into_iter().enumerate() {
+            let worker = Worker::new(index, config, vocabulary.cloned());
+            let (recycle, tell) = (recycle.clone(), tell.clone());
+            scope.spawn(move || worker.run(&batches, &recycle, &tell));
+        }
+        drop((recycle, tell));
+        let reading = scope.spawn(move || {
+            let mut done = reader.run(source);
+            // Hanging up ends the workers.
+            done.to_workers.clear();
+            (done.accounting, done.errors)
+        });
+        let mut merge = Merge::new(config.workers);
+        loop {
+            match told.recv_timeout(Duration::from_millis(200)) {
+                Ok(message) => merge.take(message, consumer),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            consumer.progress(Progress { read_bytes: read_bytes.load(Ordering::Relaxed) });
+        }
+        // A panic is the end of the process (release) or of the test: there is nothing to join after it.
+        let (mut accounting, errors) = reading.join().unwrap_or_default();
+        accounting.flows = merge.flows;
+        (accounting, errors)
+    })
+}

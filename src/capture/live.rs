@@ -1,0 +1,207 @@
+//! Frames from a live interface, over libpcap.
+
+use std::path::Path;
+
+use pcap::{Active, Capture, Device, Precision};
+
+use super::reader::BLOCK_BYTES;
+use super::{Block, CaptureError, FrameSpan, Source};
+use crate::time::Timestamp;
+use crate::wire::LinkType;
+
+/// A call waits so long for the first frame, in milliseconds.
+const TIMEOUT_MS: i32 = 100;
+/// Frames of a block at most.
+const MAX_FRAMES: usize = 4096;
+/// Frames taken from libpcap in one go; bounds how far a block may grow beyond [`BLOCK_BYTES`].
+const BATCH_FRAMES: usize = 64;
+/// The kernel's counters are 32 bits wide and have to be looked at before they have gone round.
+const FRAMES_PER_LOOK: u64 = 1 << 24;
+
+/// How to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveOptions {
+    /// Bytes kept of a frame; default 262,144, which is all of any.
+    pub snap_bytes: u32,
+    /// Also take frames that are not for this machine; default true, since a SPAN port carries no others.
+    pub promiscuous: bool,
+    /// Bytes of the kernel's ring; default 64 MiB, half a second of 1 Gbit/s.
+    pub buffer_bytes: u32,
+}
+
+impl Default for LiveOptions {
+    fn default() -> Self {
+        Self { snap_bytes: 262_144, promiscuous: true, buffer_bytes: 64 << 20 }
+    }
+}
+
+/// What became of the frames on an interface since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LiveStatistics {
+    /// Frames that came by the filter, whether they were kept or dropped for lack of room.
+    pub received: u64,
+    /// Frames that the kernel dropped since its ring was full.
+    pub dropped_kernel: u64,
+    /// Frames that the interface or its driver dropped; 0 where they do not count.
+    pub dropped_interface: u64,
+}
+
+/// A live interface.
+pub struct Live {
+    interface: String,
+    capture: Capture<Active>,
+    link: LinkType,
+    nanos_per_fraction: i64,
+    statistics: LiveStatistics,
+    counters: [u32; 3],
+    frames_since_look: u64,
+    failed: bool,
+}
+
+impl Live {
+    /// Listens on `interface`.
+    ///
+    /// # Errors
+    /// No such interface, no permission, or what libpcap says otherwise.
+    pub fn open(interface: &str, options: &LiveOptions) -> Result<Self, CaptureError> {
+        let explain = |error| failure(interface, "opening", &error);
+        let bounded = |bytes: u32| i32::try_from(bytes).unwrap_or(i32::MAX);
+        let nanos = offers_nanoseconds(interface);
+        let capture = Capture::from_device(interface)
+            .map_err(explain)?
+            .snaplen(bounded(options.snap_bytes))
+            .promisc(options.promiscuous)
+            .buffer_size(bounded(options.buffer_bytes))
+            .timeout(TIMEOUT_MS)
+            .precision(if nanos { Precision::Nano } else { Precision::Micro })
+            .open()
+            .map_err(explain)?;
+        let link = link_type(capture.get_datalink().0);
+        Ok(Self {
+            interface: interface.to_owned(),
+            capture,
+            link,
+            nanos_per_fraction: if nanos { 1 } else { 1000 },
+            statistics: LiveStatistics::default(),
+            counters: [0; 3],
+            frames_since_look: 0,
+            failed: false,
+        })
+    }
+
+    /// What its frames begin with.
+    #[must_use]
+    pub fn link(&self) -> LinkType {
+        self.link
+    }
+
+    /// What became of the frames so far.
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn statistics(&mut self) -> Result<LiveStatistics, CaptureError> {
+        let now = self.capture.stats().map_err(|error| failure(&self.interface, "counting", &error))?;
+        let now = [now.received, now.dropped, now.if_dropped];
+        let [received, kernel, interface] = core::array::from_fn(|i| u64::from(now[i].wrapping_sub(self.counters[i])));
+        self.counters = now;
+        self.frames_since_look = 0;
+        self.statistics.received += received;
+        self.statistics.dropped_kernel += kernel;
+        self.statistics.dropped_interface += interface;
+        Ok(self.statistics)
+    }
+}
+
+impl Source for Live {
+    fn fill(&mut self, block: &mut Block) -> Result<bool, CaptureError> {
+        block.clear();
+        if self.failed {
+            return Ok(false);
+        }
+        let (link, nanos) = (self.link, self.nanos_per_fraction);
+        let mut last = BATCH_FRAMES;
+        // A batch that is not full is all that there was.
+        while last == BATCH_FRAMES && block.frames.len() < MAX_FRAMES && block.bytes.len() < BLOCK_BYTES {
+            let taken = self.capture.dispatch(Some(BATCH_FRAMES), |packet| push(block, &packet, link, nanos));
+            last = taken.map_err(|error| {
+                self.failed = true;
+                failure(&self.interface, "listening", &error)
+            })?;
+        }
+        self.frames_since_look += block.frames.len() as u64;
+        if self.frames_since_look >= FRAMES_PER_LOOK {
+            self.statistics()?;
+        }
+        Ok(true)
+    }
+}
+
+#[allow(clippy::useless_conversion, reason = "the width of the system's time fields differs")]
+fn push(block: &mut Block, packet: &pcap::Packet<'_>, link: LinkType, nanos_per_fraction: i64) {
+    let start = block.bytes.len() as u32;
+    block.bytes.extend_from_slice(packet.data);
+    let fraction = i64::from(packet.header.ts.tv_usec) * nanos_per_fraction;
+    let time = Timestamp::from_parts(i64::from(packet.header.ts.tv_sec), fraction);
+    let bytes = start..block.bytes.len() as u32;
+    block.frames.push(FrameSpan { time, link, wire_bytes: packet.header.len, bytes });
+}
+
+/// libpcap does not say through the crate whether it took the request, so it is made only where it is always granted:
+/// network interfaces of Linux.
+fn offers_nanoseconds(interface: &str) -> bool {
+    cfg!(target_os = "linux") && (interface == "any" || Path::new("/sys/class/net").join(interface).exists())
+}
+
+/// An open capture tells the system's number (`DLT_…`), which for some types is not the registry's (`LINKTYPE_…`).
+fn link_type(dlt: i32) -> LinkType {
+    LinkType(match dlt {
+        11 => 100,
+        12 | 14 => 101,
+        13 => 102,
+        other => u16::try_from(other).unwrap_or(u16::MAX),
+    })
+}
+
+/// libpcap tells its errors in words only.
+fn failure(interface: &str, action: &'static str, error: &pcap::Error) -> CaptureError {
+    let reason = match error {
+        pcap::Error::PcapError(text) => text.trim().to_owned(),
+        other => other.to_string(),
+    };
+    let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+    let interface = interface.to_owned();
+    if says(&["permi", "CAP_NET_RAW", "Operation not permitted"]) {
+        return CaptureError::NotPermitted { interface, reason };
+    }
+    if action == "opening" {
+        let known: Vec<String> = Device::list().into_iter().flatten().map(|device| device.name).collect();
+        if !known.contains(&interface) && says(&["No such device", "no such device", "doesn't exist"]) {
+            return CaptureError::NoSuchInterface { interface, known };
+        }
+    }
+    if says(&["went down", "disappeared", "is not up"]) {
+        return CaptureError::InterfaceDown { interface, reason };
+    }
+    CaptureError::Interface { interface, action, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_ip_has_the_number_of_the_registry() {
+        assert_eq!(link_type(1), LinkType::ETHERNET);
+        assert_eq!((link_type(12), link_type(14), link_type(276)), (LinkType(101), LinkType(101), LinkType(276)));
+    }
+
+    #[test]
+    fn tells_libpcaps_words_apart() {
+        let error = |text: &str| failure("eth9", "listening", &pcap::Error::PcapError(text.to_owned()));
+        let permission = "eth9: You don't have permission to perform this capture on that device";
+        assert!(matches!(error(permission), CaptureError::NotPermitted { .. }));
+        assert!(matches!(error("The interface went down"), CaptureError::InterfaceDown { .. }));
+        assert!(matches!(error("The interface disappeared"), CaptureError::InterfaceDown { .. }));
+        assert!(matches!(error("out of memory"), CaptureError::Interface { action: "listening", .. }));
+    }
+}

@@ -1,10 +1,17 @@
 //! `auscult` listens to a network passively, learns what is normal for each device, and explains what is not.
+//!
+//! The modules are the way of the data; `docs/architecture.md` shows the whole on one page.
 
+pub mod alert;
 pub mod app;
 pub mod capture;
+pub mod cli;
 pub mod detect;
 pub mod feature;
 pub mod flow;
 pub mod model;
+pub mod pipeline;
+pub mod replay;
 pub mod time;
+pub mod train;
 pub mod wire;

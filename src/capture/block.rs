@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-type CaptureError = std::io::Error;
+use super::CaptureError;
 use crate::time::Timestamp;
 use crate::wire::{Frame, LinkType};
 
@@ -57,5 +57,10 @@ pub trait Source: Send {
     /// How far it is, for a progress bar: (bytes read, bytes in all), where known.
     fn progress(&self) -> Option<(u64, u64)> {
         None
+    }
+
+    /// Frames that were lost before they could be read: dropped by the kernel or the interface. 0 for files.
+    fn dropped(&mut self) -> u64 {
+        0
     }
 }

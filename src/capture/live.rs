@@ -134,6 +134,12 @@ impl Source for Live {
         }
         Ok(true)
     }
+
+    fn dropped(&mut self) -> u64 {
+        // When the kernel does not tell any more, what it told last.
+        let told = self.statistics().unwrap_or(self.statistics);
+        told.dropped_kernel + told.dropped_interface
+    }
 }
 
 #[allow(clippy::useless_conversion, reason = "the width of the system's time fields differs")]

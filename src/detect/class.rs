@@ -103,7 +103,10 @@ static INFOS: [ClassInfo; 11] = [
         signature_id: 3,
         severity: 1,
         attack: Some(("T1110", "TA0006")),
-        check: &["Did a log-in succeed after the attempts? Look at the target's log.", "Is a service account's password expired?"],
+        check: &[
+            "Did a log-in succeed after the attempts? Look at the target's log.",
+            "Is a service account's password expired?",
+        ],
     },
     ClassInfo {
         name: "flood",

@@ -177,10 +177,14 @@ impl Detector {
     /// Devices by their highest score, highest first.
     #[must_use]
     pub fn ranks(&self) -> Vec<HostRank> {
-        let mut ranks: Vec<HostRank> =
-            self.ranks.iter().map(|(&host, &(bits, class))| HostRank { host, bits, class }).collect();
+        let mut ranks: Vec<HostRank> = self.ranks.iter().map(|(&host, &(bits, class))| HostRank { host, bits, class }).collect();
         ranks.sort_by(|a, b| b.bits.total_cmp(&a.bits).then(a.host.cmp(&b.host)));
         ranks
+    }
+
+    /// Devices and their highest scores since the last call.
+    pub fn take_ranks(&mut self) -> impl Iterator<Item = HostRank> + use<> {
+        std::mem::take(&mut self.ranks).into_iter().map(|(host, (bits, class))| HostRank { host, bits, class })
     }
 
     /// Puts evidence into the case of the device that it speaks against.
@@ -197,7 +201,13 @@ impl Detector {
         self.file_against(seen.orig, seen.resp, seen, exhibit);
     }
 
-    fn exhibit(&self, seen: &Observation, class: Class, parts: [Option<Contribution>; 3], record: Option<&FlowRecord>) -> Exhibit {
+    fn exhibit(
+        &self,
+        seen: &Observation,
+        class: Class,
+        parts: [Option<Contribution>; 3],
+        record: Option<&FlowRecord>,
+    ) -> Exhibit {
         let bits: f64 = parts.iter().flatten().map(|part| part.bits).sum();
         Exhibit {
             class,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::class::Class;
 use super::evidence::Contribution;
-use crate::app::App;
+use crate::app::{App, Facts};
 use crate::feature::Host;
 use crate::flow::{FlowKey, FlowRecord, Service};
 use crate::time::{Span, Timestamp};
@@ -64,7 +64,7 @@ impl FlowRef {
     /// The flow of a record.
     #[must_use]
     pub fn of(record: &FlowRecord) -> Self {
-        let name = record.facts.as_deref().and_then(|facts| facts.server_name.as_deref().or(facts.dns.first_name.as_deref()));
+        let name = record.facts.as_deref().and_then(Facts::name);
         Self {
             key: record.key,
             id: record.id,

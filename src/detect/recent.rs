@@ -80,12 +80,6 @@ impl Recent {
     pub fn initiated(&self, host: Host) -> Option<&Initiated> {
         self.minutes.back().and_then(|(_, window)| window.initiated.get(&host))
     }
-
-    /// What a service got in the current minute.
-    #[must_use]
-    pub fn served(&self, host: Host, service: Service) -> Option<&Served> {
-        self.minutes.back().and_then(|(_, window)| window.served.get(&(host, service)))
-    }
 }
 
 fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Initiated, baselines: &Baselines) -> Option<Contribution> {
@@ -112,13 +106,8 @@ fn served_rate(seen: &Observation, window: &Served, baselines: &Baselines) -> Op
     let own = baselines.hosts.get(&seen.resp).and_then(|host| host.served.get(&seen.service));
     let pooled = &baselines.pooled.any_served;
     let quiet = if own.is_some() { baselines.span_minutes } else { baselines.pooled.minutes };
-    let flows = rate(
-        Evidence::ServedRate,
-        f64::from(window.flows),
-        own.map(|own| &own.flows_per_min),
-        &pooled.flows_per_min,
-        quiet,
-    );
+    let flows =
+        rate(Evidence::ServedRate, f64::from(window.flows), own.map(|own| &own.flows_per_min), &pooled.flows_per_min, quiet);
     let clients = rate(
         Evidence::ClientRate,
         window.clients.len() as f64,

@@ -124,7 +124,8 @@ fn shape(
 
 fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
     let value = Shape { service: seen.service, behaviour: found.behaviour };
-    let host = orig.filter(|host| host.services.iter().any(|(service, minutes)| service == seen.service && minutes >= SERVICE_MINUTES));
+    let host =
+        orig.filter(|host| host.services.iter().any(|(service, minutes)| service == seen.service && minutes >= SERVICE_MINUTES));
     match host {
         Some(host) => unseen(Evidence::NewShape, Some(host), |host| &host.shapes, value, baselines.pooled.newness.shape),
         None => None,

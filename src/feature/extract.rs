@@ -1,7 +1,7 @@
 //! From a flow record to its features.
 
 use super::{COUNT, Vector};
-use crate::app::Facts;
+use crate::app::{Facts, QueryTypes};
 use crate::flow::{FlowRecord, SideStats, is_group};
 
 /// The features of a flow, in the order of [`super::SCHEMA`]. All finite, also for empty and zero-length flows.
@@ -74,14 +74,16 @@ fn outcome_of(record: &FlowRecord) -> [f64; 12] {
 }
 
 fn dns_of(facts: Option<&Facts>) -> [f64; 5] {
-    let Some(dns) = facts.map(|facts| &facts.dns).filter(|dns| dns.queries > 0) else { return [0.0; 5] };
-    let queries = f64::from(dns.queries);
+    let Some(Facts::Dns(dns)) = facts else { return [0.0; 5] };
+    let (queries, names) = (f64::from(dns.queries), f64::from(dns.names));
+    let QueryTypes { txt, null, cname, mx, .. } = dns.types;
+    let odd = [txt, null, cname, mx].map(f64::from).iter().sum();
     [
         queries,
-        dns.name_bytes_sum as f64 / queries,
-        dns.label_entropy_sum / queries,
-        share(f64::from(dns.errors), f64::from(dns.responses)),
-        share(f64::from(dns.odd_types), queries),
+        share(dns.qname_chars as f64, names),
+        share(dns.label_entropy_bits, names),
+        share(f64::from(dns.nxdomain) + f64::from(dns.errors), f64::from(dns.responses)),
+        share(odd, queries),
     ]
 }
 

@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use super::{COUNT, extract};
-use crate::app::App;
+use crate::app::{App, Facts};
 use crate::flow::{FlowRecord, HomeNets, Service, Sight};
 use crate::time::Timestamp;
 use crate::wire::Addr;
@@ -143,9 +143,7 @@ impl Observation {
     #[must_use]
     pub fn of(record: &FlowRecord, seen: Timestamp, home: &HomeNets) -> Self {
         let (orig, resp) = (record.orig_addr(), record.resp_addr());
-        let name = record.facts.as_deref().and_then(|facts| {
-            facts.server_name.as_deref().or(facts.dns.first_name.as_deref()).filter(|name| !name.is_empty())
-        });
+        let name = record.facts.as_deref().and_then(Facts::name);
         Self {
             seen,
             first_seen: record.looked_at.unwrap_or(seen),

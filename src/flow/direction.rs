@@ -167,9 +167,14 @@ mod tests {
     #[test]
     fn networks_contain_their_addresses_only() {
         let home = HomeNets::parse(&["10.0.0.0/8", "2001:db8::/32", "192.0.2.1"]).unwrap();
-        for (addr, want) in
-            [("10.9.9.9", true), ("11.0.0.1", false), ("2001:db8:1::1", true), ("2001:db9::1", false), ("192.0.2.1", true), ("192.0.2.2", false)]
-        {
+        for (addr, want) in [
+            ("10.9.9.9", true),
+            ("11.0.0.1", false),
+            ("2001:db8:1::1", true),
+            ("2001:db9::1", false),
+            ("192.0.2.1", true),
+            ("192.0.2.2", false),
+        ] {
             assert_eq!(home.contains(addr.parse().unwrap()), want, "{addr}");
         }
         assert!(HomeNets::parse(&["10.0.0.0/40"]).is_err());

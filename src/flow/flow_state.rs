@@ -1,7 +1,7 @@
 //! An open flow in the table.
 
 use super::limits::CheckedLimits;
-use super::{ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, HomeNets, Sight, SideStats, TcpTracker};
+use super::{ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, HomeNets, SideStats, Sight, TcpTracker};
 use crate::app::{AppState, Ports, Side};
 use crate::time::{Span, Timestamp};
 use crate::wire::Packet;
@@ -91,9 +91,9 @@ impl Flow {
             *size = if from_orig { magnitude } else { -magnitude };
             self.first_sizes_len += 1;
         }
-        if !payload.is_empty() && self.app.wants_more() {
+        if self.app.wants_more() {
             let side = if from_orig { Side::Orig } else { Side::Resp };
-            self.app.observe(self.ports(), side, payload);
+            self.app.observe(self.ports(), side, payload, bytes);
         }
     }
 

@@ -45,10 +45,12 @@ impl FlowKey {
         }
         let protocol = packet.protocol;
         if (packet.src, src_port) <= (packet.dst, dst_port) {
-            let key = Self { low: packet.src, high: packet.dst, low_port: src_port, high_port: dst_port, protocol, one_way: false };
+            let key =
+                Self { low: packet.src, high: packet.dst, low_port: src_port, high_port: dst_port, protocol, one_way: false };
             (key, true)
         } else {
-            let key = Self { low: packet.dst, high: packet.src, low_port: dst_port, high_port: src_port, protocol, one_way: false };
+            let key =
+                Self { low: packet.dst, high: packet.src, low_port: dst_port, high_port: src_port, protocol, one_way: false };
             (key, false)
         }
     }

@@ -224,7 +224,8 @@ mod tests {
         tracker
     }
 
-    const HANDSHAKE: [(bool, u32, u32, u8, u32); 3] = [(true, 100, 0, 0x02, 0), (false, 500, 101, 0x12, 0), (true, 101, 501, 0x10, 0)];
+    const HANDSHAKE: [(bool, u32, u32, u8, u32); 3] =
+        [(true, 100, 0, 0x02, 0), (false, 500, 101, 0x12, 0), (true, 101, 501, 0x10, 0)];
 
     fn after_handshake(rest: &[(bool, u32, u32, u8, u32)]) -> TcpTracker {
         play(&[&HANDSHAKE, rest].concat())

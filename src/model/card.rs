@@ -2,12 +2,128 @@
 
 use std::fmt::Write as _;
 
-use super::file::Model;
+use serde_json::{Value, json};
+
+use super::file::{Model, ModelError};
+use super::histogram::Histogram;
+
+/// Devices and behaviours listed at the most.
+const MOST: usize = 32;
 
 /// The model card, for people: what it was taught by, what it knows, how it is calibrated, what it cannot know.
 #[must_use]
 pub fn card(model: &Model) -> String {
     let mut page = String::new();
-    let _ = writeln!(page, "{}", model.provenance.flows);
+    let provenance = &model.provenance;
+    let _ = writeln!(page, "model    {}", model.digest().unwrap_or_else(|error| error.to_string()));
+    let _ = writeln!(page, "span     {} to {}", provenance.trained_from, provenance.trained_until);
+    for source in &provenance.sources {
+        let digest = source.sha256.as_deref().map_or(String::new(), |digest| format!("  sha256:{digest}"));
+        let _ = writeln!(page, "source   {}  {} bytes{digest}", source.name, source.bytes);
+    }
+    let _ = writeln!(
+        page,
+        "learned  {} flow records; {:.0} % of the flows of each behaviour had no part in its spreads; seed {}",
+        provenance.flows,
+        provenance.trimmed_share * 100.0,
+        provenance.seed
+    );
+    let local = model.baselines.hosts.values().filter(|host| host.local).count();
+    let _ = writeln!(page, "devices  {} at home, {} outside", local, model.baselines.hosts.len() - local);
+    page.push_str(&calibration(model));
+    let _ = writeln!(page, "\nbehaviours ({}):", model.vocabulary.behaviours.len());
+    for behaviour in model.vocabulary.behaviours.iter().take(MOST) {
+        let _ = writeln!(page, "  {:8} flows  {}", behaviour.flows, behaviour.name);
+    }
+    page.push_str(&devices(model));
+    page.push_str(&limits(model));
     page
+}
+
+fn calibration(model: &Model) -> String {
+    let mut page = String::new();
+    let calibration = &model.calibration;
+    let how = if calibration.resolves(model.budget) {
+        "seen in time that was held out"
+    } else {
+        "the held-out time is too short to show this rate, so the tail of its scores was extended: expect fewer"
+    };
+    let threshold = calibration.threshold(model.budget);
+    let _ = writeln!(page, "budget   {:.2} incidents a day: threshold {threshold:.1} bits ({how})", model.budget.per_day);
+    let highest: Vec<String> = calibration.scores.iter().take(5).map(|score| format!("{score:.1}")).collect();
+    let _ = writeln!(
+        page,
+        "held out {:.2} days, {:.0} device windows of five minutes; highest scores {} bits",
+        calibration.days,
+        calibration.windows,
+        highest.join(", ")
+    );
+    page
+}
+
+fn devices(model: &Model) -> String {
+    let mut page = String::from("\ndevices at home:\n");
+    let mut hosts: Vec<_> = model.baselines.hosts.iter().filter(|(_, host)| host.local).collect();
+    hosts.sort_by_key(|(address, host)| (std::cmp::Reverse(host.minutes), **address));
+    for (address, host) in hosts.iter().take(MOST) {
+        let mut services: Vec<_> = host.services.iter().collect();
+        services.sort_by_key(|&(service, minutes)| (std::cmp::Reverse(minutes), service));
+        let uses: Vec<String> = services.iter().take(5).map(|(service, _)| service.to_string()).collect();
+        let offers: Vec<String> = host.offers.iter().take(5).map(|(service, _)| service.to_string()).collect();
+        let _ = writeln!(
+            page,
+            "  {:<39} {:5} min, {:4} peers; uses {}{}{}",
+            address.to_string(),
+            host.minutes,
+            host.edges.distinct(),
+            if uses.is_empty() { "nothing".to_owned() } else { uses.join(" ") },
+            if offers.is_empty() { "" } else { "; offers " },
+            offers.join(" ")
+        );
+    }
+    if hosts.len() > MOST {
+        let _ = writeln!(page, "  … and {} more", hosts.len() - MOST);
+    }
+    page
+}
+
+fn limits(model: &Model) -> String {
+    let hours = model.baselines.span_minutes / 60.0;
+    let mut page = String::from("\nlimits:\n");
+    let _ = writeln!(page, "  It knows {hours:.1} hours. What happens less often than that is new to it.");
+    if hours < 24.0 {
+        let _ = writeln!(page, "  Less than a day: it cannot tell day from night.");
+    }
+    let _ = writeln!(page, "  Attacks that were under way while it learned are normal to it.");
+    page
+}
+
+/// The card for programs.
+///
+/// # Errors
+/// When the model cannot be digested.
+pub fn card_json(model: &Model) -> Result<Value, ModelError> {
+    let quartiles = |histogram: &Histogram| json!([0.05, 0.5, 0.95].map(|q| histogram.quantile(q)));
+    let hosts: serde_json::Map<String, Value> = model
+        .baselines
+        .hosts
+        .iter()
+        .filter(|(_, host)| host.local)
+        .map(|(address, host)| {
+            let card = json!({
+                "minutes": host.minutes, "peers": host.edges.distinct(), "uses": host.services, "offers": host.offers,
+                "targets_per_min": quartiles(&host.targets_per_min),
+            });
+            (address.to_string(), card)
+        })
+        .collect();
+    Ok(json!({
+        "digest": model.digest()?, "format": super::file::FORMAT, "schema": crate::feature::schema_hash(),
+        "provenance": model.provenance, "budget": model.budget,
+        "threshold_bits": model.calibration.threshold(model.budget),
+        "budget_resolved": model.calibration.resolves(model.budget),
+        "held_out_days": model.calibration.days,
+        "behaviours": model.vocabulary.behaviours.iter().map(|b| json!({"name": b.name, "flows": b.flows})).collect::<Vec<_>>(),
+        "devices": hosts,
+    }))
 }

@@ -129,7 +129,8 @@ impl Model {
     /// # Errors
     /// When `to` cannot be written.
     pub fn save(&self, mut to: impl Write) -> Result<(), ModelError> {
-        let envelope = Envelope { kind: KIND.to_owned(), format: FORMAT, schema: schema_hash(), digest: self.digest()?, model: self };
+        let envelope =
+            Envelope { kind: KIND.to_owned(), format: FORMAT, schema: schema_hash(), digest: self.digest()?, model: self };
         serde_json::to_writer_pretty(&mut to, &envelope)?;
         to.write_all(b"\n")?;
         to.flush()?;

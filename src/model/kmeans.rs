@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn finds_groups_and_repeats_itself() {
-        let vectors: Vec<Scaled> = (0..300).map(|n| [if n % 3 == 0 { 5.0 } else { -5.0 } + (n % 7) as f32 * 0.01; COUNT]).collect();
+        let vectors: Vec<Scaled> =
+            (0..300).map(|n| [if n % 3 == 0 { 5.0 } else { -5.0 } + (n % 7) as f32 * 0.01; COUNT]).collect();
         let mut centres = fit(&vectors, 2, 1).unwrap();
         centres.sort_by(|a, b| a[0].total_cmp(&b[0]));
         assert!((centres[0][0] + 5.0).abs() < 0.1 && (centres[1][0] - 5.0).abs() < 0.1);

@@ -21,7 +21,7 @@ mod window;
 pub use baseline::{Baselines, BaselinesBuilder, HostBaseline, ServedBaseline, ServiceBaseline};
 pub use behaviour::{Behaviour, MIN_FLOWS, Match, TRIMMED_SHARE, Vocabulary};
 pub use calibration::{Budget, Calibration};
-pub use card::card;
+pub use card::{card, card_json};
 pub use counts::Counts;
 pub use file::{FORMAT, Model, ModelError, Provenance, Source, hex};
 pub use histogram::Histogram;

@@ -6,8 +6,8 @@ use crossbeam::channel::{Receiver, Sender};
 
 use super::batch::{Batch, Emitted, Told};
 use super::run::PipelineConfig;
-use crate::flow::{FlowKey, FlowRecord, SHARDS, Shard, ShardCounters};
 use crate::feature::Observation;
+use crate::flow::{FlowKey, FlowRecord, SHARDS, Shard, ShardCounters};
 use crate::model::Vocabulary;
 use crate::time::Timestamp;
 

@@ -1,0 +1,125 @@
+//! Alerts as Suricata EVE events with the product object `auscult`.
+
+use serde_json::{Map, Value, json};
+
+use crate::detect::{FlowRef, Incident, Notice, Reason, reason};
+use crate::flow::community_id;
+
+/// Private generator id of all alerts.
+const GENERATOR: u32 = 4711;
+/// Revision of the signatures.
+const REVISION: u32 = 1;
+
+/// What an alert must say beyond the incident.
+#[derive(Clone, Debug)]
+pub struct AlertContext {
+    /// Digest of the model that judged, as `sha256:…`; none when the capture taught itself.
+    pub model_digest: Option<String>,
+    /// Last packet learned from.
+    pub trained_until: String,
+    /// p-value of a score.
+    pub calibration: crate::model::Calibration,
+}
+
+/// The event of a notice. `chain` is (number of this alert, digest of the line before).
+#[must_use]
+pub fn alert_event(notice: &Notice, context: &AlertContext, chain: (u64, &str)) -> Value {
+    let incident = &notice.incident;
+    let info = incident.class.info();
+    let mut event = Map::new();
+    event.insert("timestamp".into(), json!(notice.raised.to_string()));
+    event.insert("event_type".into(), json!("alert"));
+    insert_ends(&mut event, &incident.flow);
+    event.insert(
+        "alert".into(),
+        json!({
+            "action": "allowed", "gid": GENERATOR, "signature_id": info.signature_id, "rev": REVISION,
+            "signature": format!("auscult: {}", info.title), "category": info.category, "severity": info.severity,
+        }),
+    );
+    event.insert("auscult".into(), product(notice, context, chain));
+    Value::Object(event)
+}
+
+fn insert_ends(event: &mut Map<String, Value>, flow: &FlowRef) {
+    event.insert("src_ip".into(), json!(flow.orig.to_string()));
+    event.insert("dest_ip".into(), json!(flow.resp.to_string()));
+    if matches!(flow.key.protocol, 1 | 58) {
+        event.insert("icmp_type".into(), json!(flow.orig_port));
+        event.insert("icmp_code".into(), json!(if flow.key.one_way { flow.resp_port } else { 0 }));
+    } else {
+        event.insert("src_port".into(), json!(flow.orig_port));
+        event.insert("dest_port".into(), json!(flow.resp_port));
+    }
+    event.insert("proto".into(), json!(super::flow_event::protocol_name(flow.key.protocol)));
+    event.insert("app_proto".into(), json!(flow.app.name()));
+    event.insert("community_id".into(), json!(community_id(&flow.key, 0)));
+    event.insert("flow_id".into(), json!(flow.id));
+}
+
+fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str)) -> Value {
+    let incident = &notice.incident;
+    let info = incident.class.info();
+    let reasons: Vec<Value> = incident.reasons.iter().map(|part| why(&reason(part, incident))).collect();
+    let attack = info.attack.map_or_else(|| json!([]), |(technique, tactic)| json!([{"technique": technique, "tactic": tactic}]));
+    json!({
+        "incident": {
+            "id": format!("{:016x}", incident.id), "class": info.name, "state": notice.state.name(),
+            "hosts": [incident.host.to_string()], "peers": peers(incident),
+            "services": incident.services.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "first": incident.first.to_string(), "last": incident.last.to_string(), "flows": incident.flows,
+        },
+        "bits": rounded(incident.bits),
+        "p_value": significant(context.calibration.p_value(incident.bits)),
+        "why": reasons,
+        "check": info.check,
+        "attack": attack,
+        "model": {"digest": context.model_digest, "trained_until": context.trained_until},
+        "baseline": if context.model_digest.is_some() { "model" } else { "self" },
+        "state": "judging",
+        "degraded": false,
+        "chain": {"seq": number, "prev": before},
+    })
+}
+
+/// The peers with the most bits first.
+fn peers(incident: &Incident) -> Vec<String> {
+    let mut peers: Vec<_> = incident.peers.iter().collect();
+    peers.sort_by(|a, b| b.1.total_cmp(a.1).then(a.0.cmp(b.0)));
+    peers.into_iter().map(|(host, _)| host.to_string()).collect()
+}
+
+fn why(reason: &Reason) -> Value {
+    let usual = match reason.usual {
+        Some((low, high)) => json!({"low": rounded(low), "high": rounded(high), "of": reason.of.text()}),
+        None => json!({"low": null, "high": null, "of": reason.of.text()}),
+    };
+    json!({
+        "feature": reason.feature, "observed": rounded(reason.observed), "usual": usual, "unit": reason.unit,
+        "bits": rounded(reason.bits), "text": reason.text,
+    })
+}
+
+/// To a tenth of a percent of itself or a thousandth, whichever is coarser: as much as the bits are worth.
+pub(super) fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+fn significant(p: f64) -> f64 {
+    if p <= 0.0 {
+        return 0.0;
+    }
+    let scale = 10f64.powf(p.log10().floor() - 2.0);
+    format!("{:.3e}", (p / scale).round() * scale).parse().unwrap_or(p)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p_values_keep_three_digits() {
+        assert_eq!(significant(0.000_123_456), 0.000_123);
+        assert_eq!(significant(0.0), 0.0);
+    }
+}

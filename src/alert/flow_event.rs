@@ -1,0 +1,119 @@
+//! Flow records as EVE `flow` events.
+
+use serde_json::{Map, Value, json};
+
+use super::eve::rounded;
+use crate::feature::{SCHEMA, extract};
+use crate::flow::{EndReason, FlowRecord, SideStats, community_id};
+use crate::wire::TcpFlags;
+
+/// The event of a flow record. `judged` is (bits, behaviour); without it the event carries `auscult.features` instead.
+#[must_use]
+pub fn flow_event(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
+    let mut event = Map::new();
+    event.insert("timestamp".into(), json!(record.end.to_string()));
+    event.insert("flow_id".into(), json!(record.id));
+    event.insert("event_type".into(), json!("flow"));
+    if record.vlans[0] != 0 {
+        let vlans: Vec<u16> = record.vlans.into_iter().filter(|&vlan| vlan != 0).collect();
+        event.insert("vlan".into(), json!(vlans));
+    }
+    event.insert("src_ip".into(), json!(record.orig_addr().to_string()));
+    event.insert("dest_ip".into(), json!(record.resp_addr().to_string()));
+    if matches!(record.key.protocol, 1 | 58) {
+        event.insert("icmp_type".into(), json!(record.orig_port()));
+        event.insert("icmp_code".into(), json!(if record.key.one_way { record.resp_port() } else { 0 }));
+    } else {
+        event.insert("src_port".into(), json!(record.orig_port()));
+        event.insert("dest_port".into(), json!(record.resp_port()));
+    }
+    event.insert("proto".into(), json!(protocol_name(record.key.protocol)));
+    event.insert("ip_v".into(), json!(if record.key.low.is_v4() { 4 } else { 6 }));
+    event.insert("app_proto".into(), json!(record.app.0.name()));
+    event.insert("community_id".into(), json!(community_id(&record.key, 0)));
+    event.insert("flow".into(), counts(record));
+    if record.key.protocol == 6 {
+        event.insert("tcp".into(), tcp(record));
+    }
+    event.insert("auscult".into(), product(record, judged));
+    Value::Object(event)
+}
+
+fn counts(record: &FlowRecord) -> Value {
+    json!({
+        "pkts_toserver": record.orig.packets, "pkts_toclient": record.resp.packets,
+        "bytes_toserver": record.orig.wire_bytes, "bytes_toclient": record.resp.wire_bytes,
+        "start": record.start.to_string(), "end": record.end.to_string(),
+        "age": record.end.since(record.start).as_seconds() as i64,
+        "state": state(record), "reason": record.reason.eve(), "alerted": false,
+    })
+}
+
+/// EVE's three states.
+pub(super) fn state(record: &FlowRecord) -> &'static str {
+    if matches!(record.reason, EndReason::Closed | EndReason::Reused) {
+        "closed"
+    } else if record.orig.packets > 0 && record.resp.packets > 0 {
+        "established"
+    } else {
+        "new"
+    }
+}
+
+fn tcp(record: &FlowRecord) -> Value {
+    let (orig, resp) = (&record.orig, &record.resp);
+    let both = orig.flags | resp.flags;
+    let has = |flag: TcpFlags| TcpFlags(both).has(flag);
+    json!({
+        "tcp_flags": format!("{both:02x}"), "tcp_flags_ts": format!("{:02x}", orig.flags), "tcp_flags_tc": format!("{:02x}", resp.flags),
+        "syn": has(TcpFlags::SYN), "fin": has(TcpFlags::FIN), "rst": has(TcpFlags::RST), "psh": has(TcpFlags::PSH),
+        "ack": has(TcpFlags::ACK), "urg": has(TcpFlags::URG), "ecn": has(TcpFlags(0x40)), "cwr": has(TcpFlags(0x80)),
+        "state": state(record), "ts_gap": orig.missing_bytes > 0, "tc_gap": resp.missing_bytes > 0,
+    })
+}
+
+fn product(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
+    let mut product = json!({
+        "segment": record.segment, "partial": record.partial(), "reason": record.reason.name(),
+        "conn_state": record.state.name(), "direction": record.direction.name(), "under_way": record.under_way,
+        "app_by": format!("{:?}", record.app.1).to_lowercase(),
+        "orig": side(&record.orig), "resp": side(&record.resp),
+    });
+    match judged {
+        Some((bits, behaviour)) => {
+            product["bits"] = json!(rounded(bits));
+            product["behaviour"] = json!(behaviour);
+        }
+        None => {
+            let vector = extract(record);
+            let features: Map<String, Value> =
+                SCHEMA.iter().zip(vector).map(|(feature, value)| (feature.name.to_owned(), json!(value))).collect();
+            product["features"] = Value::Object(features);
+        }
+    }
+    product
+}
+
+fn side(side: &SideStats) -> Value {
+    json!({
+        "ip_bytes": side.ip_bytes, "payload_bytes": side.payload_bytes, "retransmitted": side.retransmitted,
+        "out_of_order": side.out_of_order, "missing_bytes": side.missing_bytes, "zero_window": side.zero_window,
+    })
+}
+
+/// The protocol as EVE spells it.
+#[must_use]
+pub(super) fn protocol_name(protocol: u8) -> String {
+    match protocol {
+        1 => "ICMP".to_owned(),
+        2 => "IGMP".to_owned(),
+        6 => "TCP".to_owned(),
+        17 => "UDP".to_owned(),
+        47 => "GRE".to_owned(),
+        50 => "ESP".to_owned(),
+        51 => "AH".to_owned(),
+        58 => "IPv6-ICMP".to_owned(),
+        132 => "SCTP".to_owned(),
+        other => format!("{other:03}"),
+    }
+}

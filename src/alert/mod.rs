@@ -1,0 +1,16 @@
+//! What leaves the program: alerts and flow records, as EVE JSON Lines, CSV and Parquet. Writes to anything that is
+//! [`std::io::Write`].
+
+mod eve;
+mod flow_event;
+mod lines;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod table;
+
+pub use eve::{AlertContext, alert_event};
+pub use flow_event::flow_event;
+pub use lines::AlertLines;
+#[cfg(feature = "parquet")]
+pub use parquet::ParquetTable;
+pub use table::{Cell, Column, ColumnKind, CsvTable, FlowTable, TableError, cells, columns};

@@ -1,0 +1,173 @@
+//! Flow records as rows: the same columns for CSV and Parquet.
+
+use std::io::{self, Write};
+
+use super::flow_event::{protocol_name, state};
+use crate::feature::{COUNT, SCHEMA, extract};
+use crate::flow::{FlowRecord, community_id};
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// UTF-8 text.
+    Text,
+    /// Whole number.
+    Integer,
+    /// Microseconds since the epoch (RFC 3339 in CSV).
+    Time,
+    /// Floating point.
+    Number,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name: EVE's path with `_` for `.`, then the features' names.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: ColumnKind,
+}
+
+/// A value of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Text.
+    Text(String),
+    /// Whole number.
+    Integer(i64),
+    /// Microseconds since the epoch.
+    Time(i64),
+    /// Floating point.
+    Number(f64),
+}
+
+/// What a table refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The target could not be written.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The Parquet library failed.
+    #[error("writing Parquet: {0}")]
+    Parquet(String),
+}
+
+/// Takes flow records one by one.
+pub trait FlowTable {
+    /// Writes a record.
+    ///
+    /// # Errors
+    /// When the target cannot be written.
+    fn write(&mut self, record: &FlowRecord) -> Result<(), TableError>;
+
+    /// Writes what is left; the table is complete.
+    ///
+    /// # Errors
+    /// When the target cannot be written.
+    fn finish(self: Box<Self>) -> Result<(), TableError>;
+}
+
+use ColumnKind::{Integer, Number, Text, Time};
+
+const FIXED: [(&str, ColumnKind); 22] = [
+    ("flow_id", Integer),
+    ("community_id", Text),
+    ("src_ip", Text),
+    ("src_port", Integer),
+    ("dest_ip", Text),
+    ("dest_port", Integer),
+    ("proto", Text),
+    ("app_proto", Text),
+    ("flow_start", Time),
+    ("flow_end", Time),
+    ("flow_pkts_toserver", Integer),
+    ("flow_pkts_toclient", Integer),
+    ("flow_bytes_toserver", Integer),
+    ("flow_bytes_toclient", Integer),
+    ("flow_state", Text),
+    ("flow_reason", Text),
+    ("tcp_flags_ts", Integer),
+    ("tcp_flags_tc", Integer),
+    ("auscult_segment", Integer),
+    ("auscult_partial", Integer),
+    ("auscult_conn_state", Text),
+    ("auscult_direction", Text),
+];
+
+/// All columns in order: the record's own, then the features of the schema.
+#[must_use]
+pub fn columns() -> Vec<Column> {
+    let fixed = FIXED.iter().map(|&(name, kind)| Column { name, kind });
+    fixed.chain(SCHEMA.iter().map(|feature| Column { name: feature.name, kind: Number })).collect()
+}
+
+/// The cells of a record, in the order of [`columns`].
+#[must_use]
+pub fn cells(record: &FlowRecord) -> Vec<Cell> {
+    let whole = |value: u64| Cell::Integer(i64::try_from(value).unwrap_or(i64::MAX));
+    let mut cells = Vec::with_capacity(FIXED.len() + COUNT);
+    cells.extend([
+        whole(record.id),
+        Cell::Text(community_id(&record.key, 0)),
+        Cell::Text(record.orig_addr().to_string()),
+        Cell::Integer(record.orig_port().into()),
+        Cell::Text(record.resp_addr().to_string()),
+        Cell::Integer(record.resp_port().into()),
+        Cell::Text(protocol_name(record.key.protocol)),
+        Cell::Text(record.app.0.name().to_owned()),
+        Cell::Time(record.start.nanos().div_euclid(1000)),
+        Cell::Time(record.end.nanos().div_euclid(1000)),
+        whole(record.orig.packets),
+        whole(record.resp.packets),
+        whole(record.orig.wire_bytes),
+        whole(record.resp.wire_bytes),
+        Cell::Text(state(record).to_owned()),
+        Cell::Text(record.reason.eve().to_owned()),
+        Cell::Integer(record.orig.flags.into()),
+        Cell::Integer(record.resp.flags.into()),
+        Cell::Integer(record.segment.into()),
+        Cell::Integer(record.partial().into()),
+        Cell::Text(record.state.name().to_owned()),
+        Cell::Text(record.direction.name().to_owned()),
+    ]);
+    cells.extend(extract(record).map(Cell::Number));
+    cells
+}
+
+/// Comma-separated values with a header (RFC 4180; no value needs quotes).
+#[derive(Debug)]
+pub struct CsvTable<W> {
+    to: W,
+}
+
+impl<W: Write> CsvTable<W> {
+    /// Writes the header.
+    ///
+    /// # Errors
+    /// When the target cannot be written.
+    pub fn new(mut to: W) -> Result<Self, TableError> {
+        let names: Vec<&str> = columns().iter().map(|column| column.name).collect();
+        writeln!(to, "{}", names.join(","))?;
+        Ok(Self { to })
+    }
+}
+
+impl<W: Write> FlowTable for CsvTable<W> {
+    fn write(&mut self, record: &FlowRecord) -> Result<(), TableError> {
+        for (place, cell) in cells(record).into_iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            match cell {
+                Cell::Text(text) => write!(self.to, "{comma}{text}")?,
+                Cell::Integer(value) => write!(self.to, "{comma}{value}")?,
+                Cell::Time(micros) => write!(self.to, "{comma}{}", crate::time::Timestamp::from_nanos(micros * 1000))?,
+                Cell::Number(value) => write!(self.to, "{comma}{value}")?,
+            }
+        }
+        writeln!(self.to)?;
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), TableError> {
+        Ok(self.to.flush()?)
+    }
+}

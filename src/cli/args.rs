@@ -1,0 +1,249 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::time::Timestamp;
+
+/// A network anomaly detector that learns what is normal for each device and explains its alerts.
+#[derive(Debug, Parser)]
+#[command(name = "auscult", version, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge captures; alerts as JSON Lines on stdout
+    Replay(ReplayArgs),
+    /// Judge live traffic on a SPAN port
+    Watch(WatchArgs),
+    /// Learn a model from captures
+    Train(TrainArgs),
+    /// Write flow records and features
+    Flows(FlowsArgs),
+    /// Score against ground truth
+    Eval(EvalArgs),
+    /// The model card, for people; --json for programs
+    Inspect(InspectArgs),
+}
+
+/// How flows are made.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Flows")]
+pub struct FlowArgs {
+    /// Worker threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: Option<u16>,
+    /// Home networks; repeat or separate by commas [default: private and link-local ranges]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub home_net: Vec<String>,
+    /// Open flows at the most (some 500 bytes each)
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub max_flows: u32,
+    /// Seconds without a packet that end a TCP flow
+    #[arg(long, value_name = "S", default_value_t = 300)]
+    pub tcp_idle: u32,
+    /// Seconds without a packet that end a UDP flow
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    pub udp_idle: u32,
+    /// Seconds after which a flow that goes on is recorded in parts
+    #[arg(long, value_name = "S", default_value_t = 300)]
+    pub active: u32,
+}
+
+/// Which part of a capture's time.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Time")]
+pub struct TimeArgs {
+    /// Read packets at or after this (epoch seconds or RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse)]
+    pub from: Option<Timestamp>,
+    /// Read packets before this (epoch seconds or RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse)]
+    pub to: Option<Timestamp>,
+}
+
+/// Where results go.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Where alerts go: a file or - for stdout, may be repeated [default: -]
+    #[arg(long, value_name = "[eve:]PATH")]
+    pub alerts: Vec<String>,
+    /// Write every flow record with its bits here (- for stdout)
+    #[arg(long, value_name = "PATH")]
+    pub flows: Option<PathBuf>,
+    /// Write all devices ranked by bits here, as JSON Lines
+    #[arg(long, value_name = "PATH")]
+    pub hosts: Option<PathBuf>,
+    /// Write the accounting here, as JSON
+    #[arg(long, value_name = "PATH")]
+    pub stats: Option<PathBuf>,
+    /// Exit with status 3 when alerts were raised
+    #[arg(long)]
+    pub fail_on_alert: bool,
+}
+
+/// What judges.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Judging")]
+pub struct JudgeArgs {
+    /// Judge by this model
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<PathBuf>,
+    /// Incidents per day of normal time at the most, for the whole network [default: the model's; for a capture without a
+    /// model the smaller of 10 and 0.02 per local device]
+    #[arg(long, value_name = "N/day", value_parser = budget)]
+    pub alert_budget: Option<f64>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+fn budget(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/day").unwrap_or(text);
+    match number.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
+        _ => Err(String::from("wanted a number above 0, such as 2 or 0.5/day")),
+    }
+}
+
+/// `auscult replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Captures: files, folders, or - for standard input; read in the order of their time
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub judge: JudgeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub time: TimeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub flow: FlowArgs,
+}
+
+/// `auscult watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Interface to listen on
+    #[arg(value_name = "IFACE")]
+    pub interface: String,
+    /// Bytes of each frame to take
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
+    pub snap: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub judge: JudgeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub flow: FlowArgs,
+}
+
+/// `auscult train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Captures of normal time: files, folders, or - for standard input
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub inputs: Vec<PathBuf>,
+    /// Write the model here
+    #[arg(long, value_name = "MODEL")]
+    pub out: PathBuf,
+    /// Incidents per day of normal time at the most, for the whole network [default: the smaller of 10 and 0.02 per local
+    /// device]
+    #[arg(long, value_name = "N/day", value_parser = budget)]
+    pub alert_budget: Option<f64>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub time: TimeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub flow: FlowArgs,
+}
+
+/// A format of `auscult flows`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FlowFormat {
+    /// EVE flow events with `auscult.features`, one per line
+    Jsonl,
+    /// Comma-separated values with a header
+    Csv,
+    /// Apache Parquet
+    Parquet,
+}
+
+/// `auscult flows`.
+#[derive(Debug, Args)]
+pub struct FlowsArgs {
+    /// Captures: files, folders, or - for standard input
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub inputs: Vec<PathBuf>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = FlowFormat::Jsonl)]
+    pub format: FlowFormat,
+    /// Write here (- for stdout)
+    #[arg(long, value_name = "PATH", default_value = "-")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub time: TimeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub flow: FlowArgs,
+}
+
+/// `auscult eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// Captures: files, folders, or - for standard input
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub inputs: Vec<PathBuf>,
+    /// Ground truth: CSV with src_ip,dst_ip,src_port,dst_port,proto,start,end,…,label,detail
+    #[arg(long, value_name = "CSV")]
+    pub truth: PathBuf,
+    /// Take only the rows of this file, where the truth has a column `file`
+    #[arg(long, value_name = "NAME")]
+    pub file: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub judge: JudgeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub time: TimeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub flow: FlowArgs,
+}
+
+/// `auscult inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The model
+    #[arg(value_name = "MODEL", required_unless_present = "features")]
+    pub model: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print the table of features (docs/features.md) instead
+    #[arg(long)]
+    pub features: bool,
+}

@@ -1,0 +1,94 @@
+//! `auscult flows`.
+
+use std::io::{self, Write};
+
+use anyhow::Context as _;
+
+use super::args::{FlowFormat, FlowsArgs};
+use super::exit::Outcome;
+use super::output::create;
+use super::progress::Bar;
+use super::{setup, stop};
+use crate::alert::{CsvTable, FlowTable, TableError, flow_event};
+use crate::flow::{EndReason, FlowRecord};
+use crate::pipeline::{Consumer, Emitted, Progress, run};
+use crate::time::Timestamp;
+
+/// Writes flow records with their features.
+///
+/// # Errors
+/// Captures that cannot be opened, a file that cannot be written.
+pub fn run_flows(args: &FlowsArgs) -> anyhow::Result<Outcome> {
+    let config = setup::pipeline(&args.flow, Some(&args.time))?;
+    let mut files = setup::captures(&args.inputs)?;
+    let to = create(&args.out)?;
+    let place = || format!("{}: cannot be written", args.out.display());
+    let table: Box<dyn FlowTable> = match args.format {
+        FlowFormat::Jsonl => Box::new(JsonTable { to }),
+        FlowFormat::Csv => Box::new(CsvTable::new(to).with_context(place)?),
+        FlowFormat::Parquet => parquet(to).with_context(place)?,
+    };
+    let mut writer = Writer { table, bar: Bar::of(&files), failed: None };
+    let stop = stop::on_signals()?;
+    let (accounting, damage) = run(&mut files, &config, None, &mut writer, &stop);
+    writer.bar.clear();
+    let written = writer.failed.map_or_else(|| writer.table.finish(), Err);
+    written.map_err(unwrap_io).with_context(place)?;
+    eprintln!("{accounting}");
+    let mut outcome = Outcome::default();
+    outcome.add_damage(&damage);
+    Ok(outcome)
+}
+
+#[cfg(feature = "parquet")]
+fn parquet(to: Box<dyn Write + Send>) -> anyhow::Result<Box<dyn FlowTable>> {
+    Ok(Box::new(crate::alert::ParquetTable::new(to)?))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(_to: Box<dyn Write + Send>) -> anyhow::Result<Box<dyn FlowTable>> {
+    Err(super::exit::Usage(String::from("--format parquet: this program was built without the feature `parquet`")).into())
+}
+
+/// So that a closed pipe is seen as what it is.
+fn unwrap_io(error: TableError) -> anyhow::Error {
+    match error {
+        TableError::Io(error) => error.into(),
+        other => other.into(),
+    }
+}
+
+struct JsonTable<W> {
+    to: W,
+}
+
+impl<W: Write> FlowTable for JsonTable<W> {
+    fn write(&mut self, record: &FlowRecord) -> Result<(), TableError> {
+        serde_json::to_writer(&mut self.to, &flow_event(record, None)).map_err(io::Error::from)?;
+        Ok(self.to.write_all(b"\n")?)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), TableError> {
+        Ok(self.to.flush()?)
+    }
+}
+
+struct Writer {
+    table: Box<dyn FlowTable>,
+    bar: Bar,
+    failed: Option<TableError>,
+}
+
+impl Consumer for Writer {
+    fn record(&mut self, emitted: Emitted) {
+        if self.failed.is_none() && emitted.record.reason != EndReason::FirstLook {
+            self.failed = self.table.write(&emitted.record).err();
+        }
+    }
+
+    fn tick(&mut self, _now: Timestamp) {}
+
+    fn progress(&mut self, progress: Progress) {
+        self.bar.set(progress);
+    }
+}

@@ -1,0 +1,44 @@
+//! The command line: arguments, output files, progress, exit status.
+
+mod args;
+mod eval;
+mod exit;
+mod flows;
+mod inspect;
+mod judge;
+mod output;
+mod progress;
+mod setup;
+mod stop;
+mod summary;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+pub use args::{Cli, Command};
+use exit::Outcome;
+
+/// Runs the program with the process's arguments.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked = !error.use_stderr();
+            // A closed pipe is no error.
+            let _ = error.print();
+            return ExitCode::from(if asked { exit::FINISHED } else { exit::USAGE });
+        }
+    };
+    let result = match cli.command {
+        Command::Replay(args) => judge::replay(&args),
+        Command::Watch(args) => judge::watch(&args),
+        Command::Train(args) => train::run_train(&args),
+        Command::Flows(args) => flows::run_flows(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+    };
+    result.unwrap_or_else(|error| Outcome::of_error(&error)).report()
+}

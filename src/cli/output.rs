@@ -1,0 +1,124 @@
+//! Files and stdout.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::args::OutputArgs;
+use super::exit::Usage;
+use super::progress::Bar;
+use crate::alert::{AlertContext, AlertLines, flow_event};
+use crate::detect::{IncidentState, Notice, ScoredFlow};
+use crate::pipeline::Progress;
+use crate::replay::Output;
+
+/// Opens a file for writing; `-` is stdout.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn create(path: &Path) -> anyhow::Result<Box<dyn Write + Send>> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(BufWriter::new(io::stdout())));
+    }
+    let file = File::create(path).with_context(|| format!("{}: cannot be written", path.display()))?;
+    Ok(Box::new(BufWriter::with_capacity(1 << 16, file)))
+}
+
+/// Everything that `replay` and `watch` write.
+pub struct Outputs {
+    targets: Vec<(PathBuf, Box<dyn Write + Send>)>,
+    alerts: Vec<(PathBuf, AlertLines<Box<dyn Write + Send>>)>,
+    flows: Option<(PathBuf, Box<dyn Write + Send>)>,
+    bar: Bar,
+    /// Alert lines that opened an incident, for the summary.
+    pub opened: Vec<Notice>,
+    /// The first thing that could not be written.
+    failed: Option<anyhow::Error>,
+}
+
+/// Openings kept for the summary.
+const MOST_OPENED: usize = 1000;
+
+impl Outputs {
+    /// Opens what the arguments name.
+    ///
+    /// # Errors
+    /// Wrong usage, or a file that cannot be created.
+    pub fn open(args: &OutputArgs, bar: Bar) -> anyhow::Result<Self> {
+        let mut targets = Vec::new();
+        let names: &[String] = if args.alerts.is_empty() { &["-".to_owned()] } else { &args.alerts };
+        for name in names {
+            let path = PathBuf::from(alert_target(name)?);
+            let target = create(&path)?;
+            targets.push((path, target));
+        }
+        let flows = args.flows.as_ref().map(|path| anyhow::Ok((path.clone(), create(path)?))).transpose()?;
+        Ok(Self { targets, alerts: Vec::new(), flows, bar, opened: Vec::new(), failed: None })
+    }
+
+    /// Flushes everything.
+    ///
+    /// # Errors
+    /// The first thing that could not be written.
+    pub fn finish(mut self) -> anyhow::Result<Vec<Notice>> {
+        if let Some((path, flows)) = &mut self.flows {
+            let flushed = flows.flush();
+            keep(&mut self.failed, path, flushed);
+        }
+        match self.failed {
+            Some(error) => Err(error),
+            None => Ok(self.opened),
+        }
+    }
+}
+
+/// The target of `--alerts`, `[eve:]PATH`.
+fn alert_target(name: &str) -> anyhow::Result<&str> {
+    const LATER: [&str; 7] = ["cef", "ocsf", "ecs", "asim", "zeek", "csv", "text"];
+    match name.split_once(':') {
+        Some(("eve", target)) => Ok(target),
+        Some((format, _)) if LATER.contains(&format) => {
+            Err(Usage(format!("--alerts {name}: format {format} is not written by this version; it writes eve")).into())
+        }
+        _ => Ok(name),
+    }
+}
+
+fn keep(failed: &mut Option<anyhow::Error>, path: &Path, result: io::Result<()>) {
+    if let Err(error) = result
+        && failed.is_none()
+    {
+        *failed = Some(anyhow::Error::new(error).context(format!("{}: cannot be written", path.display())));
+    }
+}
+
+impl Output for Outputs {
+    fn begin(&mut self, context: &AlertContext) {
+        let targets = std::mem::take(&mut self.targets);
+        self.alerts = targets.into_iter().map(|(path, target)| (path, AlertLines::new(target, context.clone()))).collect();
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        for (path, lines) in &mut self.alerts {
+            let written = lines.write(notice);
+            keep(&mut self.failed, path, written);
+        }
+        if notice.state == IncidentState::Closed && self.opened.len() < MOST_OPENED {
+            self.opened.push(notice.clone());
+        }
+    }
+
+    fn flow(&mut self, flow: &ScoredFlow, behaviour: &str) {
+        if let Some((path, to)) = &mut self.flows {
+            let event = flow_event(&flow.record, Some((flow.bits, behaviour)));
+            let written = serde_json::to_writer(&mut *to, &event).map_err(io::Error::from).and_then(|()| to.write_all(b"\n"));
+            keep(&mut self.failed, path, written);
+        }
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.bar.set(progress);
+    }
+}

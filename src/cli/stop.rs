@@ -1,0 +1,22 @@
+//! INT and TERM.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context as _;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// A flag that the first INT or TERM sets, so that the program drains and reports; the second ends it at once.
+///
+/// # Errors
+/// When the system refuses the handlers.
+pub fn on_signals() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // Order matters: the default action is armed by the signal that sets the flag, and acts on the next.
+        flag::register_conditional_default(signal, Arc::clone(&stop)).context("setting a signal handler")?;
+        flag::register(signal, Arc::clone(&stop)).context("setting a signal handler")?;
+    }
+    Ok(stop)
+}

@@ -1,0 +1,79 @@
+//! What is said at the end of a run.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::detect::{Notice, reason};
+use crate::pipeline::Accounting;
+use crate::replay::Verdict;
+
+/// Incidents and devices told at the most.
+const MOST: usize = 10;
+
+/// The summary for people.
+#[must_use]
+pub fn text(accounting: &Accounting, verdict: &Verdict, incidents: &[Notice], trained: Option<&str>, seconds: f64) -> String {
+    let mut page = String::new();
+    let _ = writeln!(page, "{accounting}");
+    let baseline = match (trained, verdict.self_taught_flows) {
+        (Some(until), _) => format!("a model trained until {until}"),
+        (None, Some(flows)) => format!("what this capture taught itself ({flows} records; give --model to judge by the past)"),
+        (None, None) => "nothing: no judging".to_owned(),
+    };
+    let _ = writeln!(page, "judged   by {baseline}");
+    if let Some(threshold) = verdict.threshold {
+        let how = if verdict.resolved { "" } else { "; the learning time is too short to show that, so the tail was extended" };
+        let _ = writeln!(page, "budget   {:.2} incidents a day, threshold {threshold:.1} bits{how}", verdict.budget_per_day);
+    }
+    let _ = writeln!(page, "alerts   {} incidents in {} lines", verdict.counters.incidents, verdict.counters.notices);
+    for notice in incidents.iter().take(MOST) {
+        page.push_str(&incident_line(notice));
+    }
+    if incidents.len() > MOST {
+        let _ = writeln!(page, "         … and {} more", incidents.len() - MOST);
+    }
+    if !verdict.ranks.is_empty() {
+        let _ = writeln!(page, "devices by their most unusual five minutes:");
+        for rank in verdict.ranks.iter().take(MOST) {
+            let _ = writeln!(page, "  {:8.1} bits  {:<39}  {}", rank.bits, rank.host.to_string(), rank.class.info().name);
+        }
+    }
+    let rate = accounting.packets as f64 / seconds.max(1e-9) / 1e6;
+    let _ = writeln!(page, "took     {seconds:.2} s ({rate:.2} million packets a second)");
+    page
+}
+
+fn incident_line(notice: &Notice) -> String {
+    let incident = &notice.incident;
+    let mut peers = incident.peers.keys().map(ToString::to_string);
+    let first = peers.next().unwrap_or_default();
+    let others = peers.count();
+    let more = if others > 0 { format!(" and {others} more") } else { String::new() };
+    let mut line = format!(
+        "  {:8.1} bits  {}: {} <> {first}{more}, {} flows\n",
+        incident.bits,
+        incident.class.info().title,
+        incident.host,
+        incident.flows
+    );
+    if let Some(part) = incident.reasons.first() {
+        let _ = writeln!(line, "                 {}", reason(part, incident).text);
+    }
+    line
+}
+
+/// The accounting for programs.
+#[must_use]
+pub fn stats(accounting: &Accounting, verdict: &Verdict) -> Value {
+    let counters = &verdict.counters;
+    json!({
+        "capture": accounting,
+        "detector": {
+            "observations": counters.observations, "incidents": counters.incidents, "alert_lines": counters.notices,
+            "cases_refused": counters.cases_refused, "flows_released_early": counters.released_early,
+            "threshold_bits": verdict.threshold, "budget_per_day": verdict.budget_per_day,
+            "budget_resolved": verdict.resolved, "self_taught_records": verdict.self_taught_flows,
+        },
+    })
+}

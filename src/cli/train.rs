@@ -1,0 +1,85 @@
+//! `auscult train`.
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::Path;
+
+use anyhow::Context as _;
+use sha2::{Digest, Sha256};
+
+use super::args::TrainArgs;
+use super::exit::Outcome;
+use super::progress::Bar;
+use super::{setup, stop};
+use crate::capture::{Files, Input};
+use crate::model::{Budget, Model, Provenance, Source, TRIMMED_SHARE, card, hex};
+use crate::pipeline::{Progress, run};
+use crate::train::{Lesson, Trim, teach};
+
+/// Learns a model and writes it.
+///
+/// # Errors
+/// Captures that cannot be opened, too little to learn from, a file that cannot be written.
+pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
+    let config = setup::pipeline(&args.flow, Some(&args.time))?;
+    let mut files = setup::captures(&args.inputs)?;
+    let sources = sources(&files)?;
+    let bar = Bar::of(&files);
+    let mut on_progress = |progress: Progress| bar.set(progress);
+    let mut lesson = Lesson::new(&mut on_progress);
+    let stop = stop::on_signals()?;
+    let (accounting, damage) = run(&mut files, &config, None, &mut lesson, &stop);
+    bar.clear();
+    eprintln!("{accounting}");
+    if lesson.not_kept > 0 {
+        eprintln!(
+            "warning  {} flow records beyond the first {} were not learned from",
+            lesson.not_kept,
+            lesson.observations.len()
+        );
+    }
+    let taught = teach(&lesson.observations, args.seed, Trim::Training).context("nothing was learned")?;
+    let budget = args.alert_budget.map_or_else(|| Budget::for_hosts(taught.local_hosts()), |per_day| Budget { per_day });
+    let provenance = Provenance {
+        sources,
+        trained_from: lesson.first.to_string(),
+        trained_until: lesson.last.to_string(),
+        seed: args.seed,
+        flows: lesson.flows,
+        trimmed_share: TRIMMED_SHARE,
+        home_nets: args.flow.home_net.clone(),
+    };
+    let model = taught.into_model(provenance, budget);
+    save(&model, &args.out)?;
+    eprint!("{}", card(&model));
+    eprintln!("written  {}", args.out.display());
+    let mut outcome = Outcome::default();
+    outcome.add_damage(&damage);
+    Ok(outcome)
+}
+
+/// Writes the model beside its place and moves it there, so that a reader never sees half of one.
+fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
+    let place = || format!("{}: cannot be written", path.display());
+    let mut name = path.file_name().with_context(place)?.to_owned();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    let file = File::create(&beside).with_context(place)?;
+    model.save(BufWriter::new(file)).with_context(place)?;
+    std::fs::rename(&beside, path).with_context(place)
+}
+
+/// Names, sizes and digests of the captures; standard input has only a name.
+fn sources(files: &Files) -> anyhow::Result<Vec<Source>> {
+    let source = |file: &crate::capture::CaptureFile| {
+        let Input::Path(path) = &file.input else {
+            return Ok(Source { name: file.input.to_string(), bytes: 0, sha256: None });
+        };
+        let mut sha = Sha256::new();
+        let mut reader = File::open(path).with_context(|| path.display().to_string())?;
+        let bytes = io::copy(&mut reader, &mut sha).with_context(|| path.display().to_string())?;
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        Ok(Source { name, bytes, sha256: Some(hex(&sha.finalize())) })
+    };
+    files.files().iter().map(source).collect()
+}

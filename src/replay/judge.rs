@@ -1,0 +1,247 @@
+//! The consumer that judges.
+
+use std::sync::Arc;
+
+use crate::alert::AlertContext;
+use crate::detect::{Detector, DetectorConfig, DetectorCounters, HostRank, Knowledge, Notice, ScoredFlow};
+use crate::model::{Budget, ClusterError, Match, Model, ModelError};
+use crate::pipeline::{Consumer, Emitted, Progress};
+use crate::time::Timestamp;
+use crate::train::{Trim, teach};
+
+/// Records kept of a capture that teaches itself, some 900 bytes each; flows beyond are judged by what these taught.
+const MAX_KEPT: usize = 250_000;
+
+/// What judges.
+#[derive(Clone, Debug)]
+pub enum Mode {
+    /// A model, and the budget when it is not the model's own.
+    Model(Arc<Model>, Option<Budget>),
+    /// The capture itself; the budget when it is not the default.
+    SelfTaught {
+        /// Incidents per day.
+        budget: Option<Budget>,
+        /// Seed of the clustering.
+        seed: u64,
+    },
+}
+
+/// Takes what was found, in order.
+pub trait Output {
+    /// Before the first notice: what alerts say of their model.
+    fn begin(&mut self, context: &AlertContext);
+    /// An incident was opened, grew or was closed.
+    fn notice(&mut self, notice: &Notice);
+    /// A flow and its bits; only when flows were asked for.
+    fn flow(&mut self, flow: &ScoredFlow, behaviour: &str);
+    /// Called a few times a second while reading.
+    fn progress(&mut self, _progress: Progress) {}
+}
+
+/// How a run went.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// What the detector counted.
+    pub counters: DetectorCounters,
+    /// Devices by score, highest first.
+    pub ranks: Vec<HostRank>,
+    /// Score at which an incident opens, in bits; none when nothing could be judged.
+    pub threshold: Option<f64>,
+    /// Could the learning time resolve the budget?
+    pub resolved: bool,
+    /// Budget kept, in incidents per day.
+    pub budget_per_day: f64,
+    /// Flow records that taught, when the capture taught itself.
+    pub self_taught_flows: Option<usize>,
+}
+
+/// Why nothing was judged.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// The model cannot be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The capture holds too little to learn from.
+    #[error("the capture cannot teach itself: {0}; give a model with --model")]
+    TooLittle(#[from] ClusterError),
+}
+
+enum Step {
+    Record(Box<Emitted>),
+    Tick(Timestamp),
+}
+
+/// Judges records as they come, or keeps them until the capture has taught itself.
+pub struct Judge<'a> {
+    output: &'a mut dyn Output,
+    config: DetectorConfig,
+    mode: Mode,
+    detector: Option<Detector>,
+    kept: Vec<Step>,
+    records_kept: usize,
+    verdict: Verdict,
+    now: Timestamp,
+    failed: Option<JudgeError>,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge of this mode.
+    ///
+    /// # Errors
+    /// When the model cannot be digested.
+    pub fn new(mode: Mode, config: DetectorConfig, output: &'a mut dyn Output) -> Result<Self, JudgeError> {
+        let mut judge = Self {
+            output,
+            config,
+            mode,
+            detector: None,
+            kept: Vec::new(),
+            records_kept: 0,
+            verdict: Verdict::default(),
+            now: Timestamp::MIN,
+            failed: None,
+        };
+        if let Mode::Model(model, budget) = &judge.mode {
+            let (model, budget) = (Arc::clone(model), budget.unwrap_or(model.budget));
+            judge.begin_with_model(&model, budget)?;
+        }
+        Ok(judge)
+    }
+
+    fn begin_with_model(&mut self, model: &Model, budget: Budget) -> Result<(), JudgeError> {
+        let threshold = model.calibration.threshold(budget);
+        let knowledge = Knowledge::new(
+            Arc::new(model.vocabulary.clone()),
+            Arc::new(model.baselines.clone()),
+            model.calibration.clone(),
+            threshold,
+        );
+        let context = AlertContext {
+            model_digest: Some(model.digest()?),
+            trained_until: model.provenance.trained_until.clone(),
+            calibration: model.calibration.clone(),
+        };
+        self.begin(knowledge, &context, budget);
+        Ok(())
+    }
+
+    fn begin(&mut self, knowledge: Knowledge, context: &AlertContext, budget: Budget) {
+        self.verdict.threshold = Some(knowledge.threshold);
+        self.verdict.resolved = knowledge.calibration.resolves(budget);
+        self.verdict.budget_per_day = budget.per_day;
+        self.output.begin(context);
+        self.detector = Some(Detector::new(Arc::new(knowledge), self.config));
+    }
+
+    /// The capture is over: judges what was kept, closes what is open.
+    ///
+    /// # Errors
+    /// When the capture was to teach itself and holds too little.
+    pub fn finish(mut self) -> Result<Verdict, JudgeError> {
+        if self.detector.is_none() && self.failed.is_none() {
+            self.learn_from_kept();
+        }
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let Some(mut detector) = self.detector.take() else { return Ok(self.verdict) };
+        let (mut notices, mut flows) = (Vec::new(), Vec::new());
+        detector.finish(self.now, &mut notices, &mut flows);
+        self.hand_out(&detector, &notices, &flows);
+        self.verdict.counters = detector.counters();
+        self.verdict.ranks = detector.ranks();
+        Ok(self.verdict)
+    }
+
+    fn learn_from_kept(&mut self) {
+        let Mode::SelfTaught { budget, seed } = self.mode else { return };
+        let steps = std::mem::take(&mut self.kept);
+        let observations: Vec<_> = steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Record(emitted) => Some(emitted.observation.clone()),
+                Step::Tick(_) => None,
+            })
+            .collect();
+        let taught = match teach(&observations, seed, Trim::SelfTaught) {
+            Ok(taught) => taught,
+            Err(error) => {
+                self.failed = Some(error.into());
+                return;
+            }
+        };
+        let budget = budget.unwrap_or_else(|| Budget::for_hosts(taught.local_hosts()));
+        let last = observations.last().map_or(Timestamp::MIN, |seen| seen.end);
+        drop(observations);
+        let context =
+            AlertContext { model_digest: None, trained_until: last.to_string(), calibration: taught.calibration.clone() };
+        self.verdict.self_taught_flows = Some(self.records_kept);
+        self.begin(taught.self_knowledge(budget), &context, budget);
+        let mut matches = taught.matches.into_iter();
+        for step in steps {
+            match step {
+                Step::Record(mut emitted) => {
+                    emitted.found = matches.next();
+                    self.judge(*emitted);
+                }
+                Step::Tick(now) => self.beat(now),
+            }
+        }
+    }
+
+    fn judge(&mut self, emitted: Emitted) {
+        let Some(detector) = &mut self.detector else { return };
+        let found: Match = emitted.found.unwrap_or_else(|| detector.knowledge().vocabulary.matches(&emitted.observation));
+        let mut flows = Vec::new();
+        detector.observe(emitted.observation, found, Some(emitted.record), &mut flows);
+        for flow in &flows {
+            self.output.flow(flow, behaviour_name(detector, flow));
+        }
+    }
+
+    fn beat(&mut self, now: Timestamp) {
+        let Some(mut detector) = self.detector.take() else { return };
+        let (mut notices, mut flows) = (Vec::new(), Vec::new());
+        detector.tick(now, &mut notices, &mut flows);
+        self.hand_out(&detector, &notices, &flows);
+        self.detector = Some(detector);
+    }
+
+    fn hand_out(&mut self, detector: &Detector, notices: &[Notice], flows: &[ScoredFlow]) {
+        notices.iter().for_each(|notice| self.output.notice(notice));
+        for flow in flows {
+            self.output.flow(flow, behaviour_name(detector, flow));
+        }
+    }
+}
+
+fn behaviour_name<'d>(detector: &'d Detector, flow: &ScoredFlow) -> &'d str {
+    detector.knowledge().vocabulary.behaviours.get(usize::from(flow.behaviour)).map_or("", |behaviour| &behaviour.name)
+}
+
+impl Consumer for Judge<'_> {
+    fn record(&mut self, emitted: Emitted) {
+        if self.detector.is_some() {
+            self.judge(emitted);
+        } else if self.failed.is_none() {
+            self.kept.push(Step::Record(Box::new(emitted)));
+            self.records_kept += 1;
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.now = now;
+        if self.detector.is_some() {
+            self.beat(now);
+        } else if self.failed.is_none() {
+            self.kept.push(Step::Tick(now));
+            if self.records_kept >= MAX_KEPT {
+                self.learn_from_kept();
+            }
+        }
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.output.progress(progress);
+    }
+}

@@ -1,0 +1,167 @@
+//! From observations to behaviours, baselines and a calibration.
+//!
+//! The time is cut into parts. Each part is judged by baselines of the others, so every score of the calibration is of time
+//! that its baselines did not see (cross-conformal, Vovk 2015), in blocks, because neighbours in time are alike. The same
+//! baselines judge a capture that has no model: what happened in one part only is new to the others.
+
+use std::sync::Arc;
+
+use crate::detect::{Detector, DetectorConfig, Knowledge};
+use crate::feature::Observation;
+use crate::model::{
+    Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, Histogram, Match, Model, Provenance, Vocabulary,
+};
+use crate::time::{Span, Timestamp};
+
+/// Parts of the time.
+const PARTS: usize = 4;
+/// Length of the windows whose scores calibrate.
+const WINDOW: Span = crate::detect::WINDOW;
+
+/// The share of device windows with the highest scores that has no part in the calibration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Trim {
+    /// Of a capture that was meant as normal: 0.5 %.
+    Training,
+    /// Of a capture that is to be judged by itself: 5 %.
+    SelfTaught,
+}
+
+impl Trim {
+    const fn share(self) -> f64 {
+        match self {
+            Self::Training => 0.005,
+            Self::SelfTaught => 0.05,
+        }
+    }
+}
+
+/// What was learned.
+#[derive(Debug)]
+pub struct Taught {
+    /// Behaviours.
+    pub vocabulary: Arc<Vocabulary>,
+    /// For each part of the time: its end, and baselines of the other parts.
+    parts: Vec<(Timestamp, Arc<Baselines>)>,
+    /// Baselines of all the time.
+    pub baselines: Arc<Baselines>,
+    /// Scores of time that was held out.
+    pub calibration: Calibration,
+    /// What each observation resembles, in their order.
+    pub matches: Vec<Match>,
+}
+
+/// Learns from observations in the order in which they were seen. The same input and seed give the same result.
+///
+/// # Errors
+/// When there is too little to learn from.
+pub fn teach(observations: &[Observation], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
+    let complete: Vec<&Observation> = observations.iter().filter(|seen| seen.is_complete()).collect();
+    let vocabulary = Arc::new(Vocabulary::fit(&complete, seed)?);
+    let matches: Vec<Match> = observations.iter().map(|seen| vocabulary.matches(seen)).collect();
+    let ends = part_ends(observations);
+    let build = |without: Option<usize>| {
+        let mut builder = BaselinesBuilder::default();
+        for (seen, found) in observations.iter().zip(&matches) {
+            if without.is_none_or(|part| part_of(&ends, seen.seen) != part) {
+                builder.add(seen, found.behaviour);
+            }
+        }
+        Arc::new(builder.finish())
+    };
+    let parts = ends.iter().enumerate().map(|(part, &end)| (end, build(Some(part)))).collect();
+    let mut taught = Taught { vocabulary, parts, baselines: build(None), calibration: Calibration::default(), matches };
+    taught.calibration.flow_bits = taught.flow_bits(observations);
+    taught.calibrate(observations, trim);
+    Ok(taught)
+}
+
+/// The ends of equal parts of the time; the last is the end of time.
+fn part_ends(observations: &[Observation]) -> Vec<Timestamp> {
+    let first = observations.first().map_or(Timestamp::MIN, |seen| seen.seen);
+    let last = observations.last().map_or(Timestamp::MAX, |seen| seen.seen);
+    let step = last.since(first).nanos() / PARTS as i64;
+    (1..=PARTS as i64).map(|n| if n == PARTS as i64 { Timestamp::MAX } else { first + Span::from_nanos(step * n) }).collect()
+}
+
+fn part_of(ends: &[Timestamp], at: Timestamp) -> usize {
+    ends.partition_point(|&end| end <= at).min(PARTS - 1)
+}
+
+impl Taught {
+    /// What judges the capture that was learned from.
+    #[must_use]
+    pub fn self_knowledge(&self, budget: Budget) -> Knowledge {
+        let threshold = self.calibration.threshold(budget);
+        Knowledge::by_parts(Arc::clone(&self.vocabulary), self.parts.clone(), self.calibration.clone(), threshold)
+    }
+
+    /// Devices at home.
+    #[must_use]
+    pub fn local_hosts(&self) -> usize {
+        self.baselines.hosts.values().filter(|host| host.local).count()
+    }
+
+    /// The model for other captures.
+    #[must_use]
+    pub fn into_model(self, provenance: Provenance, budget: Budget) -> Model {
+        let unshare = |baselines: Arc<Baselines>| Arc::unwrap_or_clone(baselines);
+        Model {
+            provenance,
+            budget,
+            calibration: self.calibration,
+            vocabulary: Arc::unwrap_or_clone(self.vocabulary),
+            baselines: unshare(self.baselines),
+        }
+    }
+
+    fn detector(&self) -> Detector {
+        Detector::new(Arc::new(self.silent_knowledge()), DetectorConfig::default())
+    }
+
+    /// Knowledge that opens no incident.
+    fn silent_knowledge(&self) -> Knowledge {
+        let mut knowledge = self.self_knowledge(Budget { per_day: 1.0 });
+        knowledge.threshold = f64::INFINITY;
+        knowledge
+    }
+
+    /// Bits of every flow of held-out time.
+    fn flow_bits(&self, observations: &[Observation]) -> Histogram {
+        let mut detector = self.detector();
+        let mut bits = Histogram::default();
+        for (seen, &found) in observations.iter().zip(&self.matches) {
+            bits.add(detector.observe(seen.clone(), found, None, &mut Vec::new()));
+        }
+        bits
+    }
+
+    /// The highest score of every device in every window of held-out time.
+    fn calibrate(&mut self, observations: &[Observation], trim: Trim) {
+        let (Some(first), Some(last)) = (observations.first(), observations.last()) else { return };
+        let mut detector = self.detector();
+        let mut scores = Vec::new();
+        let mut now = first.seen;
+        let mut window_end = first.seen + WINDOW;
+        for (seen, &found) in observations.iter().zip(&self.matches) {
+            if seen.seen > now {
+                detector.tick(now, &mut Vec::new(), &mut Vec::new());
+                now = seen.seen;
+            }
+            if now >= window_end {
+                scores.extend(detector.take_ranks().map(|rank| rank.bits));
+                window_end = now + WINDOW;
+            }
+            detector.observe(seen.clone(), found, None, &mut Vec::new());
+        }
+        detector.tick(now, &mut Vec::new(), &mut Vec::new());
+        scores.extend(detector.take_ranks().map(|rank| rank.bits));
+        let span = last.seen.since(first.seen).max(Span::from_secs(1));
+        let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
+        scores.sort_unstable_by(|a, b| b.total_cmp(a));
+        let trimmed = (windows * trim.share()) as usize;
+        let kept = scores.split_off(trimmed.min(scores.len()));
+        let flow_bits = std::mem::take(&mut self.calibration.flow_bits);
+        self.calibration = Calibration::new(kept, span.as_seconds() / 86_400.0, windows, flow_bits);
+    }
+}

@@ -1,5 +1,7 @@
 //! What makes a flow surprising, as numbers.
 
+use crate::feature::FactKind;
+
 /// A kind of surprise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {
@@ -7,8 +9,8 @@ pub enum Evidence {
     NewService,
     /// The device never used this service of this peer.
     NewPeer,
-    /// The device never asked for this domain.
-    NewName,
+    /// The device never used this name, title or command.
+    NewFact(FactKind),
     /// The responder never had this client.
     NewClient,
     /// The responder never offered this service.

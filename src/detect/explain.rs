@@ -43,7 +43,7 @@ fn kind(evidence: Evidence) -> (&'static str, &'static str, bool) {
     match evidence {
         Evidence::NewService => ("new_service", "minutes known without it", false),
         Evidence::NewPeer => ("new_peer", "minutes known without it", false),
-        Evidence::NewName => ("new_domain", "minutes known without it", false),
+        Evidence::NewFact(_) => ("new_fact", "minutes known without it", false),
         Evidence::NewClient => ("new_client", "minutes known without it", false),
         Evidence::NewOffer => ("new_service_offered", "minutes known without it", false),
         Evidence::NewShape => ("new_behaviour", "minutes known without it", false),
@@ -69,9 +69,9 @@ fn text(part: &Contribution, incident: &Incident) -> String {
     match part.evidence {
         Evidence::NewService => format!("first use of {service} by {}{life}", flow.orig),
         Evidence::NewPeer => format!("first {service} from {} to {}{life}", flow.orig, flow.resp),
-        Evidence::NewName => {
-            let name = flow.name.as_deref().unwrap_or("a name");
-            format!("{} never asked for {name} or its domain before{life}", flow.orig)
+        Evidence::NewFact(kind) => {
+            let text = flow.facts.iter().find(|(known, _)| *known == kind).map_or("", |(_, text)| text);
+            format!("{} never used the {} {text} before{life}", flow.orig, kind.phrase())
         }
         Evidence::NewClient => format!("{} never served {service} to {} before{life}", flow.resp, flow.orig),
         Evidence::NewOffer => format!("{} never answered on {service} before{life}", flow.resp),

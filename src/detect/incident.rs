@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::class::Class;
 use super::evidence::Contribution;
-use crate::app::{App, Facts};
-use crate::feature::Host;
+use crate::app::App;
+use crate::feature::{FactKind, Host, fact_texts};
 use crate::flow::{FlowKey, FlowRecord, Service};
 use crate::time::{Span, Timestamp};
 
@@ -56,15 +56,14 @@ pub struct FlowRef {
     pub resp: Host,
     /// Application.
     pub app: App,
-    /// The name that it asked for or called, bounded.
-    pub name: Option<Box<str>>,
+    /// What its application said of itself, in words.
+    pub facts: Vec<(FactKind, Box<str>)>,
 }
 
 impl FlowRef {
     /// The flow of a record.
     #[must_use]
     pub fn of(record: &FlowRecord) -> Self {
-        let name = record.facts.as_deref().and_then(Facts::name);
         Self {
             key: record.key,
             id: record.id,
@@ -73,7 +72,7 @@ impl FlowRef {
             orig: Host(record.orig_addr()),
             resp: Host(record.resp_addr()),
             app: record.app.0,
-            name: name.map(Into::into),
+            facts: fact_texts(record.facts.as_deref()).into_iter().map(|(kind, text)| (kind, text.into())).collect(),
         }
     }
 }

@@ -7,7 +7,6 @@ use super::knowledge::Knowledge;
 use super::rhythm::Rhythms;
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
-use crate::flow::Service;
 use crate::model::{Baselines, Histogram, Initiated, Minute, Served, bits};
 
 /// Minutes kept, so that a flow can be judged with what came after it.

@@ -2,7 +2,7 @@
 
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
-use crate::feature::Observation;
+use crate::feature::{Fact, FactKind, Observation, names_service};
 use crate::model::{Baselines, Counts, Edge, HostBaseline, Match, Shape, Vocabulary, bits};
 
 /// Bits that one part can bring at the most.
@@ -42,8 +42,8 @@ impl Surprise {
         let baselines = knowledge.baselines(seen.seen);
         let orig = baselines.hosts.get(&seen.orig);
         let resp = baselines.hosts.get(&seen.resp);
-        let edge = Edge { service: seen.service, peer: seen.peer() };
-        let client = Edge { service: seen.service, peer: seen.client() };
+        let edge = Edge { service: seen.service, peer: seen.resp };
+        let client = Edge { service: seen.service, peer: seen.orig };
         let unknown_client = !resp.is_some_and(|host| host.clients.contains(client));
         let shape = if seen.is_complete() { shape(seen, found, orig, baselines, &knowledge.vocabulary) } else { None };
         Self {
@@ -56,7 +56,7 @@ impl Surprise {
     }
 }
 
-/// The strongest of: new service, new peer or name, new client, new offer.
+/// The strongest of: new service, new peer, new name, title or command, new client, new offer.
 fn newness(
     seen: &Observation,
     orig: Option<&HostBaseline>,
@@ -64,14 +64,17 @@ fn newness(
     baselines: &Baselines,
 ) -> Option<Contribution> {
     let rates = &baselines.pooled.newness;
-    let edge = Edge { service: seen.service, peer: seen.peer() };
-    let client = Edge { service: seen.service, peer: seen.client() };
+    let edge = Edge { service: seen.service, peer: seen.resp };
+    let client = Edge { service: seen.service, peer: seen.orig };
     let service = unseen(Evidence::NewService, orig, |host| &host.services, seen.service, rates.service);
     // A known name behind a new address is the same service, moved.
-    let known_name = seen.name.is_some_and(|name| orig.is_some_and(|host| host.names.contains(name)));
-    let peer = if known_name { None } else { unseen(Evidence::NewPeer, orig, |host| &host.edges, edge, rates.edge) };
-    let name = seen.name.and_then(|name| unseen(Evidence::NewName, orig, |host| &host.names, name, rates.name));
-    let mut new = strongest(strongest(service, peer), name);
+    let is_known = |fact: &Fact| orig.is_some_and(|host| host.facts.contains(*fact));
+    let moved = names_service(seen.app) && seen.facts.iter().any(|fact| fact.kind == FactKind::Name && is_known(fact));
+    let peer = if moved { None } else { unseen(Evidence::NewPeer, orig, |host| &host.edges, edge, rates.edge) };
+    let mut new = strongest(service, peer);
+    for &fact in &seen.facts {
+        new = strongest(new, unseen(Evidence::NewFact(fact.kind), orig, |host| &host.facts, fact, rates.fact));
+    }
     if resp.is_some_and(|host| host.local) {
         new = strongest(new, unseen(Evidence::NewClient, resp, |host| &host.clients, client, rates.client));
         if seen.answered() {

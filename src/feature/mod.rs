@@ -4,11 +4,13 @@
 //! feature can carry the answer.
 
 mod extract;
+mod fact;
 mod observation;
 mod schema;
 
 pub use extract::extract;
-pub use observation::{Host, NameHash, Observation, Peer};
+pub use fact::{Fact, FactKind, ParseFactError, fact_texts, names_service};
+pub use observation::{Host, Observation};
 pub use schema::{COUNT, Feature, SCHEMA, Scale, markdown, schema_hash};
 
 /// The features of one flow, in the order and units of [`SCHEMA`]. Every value is finite.

@@ -11,7 +11,7 @@ use super::counts::Counts;
 use super::histogram::Histogram;
 use super::pooled::Pooled;
 use super::window::{Edge, Initiated, Minute, Served, Shape};
-use crate::feature::{Host, NameHash, Observation, Peer};
+use crate::feature::{Fact, Host, Observation};
 use crate::flow::Service;
 use crate::time::Timestamp;
 
@@ -53,8 +53,8 @@ pub struct HostBaseline {
     pub services: Counts<Service>,
     /// Services of peers used, in minutes.
     pub edges: Counts<Edge>,
-    /// Domains asked for or named, hashed, in minutes.
-    pub names: Counts<NameHash>,
+    /// What its applications said of themselves (names, titles, commands; hashed), in minutes.
+    pub facts: Counts<Fact>,
     /// Behaviours shown on services, in minutes.
     pub shapes: Counts<Shape>,
     /// Services offered (answered), in minutes.
@@ -183,7 +183,7 @@ impl HostBaseline {
             }
         }
         window.edges.into_iter().for_each(|edge| self.edges.add(edge, 1));
-        window.names.into_iter().for_each(|name| self.names.add(name, 1));
+        window.facts.into_iter().for_each(|fact| self.facts.add(fact, 1));
         window.shapes.into_iter().for_each(|shape| self.shapes.add(shape, 1));
         self.targets_per_min.add(window.targets.len() as f64);
         if window.failed > 0 {
@@ -202,12 +202,6 @@ impl HostBaseline {
             served.flows_per_min.add(f64::from(window.flows));
             served.clients_per_min.add(window.clients.len() as f64);
         }
-    }
-
-    /// Does it know this peer for anything?
-    #[must_use]
-    pub fn knows_peer(&self, peer: Peer) -> bool {
-        self.edges.iter().any(|(edge, _)| edge.peer == peer)
     }
 }
 

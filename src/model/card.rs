@@ -28,7 +28,7 @@ pub fn card(model: &Model) -> String {
         provenance.trimmed_share * 100.0,
         provenance.seed
     );
-    let local = model.baselines.hosts.values().filter(|host| host.local).count();
+    let local = model.baselines.hosts.iter().filter(|(address, host)| host.local && address.is_device()).count();
     let _ = writeln!(page, "devices  {} at home, {} outside", local, model.baselines.hosts.len() - local);
     page.push_str(&calibration(model));
     let _ = writeln!(page, "\nbehaviours ({}):", model.vocabulary.behaviours.len());
@@ -63,7 +63,7 @@ fn calibration(model: &Model) -> String {
 
 fn devices(model: &Model) -> String {
     let mut page = String::from("\ndevices at home:\n");
-    let mut hosts: Vec<_> = model.baselines.hosts.iter().filter(|(_, host)| host.local).collect();
+    let mut hosts: Vec<_> = model.baselines.hosts.iter().filter(|(address, host)| host.local && address.is_device()).collect();
     hosts.sort_by_key(|(address, host)| (std::cmp::Reverse(host.minutes), **address));
     for (address, host) in hosts.iter().take(MOST) {
         let mut services: Vec<_> = host.services.iter().collect();
@@ -108,7 +108,7 @@ pub fn card_json(model: &Model) -> Result<Value, ModelError> {
         .baselines
         .hosts
         .iter()
-        .filter(|(_, host)| host.local)
+        .filter(|(address, host)| host.local && address.is_device())
         .map(|(address, host)| {
             let card = json!({
                 "minutes": host.minutes, "peers": host.edges.distinct(), "uses": host.services, "offers": host.offers,

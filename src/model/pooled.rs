@@ -18,8 +18,8 @@ pub struct Newness {
     pub service: f64,
     /// A peer's service that it never used.
     pub edge: f64,
-    /// A domain that it never asked for.
-    pub name: f64,
+    /// A name, title or command that it never used.
+    pub fact: f64,
     /// A behaviour that it never showed on a service.
     pub shape: f64,
     /// A service that it never offered.
@@ -30,7 +30,7 @@ pub struct Newness {
 
 impl Default for Newness {
     fn default() -> Self {
-        Self { service: 0.5, edge: 0.5, name: 0.5, shape: 0.5, offer: 0.5, client: 0.5 }
+        Self { service: 0.5, edge: 0.5, fact: 0.5, shape: 0.5, offer: 0.5, client: 0.5 }
     }
 }
 
@@ -84,14 +84,14 @@ impl Pooled {
             pooled.minutes += f64::from(host.minutes);
             rates[0].add(&host.services);
             rates[1].add(&host.edges);
-            rates[2].add(&host.names);
+            rates[2].add(&host.facts);
             rates[3].add(&host.shapes);
             rates[4].add(&host.offers);
             rates[5].add(&host.clients);
             pooled.add(host);
         }
-        let [service, edge, name, shape, offer, client] = rates.map(|rate| rate.value());
-        pooled.newness = Newness { service, edge, name, shape, offer, client };
+        let [service, edge, fact, shape, offer, client] = rates.map(|rate| rate.value());
+        pooled.newness = Newness { service, edge, fact, shape, offer, client };
         pooled
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::feature::{Host, NameHash, Observation, Peer};
+use crate::feature::{Fact, Host, Observation};
 use crate::flow::Service;
 
 /// Devices followed within one minute; those beyond are not counted in it.
@@ -16,7 +16,7 @@ pub struct Edge {
     /// What was asked for.
     pub service: Service,
     /// The other end.
-    pub peer: Peer,
+    pub peer: Host,
 }
 
 /// A behaviour on a service.
@@ -43,8 +43,8 @@ pub struct Initiated {
     pub failed: u32,
     /// Edges used.
     pub edges: BTreeSet<Edge>,
-    /// Domains asked for or named.
-    pub names: BTreeSet<NameHash>,
+    /// What its applications said of themselves.
+    pub facts: BTreeSet<Fact>,
     /// Behaviours shown.
     pub shapes: BTreeSet<Shape>,
     /// Is the device at home?
@@ -57,7 +57,7 @@ pub struct Served {
     /// Flows.
     pub flows: u32,
     /// Who asked.
-    pub clients: BTreeSet<Peer>,
+    pub clients: BTreeSet<Host>,
     /// Did the device answer any?
     pub answered: bool,
     /// Is the device at home?
@@ -97,10 +97,10 @@ impl Initiated {
             self.failed += u32::from(seen.failed);
         }
         if self.edges.len() < MAX_VALUES {
-            self.edges.insert(Edge { service: seen.service, peer: seen.peer() });
+            self.edges.insert(Edge { service: seen.service, peer: seen.resp });
         }
-        if let Some(name) = seen.name.filter(|_| self.names.len() < MAX_VALUES) {
-            self.names.insert(name);
+        if self.facts.len() < MAX_VALUES {
+            self.facts.extend(&seen.facts);
         }
         if seen.is_complete() && self.shapes.len() < MAX_VALUES {
             self.shapes.insert(Shape { service: seen.service, behaviour });
@@ -126,7 +126,7 @@ impl Served {
         self.local = seen.resp_local;
         self.answered |= seen.answered();
         if self.clients.len() < MAX_VALUES {
-            self.clients.insert(seen.client());
+            self.clients.insert(seen.orig);
         }
     }
 }

@@ -99,7 +99,7 @@ impl Taught {
     /// Devices at home.
     #[must_use]
     pub fn local_hosts(&self) -> usize {
-        self.baselines.hosts.values().filter(|host| host.local).count()
+        self.baselines.hosts.iter().filter(|(host, baseline)| baseline.local && host.is_device()).count()
     }
 
     /// The model for other captures.
@@ -159,8 +159,9 @@ impl Taught {
         let span = last.seen.since(first.seen).max(Span::from_secs(1));
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
         scores.sort_unstable_by(|a, b| b.total_cmp(a));
-        let trimmed = (windows * trim.share()) as usize;
-        let kept = scores.split_off(trimmed.min(scores.len()));
+        // Never more than a quarter of the windows that had any score: those that remain show how the tail falls.
+        let trimmed = ((windows * trim.share()) as usize).min(scores.len() / 4);
+        let kept = scores.split_off(trimmed);
         let flow_bits = std::mem::take(&mut self.calibration.flow_bits);
         self.calibration = Calibration::new(kept, span.as_seconds() / 86_400.0, windows, flow_bits);
     }

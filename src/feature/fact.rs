@@ -1,0 +1,203 @@
+//! What applications say of themselves, as values that can be known or new: names, titles, commands.
+
+use core::fmt;
+use core::str::FromStr;
+
+use crate::app::{App, DicomFacts, Facts, Hl7Facts, MqttFacts};
+
+/// What a fact speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FactKind {
+    /// The registrable part of a name that was asked for: the last two labels, three where the last but one is short.
+    Domain,
+    /// The whole name that was asked for (DNS, TLS, HTTP).
+    Name,
+    /// Title of the calling DICOM application entity.
+    CallingAe,
+    /// Title of the called DICOM application entity.
+    CalledAe,
+    /// Kind of a DICOM command.
+    DicomCommand,
+    /// Type and trigger of an HL7 message.
+    Hl7Type,
+    /// Application that sends HL7 messages.
+    Hl7Sender,
+    /// Method of an HTTP request.
+    HttpMethod,
+    /// Kind of an MQTT packet.
+    MqttPacket,
+    /// Software of an SSH client.
+    SshSoftware,
+    /// Protocol inside TLS.
+    Alpn,
+}
+
+impl FactKind {
+    const ALL: [(Self, &'static str, &'static str); 11] = [
+        (Self::Domain, "domain", "domain"),
+        (Self::Name, "name", "name"),
+        (Self::CallingAe, "calling_ae", "calling AE title"),
+        (Self::CalledAe, "called_ae", "called AE title"),
+        (Self::DicomCommand, "dicom_command", "DICOM command"),
+        (Self::Hl7Type, "hl7_type", "HL7 message type"),
+        (Self::Hl7Sender, "hl7_sender", "HL7 sending application"),
+        (Self::HttpMethod, "http_method", "HTTP method"),
+        (Self::MqttPacket, "mqtt_packet", "MQTT packet"),
+        (Self::SshSoftware, "ssh_software", "SSH software"),
+        (Self::Alpn, "alpn", "protocol inside TLS"),
+    ];
+
+    /// Its name in a record.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    /// The same in words.
+    #[must_use]
+    pub fn phrase(self) -> &'static str {
+        Self::ALL[self as usize].2
+    }
+}
+
+/// A fact as a baseline keeps it: its kind and a hash of its text, enough to tell known from new, not enough to read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fact {
+    /// What it speaks of.
+    pub kind: FactKind,
+    /// FNV-1a of the text in lower case, 64 bits.
+    pub hash: u64,
+}
+
+impl Fact {
+    fn new(kind: FactKind, text: &str) -> Self {
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self { kind, hash }
+    }
+}
+
+/// `domain 00c0ffee00c0ffee`.
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:016x}", self.kind.name(), self.hash)
+    }
+}
+
+/// A text that is no fact.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no fact such as domain 00c0ffee00c0ffee")]
+pub struct ParseFactError(String);
+
+impl FromStr for Fact {
+    type Err = ParseFactError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = text.split_once(' ').and_then(|(name, hash)| {
+            let (kind, ..) = FactKind::ALL.iter().find(|(_, known, _)| *known == name)?;
+            Some(Self { kind: *kind, hash: u64::from_str_radix(hash, 16).ok()? })
+        });
+        parsed.ok_or_else(|| ParseFactError(text.to_owned()))
+    }
+}
+
+/// All facts of a flow, in the order in which they tell most, with their texts.
+#[must_use]
+pub fn fact_texts(facts: Option<&Facts>) -> Vec<(FactKind, &str)> {
+    let Some(facts) = facts else { return Vec::new() };
+    let mut found = Vec::new();
+    if let Some(name) = facts.name() {
+        found.push((FactKind::Domain, domain(name)));
+        found.push((FactKind::Name, name));
+    }
+    match facts {
+        Facts::Dicom(dicom) => of_dicom(dicom, &mut found),
+        Facts::Hl7(hl7) => of_hl7(hl7, &mut found),
+        Facts::Mqtt(mqtt) => of_mqtt(mqtt, &mut found),
+        Facts::Http(http) => found.extend(http.method.map(|method| (FactKind::HttpMethod, method))),
+        Facts::Ssh(ssh) => found.extend(ssh.software_orig.as_deref().map(|text| (FactKind::SshSoftware, text))),
+        Facts::Tls(tls) => found.extend(tls.alpn.as_deref().map(|text| (FactKind::Alpn, text))),
+        Facts::Dns(_) => {}
+    }
+    found
+}
+
+/// The same as a baseline keeps them.
+pub(super) fn facts(facts: Option<&Facts>) -> Vec<Fact> {
+    fact_texts(facts).into_iter().map(|(kind, text)| Fact::new(kind, text)).collect()
+}
+
+/// Does the application's metadata name the service itself, so that its address matters less?
+#[must_use]
+pub const fn names_service(app: App) -> bool {
+    matches!(app, App::Tls | App::Http)
+}
+
+fn of_dicom<'f>(dicom: &'f DicomFacts, found: &mut Vec<(FactKind, &'f str)>) {
+    found.extend(dicom.calling_ae.as_deref().map(|title| (FactKind::CallingAe, title)));
+    found.extend(dicom.called_ae.as_deref().map(|title| (FactKind::CalledAe, title)));
+    let commands =
+        [(dicom.echo, "echo"), (dicom.store, "store"), (dicom.find, "find"), (dicom.get, "get"), (dicom.moves, "move")];
+    found.extend(seen(&commands).map(|command| (FactKind::DicomCommand, command)));
+}
+
+fn of_hl7<'f>(hl7: &'f Hl7Facts, found: &mut Vec<(FactKind, &'f str)>) {
+    found.extend(hl7.types.iter().map(|kind| (FactKind::Hl7Type, &*kind.name)));
+    found.extend(hl7.sending.as_deref().map(|text| (FactKind::Hl7Sender, text)));
+}
+
+fn of_mqtt<'f>(mqtt: &'f MqttFacts, found: &mut Vec<(FactKind, &'f str)>) {
+    let packets = [(mqtt.connect, "connect"), (mqtt.publish, "publish"), (mqtt.subscribe, "subscribe")];
+    found.extend(seen(&packets).map(|packet| (FactKind::MqttPacket, packet)));
+}
+
+fn seen<'c>(counts: &'c [(u32, &'static str)]) -> impl Iterator<Item = &'static str> + 'c {
+    counts.iter().filter(|(count, _)| *count > 0).map(|&(_, name)| name)
+}
+
+fn domain(name: &str) -> &str {
+    let name = name.trim_end_matches('.');
+    let mut labels = name.rsplit('.');
+    let (Some(last), Some(second)) = (labels.next(), labels.next()) else { return name };
+    let mut bytes = last.len() + 1 + second.len();
+    if last.len() <= 2
+        && second.len() <= 3
+        && let Some(third) = labels.next()
+    {
+        bytes += 1 + third.len();
+    }
+    &name[name.len() - bytes..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_keep_their_registrable_part() {
+        for (name, want) in [
+            ("www.example.com", "example.com"),
+            ("a.b.example.co.uk.", "example.co.uk"),
+            ("localhost", "localhost"),
+            ("x.de", "x.de"),
+            ("", ""),
+        ] {
+            assert_eq!(domain(name), want);
+        }
+    }
+
+    #[test]
+    fn kinds_are_in_their_order() {
+        for (place, (kind, name, _)) in FactKind::ALL.iter().enumerate() {
+            assert_eq!((*kind as usize, kind.name()), (place, *name));
+        }
+    }
+
+    #[test]
+    fn facts_survive_a_round_trip() {
+        let fact = Fact::new(FactKind::CallingAe, "CT_1");
+        assert_eq!(fact.to_string().parse(), Ok(fact));
+        assert_eq!(Fact::new(FactKind::CallingAe, "ct_1"), fact);
+        assert!("nonsense 12".parse::<Fact>().is_err());
+    }
+}

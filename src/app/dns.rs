@@ -1,0 +1,232 @@
+//! DNS over UDP and TCP, multicast DNS and LLMNR: running figures over the messages of a flow (RFC 1035, 4).
+
+use super::framing::{self, Skip};
+use super::reader::Reader;
+use super::text::{HOST_BYTES, printable};
+
+/// Figures over all DNS messages of a flow. Name figures are over queries, so that an answer does not count a name twice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DnsFacts {
+    /// Queries.
+    pub queries: u32,
+    /// Responses.
+    pub responses: u32,
+    /// Responses that say that the name does not exist.
+    pub nxdomain: u32,
+    /// Responses with any other error code.
+    pub errors: u32,
+    /// Messages that were captured whole and of which the header or the first question could not be read.
+    pub malformed: u32,
+    /// Sum of the answer counts that responses state.
+    pub answers: u64,
+    /// Queries whose name was read: the divisor for the means of the name figures.
+    pub names: u32,
+    /// Sum of the lengths of the names asked for, in characters, dots included.
+    pub qname_chars: u64,
+    /// Length of the longest name asked for, in characters, 0 to 253.
+    pub qname_chars_max: u16,
+    /// Length of the longest label asked for, in characters, 0 to 63.
+    pub label_chars_max: u8,
+    /// Sum over queries of the entropy of the name without its last two labels (of a shorter name: of its first label), in
+    /// bits per character, case ignored (Shannon 1948). A query adds 0 to about 5.3.
+    pub label_entropy_bits: f64,
+    /// Queries by their type.
+    pub types: QueryTypes,
+    /// The first name asked for, up to 253 characters.
+    pub first_qname: Option<Box<str>>,
+}
+
+/// How many queries asked for which type (the first question of each).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueryTypes {
+    /// Addresses: A and AAAA.
+    pub address: u32,
+    /// TXT.
+    pub txt: u32,
+    /// NULL.
+    pub null: u32,
+    /// CNAME.
+    pub cname: u32,
+    /// MX.
+    pub mx: u32,
+    /// Any other.
+    pub other: u32,
+}
+
+impl QueryTypes {
+    fn count(&mut self, kind: u16) {
+        let counter = match kind {
+            1 | 28 => &mut self.address,
+            5 => &mut self.cname,
+            10 => &mut self.null,
+            15 => &mut self.mx,
+            16 => &mut self.txt,
+            _ => &mut self.other,
+        };
+        *counter = counter.saturating_add(1);
+    }
+}
+
+impl DnsFacts {
+    /// Counts a message, or what was captured of it.
+    pub(super) fn datagram(&mut self, message: &[u8], is_whole: bool) {
+        if self.message(message).is_none() && is_whole {
+            self.malformed = self.malformed.saturating_add(1);
+        }
+    }
+
+    /// Counts the messages that start in a segment of TCP, each behind its length (RFC 7766, 8).
+    pub(super) fn segment(&mut self, skip: &mut Skip, payload: &[u8], payload_bytes: u32) {
+        framing::messages(skip, payload, payload_bytes, |rest| {
+            let mut reader = Reader(rest);
+            let bytes = reader.u16().filter(|bytes| *bytes >= 12)?;
+            match reader.take(bytes.into()) {
+                Some(message) => self.datagram(message, true),
+                None => self.datagram(reader.0, false),
+            }
+            Some(2 + u32::from(bytes))
+        });
+    }
+
+    fn message(&mut self, message: &[u8]) -> Option<()> {
+        let mut reader = Reader(message);
+        let header = Header::read(&mut reader)?;
+        if header.is_response {
+            self.responses = self.responses.saturating_add(1);
+            self.answers = self.answers.saturating_add(header.answers.into());
+            match header.code {
+                0 => {}
+                3 => self.nxdomain = self.nxdomain.saturating_add(1),
+                _ => self.errors = self.errors.saturating_add(1),
+            }
+            return Some(());
+        }
+        self.queries = self.queries.saturating_add(1);
+        if header.questions > 0 {
+            let name = Name::read(&mut reader)?;
+            self.types.count(reader.u16()?);
+            self.name(&name);
+        }
+        Some(())
+    }
+
+    fn name(&mut self, name: &Name) {
+        self.names = self.names.saturating_add(1);
+        self.qname_chars = self.qname_chars.saturating_add(name.text().len() as u64);
+        self.qname_chars_max = self.qname_chars_max.max(name.text().len() as u16);
+        self.label_chars_max = self.label_chars_max.max(name.longest_label);
+        self.label_entropy_bits += entropy(name.varying());
+        self.first_qname.get_or_insert_with(|| printable(name.text(), HOST_BYTES));
+    }
+}
+
+struct Header {
+    is_response: bool,
+    opcode: u8,
+    reserved: bool,
+    code: u8,
+    questions: u16,
+    answers: u16,
+}
+
+impl Header {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let [_, _, high, low] = reader.array()?;
+        let (questions, answers) = (reader.u16()?, reader.u16()?);
+        reader.take(4)?;
+        let (opcode, code) = (high >> 3 & 0x0f, low & 0x0f);
+        Some(Self { is_response: high & 0x80 != 0, opcode, reserved: low & 0x40 != 0, code, questions, answers })
+    }
+}
+
+/// A name with dots, in lower case, as bytes.
+struct Name {
+    text: [u8; 256],
+    chars: usize,
+    /// Where the part ends that a site chooses freely: before the last two labels, or behind the first of two or one.
+    varying: usize,
+    longest_label: u8,
+}
+
+impl Name {
+    /// Reads a name without compression, as it stands in a question.
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut name = Self { text: [0; 256], chars: 0, varying: 0, longest_label: 0 };
+        let mut ends = [0; 3];
+        let mut first_end = 0;
+        loop {
+            let label = match reader.u8()? {
+                0 => break,
+                bytes @ 1..=63 => reader.take(bytes.into())?,
+                _ => return None,
+            };
+            let dot = usize::from(name.chars > 0);
+            let place = name.text.get_mut(name.chars..name.chars + dot + label.len())?;
+            place.fill(b'.');
+            for (to, from) in place.iter_mut().skip(dot).zip(label) {
+                *to = from.to_ascii_lowercase();
+            }
+            name.chars += dot + label.len();
+            name.longest_label = name.longest_label.max(label.len() as u8);
+            ends = [ends[1], ends[2], name.chars];
+            if first_end == 0 {
+                first_end = name.chars;
+            }
+        }
+        // Of one or two labels the register's first place is still 0.
+        name.varying = ends[0].max(first_end);
+        (name.chars <= HOST_BYTES).then_some(name)
+    }
+
+    fn text(&self) -> &[u8] {
+        self.text.get(..self.chars).unwrap_or_default()
+    }
+
+    fn varying(&self) -> &[u8] {
+        self.text.get(..self.varying).unwrap_or_default()
+    }
+}
+
+/// Shannon's entropy of the characters of a name without its dots, in bits per character.
+fn entropy(name: &[u8]) -> f64 {
+    let mut counts = [0u8; 256];
+    let mut chars = 0u32;
+    for byte in name.iter().filter(|byte| **byte != b'.') {
+        let count = &mut counts[usize::from(*byte)];
+        *count = count.saturating_add(1);
+        chars += 1;
+    }
+    if chars == 0 {
+        return 0.0;
+    }
+    // Characters that stand alone add log2(1) = 0.
+    let repeated = counts.iter().filter(|count| **count > 1).map(|count| f64::from(*count));
+    let sum: f64 = repeated.map(|count| count * count.log2()).sum();
+    (f64::from(chars).log2() - sum / f64::from(chars)).max(0.0)
+}
+
+/// Could this be a DNS message? Strict enough for any port when `strict`, else for the ports of DNS.
+pub(super) fn is_message(message: &[u8], strict: bool) -> bool {
+    let mut reader = Reader(message);
+    let Some(header) = Header::read(&mut reader) else { return false };
+    // Opcodes up to 6 are assigned, and a real message has few questions.
+    let plausible = header.opcode <= 6 && header.questions <= 16;
+    if !strict {
+        return plausible;
+    }
+    let question = |reader: &mut Reader<'_>| -> Option<bool> {
+        let name = Name::read(reader)?;
+        let (kind, class) = (reader.u16()?, reader.u16()?);
+        Some(name.chars > 0 && kind != 0 && matches!(class & 0x7fff, 1 | 255))
+    };
+    plausible && !header.reserved && header.opcode == 0 && header.questions == 1 && question(&mut reader) == Some(true)
+}
+
+/// Could this segment start with a DNS message behind its length?
+pub(super) fn is_segment(payload: &[u8], strict: bool) -> bool {
+    let mut reader = Reader(payload);
+    match reader.u16() {
+        Some(bytes) if bytes >= 12 => is_message(reader.0.get(..bytes.into()).unwrap_or(reader.0), strict),
+        _ => false,
+    }
+}

@@ -1,0 +1,37 @@
+//! Which application a flow belongs to, told from its first payload bytes or else from its port, and metadata that is safe
+//! to keep.
+//!
+//! Architecture invariant: only the envelope is read. No byte of a DICOM data set, of an HL7 segment behind MSH, of a URL, of
+//! a message body, of an MQTT topic or of a credential reaches [`Facts`], and no payload is held between two packets.
+
+mod banner;
+mod ber;
+mod datagram;
+mod dicom;
+mod dns;
+mod facts;
+mod framing;
+mod hl7;
+mod http;
+mod mqtt;
+mod name;
+mod port;
+mod reader;
+mod recognise;
+mod ssh;
+mod state;
+mod stream;
+mod text;
+mod tls;
+
+pub use dicom::DicomFacts;
+pub use dns::{DnsFacts, QueryTypes};
+pub use facts::Facts;
+pub use hl7::{Hl7Facts, Hl7Type};
+pub use http::{ContentClass, HttpFacts};
+pub use mqtt::MqttFacts;
+pub use name::{App, Basis};
+pub use port::Ports;
+pub use ssh::SshFacts;
+pub use state::{AppState, Side};
+pub use tls::TlsFacts;

@@ -183,6 +183,15 @@ fn dicom_commands_are_counted_however_the_stream_is_cut_into_packets() {
 }
 
 #[test]
+fn dicom_commands_are_counted_when_their_header_is_sent_apart() {
+    let request = command(0x0020);
+    let (header, set) = request.split_at(12);
+    let both = [set, &command(0x0001), &value(2, &[4; 100])].concat();
+    let state = after(tcp(11112), &[(Orig, &associate("A", "B")), (Orig, header), (Orig, &both), (Orig, header), (Orig, set)]);
+    assert!(matches!(facts(&state), Facts::Dicom(dicom) if (dicom.find, dicom.store) == (2, 1)), "{:?}", facts(&state));
+}
+
+#[test]
 fn dicom_packets_cut_by_the_capture_keep_their_place() {
     let mut state = AppState::default();
     for payload in dicom_stream().chunks(1460) {

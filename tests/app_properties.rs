@@ -125,6 +125,8 @@ proptest! {
     #[test]
     fn no_content_reaches_the_facts(segment in 20usize..400, lost in prop::option::of(0usize..8)) {
         for (ports, stream) in with_markers() {
+            // Without its start, a head that stands in a body cannot be told from one of the flow's own.
+            let lost = lost.filter(|place| *place > 0 || ports != tcp(80));
             let packets: Vec<_> = stream.chunks(segment).enumerate()
                 .filter(|(place, _)| Some(*place) != lost)
                 .map(|(_, payload)| (Side::Orig, payload)).collect();

@@ -1,6 +1,6 @@
 //! What the tests of `app` share: conversations by hand.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::expect_used)]
 
 use auscult::app::{App, AppState, Basis, Facts, Ports, Side};
 

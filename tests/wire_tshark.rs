@@ -167,7 +167,7 @@ fn judge(row: &Row, frame: &Frame<'_>) -> Vec<String> {
     }
 }
 
-fn disagreements(path: &PathBuf) -> Option<Vec<String>> {
+fn disagreements(path: &Path) -> Option<Vec<String>> {
     let rows = rows(path)?;
     let capture = read_pcap(path);
     if rows.len() != capture.frames.len() {

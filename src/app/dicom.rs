@@ -8,7 +8,7 @@ use super::text::{NAME_BYTES, printable};
 /// Longer requests for an association are taken for a lost place; 128 presentation contexts take some 20 kB.
 const MAX_ASSOCIATE_BYTES: u32 = 1 << 20;
 /// Longer PDUs are taken for a lost place in the stream; real limits are 16 kB to a few MB (PS3.8, D.1).
-const MAX_PDU_BYTES: u32 = 64 << 20;
+const MAX_PDU_BYTES: u32 = 16 << 20;
 /// Elements of a command set that are passed on the way to the command field, which is the third or fourth.
 const MAX_ELEMENTS: usize = 8;
 
@@ -40,18 +40,32 @@ pub struct DicomFacts {
 }
 
 impl DicomFacts {
-    /// Counts what starts in this segment.
-    pub(super) fn segment(&mut self, skip: &mut Skip, payload: &[u8], payload_bytes: u32) {
-        framing::messages(skip, payload, payload_bytes, |rest| self.pdu(rest));
+    /// Counts what starts in this segment. `pending` are the bytes of a command whose header ended the segment before: a
+    /// widespread library sends the two apart.
+    pub(super) fn segment(&mut self, skip: &mut Skip, pending: &mut u16, payload: &[u8], payload_bytes: u32) {
+        framing::messages(skip, payload, payload_bytes, |rest| match std::mem::take(pending) {
+            0 => self.pdu(rest, pending),
+            bytes => {
+                self.count(rest.get(..bytes.into()).unwrap_or(rest));
+                Some(bytes.into())
+            }
+        });
     }
 
-    fn pdu(&mut self, pdu: &[u8]) -> Option<u32> {
+    fn pdu(&mut self, pdu: &[u8], pending: &mut u16) -> Option<u32> {
         let (kind, bytes) = header(pdu)?;
         let body = pdu.get(6..)?;
         match kind {
             1 => self.associate(body),
             3 => self.rejected = self.rejected.saturating_add(1),
-            4 => self.data(body),
+            4 => match value(body) {
+                Some(([], bytes @ 1..)) => {
+                    *pending = bytes;
+                    return Some(12);
+                }
+                Some((command, _)) => self.count(command),
+                None => {}
+            },
             7 => self.aborted = self.aborted.saturating_add(1),
             _ => {}
         }
@@ -69,14 +83,8 @@ impl DicomFacts {
         }
     }
 
-    /// Looks at the first value of a P-DATA-TF PDU. Senders put the command and the data set into PDUs of their own.
-    fn data(&mut self, body: &[u8]) {
-        let mut reader = Reader(body);
-        let (Some(bytes), Some([_, control])) = (reader.u32(), reader.array()) else { return };
-        if control & 1 == 0 {
-            return;
-        }
-        let set = reader.0.get(..(bytes as usize).saturating_sub(2)).unwrap_or(reader.0);
+    /// Counts a command by its set.
+    fn count(&mut self, set: &[u8]) {
         let counter = match command(set) {
             Some(0x0001) => &mut self.store,
             Some(0x0010) => &mut self.get,
@@ -89,6 +97,16 @@ impl DicomFacts {
         };
         *counter = counter.saturating_add(1);
     }
+}
+
+/// The command set in the first value of a P-DATA-TF PDU as far as it was captured, and its whole length; nothing when the
+/// value belongs to a data set. Senders put the command and the data set into PDUs of their own.
+fn value(body: &[u8]) -> Option<(&[u8], u16)> {
+    let mut reader = Reader(body);
+    let bytes = u16::try_from(reader.u32()?.checked_sub(2)?).ok()?;
+    let [_, control] = reader.array()?;
+    let set = reader.0.get(..bytes.into()).unwrap_or(reader.0);
+    (control & 1 == 1).then_some((set, bytes))
 }
 
 /// The command field, (0000,0100), of a command set, which is always in implicit VR, little endian (PS3.7, 6.3.1).

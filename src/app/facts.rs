@@ -32,6 +32,12 @@ impl Facts {
         }
     }
 
+    /// The name that the flow is about: the server asked for, or the first name that DNS was asked for; not empty.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.server_name().or_else(|| self.dns_qname()).filter(|name| !name.is_empty())
+    }
+
     /// The first name that a DNS flow asked for.
     #[must_use]
     pub fn dns_qname(&self) -> Option<&str> {
@@ -39,11 +45,5 @@ impl Facts {
             Self::Dns(dns) => dns.first_qname.as_deref(),
             _ => None,
         }
-    }
-
-    /// The name that the flow is about: the server asked for, or the first name that DNS was asked for; not empty.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.server_name().or_else(|| self.dns_qname()).filter(|name| !name.is_empty())
     }
 }

@@ -2,7 +2,8 @@
 //! to keep.
 //!
 //! Architecture invariant: only the envelope is read. No byte of a DICOM data set, of an HL7 segment behind MSH, of a URL, of
-//! a message body, of an MQTT topic or of a credential reaches [`Facts`], and no payload is held between two packets.
+//! a message body, of an MQTT topic or of a credential reaches [`Facts`], and no payload is held between two packets. (One
+//! case cannot be told: a flow whose start was not seen, and a body with an HTTP head of its own at the start of a packet.)
 
 mod banner;
 mod ber;

@@ -40,8 +40,8 @@ pub struct AppState {
     facts: Option<Box<Facts>>,
     /// For each side, bytes until its next message.
     skip: [Skip; 2],
-    /// Bytes still to come of the extensions of a client's hello.
-    hello_left: u16,
+    /// For each side, bytes still to come of a client's hello, or of a command of DICOM.
+    pending: [u16; 2],
     app: App,
     /// Who sends the requests of HTTP or the client's hello of TLS. Only heads from the right side are read, so that no body
     /// is taken for one.
@@ -118,18 +118,18 @@ impl AppState {
 
     fn read(&mut self, ports: Ports, side: Side, payload: &[u8], payload_bytes: u32) {
         let Some(facts) = self.facts.as_deref_mut() else { return };
-        let skip = match side {
-            Side::Orig => &mut self.skip[0],
-            Side::Resp => &mut self.skip[1],
+        let (skip, pending) = match side {
+            Side::Orig => (&mut self.skip[0], &mut self.pending[0]),
+            Side::Resp => (&mut self.skip[1], &mut self.pending[1]),
         };
         let is_complete = match facts {
             Facts::Dns(dns) if ports.is_tcp() => return dns.segment(skip, payload, payload_bytes),
             Facts::Dns(dns) => return dns.datagram(payload, payload.len() as u64 >= u64::from(payload_bytes)),
-            Facts::Dicom(dicom) => return dicom.segment(skip, payload, payload_bytes),
+            Facts::Dicom(dicom) => return dicom.segment(skip, pending, payload, payload_bytes),
             Facts::Hl7(hl7) => return hl7.segment(payload),
             Facts::Mqtt(mqtt) => return mqtt.segment(skip, payload, payload_bytes),
             Facts::Tls(tls) if side == self.asks => {
-                read_client_hello(tls, &mut self.hello_left, skip, payload);
+                read_client_hello(tls, pending, skip, payload);
                 false
             }
             Facts::Tls(tls) => {

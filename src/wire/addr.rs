@@ -36,11 +36,7 @@ impl Addr {
     /// The standard library's form.
     #[must_use]
     pub const fn ip(self) -> IpAddr {
-        if self.is_v4() {
-            IpAddr::V4(Ipv4Addr::from_bits(self.0 as u32))
-        } else {
-            IpAddr::V6(Ipv6Addr::from_bits(self.0))
-        }
+        if self.is_v4() { IpAddr::V4(Ipv4Addr::from_bits(self.0 as u32)) } else { IpAddr::V6(Ipv6Addr::from_bits(self.0)) }
     }
 }
 

@@ -49,6 +49,20 @@ fn the_upper_half_of_a_link_type_is_the_checksums() {
 }
 
 #[test]
+fn old_pcap_has_its_lengths_the_other_way_round() {
+    let short = Made { nanos: 0, wire_bytes: 60, data: vec![7; 20] };
+    for (minor, swapped) in [(0, true), (2, true), (3, true), (3, false), (4, false)] {
+        let mut bytes = plain(std::slice::from_ref(&short));
+        bytes[6] = minor;
+        if swapped {
+            let (front, back) = bytes[24 + 8..24 + 16].split_at_mut(4);
+            front.swap_with_slice(back);
+        }
+        assert_eq!(made(read(&bytes)), [short.clone()], "2.{minor}");
+    }
+}
+
+#[test]
 fn a_header_alone_is_a_capture() {
     for endian in BOTH {
         assert_eq!(read(&pcap(endian, MICRO, &[])), []);
@@ -156,14 +170,21 @@ fn compression_is_told_by_content_and_may_have_several_members() {
 
 #[test]
 fn records_straddle_blocks_and_outgrow_them() {
+    const USB: u16 = 249;
     let sizes = [3, 900_000, 400_000, 3_000_000, 0, 70_000, 16_000_000, 1, 1_048_560, 1_048_576, 40];
     let packet = |(i, size): (usize, &usize)| {
         let data: Vec<u8> = (0..*size).map(|at| (at / 251 + i) as u8).collect();
         Made { nanos: i as i64 * 1000, wire_bytes: *size as u32, data }
     };
     let packets: Vec<Made> = sizes.iter().enumerate().map(packet).collect();
-    for bytes in [plain(&packets), pcapng(Endian::Big, &packets), gzip(&plain(&packets))] {
-        assert!(made(read(&bytes)) == packets, "long records");
+    for endian in BOTH {
+        let mut pcap = pcap_header(endian, MICRO, USB.into());
+        packets.iter().for_each(|packet| pcap.extend(pcap_record(endian, MICRO, packet)));
+        let mut pcapng = [section(endian), interface(endian, USB, 0, &[])].concat();
+        packets.iter().for_each(|packet| pcapng.extend(enhanced(endian, 0, packet.nanos as u64 / 1000, packet)));
+        for bytes in [gzip(&pcap), pcap, pcapng] {
+            assert!(made(read(&bytes)) == packets, "long records");
+        }
     }
     let many = capture_make::packets(60_000);
     assert!(made(read(&plain(&many))) == many, "many blocks");

@@ -1,13 +1,20 @@
 //! Frames from a live interface, over libpcap.
 
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use pcap::{Active, Capture, Device, Precision};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use super::reader::BLOCK_BYTES;
 use super::{Block, CaptureError, FrameSpan, Source};
 use crate::time::Timestamp;
 use crate::wire::LinkType;
+
+/// What is being done when something fails.
+const OPENING: &str = "opening";
+const LISTENING: &str = "listening";
 
 /// A call waits so long for the first frame, in milliseconds.
 const TIMEOUT_MS: i32 = 100;
@@ -64,7 +71,7 @@ impl Live {
     /// # Errors
     /// No such interface, no permission, or what libpcap says otherwise.
     pub fn open(interface: &str, options: &LiveOptions) -> Result<Self, CaptureError> {
-        let explain = |error| failure(interface, "opening", &error);
+        let explain = |error| failure(interface, OPENING, &error);
         let bounded = |bytes: u32| i32::try_from(bytes).unwrap_or(i32::MAX);
         let nanos = offers_nanoseconds(interface);
         let capture = Capture::from_device(interface)
@@ -75,6 +82,7 @@ impl Live {
             .timeout(TIMEOUT_MS)
             .precision(if nanos { Precision::Nano } else { Precision::Micro })
             .open()
+            .and_then(Capture::setnonblock)
             .map_err(explain)?;
         let link = link_type(capture.get_datalink().0);
         Ok(Self {
@@ -112,12 +120,29 @@ impl Live {
     }
 }
 
+impl Live {
+    /// Waits for frames here, since libpcap waits for the first one without end. What comes of it is told by reading.
+    fn wait(&mut self) -> Result<(), CaptureError> {
+        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(TIMEOUT_MS) * 1_000_000 };
+        let mut ready = [PollFd::from_borrowed_fd(self.capture.as_fd(), PollFlags::IN)];
+        match poll(&mut ready, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => {
+                self.failed = true;
+                let (interface, reason) = (self.interface.clone(), error.to_string());
+                Err(CaptureError::Interface { interface, action: LISTENING, reason })
+            }
+        }
+    }
+}
+
 impl Source for Live {
     fn fill(&mut self, block: &mut Block) -> Result<bool, CaptureError> {
         block.clear();
         if self.failed {
             return Ok(false);
         }
+        self.wait()?;
         let (link, nanos) = (self.link, self.nanos_per_fraction);
         let mut last = BATCH_FRAMES;
         // A batch that is not full is all that there was.
@@ -125,7 +150,7 @@ impl Source for Live {
             let taken = self.capture.dispatch(Some(BATCH_FRAMES), |packet| push(block, &packet, link, nanos));
             last = taken.map_err(|error| {
                 self.failed = true;
-                failure(&self.interface, "listening", &error)
+                failure(&self.interface, LISTENING, &error)
             })?;
         }
         self.frames_since_look += block.frames.len() as u64;
@@ -179,7 +204,7 @@ fn failure(interface: &str, action: &'static str, error: &pcap::Error) -> Captur
     if says(&["permi", "CAP_NET_RAW", "Operation not permitted"]) {
         return CaptureError::NotPermitted { interface, reason };
     }
-    if action == "opening" {
+    if action == OPENING {
         let known: Vec<String> = Device::list().into_iter().flatten().map(|device| device.name).collect();
         if !known.contains(&interface) && says(&["No such device", "no such device", "doesn't exist"]) {
             return CaptureError::NoSuchInterface { interface, known };

@@ -5,9 +5,27 @@ use super::error::Damage;
 use super::magic::{MAGIC_BYTES, Magic};
 use super::pcap::{FILE_HEADER_BYTES, Pcap};
 use super::pcapng::Pcapng;
+use crate::wire::LinkType;
 
 /// The longest record, header included, that is believed: 16 MiB, as Wireshark has it.
 pub(super) const MAX_RECORD_BYTES: usize = 16 << 20;
+
+/// Room in it for the fields in front of the packet and behind it.
+const MAX_RECORD_HEADER_BYTES: usize = 64;
+
+/// The most captured bytes that are believed of a packet of this link type: 256 KiB as libpcap and Wireshark have it, so
+/// that a damaged length does not swallow what follows. D-Bus, EBHSCR and the USB types have long packets.
+pub(super) fn max_captured_bytes(link: LinkType) -> u32 {
+    match link.0 {
+        189 | 220 | 231 | 249 | 279 => (MAX_RECORD_BYTES - MAX_RECORD_HEADER_BYTES) as u32,
+        _ => 262_144,
+    }
+}
+
+/// The error of a packet that is longer.
+pub(super) fn absurd(captured: u32, max: u32) -> Damage {
+    Damage::Length { what: "captured length", length: captured.into(), min: 0, max: max.into() }
+}
 
 /// How far a parser came.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::FrameSpan;
 use super::error::Damage;
 use super::order::Order;
-use super::parse::{MAX_RECORD_BYTES, Parsed, Stop};
+use super::parse::{Parsed, Stop, absurd, max_captured_bytes};
 use crate::time::Timestamp;
 use crate::wire::LinkType;
 
@@ -18,9 +18,11 @@ const KUZNETZOV_BYTES: usize = 24;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pcap {
     order: Order,
+    minor: u16,
     record_header_bytes: usize,
     nanos_per_fraction: i64,
     link: LinkType,
+    max_captured: u32,
 }
 
 impl Pcap {
@@ -30,9 +32,8 @@ impl Pcap {
         let field = |at| order.u32_at(header, at).unwrap_or_default();
         let half = |at| order.u16_at(header, at).unwrap_or_default();
         let (major, minor) = (half(4), half(6));
-        // Before 2.3 the two lengths of a record were the other way round; nothing has written that for thirty years.
-        if major != 2 || minor < 3 {
-            return Err(Damage::Version { major, minor, wanted: "2.3 or 2.4" });
+        if major != 2 {
+            return Err(Damage::Version { major, minor, wanted: "2.0 to 2.4" });
         }
         let (record_header_bytes, nanos_per_fraction) = match field(0) {
             0xa1b2_3c4d => (FIELDS_BYTES, 1),
@@ -40,15 +41,20 @@ impl Pcap {
             _ => (FIELDS_BYTES, 1000),
         };
         // The upper half holds the length of the frame check sequence and reserved bits.
-        Ok(Self { order, record_header_bytes, nanos_per_fraction, link: LinkType(field(20) as u16) })
+        let link = LinkType(field(20) as u16);
+        Ok(Self { order, minor, record_header_bytes, nanos_per_fraction, link, max_captured: max_captured_bytes(link) })
     }
 
     /// Finds the records in `bytes[pos..]`.
     pub(super) fn parse(&self, bytes: &[u8], mut pos: usize, frames: &mut Vec<FrameSpan>) -> Parsed {
         while let Some(header) = bytes.get(pos..).and_then(|rest| rest.first_chunk::<FIELDS_BYTES>()) {
-            let [seconds, fraction, captured, wire_bytes] = self.order.four(*header);
-            if captured as usize > MAX_RECORD_BYTES - KUZNETZOV_BYTES {
-                return Parsed { pos, stop: Stop::Damage(absurd(captured)) };
+            let [seconds, fraction, mut captured, mut wire_bytes] = self.order.four(*header);
+            // Before 2.3 the two lengths were the other way round, and in 2.3 either way.
+            if self.minor < 3 || (self.minor == 3 && captured > wire_bytes) {
+                core::mem::swap(&mut captured, &mut wire_bytes);
+            }
+            if captured > self.max_captured {
+                return Parsed { pos, stop: Stop::Damage(absurd(captured, self.max_captured)) };
             }
             let start = pos + self.record_header_bytes;
             let end = start + captured as usize;
@@ -61,9 +67,4 @@ impl Pcap {
         }
         Parsed { pos, stop: Stop::Wants(self.record_header_bytes) }
     }
-}
-
-fn absurd(captured: u32) -> Damage {
-    let max = (MAX_RECORD_BYTES - KUZNETZOV_BYTES) as u64;
-    Damage::Length { what: "captured length", length: captured.into(), min: 0, max }
 }

@@ -7,7 +7,7 @@ use super::FrameSpan;
 use super::error::Damage;
 use super::interface::Interface;
 use super::order::Order;
-use super::parse::{MAX_RECORD_BYTES, Parsed, Stop};
+use super::parse::{MAX_RECORD_BYTES, Parsed, Stop, absurd, max_captured_bytes};
 use crate::time::Timestamp;
 
 const SECTION: u32 = 0x0a0d_0d0a;
@@ -121,9 +121,10 @@ impl Pcapng {
         let [high, low, captured, wire_bytes] = self.order.four(*fields);
         let interface = self.interfaces.get(id as usize);
         let interface = interface.ok_or(Damage::UnknownInterface { id, known: self.interfaces.len() })?;
-        let room = block.body.len() - PACKET_FIELDS_BYTES;
-        if captured as usize > room {
-            return Err(Damage::Length { what: "captured length", length: captured.into(), min: 0, max: room as u64 });
+        let room = (block.body.len() - PACKET_FIELDS_BYTES) as u32;
+        let max = room.min(max_captured_bytes(interface.link));
+        if captured > max {
+            return Err(absurd(captured, max));
         }
         let time = interface.time(u64::from(high) << 32 | u64::from(low));
         self.last_time = time;
@@ -137,7 +138,7 @@ impl Pcapng {
         let interface = self.interfaces.first().ok_or(Damage::UnknownInterface { id: 0, known: 0 })?;
         let snap_bytes = if interface.snap_bytes == 0 { u32::MAX } else { interface.snap_bytes };
         let start = (block.body_at + 4) as u32;
-        let captured = (block.body.len() as u32 - 4).min(wire_bytes).min(snap_bytes);
+        let captured = (block.body.len() as u32 - 4).min(wire_bytes).min(snap_bytes).min(max_captured_bytes(interface.link));
         Ok(FrameSpan { time: self.last_time, link: interface.link, wire_bytes, bytes: start..start + captured })
     }
 

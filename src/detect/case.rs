@@ -21,8 +21,10 @@ const MAX_REASONS: usize = 5;
 pub struct Exhibit {
     /// What it speaks of.
     pub class: Class,
-    /// Bits beyond what ordinary flows have.
-    pub bits: f64,
+    /// The flow's own bits beyond what ordinary flows have, 0 or more.
+    pub own_bits: f64,
+    /// Bits that it shares with others of its minute: a crowd counts once, however many are in it.
+    pub shared_bits: f64,
     /// What the bits are made of.
     pub parts: [Option<Contribution>; 3],
     /// The flow, where its record was at hand.
@@ -54,9 +56,9 @@ impl Case {
             return;
         }
         if self.exhibits.len() >= MAX_CONVERSATIONS {
-            let weakest = self.exhibits.iter().min_by(|a, b| a.1.bits.total_cmp(&b.1.bits)).map(|(&key, old)| (key, old.bits));
-            match weakest {
-                Some((key, bits)) if bits < new.bits => self.exhibits.remove(&key),
+            let weakest = self.exhibits.iter().min_by(|a, b| a.1.bits().total_cmp(&b.1.bits()));
+            match weakest.map(|(&key, old)| (key, old.bits())) {
+                Some((key, bits)) if bits < new.bits() => self.exhibits.remove(&key),
                 _ => return,
             };
         }
@@ -70,16 +72,18 @@ impl Case {
     }
 
     /// Scores by class, in bits: the strongest conversation counts whole, the next half, the third a third … so that a
-    /// chatty device does not collect bits by talking much.
+    /// chatty device does not collect bits by talking much; what conversations share counts once.
     #[must_use]
     pub fn scores(&self) -> BTreeMap<Class, f64> {
-        let mut by_class: BTreeMap<Class, Vec<f64>> = BTreeMap::new();
+        let mut by_class: BTreeMap<Class, (f64, Vec<f64>)> = BTreeMap::new();
         for (&(peer, _), exhibit) in &self.exhibits {
-            by_class.entry(self.class_of(peer, exhibit)).or_default().push(exhibit.bits);
+            let (shared, own) = by_class.entry(self.class_of(peer, exhibit)).or_default();
+            *shared = shared.max(exhibit.shared_bits);
+            own.push(exhibit.own_bits);
         }
-        let score = |mut bits: Vec<f64>| {
-            bits.sort_unstable_by(|a, b| b.total_cmp(a));
-            bits.iter().enumerate().map(|(rank, bits)| bits / (rank + 1) as f64).sum::<f64>()
+        let score = |(shared, mut own): (f64, Vec<f64>)| {
+            own.sort_unstable_by(|a, b| b.total_cmp(a));
+            shared + own.iter().enumerate().map(|(rank, bits)| bits / (rank + 1) as f64).sum::<f64>()
         };
         by_class.into_iter().map(|(class, bits)| (class, score(bits))).collect()
     }
@@ -98,7 +102,7 @@ impl Case {
     pub fn report(&mut self, class: Class, host: Host, bits: f64, incident: Option<Incident>) -> Option<Incident> {
         let mut exhibits: Vec<(&(Host, Service), &Exhibit)> =
             self.exhibits.iter().filter(|((peer, _), exhibit)| self.class_of(*peer, exhibit) == class).collect();
-        exhibits.sort_by(|a, b| b.1.bits.total_cmp(&a.1.bits).then(a.0.cmp(b.0)));
+        exhibits.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(b.0)));
         let first = exhibits.iter().map(|(_, exhibit)| exhibit.first).min()?;
         let best = exhibits.iter().find_map(|(_, exhibit)| exhibit.flow.clone())?;
         let opened = incident.is_none();
@@ -113,7 +117,7 @@ impl Case {
             incident.touch(exhibit.seen);
             if incident.peers.len() < MAX_PEERS || incident.peers.contains_key(peer) {
                 let known = incident.peers.entry(*peer).or_default();
-                *known = known.max(exhibit.bits);
+                *known = known.max(exhibit.bits());
             }
             if incident.services.len() < MAX_PEERS && !incident.services.contains(service) {
                 incident.services.push(*service);
@@ -139,14 +143,21 @@ impl Exhibit {
         self.last = self.last.max(new.last);
         self.seen = self.seen.max(new.seen);
         self.flows += new.flows;
-        if new.bits > self.bits || self.class == Class::Unusual && new.class != Class::Unusual {
+        let stronger = new.bits() > self.bits();
+        if stronger || self.class == Class::Unusual && new.class != Class::Unusual {
             self.class = new.class;
         }
-        if new.bits > self.bits {
-            self.bits = new.bits;
+        if stronger {
+            self.own_bits = new.own_bits;
+            self.shared_bits = new.shared_bits;
             self.parts = new.parts;
             self.flow = new.flow.or(self.flow.take());
         }
+    }
+
+    /// All its bits.
+    const fn bits(&self) -> f64 {
+        self.own_bits + self.shared_bits
     }
 }
 

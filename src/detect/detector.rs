@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::case::{Case, Exhibit};
 use super::class::{Class, classify};
-use super::evidence::{Contribution, Evidence};
+use super::evidence::Contribution;
 use super::incident::{FlowRef, Incident, Notice};
 use super::knowledge::Knowledge;
 use super::recent::Recent;
@@ -93,7 +93,7 @@ impl Detector {
     /// A detector that judges by `knowledge`.
     #[must_use]
     pub fn new(knowledge: Arc<Knowledge>, config: DetectorConfig) -> Self {
-        let ordinary_bits = knowledge.calibration.flow_bits.quantile(ORDINARY).unwrap_or(0.0);
+        let ordinary_bits = knowledge.calibration.flow_bits.quantile(std::env::var("ORD").ok().and_then(|s| s.parse().ok()).unwrap_or(ORDINARY)).unwrap_or(0.0);
         Self {
             knowledge,
             config,
@@ -109,7 +109,8 @@ impl Detector {
     }
 
     /// Judges an observation that looks like `found`. `record` is the flow itself where it is at hand: without it no
-    /// incident can be told and no flow scored (as in calibration).
+    /// incident can be told and no flow scored (as in calibration). Returns the flow's bits without those that it shares with
+    /// its whole minute.
     pub fn observe(&mut self, seen: Observation, found: Match, record: Option<FlowRecord>, flows: &mut Vec<ScoredFlow>) -> f64 {
         self.counters.observations += 1;
         let surprise = Surprise::of(&seen, found, &self.knowledge);
@@ -129,7 +130,7 @@ impl Detector {
             }
             self.held.push_back(Held { seen, surprise, record });
         }
-        bits
+        bits - context.filter(|part| part.evidence.is_shared()).map_or(0.0, |part| part.bits)
     }
 
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.
@@ -189,7 +190,7 @@ impl Detector {
 
     /// Puts evidence into the case of the device that it speaks against.
     fn file(&mut self, seen: &Observation, surprise: &Surprise, context: Option<Contribution>, record: Option<&FlowRecord>) {
-        let crowd = context.filter(|part| matches!(part.evidence, Evidence::ServedRate | Evidence::ClientRate));
+        let crowd = context.filter(|part| part.evidence.is_crowd());
         let known = self.knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
         if let Some(crowd) = crowd {
             let exhibit = self.exhibit(seen, Class::Flood, [Some(crowd), None, None], record);
@@ -208,10 +209,13 @@ impl Detector {
         parts: [Option<Contribution>; 3],
         record: Option<&FlowRecord>,
     ) -> Exhibit {
-        let bits: f64 = parts.iter().flatten().map(|part| part.bits).sum();
+        let sum = |shared: bool| {
+            parts.iter().flatten().filter(|part| part.evidence.is_shared() == shared).map(|part| part.bits).sum::<f64>()
+        };
         Exhibit {
             class,
-            bits: bits - self.ordinary_bits,
+            own_bits: (sum(false) - self.ordinary_bits).max(0.0),
+            shared_bits: sum(true),
             parts,
             flow: record.map(FlowRef::of),
             first: seen.start,
@@ -222,7 +226,7 @@ impl Detector {
     }
 
     fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, exhibit: Exhibit) {
-        if exhibit.bits <= 0.0 {
+        if exhibit.own_bits + exhibit.shared_bits <= 0.0 {
             return;
         }
         if self.cases.len() >= MAX_CASES && !self.cases.contains_key(&host) {

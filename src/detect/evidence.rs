@@ -35,6 +35,20 @@ pub enum Evidence {
     Rhythm,
 }
 
+impl Evidence {
+    /// Is it a fact about a device's whole minute, shared by all flows that took part?
+    #[must_use]
+    pub const fn is_shared(self) -> bool {
+        matches!(self, Self::TargetRate | Self::FailedRate | Self::ServedRate | Self::ClientRate)
+    }
+
+    /// Does it speak of the responder that got too much, rather than of one initiator?
+    #[must_use]
+    pub const fn is_crowd(self) -> bool {
+        matches!(self, Self::ServedRate | Self::ClientRate)
+    }
+}
+
 /// Whose usual range an observation is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {

@@ -84,19 +84,18 @@ impl Recent {
 fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Initiated, baselines: &Baselines) -> Option<Contribution> {
     let host = baselines.hosts.get(&seen.orig);
     let pooled = &baselines.pooled;
-    let quiet = |known: bool| if known { baselines.span_minutes } else { pooled.minutes };
     let flows = f64::from(window.targets.get(&(seen.resp, seen.service)).copied().unwrap_or(0));
     let own = host.and_then(|host| host.asked.get(&seen.service)).map(|asked| &asked.flows_per_min);
-    let mut found = rate(Evidence::FlowRate, flows, own, &pooled.any_service.flows_per_min, quiet(own.is_some()));
+    let mut found = rate(Evidence::FlowRate, flows, own, &pooled.any_service.flows_per_min, 0.0);
     if surprise.unknown_edge {
         let own = host.map(|host| &host.targets_per_min);
-        let targets = window.targets.len() as f64;
-        found = strongest(found, rate(Evidence::TargetRate, targets, own, &pooled.targets_per_min, quiet(own.is_some())));
+        found = strongest(found, rate(Evidence::TargetRate, window.targets.len() as f64, own, &pooled.targets_per_min, 0.0));
     }
     if seen.failed {
+        // Minutes without a failure are not in the histograms.
         let own = host.map(|host| &host.failed_per_min);
-        let failed = f64::from(window.failed);
-        found = strongest(found, rate(Evidence::FailedRate, failed, own, &pooled.failed_per_min, quiet(own.is_some())));
+        let minutes = host.map_or(pooled.minutes, |host| f64::from(host.minutes));
+        found = strongest(found, rate(Evidence::FailedRate, f64::from(window.failed), own, &pooled.failed_per_min, minutes));
     }
     found
 }
@@ -104,20 +103,14 @@ fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Initiated, b
 fn served_rate(seen: &Observation, window: &Served, baselines: &Baselines) -> Option<Contribution> {
     let own = baselines.hosts.get(&seen.resp).and_then(|host| host.served.get(&seen.service));
     let pooled = &baselines.pooled.any_served;
-    let quiet = if own.is_some() { baselines.span_minutes } else { baselines.pooled.minutes };
-    let flows =
-        rate(Evidence::ServedRate, f64::from(window.flows), own.map(|own| &own.flows_per_min), &pooled.flows_per_min, quiet);
-    let clients = rate(
-        Evidence::ClientRate,
-        window.clients.len() as f64,
-        own.map(|own| &own.clients_per_min),
-        &pooled.clients_per_min,
-        quiet,
-    );
+    let (flows, clients) = (f64::from(window.flows), window.clients.len() as f64);
+    let flows = rate(Evidence::ServedRate, flows, own.map(|own| &own.flows_per_min), &pooled.flows_per_min, 0.0);
+    let clients = rate(Evidence::ClientRate, clients, own.map(|own| &own.clients_per_min), &pooled.clients_per_min, 0.0);
     strongest(flows, clients)
 }
 
-/// Surprise about a count per minute; none for one that is usual or below three.
+/// Surprise about a count per minute among minutes that had any, or among `minutes` where those are more; none for a count
+/// that is usual or below three.
 fn rate(evidence: Evidence, observed: f64, own: Option<&Histogram>, pooled: &Histogram, minutes: f64) -> Option<Contribution> {
     let (histogram, of) = own.filter(|own| own.total() > 0).map_or((pooled, Of::Network), |own| (own, Of::Device));
     let high = histogram.quantile(0.95).unwrap_or(0.0);

@@ -4,6 +4,7 @@
 //! that its baselines did not see (cross-conformal, Vovk 2015), in blocks, because neighbours in time are alike. The same
 //! baselines judge a capture that has no model: what happened in one part only is new to the others.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::detect::{Detector, DetectorConfig, Knowledge};
@@ -126,13 +127,23 @@ impl Taught {
         knowledge
     }
 
-    /// Bits of every flow of held-out time.
+    /// The strongest flow of every conversation in every window of held-out time, in bits: repeats within a window are one
+    /// event.
     fn flow_bits(&self, observations: &[Observation]) -> Histogram {
         let mut detector = self.detector();
         let mut bits = Histogram::default();
+        let mut window: BTreeMap<_, f64> = BTreeMap::new();
+        let mut end = Timestamp::MIN;
         for (seen, &found) in observations.iter().zip(&self.matches) {
-            bits.add(detector.observe(seen.clone(), found, None, &mut Vec::new()));
+            if seen.seen >= end {
+                std::mem::take(&mut window).into_values().for_each(|strongest| bits.add(strongest));
+                end = seen.seen + WINDOW;
+            }
+            let own = detector.observe(seen.clone(), found, None, &mut Vec::new());
+            let strongest = window.entry((seen.orig, seen.resp, seen.service)).or_default();
+            *strongest = strongest.max(own);
         }
+        window.into_values().for_each(|strongest| bits.add(strongest));
         bits
     }
 

@@ -1,4 +1,5 @@
 //! Every error, from a capture made for it: what it says, and that the frames before it are not lost.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests fail by panicking and say what they skip")]
 
 mod capture_make;
 

@@ -1,4 +1,5 @@
 //! What holds for any bytes, and for any cut of a good capture.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests fail by panicking and say what they skip")]
 
 mod capture_make;
 
@@ -60,6 +61,35 @@ proptest! {
         let (frames, errors) = read(bytes);
         prop_assert!(errors.len() <= 1);
         prop_assert!(frames.iter().map(|frame| frame.data.len() + 12).sum::<usize>() <= length);
+    }
+
+    #[test]
+    fn a_cut_of_compressed_bytes_gives_the_first_packets(zstd in any::<bool>(), format in 0_usize..6, at in any::<prop::sample::Index>()) {
+        let packets = packets(60);
+        let (bytes, _) = with_ends(format, &packets);
+        let mut packed = if zstd { capture_make::zstd(&bytes) } else { gzip(&bytes) };
+        packed.truncate(at.index(packed.len()));
+        let (frames, errors) = read(packed.clone());
+        prop_assert!(packets.starts_with(&frames));
+        match &errors[..] {
+            [CaptureError::Empty { .. }] => prop_assert!(packed.is_empty()),
+            [error] => prop_assert!(error.is_truncation(), "{error}"),
+            _ => prop_assert!(false, "{errors:?}"),
+        }
+    }
+
+    #[test]
+    fn damaged_compression_ends_with_at_most_one_error(
+        zstd in any::<bool>(),
+        bytes in damaged(),
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let mut packed = if zstd { capture_make::zstd(&bytes) } else { gzip(&bytes) };
+        for (at, value) in hits {
+            let at = at.index(packed.len());
+            packed[at] = value;
+        }
+        prop_assert!(read(packed).1.len() <= 1);
     }
 
     #[test]

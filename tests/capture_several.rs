@@ -1,4 +1,5 @@
 //! Several captures as one source: order, merging, folders, pipes, and a bad one among them.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests fail by panicking and say what they skip")]
 
 mod capture_make;
 
@@ -59,6 +60,20 @@ fn a_file_alone_is_passed_through_in_whole_blocks() {
     let (rest, errors) = drain(&mut files);
     assert!(errors.is_empty());
     assert!(rest.iter().map(|(made, _)| made).eq(&all[first..]));
+}
+
+#[test]
+fn a_recycled_block_needs_no_more_memory() {
+    let folder = Folder::new();
+    let path = folder.put("a", &plain(&packets(120_000)));
+    let (mut files, mut block) = (open_all(&[path]), Block::default());
+    let mut memories = Vec::new();
+    while files.fill(&mut block).unwrap() {
+        memories.push((block.bytes.as_ptr(), block.bytes.capacity(), block.frames.as_ptr(), block.frames.capacity()));
+    }
+    // Two blocks take turns: the caller's and the one that is read into.
+    let late: std::collections::BTreeSet<_> = memories.iter().skip(memories.len() / 2).collect();
+    assert!(memories.len() > 20 && late.len() == 2, "{} of {}", late.len(), memories.len());
 }
 
 #[test]

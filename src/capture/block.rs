@@ -45,7 +45,7 @@ impl Block {
 
 /// What frames can be read from.
 pub trait Source: Send {
-    /// Clears `block` and fills it with the next frames, in capture order. `Ok(true)`: there may be more (a live source
+    /// Replaces what `block` held by the next frames, in capture order; clearing it first only costs time. `Ok(true)`: there may be more (a live source
     /// returns an empty block when nothing came for a while). `Ok(false)`: this was the last; the block may still hold
     /// frames.
     ///

@@ -123,11 +123,11 @@ pub enum CaptureError {
         limit: usize,
     },
     /// No interface has that name.
-    #[error("{interface}: no such interface; there are {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
+    #[error("{interface}: no such interface; there are {}", known.join(", "))]
     NoSuchInterface {
         /// What was named.
         interface: String,
-        /// The interfaces that there are.
+        /// The interfaces that there are, at least one.
         known: Vec<String>,
     },
     /// Capturing needs a privilege.
@@ -138,8 +138,8 @@ pub enum CaptureError {
         /// What libpcap said.
         reason: String,
     },
-    /// The interface went down or away while it was listened to.
-    #[error("{interface}: the interface went down: {reason}")]
+    /// The interface is down, or went down or away while it was listened to.
+    #[error("{interface}: the interface is down: {reason}")]
     InterfaceDown {
         /// The interface.
         interface: String,

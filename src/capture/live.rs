@@ -53,7 +53,7 @@ pub struct LiveStatistics {
     pub dropped_interface: u64,
 }
 
-/// A live interface.
+/// A live interface. While it is down nothing is heard; only when it is removed is that an error.
 pub struct Live {
     interface: String,
     capture: Capture<Active>,
@@ -200,15 +200,17 @@ fn failure(interface: &str, action: &'static str, error: &pcap::Error) -> Captur
         other => other.to_string(),
     };
     let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+    let no_permission = says(&["permi", "CAP_NET_RAW"]);
     let interface = interface.to_owned();
-    if says(&["permi", "CAP_NET_RAW", "Operation not permitted"]) {
-        return CaptureError::NotPermitted { interface, reason };
-    }
-    if action == OPENING {
+    if action == OPENING && (no_permission || says(&["No such device", "no such device", "doesn't exist"])) {
         let known: Vec<String> = Device::list().into_iter().flatten().map(|device| device.name).collect();
-        if !known.contains(&interface) && says(&["No such device", "no such device", "doesn't exist"]) {
+        // Without permission libpcap does not get as far as to miss it.
+        if !known.is_empty() && !known.contains(&interface) {
             return CaptureError::NoSuchInterface { interface, known };
         }
+    }
+    if no_permission {
+        return CaptureError::NotPermitted { interface, reason };
     }
     if says(&["went down", "disappeared", "is not up"]) {
         return CaptureError::InterfaceDown { interface, reason };
@@ -228,11 +230,11 @@ mod tests {
 
     #[test]
     fn tells_libpcaps_words_apart() {
-        let error = |text: &str| failure("eth9", "listening", &pcap::Error::PcapError(text.to_owned()));
+        let error = |text: &str| failure("eth9", LISTENING, &pcap::Error::PcapError(text.to_owned()));
         let permission = "eth9: You don't have permission to perform this capture on that device";
         assert!(matches!(error(permission), CaptureError::NotPermitted { .. }));
         assert!(matches!(error("The interface went down"), CaptureError::InterfaceDown { .. }));
         assert!(matches!(error("The interface disappeared"), CaptureError::InterfaceDown { .. }));
-        assert!(matches!(error("out of memory"), CaptureError::Interface { action: "listening", .. }));
+        assert!(matches!(error("out of memory"), CaptureError::Interface { action: LISTENING, .. }));
     }
 }

@@ -82,7 +82,7 @@ impl Pcapng {
             let (min, max) = (MIN_BLOCK_BYTES as u64, MAX_RECORD_BYTES as u64);
             return Err(Stop::Damage(Damage::Length { what: "block length", length: length.into(), min, max }));
         }
-        if end % 4 != 0 {
+        if !end.is_multiple_of(4) {
             return Err(Stop::Damage(Damage::Unaligned { length }));
         }
         let (Some(body), Some(tail)) = (rest.get(HEAD_BYTES..end - TAIL_BYTES), self.order.u32_at(rest, end - TAIL_BYTES)) else {

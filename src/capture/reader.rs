@@ -9,8 +9,9 @@ use super::parse::{Parser, Stop};
 use super::stream::{ReadError, Stream};
 use super::{Block, Input, Source};
 
-/// Bytes that are read in one go. A record that is longer makes its block grow, up to 16 MiB.
-pub const BLOCK_BYTES: usize = 1 << 20;
+/// Bytes that are read in one go: 256 KiB, the size from which on a larger one made reading slower, not faster
+/// (docs/decisions/0002). A record that is longer makes its block grow, up to 16 MiB.
+pub const BLOCK_BYTES: usize = 256 << 10;
 
 /// Memory that a block keeps although it was needed for one long record only.
 const KEPT_BYTES: usize = 4 * BLOCK_BYTES;

@@ -220,6 +220,9 @@ pub struct EvalArgs {
     /// Take only the rows of this file, where the truth has a column `file`
     #[arg(long, value_name = "NAME")]
     pub file: Option<String>,
+    /// Local networks that count for host-days, separated by commas [default: private ends of benign rows]
+    #[arg(long, value_name = "CIDR,…")]
+    pub hosts: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

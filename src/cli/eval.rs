@@ -1,7 +1,98 @@
-//! stub until eval is merged
+//! `auscult eval`.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufReader, Write as _};
+
+use anyhow::Context as _;
+use serde_json::json;
+
 use super::args::EvalArgs;
 use super::exit::Outcome;
-/// stub
-pub fn run(_args: &EvalArgs) -> anyhow::Result<Outcome> {
-    Ok(Outcome::default())
+use super::judge::{judge, mode};
+use super::progress::Bar;
+use super::setup;
+use crate::alert::AlertContext;
+use crate::dataset::{FlowTuple, Truth};
+use crate::detect::{DetectorConfig, Notice, ScoredFlow};
+use crate::eval::{AlertLine, Judged, addresses_in, episodes, flow_auc};
+use crate::pipeline::Progress;
+use crate::replay::Output;
+use crate::wire::Addr;
+
+/// Judges captures and scores the result against ground truth.
+///
+/// # Errors
+/// Captures, a model or a truth that cannot be read; nothing to score.
+pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
+    let config = setup::pipeline(&args.flow, Some(&args.time))?;
+    let mode = mode(&args.judge)?;
+    let truth = truth(args)?;
+    let mut source = setup::captures(&args.inputs)?;
+    let mut scores = Scores { flows: Vec::new(), alerts: Vec::new(), bar: Bar::of(&source) };
+    let (_, damage, verdict) = judge(&mut source, &config, mode, DetectorConfig { score_flows: true }, &mut scores)?;
+    scores.bar.clear();
+    verdict?;
+    let since = args.time.from.or_else(|| truth.first_attack());
+    let flows = flow_auc(scores.flows.into_iter(), &truth, since).context("scoring flows")?;
+    let hosts = args.hosts.as_deref().map(addresses_in).transpose().context("--hosts")?;
+    let judged = Judged { from: since, to: args.time.to, hosts, ..Judged::default() };
+    let alerts = episodes(&scores.alerts, &truth, &judged);
+    let page =
+        if args.json { format!("{:#}\n", json!({"flows": flows, "alerts": alerts})) } else { format!("{flows}\n{alerts}\n") };
+    std::io::stdout().write_all(page.as_bytes()).context("standard output")?;
+    let mut outcome = Outcome::default();
+    outcome.add_damage(&damage);
+    Ok(outcome)
+}
+
+fn truth(args: &EvalArgs) -> anyhow::Result<Truth> {
+    let name = args.truth.display().to_string();
+    let file = BufReader::new(File::open(&args.truth).with_context(|| name.clone())?);
+    Ok(match &args.file {
+        Some(capture) => Truth::read_for(file, &name, capture)?,
+        None => Truth::read(file, &name)?,
+    })
+}
+
+struct Scores {
+    flows: Vec<(FlowTuple, f64)>,
+    alerts: Vec<AlertLine>,
+    bar: Bar,
+}
+
+impl Output for Scores {
+    fn begin(&mut self, _context: &AlertContext) {}
+
+    fn notice(&mut self, notice: &Notice) {
+        let incident = &notice.incident;
+        let subjects: BTreeSet<Addr> = [incident.flow.orig.0, incident.host.0].into();
+        let others: BTreeSet<Addr> = incident.peers.keys().map(|peer| peer.0).chain([incident.flow.resp.0]).collect();
+        self.alerts.push(AlertLine {
+            incident: format!("{:016x}", incident.id),
+            raised: notice.raised,
+            first: incident.first,
+            last: incident.last,
+            subjects: subjects.into_iter().collect(),
+            others: others.into_iter().collect(),
+        });
+    }
+
+    fn flow(&mut self, flow: &ScoredFlow, _behaviour: &str) {
+        let record = &flow.record;
+        let tuple = FlowTuple {
+            src: record.orig_addr(),
+            dst: record.resp_addr(),
+            src_port: record.orig_port(),
+            dst_port: record.resp_port(),
+            protocol: record.key.protocol,
+            start: record.start,
+            end: record.end,
+        };
+        self.flows.push((tuple, flow.bits));
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.bar.set(progress);
+    }
 }

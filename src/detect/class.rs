@@ -2,6 +2,7 @@
 
 use super::evidence::{Contribution, Evidence};
 use super::surprise::Surprise;
+use crate::app::App;
 use crate::feature::Observation;
 use crate::model::Initiated;
 
@@ -193,7 +194,9 @@ const FLOOD_FLOWS: f64 = 30.0;
 /// Payload of a flow that makes a transfer worth its name, in bytes.
 const TRANSFER_BYTES: f64 = 100_000.0;
 /// Mean length of names that can carry data, in bytes.
-const TUNNEL_NAME_BYTES: f32 = 30.0;
+const TUNNEL_NAME_BYTES: f32 = 25.0;
+/// DNS queries within a minute, in one flow or in many, that can carry data worth its name.
+const TUNNEL_QUERIES: f32 = 15.0;
 /// TCP ports of log-in and administration.
 const LOGIN_PORTS: [u16; 14] = [21, 22, 23, 88, 135, 139, 389, 445, 1433, 3306, 3389, 5432, 5900, 5985];
 
@@ -212,8 +215,8 @@ pub fn classify(
     }
     let strongest = [surprise.new, surprise.shape, context].into_iter().flatten().reduce(|a, b| a.stronger(Some(b)));
     match strongest.map(|part| (part.evidence, part.observed)) {
+        _ if is_tunnel(seen, window) => Class::Tunnel,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
-        _ if seen.app.name() == "dns" && seen.vector[DNS_NAME_BYTES] >= TUNNEL_NAME_BYTES => Class::Tunnel,
         _ if evidence == Some(Evidence::Rhythm) => Class::Beaconing,
         _ if is_transfer(seen, surprise) => Class::Exfiltration,
         Some((Evidence::NewOffer, _)) => Class::NewService,
@@ -235,8 +238,15 @@ fn by_count(seen: &Observation, surprise: &Surprise, window: &Initiated) -> Opti
     (is_login(seen) && flows >= LOGIN_FLOWS).then_some(Class::BruteForce)
 }
 
+fn is_tunnel(seen: &Observation, window: Option<&Initiated>) -> bool {
+    let target = (seen.resp, seen.service);
+    let flows = window.and_then(|window| window.targets.get(&target)).copied().unwrap_or(0) as f32;
+    let odd = seen.vector[DNS_NAME_BYTES] >= TUNNEL_NAME_BYTES || seen.vector[DNS_ODD_TYPES] > 0.5;
+    seen.app == App::Dns && odd && seen.vector[DNS_QUERIES].max(flows) >= TUNNEL_QUERIES
+}
+
 fn is_login(seen: &Observation) -> bool {
-    let by_content = matches!(seen.app.name(), "ssh" | "smb" | "rdp" | "ftp" | "telnet" | "ldap" | "kerberos");
+    let by_content = matches!(seen.app, App::Ssh | App::Smb | App::Rdp | App::Ftp | App::Telnet | App::Ldap | App::Kerberos);
     by_content || seen.service.protocol == 6 && LOGIN_PORTS.contains(&seen.service.port)
 }
 
@@ -247,8 +257,10 @@ fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {
     volume && (sent || fetched)
 }
 
-/// Index of the feature `dns_name_mean_bytes`.
+/// Indices of features.
+const DNS_QUERIES: usize = 39;
 const DNS_NAME_BYTES: usize = 40;
+const DNS_ODD_TYPES: usize = 43;
 
 #[cfg(test)]
 mod tests {
@@ -259,6 +271,7 @@ mod tests {
         let ids: std::collections::BTreeSet<_> = Class::ALL.iter().map(|class| class.info().signature_id).collect();
         let names: std::collections::BTreeSet<_> = Class::ALL.iter().map(|class| class.info().name).collect();
         assert_eq!((ids.len(), names.len()), (Class::ALL.len(), Class::ALL.len()));
-        assert_eq!(crate::feature::SCHEMA[DNS_NAME_BYTES].name, "dns_name_mean_bytes");
+        let names = [DNS_QUERIES, DNS_NAME_BYTES, DNS_ODD_TYPES].map(|index| crate::feature::SCHEMA[index].name);
+        assert_eq!(names, ["dns_queries", "dns_name_mean_bytes", "dns_odd_type_share"]);
     }
 }

@@ -93,7 +93,7 @@ impl Detector {
     /// A detector that judges by `knowledge`.
     #[must_use]
     pub fn new(knowledge: Arc<Knowledge>, config: DetectorConfig) -> Self {
-        let ordinary_bits = knowledge.calibration.flow_bits.quantile(std::env::var("ORD").ok().and_then(|s| s.parse().ok()).unwrap_or(ORDINARY)).unwrap_or(0.0);
+        let ordinary_bits = knowledge.calibration.flow_bits.quantile(ORDINARY).unwrap_or(0.0);
         Self {
             knowledge,
             config,
@@ -195,6 +195,10 @@ impl Detector {
         if let Some(crowd) = crowd {
             let exhibit = self.exhibit(seen, Class::Flood, [Some(crowd), None, None], record);
             self.file_against(seen.resp, seen.orig, seen, exhibit);
+            // One of a crowd from outside is no case of its own: its address may even be forged.
+            if !seen.orig_local {
+                return;
+            }
         }
         let context = if crowd.is_some() { None } else { context };
         let class = classify(seen, surprise, context, self.recent.initiated(seen.orig), known);

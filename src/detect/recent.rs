@@ -12,7 +12,7 @@ use crate::model::{Baselines, Histogram, Initiated, Minute, Served, bits};
 /// Minutes kept, so that a flow can be judged with what came after it.
 const MINUTES: usize = 7;
 /// Bits that the context can bring at the most.
-const MOST_BITS: f64 = 20.0;
+const MOST_BITS: f64 = 30.0;
 
 /// What happened lately.
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@ const MIN_GAPS: usize = 5;
 /// Shorter gaps than this, in seconds, are one burst, not a rhythm.
 const MIN_PERIOD_S: f64 = 0.5;
 /// Bits at the most.
-const MOST_BITS: f64 = 16.0;
+const MOST_BITS: f64 = 20.0;
 
 /// An initiator, a responder and a service.
 pub type Conversation = (Host, Host, Service);

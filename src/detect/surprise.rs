@@ -6,7 +6,7 @@ use crate::feature::{Fact, FactKind, Observation, names_service};
 use crate::model::{Baselines, Counts, Edge, HostBaseline, Match, Shape, Vocabulary, bits};
 
 /// Bits that one part can bring at the most.
-const MOST_BITS: f64 = 20.0;
+const MOST_BITS: f64 = 30.0;
 /// The weight of the network's rate of new things, in minutes of a device's life.
 const PRIOR_MINUTES: f64 = 5.0;
 /// Flows of a service that a device needs before its own histogram is used rather than the network's.
@@ -130,8 +130,10 @@ fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, base
     let host =
         orig.filter(|host| host.services.iter().any(|(service, minutes)| service == seen.service && minutes >= SERVICE_MINUTES));
     match host {
-        Some(host) => unseen(Evidence::NewShape, Some(host), |host| &host.shapes, value, baselines.pooled.newness.shape),
-        None => None,
+        Some(host) if !seen.continued => {
+            unseen(Evidence::NewShape, Some(host), |host| &host.shapes, value, baselines.pooled.newness.shape)
+        }
+        _ => None,
     }
 }
 
@@ -139,8 +141,11 @@ fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, base
 const VOLUMES: [usize; 3] = [0, 3, 4];
 
 fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
-    let own = orig.and_then(|host| host.asked.get(&seen.service)).filter(|asked| asked.bytes_orig.total() >= OWN_FLOWS);
-    let (asked, of) = own.map_or((&baselines.pooled.any_service, Of::Network), |own| (own, Of::Device));
+    let pooled = if seen.continued { &baselines.pooled.any_continued } else { &baselines.pooled.any_service };
+    let own =
+        orig.and_then(|host| if seen.continued { host.continued.get(&seen.service) } else { host.asked.get(&seen.service) });
+    let own = own.filter(|own| own.bytes_orig.total() >= OWN_FLOWS);
+    let (asked, of) = own.map_or((pooled, Of::Network), |own| (own, Of::Device));
     let mut strongest_yet = None;
     for feature in VOLUMES {
         let value = f64::from(seen.vector[feature]);

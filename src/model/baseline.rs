@@ -33,6 +33,16 @@ pub struct ServiceBaseline {
     pub duration_ms: Histogram,
 }
 
+impl ServiceBaseline {
+    /// Adds the counts of another.
+    pub fn merge(&mut self, other: &Self) {
+        self.flows_per_min.merge(&other.flows_per_min);
+        self.bytes_orig.merge(&other.bytes_orig);
+        self.bytes_resp.merge(&other.bytes_resp);
+        self.duration_ms.merge(&other.duration_ms);
+    }
+}
+
 /// What a service that a device offers usually gets.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServedBaseline {
@@ -61,9 +71,12 @@ pub struct HostBaseline {
     pub offers: Counts<Service>,
     /// Who used its services, in minutes.
     pub clients: Counts<Edge>,
-    /// How it uses services.
+    /// How it uses services: new flows.
     #[serde(with = "by_text")]
     pub asked: BTreeMap<Service, ServiceBaseline>,
+    /// The same for later segments of long flows, which have no beginning.
+    #[serde(with = "by_text")]
+    pub continued: BTreeMap<Service, ServiceBaseline>,
     /// How its services are used.
     #[serde(with = "by_text")]
     pub served: BTreeMap<Service, ServedBaseline>,
@@ -123,7 +136,8 @@ impl BaselinesBuilder {
 
     fn learn_volume(&mut self, seen: &Observation) {
         let Some(host) = self.baselines.host_mut(seen.orig, seen.orig_local) else { return };
-        let Some(service) = bounded_entry(&mut host.asked, seen.service) else { return };
+        let by_service = if seen.continued { &mut host.continued } else { &mut host.asked };
+        let Some(service) = bounded_entry(by_service, seen.service) else { return };
         service.bytes_orig.add(f64::from(seen.vector[BYTES_ORIG]));
         service.bytes_resp.add(f64::from(seen.vector[BYTES_RESP]));
         service.duration_ms.add(f64::from(seen.vector[DURATION]) * 1e3);

@@ -12,6 +12,8 @@ const MOST_PER_DAY: f64 = 10.0;
 const MIN_BITS_PER_DOUBLING: f64 = 1.0;
 /// The share of the highest scores that shows how the tail falls.
 const TAIL_SHARE: f64 = 0.2;
+/// Scores that are needed to show it.
+const MIN_TAIL: usize = 20;
 
 /// How many incidents a day of normal time may bring.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,12 +89,15 @@ impl Calibration {
         if score > highest { inside * (-(score - highest) / self.bits_per_doubling()).exp2() } else { inside }
     }
 
-    /// Bits that the score rises when its rate halves, from the mean excess over the 80th percentile of the scores.
+    /// Bits that the score rises when its rate halves: the median excess of the highest fifth of the scores over the lowest
+    /// of them (for an exponential tail that is its half-life, and one odd score does not move it). Fewer than
+    /// [`MIN_TAIL`] cannot show it; then one bit is taken, since scores are bits.
     fn bits_per_doubling(&self) -> f64 {
-        let tail = ((self.scores.len() as f64 * TAIL_SHARE).ceil() as usize).max(2);
-        let Some(&base) = self.scores.get(tail - 1) else { return MIN_BITS_PER_DOUBLING };
-        let excess = self.scores[..tail].iter().map(|score| score - base).sum::<f64>() / (tail - 1) as f64;
-        (excess * std::f64::consts::LN_2).max(MIN_BITS_PER_DOUBLING)
+        let tail = (self.scores.len() as f64 * TAIL_SHARE).ceil() as usize;
+        match self.scores[..tail].split_last() {
+            Some((base, above)) if tail >= MIN_TAIL => (above[above.len() / 2] - base).max(MIN_BITS_PER_DOUBLING),
+            _ => MIN_BITS_PER_DOUBLING,
+        }
     }
 }
 

@@ -45,8 +45,10 @@ pub struct Pooled {
     pub asked: Counts<Service>,
     /// Behaviours on services, over all devices.
     pub shapes: Counts<Shape>,
-    /// Use of any service by any device at home.
+    /// Use of any service by any device at home: new flows.
     pub any_service: ServiceBaseline,
+    /// The same for later segments of long flows.
+    pub any_continued: ServiceBaseline,
     /// Use of any offered service.
     pub any_served: ServedBaseline,
     /// Different targets per minute, over all devices.
@@ -98,12 +100,8 @@ impl Pooled {
     fn add(&mut self, host: &HostBaseline) {
         host.services.iter().for_each(|(service, minutes)| self.asked.add(service, minutes));
         host.shapes.iter().for_each(|(shape, minutes)| self.shapes.add(shape, minutes));
-        for asked in host.asked.values() {
-            self.any_service.flows_per_min.merge(&asked.flows_per_min);
-            self.any_service.bytes_orig.merge(&asked.bytes_orig);
-            self.any_service.bytes_resp.merge(&asked.bytes_resp);
-            self.any_service.duration_ms.merge(&asked.duration_ms);
-        }
+        host.asked.values().for_each(|asked| self.any_service.merge(asked));
+        host.continued.values().for_each(|continued| self.any_continued.merge(continued));
         for served in host.served.values() {
             self.any_served.flows_per_min.merge(&served.flows_per_min);
             self.any_served.clients_per_min.merge(&served.clients_per_min);

@@ -102,7 +102,7 @@ impl Initiated {
         if self.facts.len() < MAX_VALUES {
             self.facts.extend(&seen.facts);
         }
-        if seen.is_complete() && self.shapes.len() < MAX_VALUES {
+        if seen.is_complete() && !seen.continued && self.shapes.len() < MAX_VALUES {
             self.shapes.insert(Shape { service: seen.service, behaviour });
         }
     }

@@ -33,10 +33,9 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
     let (_, damage, verdict) = judge(&mut source, &config, mode, DetectorConfig { score_flows: true }, &mut scores)?;
     scores.bar.clear();
     verdict?;
-    let since = args.time.from.or_else(|| truth.first_attack());
-    let flows = flow_auc(scores.flows.into_iter(), &truth, since).context("scoring flows")?;
+    let flows = flow_auc(scores.flows.into_iter(), &truth, truth.first_attack()).context("scoring flows")?;
     let hosts = args.hosts.as_deref().map(addresses_in).transpose().context("--hosts")?;
-    let judged = Judged { from: since, to: args.time.to, hosts, ..Judged::default() };
+    let judged = Judged { from: args.time.from, to: args.time.to, hosts, ..Judged::default() };
     let alerts = episodes(&scores.alerts, &truth, &judged);
     let page =
         if args.json { format!("{:#}\n", json!({"flows": flows, "alerts": alerts})) } else { format!("{flows}\n{alerts}\n") };

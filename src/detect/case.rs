@@ -43,6 +43,8 @@ pub struct Exhibit {
 #[derive(Clone, Debug, Default)]
 pub struct Case {
     exhibits: BTreeMap<(Host, Service), Exhibit>,
+    /// When full: the bits that a new conversation must exceed. Never too high: bits of a conversation only grow.
+    floor_bits: f64,
     /// Flows with evidence since the last look, by class, also of conversations that are not kept.
     new_flows: BTreeMap<Class, u64>,
 }
@@ -55,19 +57,27 @@ impl Case {
             old.merge(new);
             return;
         }
-        if self.exhibits.len() >= MAX_CONVERSATIONS {
-            let weakest = self.exhibits.iter().min_by(|a, b| a.1.bits().total_cmp(&b.1.bits()));
-            match weakest.map(|(&key, old)| (key, old.bits())) {
-                Some((key, bits)) if bits < new.bits() => self.exhibits.remove(&key),
-                _ => return,
-            };
+        if self.exhibits.len() >= MAX_CONVERSATIONS && !self.make_room(new.bits()) {
+            return;
         }
         self.exhibits.insert((peer, service), new);
+    }
+
+    /// Lets the weakest conversation go if it is weaker than `bits`; looks for it only when that may be so.
+    fn make_room(&mut self, bits: f64) -> bool {
+        if bits <= self.floor_bits {
+            return false;
+        }
+        let weakest = self.exhibits.iter().min_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|(&key, old)| (key, old.bits()));
+        let Some((key, weakest_bits)) = weakest else { return true };
+        self.floor_bits = weakest_bits;
+        bits > weakest_bits && self.exhibits.remove(&key).is_some()
     }
 
     /// Forgets what is older than the window; is anything left?
     pub fn expire(&mut self, now: Timestamp) -> bool {
         self.exhibits.retain(|_, exhibit| now.since(exhibit.seen) < WINDOW);
+        self.floor_bits = 0.0;
         !self.exhibits.is_empty()
     }
 

@@ -50,7 +50,7 @@ pub struct DetectorCounters {
 #[derive(Clone, Debug)]
 pub struct ScoredFlow {
     /// The flow.
-    pub record: FlowRecord,
+    pub record: Box<FlowRecord>,
     /// Own surprise and context, in bits, 0 or more.
     pub bits: f64,
     /// Name of the behaviour that it resembles.
@@ -71,7 +71,7 @@ pub struct HostRank {
 struct Held {
     seen: Observation,
     surprise: Surprise,
-    record: FlowRecord,
+    record: Box<FlowRecord>,
 }
 
 /// Judges observations. Bounded in memory.
@@ -111,14 +111,14 @@ impl Detector {
     /// Judges an observation that looks like `found`. `record` is the flow itself where it is at hand: without it no
     /// incident can be told and no flow scored (as in calibration). Returns the flow's bits without those that it shares with
     /// its whole minute.
-    pub fn observe(&mut self, seen: Observation, found: Match, record: Option<FlowRecord>, flows: &mut Vec<ScoredFlow>) -> f64 {
+    pub fn observe(&mut self, seen: &Observation, found: Match, record: Option<Box<FlowRecord>>, flows: &mut Vec<ScoredFlow>) -> f64 {
         self.counters.observations += 1;
-        let surprise = Surprise::of(&seen, found, &self.knowledge);
-        self.recent.observe(&seen, &surprise);
-        let context = self.recent.context(&seen, &surprise, &self.knowledge);
+        let surprise = Surprise::of(seen, found, &self.knowledge);
+        self.recent.observe(seen, &surprise);
+        let context = self.recent.context(seen, &surprise, &self.knowledge);
         let bits = surprise.bits() + context.map_or(0.0, |part| part.bits);
         if bits > self.ordinary_bits {
-            self.file(&seen, &surprise, context, record.as_ref());
+            self.file(seen, &surprise, context, record.as_deref());
         }
         if self.config.score_flows
             && seen.is_complete()
@@ -128,7 +128,7 @@ impl Detector {
                 self.counters.released_early += 1;
                 self.release_one(flows);
             }
-            self.held.push_back(Held { seen, surprise, record });
+            self.held.push_back(Held { seen: seen.clone(), surprise, record });
         }
         bits - context.filter(|part| part.evidence.is_shared()).map_or(0.0, |part| part.bits)
     }

@@ -11,6 +11,8 @@ use crate::model::{Baselines, Histogram, Initiated, Minute, Served, bits};
 
 /// Minutes kept, so that a flow can be judged with what came after it.
 const MINUTES: usize = 7;
+/// Counts at least this probable are never told.
+const STANDS_OUT: f64 = 0.25;
 /// Bits that the context can bring at the most.
 const MOST_BITS: f64 = 30.0;
 
@@ -113,12 +115,18 @@ fn served_rate(seen: &Observation, window: &Served, baselines: &Baselines) -> Op
 /// that is usual or below three.
 fn rate(evidence: Evidence, observed: f64, own: Option<&Histogram>, pooled: &Histogram, minutes: f64) -> Option<Contribution> {
     let (histogram, of) = own.filter(|own| own.total() > 0).map_or((pooled, Of::Network), |own| (own, Of::Device));
-    let high = histogram.quantile(0.95).unwrap_or(0.0);
-    if observed < 3.0 || observed <= high {
+    if observed < 3.0 {
         return None;
     }
-    let low = histogram.quantile(0.05).unwrap_or(0.0);
-    let bits = bits(histogram.tail(observed, minutes)).min(MOST_BITS);
+    let p = histogram.tail(observed, minutes);
+    if p > STANDS_OUT {
+        return None;
+    }
+    let (low, high) = (histogram.quantile(0.05).unwrap_or(0.0), histogram.quantile(0.95).unwrap_or(0.0));
+    if observed <= high {
+        return None;
+    }
+    let bits = bits(p).min(MOST_BITS);
     Some(Contribution { evidence, observed, usual: (low, high), of, bits })
 }
 

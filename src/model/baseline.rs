@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 
 /// Devices that have a baseline of their own; further ones are judged by the network's.
 pub const MAX_HOSTS: usize = 2_000_000;
+/// Devices outside among them: further ones are told from their first sight by the device that they speak to.
+const MAX_OUTSIDE: usize = 20_000;
 /// Services of one device that have their own histograms.
 const MAX_SERVICES: usize = 256;
 
@@ -96,6 +98,9 @@ pub struct Baselines {
     pub hosts: BTreeMap<Host, HostBaseline>,
     /// The network as a whole.
     pub pooled: Pooled,
+    /// How many of the hosts came from outside.
+    #[serde(skip)]
+    outside: usize,
 }
 
 /// Learns baselines from observations in the order in which they were seen.
@@ -130,7 +135,7 @@ impl BaselinesBuilder {
         self.close_minute();
         let span = self.first.zip(self.last).map_or(0.0, |(first, last)| last.since(first).as_seconds() / 60.0);
         self.baselines.span_minutes = span.max(1.0);
-        self.baselines.pooled = Pooled::of(&self.baselines.hosts);
+        self.baselines.pool();
         self.baselines
     }
 
@@ -176,9 +181,27 @@ fn bounded_entry<V: Default>(map: &mut BTreeMap<Service, V>, service: Service) -
 }
 
 impl Baselines {
+    /// Adds what was learned of another time. The pool is that of all.
+    pub fn merge(&mut self, other: &Self) {
+        self.span_minutes += other.span_minutes;
+        for (&address, host) in &other.hosts {
+            if let Some(baseline) = self.host_mut(address, host.local) {
+                baseline.merge(host);
+            }
+        }
+    }
+
+    /// Draws the pool from the devices: after merging.
+    pub fn pool(&mut self) {
+        self.pooled = Pooled::of(&self.hosts);
+    }
+
     fn host_mut(&mut self, host: Host, local: bool) -> Option<&mut HostBaseline> {
-        if self.hosts.len() >= MAX_HOSTS && !self.hosts.contains_key(&host) {
-            return None;
+        if !self.hosts.contains_key(&host) {
+            if self.hosts.len() >= MAX_HOSTS || !local && self.outside >= MAX_OUTSIDE {
+                return None;
+            }
+            self.outside += usize::from(!local);
         }
         let baseline = self.hosts.entry(host).or_default();
         baseline.local |= local;
@@ -187,6 +210,32 @@ impl Baselines {
 }
 
 impl HostBaseline {
+    fn merge(&mut self, other: &Self) {
+        self.minutes += other.minutes;
+        self.services.merge(&other.services);
+        self.edges.merge(&other.edges);
+        self.facts.merge(&other.facts);
+        self.shapes.merge(&other.shapes);
+        self.offers.merge(&other.offers);
+        self.clients.merge(&other.clients);
+        let services = [(&mut self.asked, &other.asked), (&mut self.continued, &other.continued)];
+        for (mine, theirs) in services {
+            for (&service, baseline) in theirs {
+                if let Some(mine) = bounded_entry(mine, service) {
+                    mine.merge(baseline);
+                }
+            }
+        }
+        for (&service, baseline) in &other.served {
+            if let Some(mine) = bounded_entry(&mut self.served, service) {
+                mine.flows_per_min.merge(&baseline.flows_per_min);
+                mine.clients_per_min.merge(&baseline.clients_per_min);
+            }
+        }
+        self.targets_per_min.merge(&other.targets_per_min);
+        self.failed_per_min.merge(&other.failed_per_min);
+    }
+
     fn learn_initiated(&mut self, window: Initiated) {
         for (service, _) in window.services {
             self.services.add(service, 1);

@@ -67,7 +67,7 @@ pub enum JudgeError {
 }
 
 enum Step {
-    Record(Box<Emitted>),
+    Record(Emitted),
     Tick(Timestamp),
 }
 
@@ -159,7 +159,7 @@ impl<'a> Judge<'a> {
         let observations: Vec<_> = steps
             .iter()
             .filter_map(|step| match step {
-                Step::Record(emitted) => Some(emitted.observation.clone()),
+                Step::Record(emitted) => Some(&*emitted.observation),
                 Step::Tick(_) => None,
             })
             .collect();
@@ -182,7 +182,7 @@ impl<'a> Judge<'a> {
             match step {
                 Step::Record(mut emitted) => {
                     emitted.found = matches.next();
-                    self.judge(*emitted);
+                    self.judge(emitted);
                 }
                 Step::Tick(now) => self.beat(now),
             }
@@ -193,7 +193,7 @@ impl<'a> Judge<'a> {
         let Some(detector) = &mut self.detector else { return };
         let found: Match = emitted.found.unwrap_or_else(|| detector.knowledge().vocabulary.matches(&emitted.observation));
         let mut flows = Vec::new();
-        detector.observe(emitted.observation, found, Some(emitted.record), &mut flows);
+        detector.observe(&emitted.observation, found, Some(emitted.record), &mut flows);
         for flow in &flows {
             self.output.flow(flow, behaviour_name(detector, flow));
         }
@@ -224,7 +224,7 @@ impl Consumer for Judge<'_> {
         if self.detector.is_some() {
             self.judge(emitted);
         } else if self.failed.is_none() {
-            self.kept.push(Step::Record(Box::new(emitted)));
+            self.kept.push(Step::Record(emitted));
             self.records_kept += 1;
         }
     }

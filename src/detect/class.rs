@@ -4,7 +4,7 @@ use super::evidence::{Contribution, Evidence};
 use super::surprise::Surprise;
 use crate::app::App;
 use crate::feature::Observation;
-use crate::model::Initiated;
+use crate::model::Minute;
 
 /// A kind of incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -206,7 +206,7 @@ pub fn classify(
     seen: &Observation,
     surprise: &Surprise,
     context: Option<Contribution>,
-    window: Option<&Initiated>,
+    window: Option<&Minute>,
     known_device: bool,
 ) -> Class {
     let evidence = context.map(|part| part.evidence);
@@ -226,21 +226,21 @@ pub fn classify(
     }
 }
 
-fn by_count(seen: &Observation, surprise: &Surprise, window: &Initiated) -> Option<Class> {
+fn by_count(seen: &Observation, surprise: &Surprise, window: &Minute) -> Option<Class> {
     let count = |value: Option<&u32>| value.copied().unwrap_or(0);
-    if surprise.unknown_edge && count(window.services_by_peer.get(&seen.resp)) >= SCAN_SERVICES {
+    if surprise.unknown_edge && count(window.services_by_peer.get(&(seen.orig, seen.resp))) >= SCAN_SERVICES {
         return Some(Class::Scan);
     }
-    if surprise.unknown_edge && count(window.peers_by_service.get(&seen.service)) >= SWEEP_PEERS {
+    if surprise.unknown_edge && count(window.peers_by_service.get(&(seen.orig, seen.service))) >= SWEEP_PEERS {
         return Some(Class::Sweep);
     }
-    let flows = count(window.targets.get(&(seen.resp, seen.service)));
+    let flows = count(window.conversations.get(&(seen.orig, seen.resp, seen.service)));
     (is_login(seen) && flows >= LOGIN_FLOWS).then_some(Class::BruteForce)
 }
 
-fn is_tunnel(seen: &Observation, window: Option<&Initiated>) -> bool {
-    let target = (seen.resp, seen.service);
-    let flows = window.and_then(|window| window.targets.get(&target)).copied().unwrap_or(0) as f32;
+fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {
+    let target = (seen.orig, seen.resp, seen.service);
+    let flows = window.and_then(|window| window.conversations.get(&target)).copied().unwrap_or(0) as f32;
     let odd = seen.vector[DNS_NAME_BYTES] >= TUNNEL_NAME_BYTES || seen.vector[DNS_ODD_TYPES] > 0.5;
     seen.app == App::Dns && odd && seen.vector[DNS_QUERIES].max(flows) >= TUNNEL_QUERIES
 }

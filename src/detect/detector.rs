@@ -68,6 +68,22 @@ pub struct HostRank {
     pub class: Class,
 }
 
+/// What was found about one observation.
+#[derive(Clone, Copy, Debug)]
+pub struct Assessment {
+    surprise: Surprise,
+    context: Option<Contribution>,
+    class: Class,
+}
+
+impl Assessment {
+    /// Bits without those that the flow shares with its whole minute.
+    #[must_use]
+    pub fn own_bits(&self) -> f64 {
+        self.surprise.bits() + self.context.filter(|part| !part.evidence.is_shared()).map_or(0.0, |part| part.bits)
+    }
+}
+
 struct Held {
     seen: Observation,
     surprise: Surprise,
@@ -108,29 +124,56 @@ impl Detector {
         }
     }
 
-    /// Judges an observation that looks like `found`. `record` is the flow itself where it is at hand: without it no
-    /// incident can be told and no flow scored (as in calibration). Returns the flow's bits without those that it shares with
-    /// its whole minute.
-    pub fn observe(&mut self, seen: &Observation, found: Match, record: Option<Box<FlowRecord>>, flows: &mut Vec<ScoredFlow>) -> f64 {
+    /// Judges an observation that looks like `found`, without filing it.
+    pub fn assess(&mut self, seen: &Observation, found: Match) -> Assessment {
         self.counters.observations += 1;
         let surprise = Surprise::of(seen, found, &self.knowledge);
         self.recent.observe(seen, &surprise);
         let context = self.recent.context(seen, &surprise, &self.knowledge);
-        let bits = surprise.bits() + context.map_or(0.0, |part| part.bits);
-        if bits > self.ordinary_bits {
-            self.file(seen, &surprise, context, record.as_deref());
+        let known = self.knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
+        let own_context = context.filter(|part| !part.evidence.is_crowd());
+        let class = classify(seen, &surprise, own_context, self.recent.minute(), known);
+        Assessment { surprise, context, class }
+    }
+
+    /// Takes an assessed observation as evidence. `record` is the flow itself where it is at hand: without it no incident can
+    /// be told (as in calibration).
+    pub fn file(&mut self, seen: &Observation, assessment: &Assessment, record: Option<&FlowRecord>) {
+        let Assessment { surprise, context, class } = *assessment;
+        if surprise.bits() + context.map_or(0.0, |part| part.bits) <= self.ordinary_bits {
+            return;
         }
-        if self.config.score_flows
-            && seen.is_complete()
-            && let Some(record) = record
-        {
+        let crowd = context.filter(|part| part.evidence.is_crowd());
+        if let Some(crowd) = crowd {
+            let exhibit = self.exhibit(seen, Class::Flood, [Some(crowd), None, None], record);
+            self.file_against(seen.resp, seen.orig, seen, exhibit);
+            // One of a crowd from outside is no case of its own: its address may even be forged.
+            if !seen.orig_local {
+                return;
+            }
+        }
+        let context = if crowd.is_some() { None } else { context };
+        let exhibit = self.exhibit(seen, class, [surprise.new, surprise.shape, context], record);
+        self.file_against(seen.orig, seen.resp, seen, exhibit);
+    }
+
+    /// Goes on where `assessor` stopped, which assessed the same observations.
+    pub fn continue_from(&mut self, assessor: Self) {
+        self.recent = assessor.recent;
+        self.counters.observations += assessor.counters.observations;
+    }
+
+    /// Assesses and files an observation; a flow is kept until it can be handed out with its bits, where that was asked for.
+    pub fn observe(&mut self, seen: &Observation, found: Match, record: Box<FlowRecord>, flows: &mut Vec<ScoredFlow>) {
+        let assessment = self.assess(seen, found);
+        self.file(seen, &assessment, Some(&record));
+        if self.config.score_flows && seen.is_complete() {
             if self.held.len() >= MAX_HELD {
                 self.counters.released_early += 1;
                 self.release_one(flows);
             }
-            self.held.push_back(Held { seen: seen.clone(), surprise, record });
+            self.held.push_back(Held { seen: seen.clone(), surprise: assessment.surprise, record });
         }
-        bits - context.filter(|part| part.evidence.is_shared()).map_or(0.0, |part| part.bits)
     }
 
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.
@@ -186,24 +229,6 @@ impl Detector {
     /// Devices and their highest scores since the last call.
     pub fn take_ranks(&mut self) -> impl Iterator<Item = HostRank> + use<> {
         std::mem::take(&mut self.ranks).into_iter().map(|(host, (bits, class))| HostRank { host, bits, class })
-    }
-
-    /// Puts evidence into the case of the device that it speaks against.
-    fn file(&mut self, seen: &Observation, surprise: &Surprise, context: Option<Contribution>, record: Option<&FlowRecord>) {
-        let crowd = context.filter(|part| part.evidence.is_crowd());
-        let known = self.knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
-        if let Some(crowd) = crowd {
-            let exhibit = self.exhibit(seen, Class::Flood, [Some(crowd), None, None], record);
-            self.file_against(seen.resp, seen.orig, seen, exhibit);
-            // One of a crowd from outside is no case of its own: its address may even be forged.
-            if !seen.orig_local {
-                return;
-            }
-        }
-        let context = if crowd.is_some() { None } else { context };
-        let class = classify(seen, surprise, context, self.recent.initiated(seen.orig), known);
-        let exhibit = self.exhibit(seen, class, [surprise.new, surprise.shape, context], record);
-        self.file_against(seen.orig, seen.resp, seen, exhibit);
     }
 
     fn exhibit(

@@ -127,8 +127,7 @@ fn shape(
 
 fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
     let value = Shape { service: seen.service, behaviour: found.behaviour };
-    let host =
-        orig.filter(|host| host.services.get(seen.service) >= SERVICE_MINUTES);
+    let host = orig.filter(|host| host.services.get(seen.service) >= SERVICE_MINUTES);
     match host {
         Some(host) if !seen.continued => {
             unseen(Evidence::NewShape, Some(host), |host| &host.shapes, value, baselines.pooled.newness.shape)

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 /// Devices that have a baseline of their own; further ones are judged by the network's.
 pub const MAX_HOSTS: usize = 2_000_000;
 /// Devices outside among them: further ones are told from their first sight by the device that they speak to.
-const MAX_OUTSIDE: usize = 20_000;
+const MAX_OUTSIDE: usize = 4_000;
 /// Services of one device that have their own histograms.
 const MAX_SERVICES: usize = 256;
 

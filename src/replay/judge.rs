@@ -9,7 +9,7 @@ use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::time::Timestamp;
 use crate::train::{Trim, teach};
 
-/// Records kept of a capture that teaches itself, some 900 bytes each; flows beyond are judged by what these taught.
+/// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
 const MAX_KEPT: usize = 150_000;
 
 /// What judges.

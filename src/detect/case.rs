@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::class::Class;
 use super::evidence::Contribution;
-use super::incident::{FlowRef, Incident, MAX_PEERS};
+use super::incident::{FlowRef, Incident, MAX_SERVICES};
 use crate::feature::Host;
 use crate::flow::Service;
 use crate::time::{Span, Timestamp};
@@ -47,12 +47,21 @@ pub struct Case {
     floor_bits: f64,
     /// Flows with evidence since the last look, by class, also of conversations that are not kept.
     new_flows: BTreeMap<Class, u64>,
+    /// Peers with evidence since the last look and their most bits, also of conversations that are not kept.
+    new_peers: BTreeMap<(Class, Host), f64>,
 }
+
+/// Peers noted between two looks at the most.
+const MAX_NEW_PEERS: usize = 1024;
 
 impl Case {
     /// Takes the evidence of one flow. Bits of flows of one conversation do not add: the strongest stands for all.
     pub fn add(&mut self, peer: Host, service: Service, new: Exhibit) {
         *self.new_flows.entry(new.class).or_default() += 1;
+        if self.new_peers.len() < MAX_NEW_PEERS || self.new_peers.contains_key(&(new.class, peer)) {
+            let most = self.new_peers.entry((new.class, peer)).or_default();
+            *most = most.max(new.bits());
+        }
         if let Some(old) = self.exhibits.get_mut(&(peer, service)) {
             old.merge(new);
             return;
@@ -125,25 +134,24 @@ impl Case {
             incident.first = incident.first.min(exhibit.first);
             incident.last = incident.last.max(exhibit.last);
             incident.touch(exhibit.seen);
-            if incident.peers.len() < MAX_PEERS || incident.peers.contains_key(peer) {
-                let known = incident.peers.entry(*peer).or_default();
-                *known = known.max(exhibit.bits());
-            }
-            if incident.services.len() < MAX_PEERS && !incident.services.contains(service) {
+            incident.add_peer(*peer, exhibit.bits());
+            if incident.services.len() < MAX_SERVICES && !incident.services.contains(service) {
                 incident.services.push(*service);
             }
         }
-        incident.flows += if opened {
-            exhibits.iter().map(|(_, exhibit)| exhibit.flows).sum::<u64>()
-        } else {
-            self.new_flows.get(&class).copied().unwrap_or(0)
-        };
+        for (&(_, peer), &bits) in self.new_peers.iter().filter(|((noted, _), _)| *noted == class) {
+            incident.add_peer(peer, bits);
+        }
+        let new_flows = self.new_flows.get(&class).copied().unwrap_or(0);
+        let kept_flows = exhibits.iter().map(|(_, exhibit)| exhibit.flows).sum();
+        incident.flows += if opened { new_flows.max(kept_flows) } else { new_flows };
         Some(incident)
     }
 
-    /// Forgets which flows were new since the last look.
+    /// Forgets what was new since the last look.
     pub fn looked(&mut self) {
         self.new_flows.clear();
+        self.new_peers.clear();
     }
 }
 

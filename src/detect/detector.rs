@@ -144,7 +144,7 @@ impl Detector {
             return;
         }
         let crowd = context.filter(|part| part.evidence.is_crowd());
-        if let Some(crowd) = crowd {
+        if let Some(crowd) = crowd.filter(|_| seen.resp.is_device()) {
             let exhibit = self.exhibit(seen, Class::Flood, [Some(crowd), None, None], record);
             self.file_against(seen.resp, seen.orig, seen, exhibit);
             // One of a crowd from outside is no case of its own: its address may even be forged.

@@ -10,7 +10,9 @@ use crate::flow::{FlowKey, FlowRecord, Service};
 use crate::time::{Span, Timestamp};
 
 /// Peers named in an incident at the most: those with the most bits.
-pub const MAX_PEERS: usize = 64;
+const MAX_PEERS: usize = 64;
+/// Services named in an incident at the most: the first ones.
+pub const MAX_SERVICES: usize = 64;
 /// An update is told at most this often, and only when flows, bits or peers have grown by half.
 const UPDATE_EVERY: Span = Span::from_secs(60);
 /// An incident is closed after this long without evidence.
@@ -146,6 +148,19 @@ impl Incident {
             told: None,
             latest_evidence: first,
         }
+    }
+
+    /// Names a peer, in place of the weakest where there are too many.
+    pub fn add_peer(&mut self, peer: Host, bits: f64) {
+        if self.peers.len() >= MAX_PEERS && !self.peers.contains_key(&peer) {
+            let weakest = self.peers.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(&peer, &bits)| (peer, bits));
+            match weakest {
+                Some((weakest, least)) if least < bits => self.peers.remove(&weakest),
+                _ => return,
+            };
+        }
+        let most = self.peers.entry(peer).or_default();
+        *most = most.max(bits);
     }
 
     /// Notes the moment of evidence, so that quiet can be told.

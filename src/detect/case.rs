@@ -135,6 +135,10 @@ impl Case {
             incident.last = incident.last.max(exhibit.last);
             incident.touch(exhibit.seen);
             incident.add_peer(*peer, exhibit.bits());
+            if incident.conversations.len() < MAX_CONVERSATIONS || incident.conversations.contains_key(&(*peer, *service)) {
+                let (own, shared) = incident.conversations.entry((*peer, *service)).or_default();
+                (*own, *shared) = (own.max(exhibit.own_bits), shared.max(exhibit.shared_bits));
+            }
             if incident.services.len() < MAX_SERVICES && !incident.services.contains(service) {
                 incident.services.push(*service);
             }

@@ -12,7 +12,8 @@ use super::recent::Recent;
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
-use crate::model::Match;
+use crate::flow::Service;
+use crate::model::{Map, Match};
 use crate::time::{Span, Timestamp};
 
 /// Devices with a case at the same time; a further one waits until another is forgotten.
@@ -21,6 +22,10 @@ const MAX_CASES: usize = 100_000;
 const HOLD: Span = Span::from_secs(300);
 /// Flows held back at the most; beyond, the oldest is let go early.
 const MAX_HELD: usize = 200_000;
+/// How long a conversation that was told is not told again for the same surprise.
+const HABIT: Span = Span::from_secs(86_400);
+/// Conversations remembered for that at the most; beyond, they may be told again.
+const MAX_HABITS: usize = 100_000;
 /// The share of ordinary flows whose bits count for nothing.
 const ORDINARY: f64 = 0.99;
 
@@ -40,6 +45,8 @@ pub struct DetectorCounters {
     pub incidents: u64,
     /// Lines told about incidents.
     pub notices: u64,
+    /// Flows whose surprise was told of their conversation within the last day.
+    pub repeats: u64,
     /// Evidence not kept because too many devices had a case.
     pub cases_refused: u64,
     /// Flows scored before their time because too many were held.
@@ -84,6 +91,17 @@ impl Assessment {
     }
 }
 
+/// Who was told about, for what, with whom.
+type Told = (Host, Class, Host, Service);
+
+/// What was told of a conversation.
+#[derive(Clone, Copy, Debug)]
+struct Habit {
+    own_bits: f64,
+    shared_bits: f64,
+    until: Timestamp,
+}
+
 struct Held {
     seen: Observation,
     surprise: Surprise,
@@ -100,6 +118,8 @@ pub struct Detector {
     cases: BTreeMap<Host, Case>,
     touched: BTreeSet<Host>,
     incidents: BTreeMap<(Host, Class), Incident>,
+    /// Conversations told in incidents that are closed.
+    habits: Map<Told, Habit>,
     held: VecDeque<Held>,
     ranks: BTreeMap<Host, (f64, Class)>,
     counters: DetectorCounters,
@@ -118,6 +138,7 @@ impl Detector {
             cases: BTreeMap::new(),
             touched: BTreeSet::new(),
             incidents: BTreeMap::new(),
+            habits: Map::default(),
             held: VecDeque::new(),
             ranks: BTreeMap::new(),
             counters: DetectorCounters::default(),
@@ -254,7 +275,12 @@ impl Detector {
         }
     }
 
-    fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, exhibit: Exhibit) {
+    fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, mut exhibit: Exhibit) {
+        if let Some(habit) = self.habits.get(&(host, exhibit.class, peer, seen.service)).filter(|habit| seen.seen < habit.until) {
+            exhibit.own_bits = (exhibit.own_bits - habit.own_bits).max(0.0);
+            exhibit.shared_bits = (exhibit.shared_bits - habit.shared_bits).max(0.0);
+            self.counters.repeats += 1;
+        }
         if exhibit.own_bits + exhibit.shared_bits <= 0.0 {
             return;
         }
@@ -296,8 +322,28 @@ impl Detector {
 
     fn close(&mut self, key: (Host, Class), now: Timestamp, notices: &mut Vec<Notice>) {
         if let Some(mut incident) = self.incidents.remove(&key) {
+            self.remember(&incident, now);
             self.counters.notices += 1;
             notices.push(incident.close(now));
+        }
+    }
+
+    fn remember(&mut self, incident: &Incident, now: Timestamp) {
+        if self.habits.len() + incident.conversations.len() > MAX_HABITS {
+            self.habits.retain(|_, habit| now < habit.until);
+        }
+        for (&(peer, service), &(own_bits, shared_bits)) in &incident.conversations {
+            let key = (incident.host, incident.class, peer, service);
+            if self.habits.len() < MAX_HABITS || self.habits.contains_key(&key) {
+                let old = self
+                    .habits
+                    .get(&key)
+                    .filter(|habit| now < habit.until)
+                    .map_or((0.0, 0.0), |old| (old.own_bits, old.shared_bits));
+                // What is told now came on top of what was told before.
+                let habit = Habit { own_bits: old.0 + own_bits, shared_bits: old.1 + shared_bits, until: now + HABIT };
+                self.habits.insert(key, habit);
+            }
         }
     }
 

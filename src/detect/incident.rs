@@ -92,6 +92,8 @@ pub struct Incident {
     pub peers: BTreeMap<Host, f64>,
     /// Services involved.
     pub services: Vec<Service>,
+    /// Conversations (peer and service) involved and their own and shared bits; bounded as those of a case.
+    pub conversations: BTreeMap<(Host, Service), (f64, f64)>,
     /// First packet of its first flow.
     pub first: Timestamp,
     /// Last packet of its latest flow.
@@ -139,6 +141,7 @@ impl Incident {
             host,
             peers: BTreeMap::new(),
             services: Vec::new(),
+            conversations: BTreeMap::new(),
             first,
             last: first,
             flows: 0,

@@ -63,6 +63,10 @@ fn newness(
     resp: Option<&HostBaseline>,
     baselines: &Baselines,
 ) -> Option<Contribution> {
+    // Errors answer somebody else's packet: whoever sends them is not new for that.
+    if seen.service.is_icmp_error() {
+        return None;
+    }
     let rates = &baselines.pooled.newness;
     let edge = Edge { service: seen.service, peer: seen.resp };
     let client = Edge { service: seen.service, peer: seen.orig };

@@ -57,8 +57,8 @@ fn incident_line(notice: &Notice) -> String {
         incident.host,
         incident.flows
     );
-    if let Some(part) = incident.reasons.first() {
-        let _ = writeln!(line, "                 {}", reason(part, incident).text);
+    if let Some(cause) = incident.reasons.first() {
+        let _ = writeln!(line, "                 {}", reason(cause).text);
     }
     line
 }

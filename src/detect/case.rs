@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::class::Class;
 use super::evidence::Contribution;
-use super::incident::{FlowRef, Incident, MAX_SERVICES};
+use super::incident::{Cause, FlowRef, Incident, MAX_SERVICES};
 use crate::feature::Host;
 use crate::flow::Service;
 use crate::time::{Span, Timestamp};
@@ -15,6 +15,8 @@ pub const WINDOW: Span = Span::from_secs(300);
 const MAX_CONVERSATIONS: usize = 256;
 /// Reasons told of an incident.
 const MAX_REASONS: usize = 5;
+/// A reason with fewer bits explains nothing.
+const MIN_REASON_BITS: f64 = 1.0;
 
 /// Evidence of one conversation: its strongest flow.
 #[derive(Clone, Debug)]
@@ -117,6 +119,13 @@ impl Case {
         if scanned { Class::Scan } else { exhibit.class }
     }
 
+    /// The conversation that speaks loudest of a class.
+    #[must_use]
+    pub fn strongest(&self, class: Class) -> Option<(Host, Service)> {
+        let of_class = self.exhibits.iter().filter(|((peer, _), exhibit)| self.class_of(*peer, exhibit) == class);
+        of_class.max_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|(&key, _)| key)
+    }
+
     /// Puts the evidence of a class into an incident, opened where there is none yet.
     pub fn report(&mut self, class: Class, host: Host, bits: f64, incident: Option<Incident>) -> Option<Incident> {
         let mut exhibits: Vec<(&(Host, Service), &Exhibit)> =
@@ -183,16 +192,20 @@ impl Exhibit {
     }
 }
 
-/// The strongest reason of every kind.
-fn reasons(exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Contribution> {
-    let mut reasons: Vec<Contribution> = Vec::new();
-    for part in exhibits.iter().flat_map(|(_, exhibit)| exhibit.parts).flatten() {
-        match reasons.iter_mut().find(|reason| reason.evidence == part.evidence) {
-            Some(reason) => *reason = reason.stronger(Some(part)),
-            None => reasons.push(part),
+/// The strongest reason of every kind, with the flow that gave it.
+fn reasons(exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> {
+    let mut reasons: Vec<Cause> = Vec::new();
+    for (_, exhibit) in exhibits {
+        let Some(flow) = &exhibit.flow else { continue };
+        for part in exhibit.parts.into_iter().flatten().filter(|part| part.bits >= MIN_REASON_BITS) {
+            match reasons.iter_mut().find(|reason| reason.part.evidence == part.evidence) {
+                Some(reason) if part.bits > reason.part.bits => *reason = Cause { part, flow: flow.clone() },
+                Some(_) => {}
+                None => reasons.push(Cause { part, flow: flow.clone() }),
+            }
         }
     }
-    reasons.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+    reasons.sort_by(|a, b| b.part.bits.total_cmp(&a.part.bits));
     reasons.truncate(MAX_REASONS);
     reasons
 }

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::feature::Observation;
 use crate::model::Minute;
 
-/// A kind of incident.
+/// A kind of incident; what tells more comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Many services of one device tried.

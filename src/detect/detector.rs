@@ -303,9 +303,21 @@ impl Detector {
             if bits > best.0 {
                 *best = (bits, class);
             }
-            let open = self.incidents.remove(&(host, class));
-            if bits < self.knowledge.threshold && open.is_none() {
-                continue;
+            let mut open = self.incidents.remove(&(host, class));
+            if open.is_none() {
+                if bits < self.knowledge.threshold {
+                    continue;
+                }
+                let Some(strongest) = case.strongest(class) else { continue };
+                let told = self.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
+                let same = told.filter(|(_, incident)| incident.conversations.contains_key(&strongest)).map(|(&key, _)| key).next();
+                if let Some(key) = same {
+                    // The same conversation under a name that tells less: it was told already.
+                    if key.1 < class {
+                        continue;
+                    }
+                    open = self.incidents.remove(&key).map(|incident| Incident { class, ..incident });
+                }
             }
             let is_new = open.is_none();
             if let Some(mut incident) = case.report(class, host, bits, open) {

@@ -79,6 +79,15 @@ impl FlowRef {
     }
 }
 
+/// A reason and the flow that gave it.
+#[derive(Clone, Debug)]
+pub struct Cause {
+    /// What was surprising.
+    pub part: Contribution,
+    /// About which flow.
+    pub flow: FlowRef,
+}
+
 /// What was seen of a device that is worth a person's time.
 #[derive(Clone, Debug)]
 pub struct Incident {
@@ -103,7 +112,7 @@ pub struct Incident {
     /// Score, in bits: the highest so far.
     pub bits: f64,
     /// Its strongest reasons, one of a kind.
-    pub reasons: Vec<Contribution>,
+    pub reasons: Vec<Cause>,
     /// The flow that shows it best.
     pub flow: FlowRef,
     told: Option<Told>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::alert::AlertContext;
 use crate::detect::{Assessment, Detector, DetectorConfig, DetectorCounters, HostRank, Knowledge, Notice, ScoredFlow};
+use crate::flow::{EndReason, FlowRecord};
 use crate::model::{Budget, ClusterError, Match, Model, ModelError};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::time::Timestamp;
@@ -34,6 +35,8 @@ pub trait Output {
     fn notice(&mut self, notice: &Notice);
     /// A flow and its bits; only when flows were asked for.
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str);
+    /// A flow of a capture that held too little to judge it; only when flows were asked for.
+    fn unjudged(&mut self, _record: &FlowRecord) {}
     /// Called a few times a second while reading.
     fn progress(&mut self, _progress: Progress) {}
 }
@@ -62,7 +65,7 @@ pub enum JudgeError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The capture holds too little to learn from.
-    #[error("the capture cannot teach itself: {0}; give a model with --model")]
+    #[error("the capture cannot teach itself; give a model with --model")]
     TooLittle(#[from] ClusterError),
 }
 
@@ -167,6 +170,7 @@ impl<'a> Judge<'a> {
             Ok(taught) => taught,
             Err(error) => {
                 self.failed = Some(error.into());
+                self.hand_out_unjudged(&steps);
                 return;
             }
         };
@@ -199,6 +203,17 @@ impl<'a> Judge<'a> {
             self.judge(emitted);
         } else if let Some(detector) = &mut self.detector {
             detector.file(&emitted.observation, assessment, Some(&emitted.record));
+        }
+    }
+
+    fn hand_out_unjudged(&mut self, steps: &[Step]) {
+        for step in steps {
+            if let Step::Record(emitted) = step
+                && self.config.score_flows
+                && emitted.record.reason != EndReason::FirstLook
+            {
+                self.output.unjudged(&emitted.record);
+            }
         }
     }
 
@@ -239,6 +254,8 @@ impl Consumer for Judge<'_> {
         } else if self.failed.is_none() {
             self.kept.push(Step::Record(emitted));
             self.records_kept += 1;
+        } else {
+            self.hand_out_unjudged(&[Step::Record(emitted)]);
         }
     }
 

@@ -5,12 +5,13 @@ set -eu
 cd "$(dirname "$0")/.."
 [ -r "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"
 
-# Prints one JSON object with a line for each value, in plain awk: nothing else is sure to be installed.
+# Prints one JSON object with a line for each value (and for each list of plain values), in plain awk: nothing else is sure
+# to be installed.
 pretty() {
     awk '
     function pad(n,  s) { while (n-- > 0) s = s "  "; return s }
     {
-        quoted = escaped = depth = 0
+        quoted = escaped = depth = flat = 0
         for (i = 1; i <= length($0); i++) {
             c = substr($0, i, 1)
             if (quoted) {
@@ -21,11 +22,14 @@ pretty() {
             } else if (c == "\"") { printf "%s", c; quoted = 1 }
             else if (c == "{" || c == "[") {
                 after = substr($0, i + 1, 1)
-                if (after == "}" || after == "]") { printf "%s%s", c, after; i++ }
+                flat = c == "[" && after != "{"
+                if (after == "}") { printf "{}"; i++ }
+                else if (flat) printf "["
                 else printf "%s\n%s", c, pad(++depth)
             }
+            else if (c == "]" && flat) { printf "]"; flat = 0 }
             else if (c == "}" || c == "]") printf "\n%s%s", pad(--depth), c
-            else if (c == ",") printf ",\n%s", pad(depth)
+            else if (c == ",") printf (flat ? ", " : ",\n%s"), pad(depth)
             else if (c == ":") printf ": "
             else printf "%s", c
         }
@@ -52,7 +56,8 @@ END
 "${CARGO_TARGET_DIR:-target}/release/auscult" replay datasets/clinic/clinic.pcap.zst --from "$split" \
     --model models/clinic.json --alerts "$out/alerts.jsonl"
 
-printf '\nThe first of %s alert lines (README.md says how to read it):\n\n' "$(wc -l <"$out/alerts.jsonl")"
-head -n 1 "$out/alerts.jsonl" | pretty
+printf '\nThe first of %s alert lines that has the highest severity (README.md says how to read it):\n\n' \
+    "$(wc -l <"$out/alerts.jsonl")"
+{ grep -m 1 '"severity":1' "$out/alerts.jsonl" || head -n 1 "$out/alerts.jsonl"; } | pretty
 printf '\nAll of them, one JSON object per line: %s\n' "$out/alerts.jsonl"
 echo "What really happened: the rows of datasets/clinic/clinic.labels.csv that are labelled malicious."

@@ -39,8 +39,8 @@ links_libpcap() {
     return "$found"
 }
 
-if ! command -v cargo >/dev/null 2>&1 && [ -r "$HOME/.cargo/env" ]; then
-    . "$HOME/.cargo/env"
+if ! command -v cargo >/dev/null 2>&1 && [ -r "${HOME:-/root}/.cargo/env" ]; then
+    . "${HOME:-/root}/.cargo/env"
 fi
 if ! command -v cargo >/dev/null 2>&1; then
     say "setup: cargo is missing: install Rust from https://rustup.rs and run this again" >&2

@@ -3,7 +3,7 @@
 # Safe to run again.
 set -eu
 cd "$(dirname "$0")/.."
-[ -r "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"
+[ -r "${HOME:-/root}/.cargo/env" ] && . "${HOME:-/root}/.cargo/env"
 
 # Prints one JSON object with a line for each value (and for each list of plain values), in plain awk: nothing else is sure
 # to be installed.

@@ -2,7 +2,7 @@
 # Every check of the project; .ci/run calls this. Safe to run again. Stops at the first check that fails and names it.
 set -eu
 cd "$(dirname "$0")/.."
-[ -r "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"
+[ -r "${HOME:-/root}/.cargo/env" ] && . "${HOME:-/root}/.cargo/env"
 export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT

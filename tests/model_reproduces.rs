@@ -1,5 +1,6 @@
 //! The model that the project ships is what `models/make.sh` makes, byte for byte, whatever the number of workers and the
 //! profile of the build.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 //! Blocks of commands that begin with ```` ```sh runnable ```` run in order, in one scratch folder that has the project's
 //! `datasets` and `models`.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -97,7 +97,7 @@ pub struct Incident {
     pub class: Class,
     /// The device that it is about.
     pub host: Host,
-    /// The devices at the other end and the bits that each brought; at most [`MAX_PEERS`].
+    /// The devices at the other end and the bits that each brought; at most 64.
     pub peers: BTreeMap<Host, f64>,
     /// Services involved.
     pub services: Vec<Service>,

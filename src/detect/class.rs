@@ -195,6 +195,8 @@ const FLOOD_FLOWS: f64 = 30.0;
 const TRANSFER_BYTES: f64 = 100_000.0;
 /// Mean length of names that can carry data, in bytes.
 const TUNNEL_NAME_BYTES: f32 = 25.0;
+/// The same told by the size of queries, where the capture cut the names.
+const TUNNEL_QUERY_BYTES: f32 = 80.0;
 /// DNS queries within a minute, in one flow or in many, that can carry data worth its name.
 const TUNNEL_QUERIES: f32 = 15.0;
 /// TCP ports of log-in and administration.
@@ -241,7 +243,8 @@ fn by_count(seen: &Observation, surprise: &Surprise, window: &Minute) -> Option<
 fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {
     let target = (seen.orig, seen.resp, seen.service);
     let flows = window.and_then(|window| window.conversations.get(&target)).copied().unwrap_or(0) as f32;
-    let odd = seen.vector[DNS_NAME_BYTES] >= TUNNEL_NAME_BYTES || seen.vector[DNS_ODD_TYPES] > 0.5;
+    let long = seen.vector[DNS_NAME_BYTES] >= TUNNEL_NAME_BYTES || seen.vector[PAYLOAD_MEAN_ORIG] >= TUNNEL_QUERY_BYTES;
+    let odd = long || seen.vector[DNS_ODD_TYPES] > 0.5;
     seen.app == App::Dns && odd && seen.vector[DNS_QUERIES].max(flows) >= TUNNEL_QUERIES
 }
 
@@ -258,6 +261,7 @@ fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {
 }
 
 /// Indices of features.
+const PAYLOAD_MEAN_ORIG: usize = 7;
 const DNS_QUERIES: usize = 39;
 const DNS_NAME_BYTES: usize = 40;
 const DNS_ODD_TYPES: usize = 43;
@@ -271,7 +275,8 @@ mod tests {
         let ids: std::collections::BTreeSet<_> = Class::ALL.iter().map(|class| class.info().signature_id).collect();
         let names: std::collections::BTreeSet<_> = Class::ALL.iter().map(|class| class.info().name).collect();
         assert_eq!((ids.len(), names.len()), (Class::ALL.len(), Class::ALL.len()));
-        let names = [DNS_QUERIES, DNS_NAME_BYTES, DNS_ODD_TYPES].map(|index| crate::feature::SCHEMA[index].name);
-        assert_eq!(names, ["dns_queries", "dns_name_mean_bytes", "dns_odd_type_share"]);
+        let names =
+            [PAYLOAD_MEAN_ORIG, DNS_QUERIES, DNS_NAME_BYTES, DNS_ODD_TYPES].map(|index| crate::feature::SCHEMA[index].name);
+        assert_eq!(names, ["payload_mean_orig", "dns_queries", "dns_name_mean_bytes", "dns_odd_type_share"]);
     }
 }

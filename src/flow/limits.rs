@@ -17,7 +17,7 @@ pub struct FlowLimits {
     pub active_s: u32,
     /// A flow that is still open is judged for the first time after this long, in seconds. Default 10.
     pub first_look_s: u32,
-    /// Open flows at the most, over all shards. Default 1,000,000 (some 400 bytes each).
+    /// Open flows at the most, over all shards. Default 1,000,000 (at most 512 bytes each).
     pub max_flows: u32,
 }
 

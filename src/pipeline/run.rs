@@ -60,7 +60,7 @@ pub struct Progress {
 /// Reads `source` to its end or until `stop`, and hands every record to `consumer` in the order (tick, end, start, key,
 /// segment). With a vocabulary, records carry the behaviour that they resemble. Returns the account and what was damaged.
 ///
-/// Memory: blocks of 1 MiB, at most four per worker waiting; the flow tables as [`CheckedLimits`] says.
+/// Memory: blocks of 256 KiB, at most four batches of them waiting per worker; the flow tables as [`CheckedLimits`] says.
 pub fn run(
     source: &mut dyn Source,
     config: &PipelineConfig,

@@ -13,7 +13,7 @@ pub struct Lesson<'a> {
     pub observations: Vec<Observation>,
     /// Flow records among them.
     pub flows: u64,
-    /// Observations beyond [`MAX_OBSERVATIONS`]: the model's span ends before them.
+    /// Observations beyond the first 1,000,000: the model's span ends before them.
     pub not_kept: u64,
     /// First packet.
     pub first: Timestamp,
@@ -39,7 +39,7 @@ impl Consumer for Lesson<'_> {
         self.flows += u64::from(emitted.observation.is_complete());
         self.first = self.first.min(emitted.observation.start);
         self.last = self.last.max(emitted.observation.end);
-        self.observations.push(emitted.observation);
+        self.observations.push(*emitted.observation);
     }
 
     fn tick(&mut self, _now: Timestamp) {}

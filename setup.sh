@@ -1,0 +1,78 @@
+#!/bin/sh
+# Installs what building needs (a C compiler and libpcap's headers) and, with the word "tests", the tools that some tests
+# compare with. Uses apt, with sudo where that is needed. Safe to run again: what is there is left alone.
+set -eu
+
+say() { printf '%s\n' "$*"; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif ! command -v sudo >/dev/null 2>&1; then
+        say "setup: neither root nor sudo: cannot run: $*" >&2
+        return 1
+    elif [ -t 0 ]; then
+        sudo "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+# Installs packages; the index is fetched once, and only when something is missing.
+fetched=no
+install() {
+    command -v apt-get >/dev/null 2>&1 || { say "setup: no apt-get here" >&2; return 1; }
+    if [ "$fetched" = no ]; then
+        as_root apt-get -q -o DPkg::Lock::Timeout=300 update || return 1
+        fetched=yes
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
+}
+
+# Can a C program be linked against libpcap? Rust links with the same compiler.
+links_libpcap() {
+    try=$(mktemp -d)
+    printf '#include <pcap.h>\nint main(void) { return pcap_lib_version() == 0; }\n' >"$try/try.c"
+    if cc -o "$try/try" "$try/try.c" -lpcap >/dev/null 2>&1; then found=0; else found=1; fi
+    rm -rf "$try"
+    return "$found"
+}
+
+if ! command -v cargo >/dev/null 2>&1 && [ -r "${HOME:-/root}/.cargo/env" ]; then
+    . "${HOME:-/root}/.cargo/env"
+fi
+if ! command -v cargo >/dev/null 2>&1; then
+    say "setup: cargo is missing: install Rust from https://rustup.rs and run this again" >&2
+    exit 1
+fi
+
+if links_libpcap; then
+    say "setup: C compiler and libpcap are there"
+else
+    install gcc libc6-dev libpcap-dev pkg-config || true
+    if ! links_libpcap; then
+        say "setup: still missing: a C compiler (cc) or the headers of libpcap (pcap.h)." >&2
+        say "setup: on Debian and Ubuntu: apt-get install gcc libc6-dev libpcap-dev pkg-config" >&2
+        exit 1
+    fi
+    say "setup: C compiler and libpcap are installed"
+fi
+
+[ "${1:-}" = tests ] || exit 0
+
+# Programs that tests compare with; a test without its program says so and passes.
+need() {
+    command -v "$1" >/dev/null 2>&1 && return
+    install "$2" >/dev/null 2>&1 && command -v "$1" >/dev/null 2>&1 && { say "setup: $1 is installed"; return; }
+    say "setup: $1 is missing and could not be installed (package $2): tests that need it are skipped"
+}
+PATH="$PATH:/usr/sbin:/sbin"
+need tshark tshark
+need ip iproute2
+need python3 python3
+for part in clippy fmt; do
+    cargo "$part" --version >/dev/null 2>&1 && continue
+    rustup component add "$(echo "$part" | sed s/fmt/rustfmt/)" >/dev/null 2>&1 ||
+        say "setup: cargo $part is missing and could not be installed: its check is skipped"
+done

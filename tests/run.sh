@@ -1,0 +1,66 @@
+#!/bin/sh
+# Every check of the project; .ci/run calls this. Safe to run again. Stops at the first check that fails and names it.
+set -eu
+cd "$(dirname "$0")/.."
+[ -r "${HOME:-/root}/.cargo/env" ] && . "${HOME:-/root}/.cargo/env"
+export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+
+step() {
+    printf '\n== %s\n' "$1"
+    shift
+    "$@" && return
+    printf '\nFAILED: %s\n' "$*"
+    exit 1
+}
+
+skip() {
+    printf '\n== %s\nskipped: %s\n' "$1" "$2"
+    echo "skipped: $1: $2" >>"$log/skipped"
+}
+
+# Shows the output of tests that pass too, since that is where they say what they skip.
+all_tests() {
+    { cargo test --locked --no-fail-fast -- --show-output 2>&1; echo "$?" >"$log/status"; } | tee "$log/tests"
+    grep -h '^skipped:' "$log/tests" | sort -u >>"$log/skipped" || true
+    return "$(cat "$log/status")"
+}
+
+closing_lines() {
+    printf '\n== what was skipped\n'
+    if [ -s "$log/skipped" ]; then cat "$log/skipped"; else echo "nothing"; fi
+    printf '\n== the test runner'"'"'s closing lines\n'
+    grep -E '^( +Running | +Doc-tests |test result: )' "$log/tests"
+    passed=$(sed -n 's/^test result: .* \([0-9]*\) passed;.*/\1/p' "$log/tests" | paste -sd+ | sed 's/^$/0/')
+    failed=$(sed -n 's/^test result: .* \([0-9]*\) failed;.*/\1/p' "$log/tests" | paste -sd+ | sed 's/^$/0/')
+    echo "in all: $((passed)) passed, $((failed)) failed"
+}
+
+step "what building and testing need" sh ./setup.sh tests
+PATH="$PATH:/usr/sbin:/sbin"
+export PATH
+if cargo fmt --version >/dev/null 2>&1; then step "format" cargo fmt --check; else skip "format" "cargo fmt is not installed"; fi
+if cargo clippy --version >/dev/null 2>&1; then
+    step "lints" cargo clippy --locked --all-targets -- -D warnings
+else
+    skip "lints" "cargo clippy is not installed"
+fi
+step "build without default features" cargo build --locked --no-default-features
+step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+if cargo deny --version >/dev/null 2>&1; then
+    step "licences, sources, doubled crates" cargo deny --locked check bans licenses sources
+    # Its database comes over the network, whose absence is no fault of the project.
+    if cargo deny --locked fetch db >/dev/null 2>&1; then
+        step "advisories" cargo deny --locked check advisories
+    else
+        skip "advisories" "the advisory database cannot be fetched"
+    fi
+else
+    skip "licences and advisories" "cargo-deny is not installed (cargo install cargo-deny)"
+fi
+printf '\n== tests\n'
+if all_tests; then failed=no; else failed=yes; fi
+closing_lines
+[ "$failed" = no ] || { printf '\nFAILED: cargo test\n'; exit 1; }
+printf '\nall checks passed\n'

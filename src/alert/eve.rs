@@ -60,7 +60,7 @@ fn insert_ends(event: &mut Map<String, Value>, flow: &FlowRef) {
 fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str)) -> Value {
     let incident = &notice.incident;
     let info = incident.class.info();
-    let reasons: Vec<Value> = incident.reasons.iter().map(|part| why(&reason(part, incident))).collect();
+    let reasons: Vec<Value> = incident.reasons.iter().map(|cause| why(&reason(cause))).collect();
     let attack = info.attack.map_or_else(|| json!([]), |(technique, tactic)| json!([{"technique": technique, "tactic": tactic}]));
     json!({
         "incident": {

@@ -49,11 +49,12 @@ fn counts(record: &FlowRecord) -> Value {
     })
 }
 
-/// EVE's three states.
+/// EVE's three states. A later segment of a connection in which one side was silent is established all the same, and one that
+/// was closed is closed however its record came about.
 pub(super) fn state(record: &FlowRecord) -> &'static str {
-    if matches!(record.reason, EndReason::Closed | EndReason::Reused) {
+    if matches!(record.reason, EndReason::Closed | EndReason::Reused) || record.state.ended() {
         "closed"
-    } else if record.orig.packets > 0 && record.resp.packets > 0 {
+    } else if record.state.open() || record.orig.packets > 0 && record.resp.packets > 0 {
         "established"
     } else {
         "new"

@@ -20,6 +20,15 @@ pub const TRUNCATED: u8 = 4;
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// An error and its causes. A cause that the error before it has quoted is not said again.
+pub fn in_one_line(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |line, cause| match line.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => line,
+        said => format!("{said}: {cause}"),
+    })
+}
+
 /// How a command ended.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -37,7 +46,7 @@ impl Outcome {
             return Self::default();
         }
         let status = if error.is::<Usage>() { USAGE } else { FAILED };
-        Self { errors: vec![format!("{error:#}")], status }
+        Self { errors: vec![in_one_line(error)], status }
     }
 
     /// Adds what was damaged while reading: a capture that was cut is status 4, anything else 1.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::args::{JudgeArgs, OutputArgs, ReplayArgs, WatchArgs};
-use super::exit::{ALERTS, FINISHED, Outcome, TRUNCATED};
+use super::exit::{ALERTS, FINISHED, Outcome, TRUNCATED, in_one_line};
 use super::output::{Outputs, create};
 use super::progress::Bar;
 use super::{setup, stop, summary};
@@ -107,7 +107,7 @@ fn judge_and_report(
     outcome.add_damage(&damage);
     let verdict = verdict.unwrap_or_else(|error| {
         // A capture of a few packets is no failure: there is just nothing to be said about it.
-        eprintln!("auscult: nothing was judged: {error:#}");
+        eprintln!("auscult: nothing was judged: {}", in_one_line(&error));
         Verdict::default()
     });
     eprint!("{}", summary::text(&accounting, &verdict, &incidents, trained.as_deref(), watch.seconds()));

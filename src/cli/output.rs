@@ -5,12 +5,14 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use serde_json::Value;
 
 use super::args::OutputArgs;
 use super::exit::Usage;
 use super::progress::Bar;
 use crate::alert::{AlertContext, AlertLines, flow_event};
 use crate::detect::{IncidentState, Notice, ScoredFlow};
+use crate::flow::FlowRecord;
 use crate::pipeline::Progress;
 use crate::replay::Output;
 
@@ -72,6 +74,13 @@ impl Outputs {
             None => Ok(self.opened),
         }
     }
+
+    fn write_flow(&mut self, event: &Value) {
+        if let Some((path, to)) = &mut self.flows {
+            let written = serde_json::to_writer(&mut *to, event).map_err(io::Error::from).and_then(|()| to.write_all(b"\n"));
+            keep(&mut self.failed, path, written);
+        }
+    }
 }
 
 /// The target of `--alerts`, `[eve:]PATH`.
@@ -86,8 +95,10 @@ fn alert_target(name: &str) -> anyhow::Result<&str> {
     }
 }
 
+/// Remembers the first failure. A reader that went away is none: the other outputs are still wanted.
 fn keep(failed: &mut Option<anyhow::Error>, path: &Path, result: io::Result<()>) {
     if let Err(error) = result
+        && error.kind() != io::ErrorKind::BrokenPipe
         && failed.is_none()
     {
         *failed = Some(anyhow::Error::new(error).context(format!("{}: cannot be written", path.display())));
@@ -111,11 +122,11 @@ impl Output for Outputs {
     }
 
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str) {
-        if let Some((path, to)) = &mut self.flows {
-            let event = flow_event(&flow.record, Some((flow.bits, behaviour)));
-            let written = serde_json::to_writer(&mut *to, &event).map_err(io::Error::from).and_then(|()| to.write_all(b"\n"));
-            keep(&mut self.failed, path, written);
-        }
+        self.write_flow(&flow_event(&flow.record, Some((flow.bits, behaviour))));
+    }
+
+    fn unjudged(&mut self, record: &FlowRecord) {
+        self.write_flow(&flow_event(record, None));
     }
 
     fn progress(&mut self, progress: Progress) {

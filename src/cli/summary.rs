@@ -57,8 +57,8 @@ fn incident_line(notice: &Notice) -> String {
         incident.host,
         incident.flows
     );
-    if let Some(part) = incident.reasons.first() {
-        let _ = writeln!(line, "                 {}", reason(part, incident).text);
+    if let Some(cause) = incident.reasons.first() {
+        let _ = writeln!(line, "                 {}", reason(cause).text);
     }
     line
 }
@@ -71,7 +71,7 @@ pub fn stats(accounting: &Accounting, verdict: &Verdict) -> Value {
         "capture": accounting,
         "detector": {
             "observations": counters.observations, "incidents": counters.incidents, "alert_lines": counters.notices,
-            "cases_refused": counters.cases_refused, "flows_released_early": counters.released_early,
+            "repeats": counters.repeats, "cases_refused": counters.cases_refused, "flows_released_early": counters.released_early,
             "threshold_bits": verdict.threshold, "budget_per_day": verdict.budget_per_day,
             "budget_resolved": verdict.resolved, "self_taught_records": verdict.self_taught_flows,
         },

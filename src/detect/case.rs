@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::class::Class;
 use super::evidence::Contribution;
-use super::incident::{FlowRef, Incident, MAX_PEERS};
+use super::incident::{Cause, FlowRef, Incident, MAX_SERVICES};
 use crate::feature::Host;
 use crate::flow::Service;
 use crate::time::{Span, Timestamp};
@@ -15,6 +15,8 @@ pub const WINDOW: Span = Span::from_secs(300);
 const MAX_CONVERSATIONS: usize = 256;
 /// Reasons told of an incident.
 const MAX_REASONS: usize = 5;
+/// A reason with fewer bits explains nothing.
+const MIN_REASON_BITS: f64 = 1.0;
 
 /// Evidence of one conversation: its strongest flow.
 #[derive(Clone, Debug)]
@@ -43,31 +45,50 @@ pub struct Exhibit {
 #[derive(Clone, Debug, Default)]
 pub struct Case {
     exhibits: BTreeMap<(Host, Service), Exhibit>,
+    /// When full: the bits that a new conversation must exceed. Never too high: bits of a conversation only grow.
+    floor_bits: f64,
     /// Flows with evidence since the last look, by class, also of conversations that are not kept.
     new_flows: BTreeMap<Class, u64>,
+    /// Peers with evidence since the last look and their most bits, also of conversations that are not kept.
+    new_peers: BTreeMap<(Class, Host), f64>,
 }
+
+/// Peers noted between two looks at the most.
+const MAX_NEW_PEERS: usize = 1024;
 
 impl Case {
     /// Takes the evidence of one flow. Bits of flows of one conversation do not add: the strongest stands for all.
     pub fn add(&mut self, peer: Host, service: Service, new: Exhibit) {
         *self.new_flows.entry(new.class).or_default() += 1;
+        if self.new_peers.len() < MAX_NEW_PEERS || self.new_peers.contains_key(&(new.class, peer)) {
+            let most = self.new_peers.entry((new.class, peer)).or_default();
+            *most = most.max(new.bits());
+        }
         if let Some(old) = self.exhibits.get_mut(&(peer, service)) {
             old.merge(new);
             return;
         }
-        if self.exhibits.len() >= MAX_CONVERSATIONS {
-            let weakest = self.exhibits.iter().min_by(|a, b| a.1.bits().total_cmp(&b.1.bits()));
-            match weakest.map(|(&key, old)| (key, old.bits())) {
-                Some((key, bits)) if bits < new.bits() => self.exhibits.remove(&key),
-                _ => return,
-            };
+        if self.exhibits.len() >= MAX_CONVERSATIONS && !self.make_room(new.bits()) {
+            return;
         }
         self.exhibits.insert((peer, service), new);
+    }
+
+    /// Lets the weakest conversation go if it is weaker than `bits`; looks for it only when that may be so.
+    fn make_room(&mut self, bits: f64) -> bool {
+        if bits <= self.floor_bits {
+            return false;
+        }
+        let weakest = self.exhibits.iter().min_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|(&key, old)| (key, old.bits()));
+        let Some((key, weakest_bits)) = weakest else { return true };
+        self.floor_bits = weakest_bits;
+        bits > weakest_bits && self.exhibits.remove(&key).is_some()
     }
 
     /// Forgets what is older than the window; is anything left?
     pub fn expire(&mut self, now: Timestamp) -> bool {
         self.exhibits.retain(|_, exhibit| now.since(exhibit.seen) < WINDOW);
+        self.floor_bits = 0.0;
         !self.exhibits.is_empty()
     }
 
@@ -98,6 +119,13 @@ impl Case {
         if scanned { Class::Scan } else { exhibit.class }
     }
 
+    /// The conversation that speaks loudest of a class.
+    #[must_use]
+    pub fn strongest(&self, class: Class) -> Option<(Host, Service)> {
+        let of_class = self.exhibits.iter().filter(|((peer, _), exhibit)| self.class_of(*peer, exhibit) == class);
+        of_class.max_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|(&key, _)| key)
+    }
+
     /// Puts the evidence of a class into an incident, opened where there is none yet.
     pub fn report(&mut self, class: Class, host: Host, bits: f64, incident: Option<Incident>) -> Option<Incident> {
         let mut exhibits: Vec<(&(Host, Service), &Exhibit)> =
@@ -115,25 +143,28 @@ impl Case {
             incident.first = incident.first.min(exhibit.first);
             incident.last = incident.last.max(exhibit.last);
             incident.touch(exhibit.seen);
-            if incident.peers.len() < MAX_PEERS || incident.peers.contains_key(peer) {
-                let known = incident.peers.entry(*peer).or_default();
-                *known = known.max(exhibit.bits());
+            incident.add_peer(*peer, exhibit.bits());
+            if incident.conversations.len() < MAX_CONVERSATIONS || incident.conversations.contains_key(&(*peer, *service)) {
+                let (own, shared) = incident.conversations.entry((*peer, *service)).or_default();
+                (*own, *shared) = (own.max(exhibit.own_bits), shared.max(exhibit.shared_bits));
             }
-            if incident.services.len() < MAX_PEERS && !incident.services.contains(service) {
+            if incident.services.len() < MAX_SERVICES && !incident.services.contains(service) {
                 incident.services.push(*service);
             }
         }
-        incident.flows += if opened {
-            exhibits.iter().map(|(_, exhibit)| exhibit.flows).sum::<u64>()
-        } else {
-            self.new_flows.get(&class).copied().unwrap_or(0)
-        };
+        for (&(_, peer), &bits) in self.new_peers.iter().filter(|((noted, _), _)| *noted == class) {
+            incident.add_peer(peer, bits);
+        }
+        let new_flows = self.new_flows.get(&class).copied().unwrap_or(0);
+        let kept_flows = exhibits.iter().map(|(_, exhibit)| exhibit.flows).sum();
+        incident.flows += if opened { new_flows.max(kept_flows) } else { new_flows };
         Some(incident)
     }
 
-    /// Forgets which flows were new since the last look.
+    /// Forgets what was new since the last look.
     pub fn looked(&mut self) {
         self.new_flows.clear();
+        self.new_peers.clear();
     }
 }
 
@@ -161,16 +192,20 @@ impl Exhibit {
     }
 }
 
-/// The strongest reason of every kind.
-fn reasons(exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Contribution> {
-    let mut reasons: Vec<Contribution> = Vec::new();
-    for part in exhibits.iter().flat_map(|(_, exhibit)| exhibit.parts).flatten() {
-        match reasons.iter_mut().find(|reason| reason.evidence == part.evidence) {
-            Some(reason) => *reason = reason.stronger(Some(part)),
-            None => reasons.push(part),
+/// The strongest reason of every kind, with the flow that gave it.
+fn reasons(exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> {
+    let mut reasons: Vec<Cause> = Vec::new();
+    for (_, exhibit) in exhibits {
+        let Some(flow) = &exhibit.flow else { continue };
+        for part in exhibit.parts.into_iter().flatten().filter(|part| part.bits >= MIN_REASON_BITS) {
+            match reasons.iter_mut().find(|reason| reason.part.evidence == part.evidence) {
+                Some(reason) if part.bits > reason.part.bits => *reason = Cause { part, flow: flow.clone() },
+                Some(_) => {}
+                None => reasons.push(Cause { part, flow: flow.clone() }),
+            }
         }
     }
-    reasons.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+    reasons.sort_by(|a, b| b.part.bits.total_cmp(&a.part.bits));
     reasons.truncate(MAX_REASONS);
     reasons
 }

@@ -4,9 +4,9 @@ use super::evidence::{Contribution, Evidence};
 use super::surprise::Surprise;
 use crate::app::App;
 use crate::feature::Observation;
-use crate::model::Initiated;
+use crate::model::Minute;
 
-/// A kind of incident.
+/// A kind of incident; what tells more comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Many services of one device tried.
@@ -195,6 +195,8 @@ const FLOOD_FLOWS: f64 = 30.0;
 const TRANSFER_BYTES: f64 = 100_000.0;
 /// Mean length of names that can carry data, in bytes.
 const TUNNEL_NAME_BYTES: f32 = 25.0;
+/// The same told by the size of queries, where the capture cut the names.
+const TUNNEL_QUERY_BYTES: f32 = 80.0;
 /// DNS queries within a minute, in one flow or in many, that can carry data worth its name.
 const TUNNEL_QUERIES: f32 = 15.0;
 /// TCP ports of log-in and administration.
@@ -206,7 +208,7 @@ pub fn classify(
     seen: &Observation,
     surprise: &Surprise,
     context: Option<Contribution>,
-    window: Option<&Initiated>,
+    window: Option<&Minute>,
     known_device: bool,
 ) -> Class {
     let evidence = context.map(|part| part.evidence);
@@ -226,22 +228,23 @@ pub fn classify(
     }
 }
 
-fn by_count(seen: &Observation, surprise: &Surprise, window: &Initiated) -> Option<Class> {
+fn by_count(seen: &Observation, surprise: &Surprise, window: &Minute) -> Option<Class> {
     let count = |value: Option<&u32>| value.copied().unwrap_or(0);
-    if surprise.unknown_edge && count(window.services_by_peer.get(&seen.resp)) >= SCAN_SERVICES {
+    if surprise.unknown_edge && count(window.services_by_peer.get(&(seen.orig, seen.resp))) >= SCAN_SERVICES {
         return Some(Class::Scan);
     }
-    if surprise.unknown_edge && count(window.peers_by_service.get(&seen.service)) >= SWEEP_PEERS {
+    if surprise.unknown_edge && count(window.peers_by_service.get(&(seen.orig, seen.service))) >= SWEEP_PEERS {
         return Some(Class::Sweep);
     }
-    let flows = count(window.targets.get(&(seen.resp, seen.service)));
+    let flows = count(window.conversations.get(&(seen.orig, seen.resp, seen.service)));
     (is_login(seen) && flows >= LOGIN_FLOWS).then_some(Class::BruteForce)
 }
 
-fn is_tunnel(seen: &Observation, window: Option<&Initiated>) -> bool {
-    let target = (seen.resp, seen.service);
-    let flows = window.and_then(|window| window.targets.get(&target)).copied().unwrap_or(0) as f32;
-    let odd = seen.vector[DNS_NAME_BYTES] >= TUNNEL_NAME_BYTES || seen.vector[DNS_ODD_TYPES] > 0.5;
+fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {
+    let target = (seen.orig, seen.resp, seen.service);
+    let flows = window.and_then(|window| window.conversations.get(&target)).copied().unwrap_or(0) as f32;
+    let long = seen.vector[DNS_NAME_BYTES] >= TUNNEL_NAME_BYTES || seen.vector[PAYLOAD_MEAN_ORIG] >= TUNNEL_QUERY_BYTES;
+    let odd = long || seen.vector[DNS_ODD_TYPES] > 0.5;
     seen.app == App::Dns && odd && seen.vector[DNS_QUERIES].max(flows) >= TUNNEL_QUERIES
 }
 
@@ -258,6 +261,7 @@ fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {
 }
 
 /// Indices of features.
+const PAYLOAD_MEAN_ORIG: usize = 7;
 const DNS_QUERIES: usize = 39;
 const DNS_NAME_BYTES: usize = 40;
 const DNS_ODD_TYPES: usize = 43;
@@ -271,7 +275,8 @@ mod tests {
         let ids: std::collections::BTreeSet<_> = Class::ALL.iter().map(|class| class.info().signature_id).collect();
         let names: std::collections::BTreeSet<_> = Class::ALL.iter().map(|class| class.info().name).collect();
         assert_eq!((ids.len(), names.len()), (Class::ALL.len(), Class::ALL.len()));
-        let names = [DNS_QUERIES, DNS_NAME_BYTES, DNS_ODD_TYPES].map(|index| crate::feature::SCHEMA[index].name);
-        assert_eq!(names, ["dns_queries", "dns_name_mean_bytes", "dns_odd_type_share"]);
+        let names =
+            [PAYLOAD_MEAN_ORIG, DNS_QUERIES, DNS_NAME_BYTES, DNS_ODD_TYPES].map(|index| crate::feature::SCHEMA[index].name);
+        assert_eq!(names, ["payload_mean_orig", "dns_queries", "dns_name_mean_bytes", "dns_odd_type_share"]);
     }
 }

@@ -12,7 +12,8 @@ use super::recent::Recent;
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
-use crate::model::Match;
+use crate::flow::Service;
+use crate::model::{Map, Match};
 use crate::time::{Span, Timestamp};
 
 /// Devices with a case at the same time; a further one waits until another is forgotten.
@@ -21,6 +22,10 @@ const MAX_CASES: usize = 100_000;
 const HOLD: Span = Span::from_secs(300);
 /// Flows held back at the most; beyond, the oldest is let go early.
 const MAX_HELD: usize = 200_000;
+/// How long a conversation that was told is not told again for the same surprise.
+const HABIT: Span = Span::from_secs(86_400);
+/// Conversations remembered for that at the most; beyond, they may be told again.
+const MAX_HABITS: usize = 100_000;
 /// The share of ordinary flows whose bits count for nothing.
 const ORDINARY: f64 = 0.99;
 
@@ -40,6 +45,8 @@ pub struct DetectorCounters {
     pub incidents: u64,
     /// Lines told about incidents.
     pub notices: u64,
+    /// Flows whose surprise was told of their conversation within the last day.
+    pub repeats: u64,
     /// Evidence not kept because too many devices had a case.
     pub cases_refused: u64,
     /// Flows scored before their time because too many were held.
@@ -50,7 +57,7 @@ pub struct DetectorCounters {
 #[derive(Clone, Debug)]
 pub struct ScoredFlow {
     /// The flow.
-    pub record: FlowRecord,
+    pub record: Box<FlowRecord>,
     /// Own surprise and context, in bits, 0 or more.
     pub bits: f64,
     /// Name of the behaviour that it resembles.
@@ -68,10 +75,37 @@ pub struct HostRank {
     pub class: Class,
 }
 
+/// What was found about one observation.
+#[derive(Clone, Copy, Debug)]
+pub struct Assessment {
+    surprise: Surprise,
+    context: Option<Contribution>,
+    class: Class,
+}
+
+impl Assessment {
+    /// Bits without those that the flow shares with its whole minute.
+    #[must_use]
+    pub fn own_bits(&self) -> f64 {
+        self.surprise.bits() + self.context.filter(|part| !part.evidence.is_shared()).map_or(0.0, |part| part.bits)
+    }
+}
+
+/// Who was told about, for what, with whom.
+type Told = (Host, Class, Host, Service);
+
+/// What was told of a conversation.
+#[derive(Clone, Copy, Debug)]
+struct Habit {
+    own_bits: f64,
+    shared_bits: f64,
+    until: Timestamp,
+}
+
 struct Held {
     seen: Observation,
     surprise: Surprise,
-    record: FlowRecord,
+    record: Box<FlowRecord>,
 }
 
 /// Judges observations. Bounded in memory.
@@ -84,6 +118,8 @@ pub struct Detector {
     cases: BTreeMap<Host, Case>,
     touched: BTreeSet<Host>,
     incidents: BTreeMap<(Host, Class), Incident>,
+    /// Conversations told in incidents that are closed.
+    habits: Map<Told, Habit>,
     held: VecDeque<Held>,
     ranks: BTreeMap<Host, (f64, Class)>,
     counters: DetectorCounters,
@@ -102,35 +138,63 @@ impl Detector {
             cases: BTreeMap::new(),
             touched: BTreeSet::new(),
             incidents: BTreeMap::new(),
+            habits: Map::default(),
             held: VecDeque::new(),
             ranks: BTreeMap::new(),
             counters: DetectorCounters::default(),
         }
     }
 
-    /// Judges an observation that looks like `found`. `record` is the flow itself where it is at hand: without it no
-    /// incident can be told and no flow scored (as in calibration). Returns the flow's bits without those that it shares with
-    /// its whole minute.
-    pub fn observe(&mut self, seen: Observation, found: Match, record: Option<FlowRecord>, flows: &mut Vec<ScoredFlow>) -> f64 {
+    /// Judges an observation that looks like `found`, without filing it.
+    pub fn assess(&mut self, seen: &Observation, found: Match) -> Assessment {
         self.counters.observations += 1;
-        let surprise = Surprise::of(&seen, found, &self.knowledge);
-        self.recent.observe(&seen, &surprise);
-        let context = self.recent.context(&seen, &surprise, &self.knowledge);
-        let bits = surprise.bits() + context.map_or(0.0, |part| part.bits);
-        if bits > self.ordinary_bits {
-            self.file(&seen, &surprise, context, record.as_ref());
+        let surprise = Surprise::of(seen, found, &self.knowledge);
+        self.recent.observe(seen, &surprise);
+        let context = self.recent.context(seen, &surprise, &self.knowledge);
+        let known = self.knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
+        let own_context = context.filter(|part| !part.evidence.is_crowd());
+        let class = classify(seen, &surprise, own_context, self.recent.minute(), known);
+        Assessment { surprise, context, class }
+    }
+
+    /// Takes an assessed observation as evidence. `record` is the flow itself where it is at hand: without it no incident can
+    /// be told (as in calibration).
+    pub fn file(&mut self, seen: &Observation, assessment: &Assessment, record: Option<&FlowRecord>) {
+        let Assessment { surprise, context, class } = *assessment;
+        if surprise.bits() + context.map_or(0.0, |part| part.bits) <= self.ordinary_bits {
+            return;
         }
-        if self.config.score_flows
-            && seen.is_complete()
-            && let Some(record) = record
-        {
+        let crowd = context.filter(|part| part.evidence.is_crowd());
+        if let Some(crowd) = crowd.filter(|_| seen.resp.is_device()) {
+            let exhibit = self.exhibit(seen, Class::Flood, [Some(crowd), None, None], record);
+            self.file_against(seen.resp, seen.orig, seen, exhibit);
+            // One of a crowd from outside is no case of its own: its address may even be forged.
+            if !seen.orig_local {
+                return;
+            }
+        }
+        let context = if crowd.is_some() { None } else { context };
+        let exhibit = self.exhibit(seen, class, [surprise.new, surprise.shape, context], record);
+        self.file_against(seen.orig, seen.resp, seen, exhibit);
+    }
+
+    /// Goes on where `assessor` stopped, which assessed the same observations.
+    pub fn continue_from(&mut self, assessor: Self) {
+        self.recent = assessor.recent;
+        self.counters.observations += assessor.counters.observations;
+    }
+
+    /// Assesses and files an observation; a flow is kept until it can be handed out with its bits, where that was asked for.
+    pub fn observe(&mut self, seen: &Observation, found: Match, record: Box<FlowRecord>, flows: &mut Vec<ScoredFlow>) {
+        let assessment = self.assess(seen, found);
+        self.file(seen, &assessment, Some(&record));
+        if self.config.score_flows && seen.is_complete() {
             if self.held.len() >= MAX_HELD {
                 self.counters.released_early += 1;
                 self.release_one(flows);
             }
-            self.held.push_back(Held { seen, surprise, record });
+            self.held.push_back(Held { seen: seen.clone(), surprise: assessment.surprise, record });
         }
-        bits - context.filter(|part| part.evidence.is_shared()).map_or(0.0, |part| part.bits)
     }
 
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.
@@ -188,24 +252,6 @@ impl Detector {
         std::mem::take(&mut self.ranks).into_iter().map(|(host, (bits, class))| HostRank { host, bits, class })
     }
 
-    /// Puts evidence into the case of the device that it speaks against.
-    fn file(&mut self, seen: &Observation, surprise: &Surprise, context: Option<Contribution>, record: Option<&FlowRecord>) {
-        let crowd = context.filter(|part| part.evidence.is_crowd());
-        let known = self.knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
-        if let Some(crowd) = crowd {
-            let exhibit = self.exhibit(seen, Class::Flood, [Some(crowd), None, None], record);
-            self.file_against(seen.resp, seen.orig, seen, exhibit);
-            // One of a crowd from outside is no case of its own: its address may even be forged.
-            if !seen.orig_local {
-                return;
-            }
-        }
-        let context = if crowd.is_some() { None } else { context };
-        let class = classify(seen, surprise, context, self.recent.initiated(seen.orig), known);
-        let exhibit = self.exhibit(seen, class, [surprise.new, surprise.shape, context], record);
-        self.file_against(seen.orig, seen.resp, seen, exhibit);
-    }
-
     fn exhibit(
         &self,
         seen: &Observation,
@@ -229,7 +275,12 @@ impl Detector {
         }
     }
 
-    fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, exhibit: Exhibit) {
+    fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, mut exhibit: Exhibit) {
+        if let Some(habit) = self.habits.get(&(host, exhibit.class, peer, seen.service)).filter(|habit| seen.seen < habit.until) {
+            exhibit.own_bits = (exhibit.own_bits - habit.own_bits).max(0.0);
+            exhibit.shared_bits = (exhibit.shared_bits - habit.shared_bits).max(0.0);
+            self.counters.repeats += 1;
+        }
         if exhibit.own_bits + exhibit.shared_bits <= 0.0 {
             return;
         }
@@ -252,9 +303,23 @@ impl Detector {
             if bits > best.0 {
                 *best = (bits, class);
             }
-            let open = self.incidents.remove(&(host, class));
-            if bits < self.knowledge.threshold && open.is_none() {
-                continue;
+            let mut open = self.incidents.remove(&(host, class));
+            if open.is_none() {
+                if bits < self.knowledge.threshold {
+                    continue;
+                }
+                let Some(strongest) = case.strongest(class) else { continue };
+                let told = self.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
+                let same =
+                    told.filter(|(_, incident)| incident.conversations.contains_key(&strongest)).map(|(&key, _)| key).next();
+                if let Some(key) = same {
+                    // The same conversation under a name that tells less: it was told already.
+                    if key.1 < class {
+                        continue;
+                    }
+                    open = self.incidents.remove(&key);
+                    open.iter_mut().for_each(|incident| incident.class = class);
+                }
             }
             let is_new = open.is_none();
             if let Some(mut incident) = case.report(class, host, bits, open) {
@@ -271,8 +336,28 @@ impl Detector {
 
     fn close(&mut self, key: (Host, Class), now: Timestamp, notices: &mut Vec<Notice>) {
         if let Some(mut incident) = self.incidents.remove(&key) {
+            self.remember(&incident, now);
             self.counters.notices += 1;
             notices.push(incident.close(now));
+        }
+    }
+
+    fn remember(&mut self, incident: &Incident, now: Timestamp) {
+        if self.habits.len() + incident.conversations.len() > MAX_HABITS {
+            self.habits.retain(|_, habit| now < habit.until);
+        }
+        for (&(peer, service), &(own_bits, shared_bits)) in &incident.conversations {
+            let key = (incident.host, incident.class, peer, service);
+            if self.habits.len() < MAX_HABITS || self.habits.contains_key(&key) {
+                let old = self
+                    .habits
+                    .get(&key)
+                    .filter(|habit| now < habit.until)
+                    .map_or((0.0, 0.0), |old| (old.own_bits, old.shared_bits));
+                // What is told now came on top of what was told before.
+                let habit = Habit { own_bits: old.0 + own_bits, shared_bits: old.1 + shared_bits, until: now + HABIT };
+                self.habits.insert(key, habit);
+            }
         }
     }
 

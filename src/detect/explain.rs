@@ -1,7 +1,7 @@
 //! Reasons in words.
 
 use super::evidence::{Contribution, Evidence, Of};
-use super::incident::Incident;
+use super::incident::{Cause, FlowRef};
 use crate::feature::{SCHEMA, size_in_words};
 
 /// One reason of an incident, in numbers and in words.
@@ -23,9 +23,10 @@ pub struct Reason {
     pub text: String,
 }
 
-/// Puts a contribution to an incident into words.
+/// Puts a reason into words.
 #[must_use]
-pub fn reason(part: &Contribution, incident: &Incident) -> Reason {
+pub fn reason(cause: &Cause) -> Reason {
+    let part = &cause.part;
     let (feature, unit, range) = kind(part.evidence);
     Reason {
         feature,
@@ -34,7 +35,7 @@ pub fn reason(part: &Contribution, incident: &Incident) -> Reason {
         of: part.of,
         unit,
         bits: part.bits,
-        text: text(part, incident),
+        text: text(part, &cause.flow),
     }
 }
 
@@ -60,8 +61,7 @@ fn kind(evidence: Evidence) -> (&'static str, &'static str, bool) {
     }
 }
 
-fn text(part: &Contribution, incident: &Incident) -> String {
-    let flow = &incident.flow;
+fn text(part: &Contribution, flow: &FlowRef) -> String {
     let service = super::incident::service_in_words(flow);
     let life = life(part.observed);
     let whose = if part.of == Of::Network { "devices of this network usually have" } else { "this device usually has" };

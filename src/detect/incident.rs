@@ -10,7 +10,9 @@ use crate::flow::{FlowKey, FlowRecord, Service};
 use crate::time::{Span, Timestamp};
 
 /// Peers named in an incident at the most: those with the most bits.
-pub const MAX_PEERS: usize = 64;
+const MAX_PEERS: usize = 64;
+/// Services named in an incident at the most: the first ones.
+pub const MAX_SERVICES: usize = 64;
 /// An update is told at most this often, and only when flows, bits or peers have grown by half.
 const UPDATE_EVERY: Span = Span::from_secs(60);
 /// An incident is closed after this long without evidence.
@@ -77,6 +79,15 @@ impl FlowRef {
     }
 }
 
+/// A reason and the flow that gave it.
+#[derive(Clone, Debug)]
+pub struct Cause {
+    /// What was surprising.
+    pub part: Contribution,
+    /// About which flow.
+    pub flow: FlowRef,
+}
+
 /// What was seen of a device that is worth a person's time.
 #[derive(Clone, Debug)]
 pub struct Incident {
@@ -90,6 +101,8 @@ pub struct Incident {
     pub peers: BTreeMap<Host, f64>,
     /// Services involved.
     pub services: Vec<Service>,
+    /// Conversations (peer and service) involved and their own and shared bits; bounded as those of a case.
+    pub conversations: BTreeMap<(Host, Service), (f64, f64)>,
     /// First packet of its first flow.
     pub first: Timestamp,
     /// Last packet of its latest flow.
@@ -99,7 +112,7 @@ pub struct Incident {
     /// Score, in bits: the highest so far.
     pub bits: f64,
     /// Its strongest reasons, one of a kind.
-    pub reasons: Vec<Contribution>,
+    pub reasons: Vec<Cause>,
     /// The flow that shows it best.
     pub flow: FlowRef,
     told: Option<Told>,
@@ -137,6 +150,7 @@ impl Incident {
             host,
             peers: BTreeMap::new(),
             services: Vec::new(),
+            conversations: BTreeMap::new(),
             first,
             last: first,
             flows: 0,
@@ -146,6 +160,19 @@ impl Incident {
             told: None,
             latest_evidence: first,
         }
+    }
+
+    /// Names a peer, in place of the weakest where there are too many.
+    pub fn add_peer(&mut self, peer: Host, bits: f64) {
+        if self.peers.len() >= MAX_PEERS && !self.peers.contains_key(&peer) {
+            let weakest = self.peers.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(&peer, &bits)| (peer, bits));
+            match weakest {
+                Some((weakest, least)) if least < bits => self.peers.remove(&weakest),
+                _ => return,
+            };
+        }
+        let most = self.peers.entry(peer).or_default();
+        *most = most.max(bits);
     }
 
     /// Notes the moment of evidence, so that quiet can be told.

@@ -16,9 +16,9 @@ mod surprise;
 
 pub use case::{Case, WINDOW};
 pub use class::Class;
-pub use detector::{Detector, DetectorConfig, DetectorCounters, HostRank, ScoredFlow};
+pub use detector::{Assessment, Detector, DetectorConfig, DetectorCounters, HostRank, ScoredFlow};
 pub use evidence::{Contribution, Evidence, Of};
 pub use explain::{Reason, reason};
-pub use incident::{FlowRef, Incident, IncidentState, Notice};
+pub use incident::{Cause, FlowRef, Incident, IncidentState, Notice};
 pub use knowledge::Knowledge;
 pub use surprise::Surprise;

@@ -6,11 +6,13 @@ use super::evidence::{Contribution, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
 use super::rhythm::Rhythms;
 use super::surprise::Surprise;
-use crate::feature::{Host, Observation};
-use crate::model::{Baselines, Histogram, Initiated, Minute, Served, bits};
+use crate::feature::Observation;
+use crate::model::{Baselines, Histogram, Minute, Served, bits};
 
 /// Minutes kept, so that a flow can be judged with what came after it.
 const MINUTES: usize = 7;
+/// Counts at least this probable are never told.
+const STANDS_OUT: f64 = 0.25;
 /// Bits that the context can bring at the most.
 const MOST_BITS: f64 = 30.0;
 
@@ -50,14 +52,10 @@ impl Recent {
         let minute = self.minutes.iter().rev().find(|&&(minute, _)| minute == minute_of(seen)).map(|(_, window)| window);
         let mut found = None;
         if let Some(window) = minute {
-            if let Some(initiated) = window.initiated.get(&seen.orig) {
-                found = strongest(found, initiated_rate(seen, surprise, initiated, baselines));
-            }
+            found = initiated_rate(seen, surprise, window, baselines);
             // Only clients that are new share the blame for a crowd.
-            if surprise.unknown_client
-                && let Some(served) = window.served.get(&(seen.resp, seen.service))
-            {
-                found = strongest(found, served_rate(seen, served, baselines));
+            if surprise.unknown_client {
+                found = strongest(found, served_rate(seen, window, baselines));
             }
         }
         strongest(found, if surprise.unknown_edge { self.rhythm(seen) } else { None })
@@ -74,36 +72,38 @@ impl Recent {
         })
     }
 
-    /// What a device began in the current minute.
+    /// The current minute.
     #[must_use]
-    pub fn initiated(&self, host: Host) -> Option<&Initiated> {
-        self.minutes.back().and_then(|(_, window)| window.initiated.get(&host))
+    pub fn minute(&self) -> Option<&Minute> {
+        self.minutes.back().map(|(_, window)| window)
     }
 }
 
-fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Initiated, baselines: &Baselines) -> Option<Contribution> {
+fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Minute, baselines: &Baselines) -> Option<Contribution> {
     let host = baselines.hosts.get(&seen.orig);
     let pooled = &baselines.pooled;
-    let flows = f64::from(window.targets.get(&(seen.resp, seen.service)).copied().unwrap_or(0));
+    let initiated = window.initiated.get(&seen.orig).copied().unwrap_or_default();
+    let flows = f64::from(window.conversations.get(&(seen.orig, seen.resp, seen.service)).copied().unwrap_or(0));
     let own = host.and_then(|host| host.asked.get(&seen.service)).map(|asked| &asked.flows_per_min);
     let mut found = rate(Evidence::FlowRate, flows, own, &pooled.any_service.flows_per_min, 0.0);
     if surprise.unknown_edge {
         let own = host.map(|host| &host.targets_per_min);
-        found = strongest(found, rate(Evidence::TargetRate, window.targets.len() as f64, own, &pooled.targets_per_min, 0.0));
+        found = strongest(found, rate(Evidence::TargetRate, f64::from(initiated.targets), own, &pooled.targets_per_min, 0.0));
     }
     if seen.failed {
         // Minutes without a failure are not in the histograms.
         let own = host.map(|host| &host.failed_per_min);
         let minutes = host.map_or(pooled.minutes, |host| f64::from(host.minutes));
-        found = strongest(found, rate(Evidence::FailedRate, f64::from(window.failed), own, &pooled.failed_per_min, minutes));
+        found = strongest(found, rate(Evidence::FailedRate, f64::from(initiated.failed), own, &pooled.failed_per_min, minutes));
     }
     found
 }
 
-fn served_rate(seen: &Observation, window: &Served, baselines: &Baselines) -> Option<Contribution> {
+fn served_rate(seen: &Observation, window: &Minute, baselines: &Baselines) -> Option<Contribution> {
     let own = baselines.hosts.get(&seen.resp).and_then(|host| host.served.get(&seen.service));
     let pooled = &baselines.pooled.any_served;
-    let (flows, clients) = (f64::from(window.flows), window.clients.len() as f64);
+    let Served { flows, clients, .. } = window.served.get(&(seen.resp, seen.service)).copied().unwrap_or_default();
+    let (flows, clients) = (f64::from(flows), f64::from(clients));
     let flows = rate(Evidence::ServedRate, flows, own.map(|own| &own.flows_per_min), &pooled.flows_per_min, 0.0);
     let clients = rate(Evidence::ClientRate, clients, own.map(|own| &own.clients_per_min), &pooled.clients_per_min, 0.0);
     strongest(flows, clients)
@@ -113,12 +113,18 @@ fn served_rate(seen: &Observation, window: &Served, baselines: &Baselines) -> Op
 /// that is usual or below three.
 fn rate(evidence: Evidence, observed: f64, own: Option<&Histogram>, pooled: &Histogram, minutes: f64) -> Option<Contribution> {
     let (histogram, of) = own.filter(|own| own.total() > 0).map_or((pooled, Of::Network), |own| (own, Of::Device));
-    let high = histogram.quantile(0.95).unwrap_or(0.0);
-    if observed < 3.0 || observed <= high {
+    if observed < 3.0 {
         return None;
     }
-    let low = histogram.quantile(0.05).unwrap_or(0.0);
-    let bits = bits(histogram.tail(observed, minutes)).min(MOST_BITS);
+    let p = histogram.tail(observed, minutes);
+    if p > STANDS_OUT {
+        return None;
+    }
+    let (low, high) = (histogram.quantile(0.05).unwrap_or(0.0), histogram.quantile(0.95).unwrap_or(0.0));
+    if observed <= high {
+        return None;
+    }
+    let bits = bits(p).min(MOST_BITS);
     Some(Contribution { evidence, observed, usual: (low, high), of, bits })
 }
 

@@ -1,9 +1,9 @@
 //! Conversations that come like a clock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use crate::feature::{Host, Observation};
-use crate::flow::Service;
+use crate::feature::Observation;
+use crate::model::{Conversation, Map};
 use crate::time::Timestamp;
 
 /// Conversations followed at the most; the one that began to be followed first goes.
@@ -16,9 +16,6 @@ const MIN_GAPS: usize = 5;
 const MIN_PERIOD_S: f64 = 0.5;
 /// Bits at the most.
 const MOST_BITS: f64 = 20.0;
-
-/// An initiator, a responder and a service.
-pub type Conversation = (Host, Host, Service);
 
 #[derive(Debug, Default)]
 struct Beats {
@@ -40,7 +37,7 @@ pub struct Rhythm {
 /// Follows when conversations begin their flows. Bounded.
 #[derive(Debug, Default)]
 pub struct Rhythms {
-    beats: BTreeMap<Conversation, Beats>,
+    beats: Map<Conversation, Beats>,
     order: VecDeque<Conversation>,
 }
 

@@ -63,6 +63,10 @@ fn newness(
     resp: Option<&HostBaseline>,
     baselines: &Baselines,
 ) -> Option<Contribution> {
+    // Errors answer somebody else's packet: whoever sends them is not new for that.
+    if seen.service.is_icmp_error() {
+        return None;
+    }
     let rates = &baselines.pooled.newness;
     let edge = Edge { service: seen.service, peer: seen.resp };
     let client = Edge { service: seen.service, peer: seen.orig };
@@ -127,8 +131,7 @@ fn shape(
 
 fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
     let value = Shape { service: seen.service, behaviour: found.behaviour };
-    let host =
-        orig.filter(|host| host.services.iter().any(|(service, minutes)| service == seen.service && minutes >= SERVICE_MINUTES));
+    let host = orig.filter(|host| host.services.get(seen.service) >= SERVICE_MINUTES);
     match host {
         Some(host) if !seen.continued => {
             unseen(Evidence::NewShape, Some(host), |host| &host.shapes, value, baselines.pooled.newness.shape)
@@ -136,6 +139,9 @@ fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, base
         _ => None,
     }
 }
+
+/// Values at least this probable are never told.
+const STANDS_OUT: f64 = 0.25;
 
 /// Features whose size is compared with the device's own flows of the service: duration, payload sent and received.
 const VOLUMES: [usize; 3] = [0, 3, 4];
@@ -154,14 +160,21 @@ fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines
             3 => (&asked.bytes_orig, value, 1.0),
             _ => (&asked.bytes_resp, value, 1.0),
         };
-        let usual = histogram.quantile(0.05).zip(histogram.quantile(0.95));
-        let Some((low, high)) = usual.filter(|&(_, high)| value > high) else { continue };
+        let p = histogram.tail(value, 0.0);
+        // Most flows end here; the quantiles are only for those that stand out.
+        if p > STANDS_OUT || strongest_yet.is_some_and(|strongest: Contribution| bits(p) <= strongest.bits) {
+            continue;
+        }
+        let (Some(low), Some(high)) = (histogram.quantile(0.05), histogram.quantile(0.95)) else { continue };
+        if value <= high {
+            continue;
+        }
         let contribution = Contribution {
             evidence: Evidence::Volume(feature as u8),
             observed: value * scale,
             usual: (low * scale, high * scale),
             of,
-            bits: bits(histogram.tail(value, 0.0)).min(MOST_BITS),
+            bits: bits(p).min(MOST_BITS),
         };
         strongest_yet = strongest(strongest_yet, Some(contribution));
     }

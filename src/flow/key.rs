@@ -113,6 +113,18 @@ pub struct Service {
     pub port: u16,
 }
 
+impl Service {
+    /// Is it an ICMP error message (RFC 1122, 3.2.2; RFC 4443, 2.1)?
+    #[must_use]
+    pub const fn is_icmp_error(self) -> bool {
+        match self.protocol {
+            ICMP => matches!(self.port, 3 | 4 | 5 | 11 | 12),
+            ICMP_V6 => self.port < 128,
+            _ => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

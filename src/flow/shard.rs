@@ -90,7 +90,7 @@ impl Shard {
         packet: &Packet,
         payload: &[u8],
         (limits, home): (&CheckedLimits, &HomeNets),
-        out: &mut Vec<FlowRecord>,
+        out: &mut Vec<Box<FlowRecord>>,
     ) {
         let mut slot = self.find(&key, hash);
         if let Some(found) = slot
@@ -100,7 +100,7 @@ impl Shard {
                 self.end(found, reason, out);
                 slot = None;
             } else if flow.segment_over(packet.time, limits) {
-                out.push(flow.record(EndReason::Active));
+                out.push(Box::new(flow.record(EndReason::Active)));
                 flow.begin_segment(packet.time);
                 self.counters.partial += 1;
                 self.reschedule(found, limits);
@@ -116,7 +116,7 @@ impl Shard {
     }
 
     /// Ends what is over at `now` and takes a first look at flows that have been open for a while.
-    pub fn tick(&mut self, now: Timestamp, limits: &CheckedLimits, out: &mut Vec<FlowRecord>) {
+    pub fn tick(&mut self, now: Timestamp, limits: &CheckedLimits, out: &mut Vec<Box<FlowRecord>>) {
         let mut due = std::mem::take(&mut self.due);
         self.wheel.advance(now, &mut due);
         for &timer in &due {
@@ -131,7 +131,7 @@ impl Shard {
     }
 
     /// Ends every flow: the capture is over.
-    pub fn finish(&mut self, limits: &CheckedLimits, now: Timestamp, out: &mut Vec<FlowRecord>) {
+    pub fn finish(&mut self, limits: &CheckedLimits, now: Timestamp, out: &mut Vec<Box<FlowRecord>>) {
         for slot in 0..self.slots.len() as u32 {
             if let Some(flow) = &self.slots[slot as usize].flow {
                 let reason = if now >= flow.deadline(limits) { flow.idle_reason() } else { EndReason::Shutdown };
@@ -156,7 +156,7 @@ impl Shard {
         (key, from_low, hash): (FlowKey, bool, u64),
         packet: &Packet,
         (limits, home): (&CheckedLimits, &HomeNets),
-        out: &mut Vec<FlowRecord>,
+        out: &mut Vec<Box<FlowRecord>>,
     ) -> u32 {
         if self.index.len() >= limits.flows_per_shard {
             self.evict(limits, out);
@@ -182,19 +182,19 @@ impl Shard {
         slot
     }
 
-    fn end(&mut self, slot: u32, reason: EndReason, out: &mut Vec<FlowRecord>) {
+    fn end(&mut self, slot: u32, reason: EndReason, out: &mut Vec<Box<FlowRecord>>) {
         let entry = &mut self.slots[slot as usize];
         let Some(flow) = entry.flow.take() else { return };
         if let Ok(found) = self.index.find_entry(entry.hash, |&other| other == slot) {
             found.remove();
         }
         self.free.push(slot);
-        out.push(flow.record(reason));
+        out.push(Box::new(flow.record(reason)));
         self.counters.open -= 1;
         if reason == EndReason::Evicted { self.counters.evicted += 1 } else { self.counters.ended += 1 }
     }
 
-    fn look(&mut self, (slot, at): Timer, now: Timestamp, limits: &CheckedLimits, out: &mut Vec<FlowRecord>) {
+    fn look(&mut self, (slot, at): Timer, now: Timestamp, limits: &CheckedLimits, out: &mut Vec<Box<FlowRecord>>) {
         let entry = &mut self.slots[slot as usize];
         let Some(flow) = entry.flow.as_mut().filter(|_| entry.look_at == at) else { return };
         let next = flow.next_look(limits);
@@ -205,7 +205,7 @@ impl Shard {
             let reason = flow.idle_reason();
             self.end(slot, reason, out);
         } else {
-            out.push(flow.record(EndReason::FirstLook));
+            out.push(Box::new(flow.record(EndReason::FirstLook)));
             flow.mark_looked(now);
             self.reschedule(slot, limits);
         }
@@ -219,7 +219,7 @@ impl Shard {
         }
     }
 
-    fn evict(&mut self, limits: &CheckedLimits, out: &mut Vec<FlowRecord>) {
+    fn evict(&mut self, limits: &CheckedLimits, out: &mut Vec<Box<FlowRecord>>) {
         while let Some((slot, generation)) = self.attempts.pop_front() {
             if self.is_attempt(slot, generation) {
                 return self.end(slot, EndReason::Evicted, out);

@@ -55,6 +55,18 @@ impl ConnState {
         }
     }
 
+    /// Do both ends know that it is over: both sent FIN, or one reset?
+    #[must_use]
+    pub const fn ended(self) -> bool {
+        matches!(self, Self::Sf | Self::Rej | Self::Rsto | Self::Rstr | Self::Rstos0 | Self::Rstrh)
+    }
+
+    /// Did both sides speak SYN, and is it not over?
+    #[must_use]
+    pub const fn open(self) -> bool {
+        matches!(self, Self::S1 | Self::S2 | Self::S3)
+    }
+
     /// Did the attempt to connect fail: no answer, or refused?
     #[must_use]
     pub const fn failed(self) -> bool {
@@ -77,6 +89,8 @@ pub struct Sequence {
 struct Side {
     /// The sequence number behind the last byte seen.
     next_seq: u32,
+    /// The number of the first SYN, when there was one.
+    syn_seq: u32,
     /// The number that acknowledges this side's FIN.
     fin_ack: u32,
     has_seq: bool,
@@ -88,7 +102,7 @@ struct Side {
     hole_bytes: u32,
 }
 
-/// Follows one connection; 48 bytes.
+/// Follows one connection; 52 bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TcpTracker {
     orig: Side,
@@ -104,7 +118,10 @@ impl TcpTracker {
         let syn = tcp.flags.has(TcpFlags::SYN);
         let fin = tcp.flags.has(TcpFlags::FIN);
         let sequence = sender.advance(tcp.seq, packet.payload_bytes, syn, fin);
-        sender.syn |= syn;
+        if syn && !sender.syn {
+            sender.syn = true;
+            sender.syn_seq = tcp.seq;
+        }
         if fin && !sender.fin {
             sender.fin = true;
             sender.fin_ack = tcp.seq.wrapping_add(packet.payload_bytes).wrapping_add(1);
@@ -160,8 +177,8 @@ impl TcpTracker {
             return false;
         }
         let sender = if from_orig { &self.orig } else { &self.resp };
-        // A repeated SYN has the sequence number of the first; its data, if any, was already counted.
-        self.closed() && !(sender.syn && reaches(sender.next_seq, tcp.seq.wrapping_add(1)))
+        // A repeated SYN has the number of the first. A new one may have any other, lower ones too: they are random (RFC 6528).
+        self.closed() && !(sender.syn && sender.syn_seq == tcp.seq)
     }
 }
 
@@ -284,6 +301,7 @@ mod tests {
         let t = after_handshake(&[(true, 101, 501, 0x04, 0)]);
         let syn = |seq| Tcp { seq, flags: TcpFlags::SYN, ..Tcp::default() };
         assert!(t.is_new_connection(syn(9000), true));
+        assert!(t.is_new_connection(syn(7), true), "initial numbers are random");
         assert!(!t.is_new_connection(syn(100), true), "a repeated SYN");
         assert!(!after_handshake(&[]).is_new_connection(syn(9000), true), "still open");
     }

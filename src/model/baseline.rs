@@ -10,13 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::counts::Counts;
 use super::histogram::Histogram;
 use super::pooled::Pooled;
-use super::window::{Edge, Initiated, Minute, Served, Shape};
+use super::window::{Edge, Initiated, Map, Minute, Served, Shape, sorted};
 use crate::feature::{Fact, Host, Observation};
 use crate::flow::Service;
 use crate::time::Timestamp;
 
 /// Devices that have a baseline of their own; further ones are judged by the network's.
 pub const MAX_HOSTS: usize = 2_000_000;
+/// Devices outside among them: further ones are told from their first sight by the device that they speak to.
+const MAX_OUTSIDE: usize = 4_000;
 /// Services of one device that have their own histograms.
 const MAX_SERVICES: usize = 256;
 
@@ -92,10 +94,13 @@ pub struct Baselines {
     /// Minutes of the span learned from.
     pub span_minutes: f64,
     /// By device.
-    #[serde(with = "by_text")]
-    pub hosts: BTreeMap<Host, HostBaseline>,
+    #[serde(with = "by_text::hashed")]
+    pub hosts: Map<Host, HostBaseline>,
     /// The network as a whole.
     pub pooled: Pooled,
+    /// How many of the hosts came from outside.
+    #[serde(skip)]
+    outside: usize,
 }
 
 /// Learns baselines from observations in the order in which they were seen.
@@ -130,7 +135,7 @@ impl BaselinesBuilder {
         self.close_minute();
         let span = self.first.zip(self.last).map_or(0.0, |(first, last)| last.since(first).as_seconds() / 60.0);
         self.baselines.span_minutes = span.max(1.0);
-        self.baselines.pooled = Pooled::of(&self.baselines.hosts);
+        self.baselines.pool();
         self.baselines
     }
 
@@ -144,24 +149,40 @@ impl BaselinesBuilder {
     }
 
     fn close_minute(&mut self) {
-        let Minute { initiated, served } = std::mem::take(&mut self.window);
-        let mut active: Vec<Host> = initiated.keys().copied().chain(served.keys().map(|&(host, _)| host)).collect();
+        let window = std::mem::take(&mut self.window);
+        let mut active: Vec<(Host, bool)> = window.initiated.iter().map(|(&host, told)| (host, told.local)).collect();
+        active.extend(window.served.iter().map(|(&(host, _), told)| (host, told.local)));
         active.sort_unstable();
-        active.dedup();
-        for (host, window) in initiated {
-            if let Some(baseline) = self.baselines.host_mut(host, window.local) {
-                baseline.learn_initiated(window);
-            }
-        }
-        for ((host, service), window) in served {
-            if let Some(baseline) = self.baselines.host_mut(host, window.local) {
-                baseline.learn_served(service, window);
-            }
-        }
-        for host in active {
-            if let Some(baseline) = self.baselines.hosts.get_mut(&host) {
+        active.dedup_by_key(|&mut (host, _)| host);
+        for (host, local) in active {
+            if let Some(baseline) = self.baselines.host_mut(host, local) {
                 baseline.minutes += 1;
             }
+        }
+        // In the order of the keys: which values a full table still takes must not depend on a hash.
+        let mut learn = |host: Host, teach: &mut dyn FnMut(&mut HostBaseline)| {
+            if let Some(baseline) = self.baselines.hosts.get_mut(&host) {
+                teach(baseline);
+            }
+        };
+        for ((orig, resp, service), flows) in sorted(&window.conversations) {
+            learn(orig, &mut |host| host.learn_conversation(service, resp, flows));
+            learn(resp, &mut |host| host.clients.add(Edge { service, peer: orig }, 1));
+        }
+        for ((host, service), _) in sorted(&window.peers_by_service) {
+            learn(host, &mut |host| host.services.add(service, 1));
+        }
+        for (host, told) in sorted(&window.initiated) {
+            learn(host, &mut |host| host.learn_initiated(told));
+        }
+        for ((host, service), told) in sorted(&window.served) {
+            learn(host, &mut |host| host.learn_served(service, told));
+        }
+        for ((host, fact), ()) in sorted(&window.facts) {
+            learn(host, &mut |host| host.facts.add(fact, 1));
+        }
+        for ((host, shape), ()) in sorted(&window.shapes) {
+            learn(host, &mut |host| host.shapes.add(shape, 1));
         }
     }
 }
@@ -176,9 +197,30 @@ fn bounded_entry<V: Default>(map: &mut BTreeMap<Service, V>, service: Service) -
 }
 
 impl Baselines {
+    /// Adds what was learned of another time. The pool is that of all.
+    pub fn merge(&mut self, other: &Self) {
+        self.span_minutes += other.span_minutes;
+        // In the order of addresses: which of too many are taken must not depend on a hash.
+        let mut hosts: Vec<_> = other.hosts.iter().collect();
+        hosts.sort_unstable_by_key(|(address, _)| **address);
+        for (&address, host) in hosts {
+            if let Some(baseline) = self.host_mut(address, host.local) {
+                baseline.merge(host);
+            }
+        }
+    }
+
+    /// Draws the pool from the devices: after merging.
+    pub fn pool(&mut self) {
+        self.pooled = Pooled::of(&self.hosts);
+    }
+
     fn host_mut(&mut self, host: Host, local: bool) -> Option<&mut HostBaseline> {
-        if self.hosts.len() >= MAX_HOSTS && !self.hosts.contains_key(&host) {
-            return None;
+        if !self.hosts.contains_key(&host) {
+            if self.hosts.len() >= MAX_HOSTS || !local && self.outside >= MAX_OUTSIDE {
+                return None;
+            }
+            self.outside += usize::from(!local);
         }
         let baseline = self.hosts.entry(host).or_default();
         baseline.local |= local;
@@ -187,34 +229,55 @@ impl Baselines {
 }
 
 impl HostBaseline {
-    fn learn_initiated(&mut self, window: Initiated) {
-        for (service, _) in window.services {
-            self.services.add(service, 1);
-        }
-        for ((_, service), flows) in &window.targets {
-            if let Some(asked) = bounded_entry(&mut self.asked, *service) {
-                asked.flows_per_min.add(f64::from(*flows));
+    fn merge(&mut self, other: &Self) {
+        self.minutes += other.minutes;
+        self.services.merge(&other.services);
+        self.edges.merge(&other.edges);
+        self.facts.merge(&other.facts);
+        self.shapes.merge(&other.shapes);
+        self.offers.merge(&other.offers);
+        self.clients.merge(&other.clients);
+        let services = [(&mut self.asked, &other.asked), (&mut self.continued, &other.continued)];
+        for (mine, theirs) in services {
+            for (&service, baseline) in theirs {
+                if let Some(mine) = bounded_entry(mine, service) {
+                    mine.merge(baseline);
+                }
             }
         }
-        window.edges.into_iter().for_each(|edge| self.edges.add(edge, 1));
-        window.facts.into_iter().for_each(|fact| self.facts.add(fact, 1));
-        window.shapes.into_iter().for_each(|shape| self.shapes.add(shape, 1));
-        self.targets_per_min.add(window.targets.len() as f64);
-        if window.failed > 0 {
-            self.failed_per_min.add(f64::from(window.failed));
+        for (&service, baseline) in &other.served {
+            if let Some(mine) = bounded_entry(&mut self.served, service) {
+                mine.flows_per_min.merge(&baseline.flows_per_min);
+                mine.clients_per_min.merge(&baseline.clients_per_min);
+            }
+        }
+        self.targets_per_min.merge(&other.targets_per_min);
+        self.failed_per_min.merge(&other.failed_per_min);
+    }
+
+    fn learn_conversation(&mut self, service: Service, resp: Host, flows: u32) {
+        self.edges.add(Edge { service, peer: resp }, 1);
+        if flows > 0
+            && let Some(asked) = bounded_entry(&mut self.asked, service)
+        {
+            asked.flows_per_min.add(f64::from(flows));
         }
     }
 
-    fn learn_served(&mut self, service: Service, window: Served) {
-        if window.answered {
+    fn learn_initiated(&mut self, told: Initiated) {
+        self.targets_per_min.add(f64::from(told.targets));
+        if told.failed > 0 {
+            self.failed_per_min.add(f64::from(told.failed));
+        }
+    }
+
+    fn learn_served(&mut self, service: Service, told: Served) {
+        if told.answered {
             self.offers.add(service, 1);
         }
-        for &peer in &window.clients {
-            self.clients.add(Edge { service, peer }, 1);
-        }
         if let Some(served) = bounded_entry(&mut self.served, service) {
-            served.flows_per_min.add(f64::from(window.flows));
-            served.clients_per_min.add(window.clients.len() as f64);
+            served.flows_per_min.add(f64::from(told.flows));
+            served.clients_per_min.add(f64::from(told.clients));
         }
     }
 }
@@ -243,5 +306,28 @@ mod by_text {
                 Ok((key, value))
             })
             .collect()
+    }
+
+    /// The same for maps without an order: written in the order of the keys.
+    pub mod hashed {
+        use super::super::Map;
+        use super::{BTreeMap, Deserialize, Deserializer, Display, FromStr, Hash, Serialize, Serializer};
+
+        pub fn serialize<K: Display + Ord, V: Serialize, S: Serializer>(
+            map: &Map<K, V>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            let sorted: BTreeMap<&K, &V> = map.iter().collect();
+            super::serialize(&sorted, serializer)
+        }
+
+        pub fn deserialize<'de, K, V, D>(deserializer: D) -> Result<Map<K, V>, D::Error>
+        where
+            K: FromStr + Ord + Hash,
+            V: Deserialize<'de>,
+            D: Deserializer<'de>,
+        {
+            Ok(super::deserialize::<K, V, D>(deserializer)?.into_iter().collect())
+        }
     }
 }

@@ -9,6 +9,8 @@ use crate::feature::{COUNT, Observation, SCHEMA};
 
 /// Behaviours at the most.
 const MAX_BEHAVIOURS: usize = 32;
+/// Flows that behaviours are learned from at the most: an even sample of more.
+const MAX_FLOWS: usize = 40_000;
 /// Fewer flows than this teach nothing.
 pub const MIN_FLOWS: usize = 8;
 /// Deviations count up to this many spreads, so that one feature does not decide alone.
@@ -53,9 +55,53 @@ pub struct Vocabulary {
     pub scaler: Scaler,
     /// The behaviours, most frequent first.
     pub behaviours: Vec<Behaviour>,
-    /// Ratios of all training flows: how far out a flow usually is.
+    /// Ratios of training flows: how far out a flow usually is.
     pub ratios: Histogram,
+    /// The behaviours again, laid out for distances.
+    #[serde(skip)]
+    tables: Vec<Table>,
 }
+
+/// A behaviour as the distance needs it.
+#[derive(Clone, Debug, PartialEq)]
+struct Table {
+    centre: Scaled,
+    /// One over the spread.
+    scale: Scaled,
+    /// The square of the radius, times the number of features.
+    radius_square: f32,
+}
+
+impl Table {
+    fn of(behaviour: &Behaviour) -> Self {
+        let mut table = Self { centre: [0.0; COUNT], scale: [0.0; COUNT], radius_square: 0.0 };
+        table.centre.iter_mut().zip(&behaviour.centre).for_each(|(to, &from)| *to = from);
+        table.scale.iter_mut().zip(&behaviour.spread).for_each(|(to, &from)| *to = 1.0 / from);
+        table.radius_square = behaviour.radius * behaviour.radius * COUNT as f32;
+        table
+    }
+
+    /// The sum of the squares of the deviations; at least `enough` once it is known to be that.
+    fn square(&self, transformed: &Scaled, enough: f32) -> f32 {
+        let mut sum = 0.0;
+        for start in (0..COUNT).step_by(STRIDE) {
+            let mut part = 0.0;
+            for index in start..start + STRIDE {
+                let deviation = ((transformed[index] - self.centre[index]) * self.scale[index]).abs().min(MAX_DEVIATION);
+                part += deviation * deviation;
+            }
+            sum += part;
+            if sum >= enough {
+                break;
+            }
+        }
+        sum
+    }
+}
+
+/// Features that are added up before it is looked whether the sum is enough.
+const STRIDE: usize = 11;
+const _: () = assert!(COUNT % STRIDE == 0);
 
 impl Vocabulary {
     /// Learns behaviours from flows.
@@ -63,6 +109,8 @@ impl Vocabulary {
     /// # Errors
     /// When there are fewer than eight flows, or the clustering fails.
     pub fn fit(flows: &[&Observation], seed: u64) -> Result<Self, ClusterError> {
+        let flows: Vec<&Observation> = flows.iter().copied().step_by(flows.len().div_ceil(MAX_FLOWS).max(1)).collect();
+        let flows = flows.as_slice();
         if flows.len() < MIN_FLOWS {
             return Err(ClusterError::TooFew { got: flows.len(), wanted: MIN_FLOWS });
         }
@@ -78,7 +126,8 @@ impl Vocabulary {
         // Most frequent first; ties by the first member, so that the order does not depend on the clustering's.
         members.sort_by_key(|cluster| (std::cmp::Reverse(cluster.len()), cluster.first().copied()));
         let behaviours = members.iter().map(|cluster| describe(cluster, flows, &transformed, &scaler)).collect();
-        let mut vocabulary = Self { scaler, behaviours, ratios: Histogram::default() };
+        let mut vocabulary = Self { scaler, behaviours, ratios: Histogram::default(), tables: Vec::new() };
+        vocabulary.prepare();
         for vector in &transformed {
             let ratio = vocabulary.nearest(vector).ratio;
             vocabulary.ratios.add(f64::from(ratio));
@@ -92,15 +141,20 @@ impl Vocabulary {
         self.nearest(&transform(&flow.vector))
     }
 
+    /// Lays the behaviours out for distances: after loading.
+    pub(super) fn prepare(&mut self) {
+        self.tables = self.behaviours.iter().map(Table::of).collect();
+    }
+
     fn nearest(&self, transformed: &Scaled) -> Match {
-        let mut best = Match { behaviour: 0, ratio: f32::MAX };
-        for (index, behaviour) in self.behaviours.iter().enumerate() {
-            let ratio = behaviour.distance(transformed) / behaviour.radius;
-            if ratio < best.ratio {
-                best = Match { behaviour: index as u16, ratio };
+        let (mut nearest, mut least) = (0, f32::INFINITY);
+        for (index, table) in self.tables.iter().enumerate() {
+            let square = table.square(transformed, least * table.radius_square) / table.radius_square;
+            if square < least {
+                (nearest, least) = (index as u16, square);
             }
         }
-        best
+        Match { behaviour: nearest, ratio: least.sqrt() }
     }
 
     /// The probability that a flow of the network is at least this far from its behaviour.
@@ -122,17 +176,6 @@ impl Vocabulary {
     }
 }
 
-impl Behaviour {
-    fn distance(&self, transformed: &Scaled) -> f32 {
-        let mut sum = 0.0;
-        for ((value, centre), spread) in transformed.iter().zip(&self.centre).zip(&self.spread) {
-            let deviation = ((value - centre) / spread).abs().min(MAX_DEVIATION);
-            sum += deviation * deviation;
-        }
-        (sum / COUNT as f32).sqrt()
-    }
-}
-
 fn nearest(centres: &[Scaled], vector: &Scaled) -> usize {
     let distance = |centre: &Scaled| centre.iter().zip(vector).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
     (0..centres.len()).min_by(|&a, &b| distance(&centres[a]).total_cmp(&distance(&centres[b]))).unwrap_or(0)
@@ -151,7 +194,9 @@ fn describe(cluster: &[usize], flows: &[&Observation], transformed: &[Scaled], s
         spread.push(if own == 0.0 && n > 2.0 * SPREAD_PRIOR { feature.floor as f32 } else { drawn.max(feature.floor as f32) });
     }
     let mut behaviour = Behaviour { name: name(cluster, flows), flows: cluster.len() as u32, centre, spread, radius: 1.0 };
-    let mut distances: Vec<f32> = cluster.iter().map(|&flow| behaviour.distance(&transformed[flow])).collect();
+    let table = Table::of(&behaviour);
+    let distance = |&flow: &usize| (table.square(&transformed[flow], f32::INFINITY) / COUNT as f32).sqrt();
+    let mut distances: Vec<f32> = cluster.iter().map(distance).collect();
     distances.sort_unstable_by(f32::total_cmp);
     let at = ((distances.len() - 1) as f64 * WITHIN_RADIUS).ceil() as usize;
     behaviour.radius = distances[at].max(MIN_RADIUS);

@@ -10,6 +10,8 @@ const PER_HOST_DAY: f64 = 0.02;
 const MOST_PER_DAY: f64 = 10.0;
 /// The least that a doubling of rarity costs, in bits: scores are bits, so an honest one costs 1.
 const MIN_BITS_PER_DOUBLING: f64 = 1.0;
+/// No score below this is worth a person's time, however quiet the learning time was: one window in a thousand.
+const MIN_THRESHOLD_BITS: f64 = 10.0;
 /// The share of the highest scores that shows how the tail falls.
 const TAIL_SHARE: f64 = 0.2;
 /// Scores that are needed to show it.
@@ -57,18 +59,22 @@ impl Calibration {
     ///
     /// Where the held-out span shows that many, it is the score at that rank (split conformal, Vovk et al. 2005). Where it is
     /// too short, the tail is extended: every halving of the rate costs as many bits as the highest fifth of the scores
-    /// show, at least one.
+    /// show, at least one. Never below ten bits.
     #[must_use]
     pub fn threshold(&self, budget: Budget) -> f64 {
+        self.budget_threshold(budget).max(MIN_THRESHOLD_BITS)
+    }
+
+    fn budget_threshold(&self, budget: Budget) -> f64 {
         let allowed = budget.per_day * self.days;
         let rank = allowed.floor() as usize;
-        if rank >= 1 && rank <= self.scores.len() {
+        if rank > self.scores.len() {
+            return 0.0;
+        }
+        if rank >= 1 {
             return self.scores[rank - 1];
         }
         let highest = self.scores.first().copied().unwrap_or(0.0);
-        if rank > self.scores.len() {
-            return self.scores.last().copied().unwrap_or(0.0);
-        }
         let halvings = (1.0 / allowed.max(1e-9)).log2().max(0.0);
         highest + halvings * self.bits_per_doubling()
     }
@@ -111,8 +117,9 @@ mod tests {
 
     #[test]
     fn a_long_span_gives_the_rank() {
-        let c = of(&[1.0, 9.0, 4.0, 7.0], 1.0);
-        assert_eq!(c.threshold(Budget { per_day: 2.0 }), 7.0);
+        let c = of(&[11.0, 19.0, 14.0, 17.0], 1.0);
+        assert_eq!(c.threshold(Budget { per_day: 2.0 }), 17.0);
+        assert_eq!(c.threshold(Budget { per_day: 100.0 }), MIN_THRESHOLD_BITS);
         assert!(c.resolves(Budget { per_day: 2.0 }));
     }
 

@@ -17,34 +17,55 @@ pub struct Counts<K: Ord> {
     values: BTreeMap<K, u32>,
     /// Minutes with values beyond [`MAX_VALUES`].
     overflow: u32,
+    /// Minutes counted.
+    total: u32,
+    /// Values counted once.
+    once: u32,
 }
 
 impl<K: Ord> Default for Counts<K> {
     fn default() -> Self {
-        Self { values: BTreeMap::new(), overflow: 0 }
+        Self { values: BTreeMap::new(), overflow: 0, total: 0, once: 0 }
     }
 }
 
 impl<K: Ord + Copy> Counts<K> {
-    /// Counts a minute in which `value` was seen.
+    /// Counts minutes in which `value` was seen.
     pub fn add(&mut self, value: K, minutes: u32) {
+        self.total = self.total.saturating_add(minutes);
         if self.values.len() >= MAX_VALUES && !self.values.contains_key(&value) {
-            self.overflow += minutes;
-        } else {
-            *self.values.entry(value).or_default() += minutes;
+            self.overflow = self.overflow.saturating_add(minutes);
+            return;
         }
+        let count = self.values.entry(value).or_default();
+        self.once -= u32::from(*count == 1);
+        *count = count.saturating_add(minutes);
+        self.once += u32::from(*count == 1);
+    }
+
+    /// Adds the counts of another.
+    pub fn merge(&mut self, other: &Self) {
+        other.values.iter().for_each(|(&value, &minutes)| self.add(value, minutes));
+        self.overflow = self.overflow.saturating_add(other.overflow);
+        self.total = self.total.saturating_add(other.overflow);
+    }
+
+    /// Minutes in which a value was seen.
+    #[must_use]
+    pub fn get(&self, value: K) -> u32 {
+        self.values.get(&value).copied().unwrap_or(0)
     }
 
     /// Minutes counted, over all values.
     #[must_use]
     pub fn total(&self) -> f64 {
-        f64::from(self.overflow) + self.values.values().map(|&count| f64::from(count)).sum::<f64>()
+        f64::from(self.total)
     }
 
     /// Values that were seen in one minute only: they estimate how often something new comes (Good 1953).
     #[must_use]
     pub fn singletons(&self) -> f64 {
-        f64::from(self.overflow) + self.values.values().filter(|&&count| count == 1).count() as f64
+        f64::from(self.overflow) + f64::from(self.once)
     }
 
     /// Was it ever seen?
@@ -104,9 +125,9 @@ impl<'de, K: Ord + Copy + FromStr> Deserialize<'de> for Counts<K> {
         for (text, count) in BTreeMap::<String, u32>::deserialize(deserializer)? {
             if text == OVERFLOW_KEY {
                 counts.overflow = count;
+                counts.total = counts.total.saturating_add(count);
             } else {
-                let value = text.parse().map_err(|_| D::Error::custom(format!("unexpected value {text:?}")))?;
-                counts.values.insert(value, count);
+                counts.add(text.parse().map_err(|_| D::Error::custom(format!("unexpected value {text:?}")))?, count);
             }
         }
         Ok(counts)

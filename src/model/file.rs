@@ -156,12 +156,13 @@ impl Model {
             return Err(ModelError::Schema { got: envelope.schema, wanted: schema_hash() });
         }
         drop(envelope.model);
-        let Envelope { model, digest: stated, .. } = serde_json::from_slice::<Envelope<Self>>(&text)?;
+        let Envelope { mut model, digest: stated, .. } = serde_json::from_slice::<Envelope<Self>>(&text)?;
         let computed = model.digest()?;
         if computed != stated {
             return Err(ModelError::Digest { stated, computed });
         }
         model.check()?;
+        model.vocabulary.prepare();
         Ok(model)
     }
 

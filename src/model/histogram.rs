@@ -14,28 +14,51 @@ const ALPHA: f64 = 2.0;
 
 /// Counts of non-negative values in logarithmic buckets. Sparse, mergeable, exact in its counts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "BTreeMap<i16, u32>", into = "BTreeMap<i16, u32>")]
 pub struct Histogram {
-    buckets: BTreeMap<i16, u32>,
+    /// (Bucket, count) in the order of the buckets.
+    buckets: Vec<(i16, u32)>,
+    total: u32,
+}
+
+impl From<BTreeMap<i16, u32>> for Histogram {
+    fn from(map: BTreeMap<i16, u32>) -> Self {
+        let total = map.values().fold(0, |total: u32, count| total.saturating_add(*count));
+        Self { buckets: map.into_iter().collect(), total }
+    }
+}
+
+impl From<Histogram> for BTreeMap<i16, u32> {
+    fn from(histogram: Histogram) -> Self {
+        histogram.buckets.into_iter().collect()
+    }
 }
 
 impl Histogram {
     /// Counts a value.
     pub fn add(&mut self, value: f64) {
-        *self.buckets.entry(bucket(value)).or_default() += 1;
+        self.add_to(bucket(value), 1);
     }
 
     /// Adds the counts of another.
     pub fn merge(&mut self, other: &Self) {
-        for (&bucket, &count) in &other.buckets {
-            *self.buckets.entry(bucket).or_default() += count;
+        for &(bucket, count) in &other.buckets {
+            self.add_to(bucket, count);
+        }
+    }
+
+    fn add_to(&mut self, bucket: i16, count: u32) {
+        self.total = self.total.saturating_add(count);
+        match self.buckets.binary_search_by_key(&bucket, |&(bucket, _)| bucket) {
+            Ok(place) => self.buckets[place].1 = self.buckets[place].1.saturating_add(count),
+            Err(place) => self.buckets.insert(place, (bucket, count)),
         }
     }
 
     /// Values counted.
     #[must_use]
-    pub fn total(&self) -> u32 {
-        self.buckets.values().sum()
+    pub const fn total(&self) -> u32 {
+        self.total
     }
 
     /// The value below which a share `q` of the values lies (0 to 1), to within a bucket; none when empty.
@@ -43,7 +66,7 @@ impl Histogram {
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let goal = q.clamp(0.0, 1.0) * f64::from(self.total());
         let mut below = 0.0;
-        for (&bucket, &count) in &self.buckets {
+        for &(bucket, count) in &self.buckets {
             below += f64::from(count);
             if below >= goal {
                 return Some(upper_edge(bucket));
@@ -58,8 +81,8 @@ impl Histogram {
     pub fn tail(&self, value: f64, windows: f64) -> f64 {
         let total = f64::from(self.total()).max(windows);
         let at = bucket(value);
-        let at_least: u32 = self.buckets.range(at..).map(|(_, &count)| count).sum();
-        let largest = self.buckets.keys().next_back().map_or(1.0, |&bucket| upper_edge(bucket).max(1.0));
+        let at_least: u32 = self.buckets.iter().rev().take_while(|&&(bucket, _)| bucket >= at).map(|&(_, count)| count).sum();
+        let largest = self.buckets.last().map_or(1.0, |&(bucket, _)| upper_edge(bucket).max(1.0));
         tail_probability(value, f64::from(at_least), total, largest, ALPHA)
     }
 }

@@ -11,11 +11,13 @@ use super::scaler::Scaled;
 use crate::feature::COUNT;
 
 /// Vectors used for the clustering at the most: an even sample of more. Bounds time and memory.
-const MAX_SAMPLE: usize = 20_000;
+const MAX_SAMPLE: usize = 8_000;
 /// Scaled values are held within this for the clustering, so that one wild flow does not become a cluster of its own.
 const CLIP: f32 = 8.0;
-const RUNS: usize = 2;
-const MAX_ITERATIONS: u64 = 60;
+/// Starts, of which the best counts; one for a large sample, which needs no luck.
+const RUNS: usize = 4;
+const LARGE_SAMPLE: usize = 4_000;
+const MAX_ITERATIONS: u64 = 40;
 const TOLERANCE: f64 = 1e-3;
 
 /// What clustering refuses.
@@ -62,7 +64,7 @@ pub fn fit(vectors: TrainingSet<'_>, k: usize, seed: u64) -> Result<Vec<Scaled>,
     let sample = Array2::from_shape_vec((rows, COUNT), flat).map_err(|error| failed(error.to_string()))?;
     let model = KMeans::params_with_rng(k.min(rows), Xoshiro256Plus::seed_from_u64(seed))
         .init_method(KMeansInit::KMeansPlusPlus)
-        .n_runs(RUNS)
+        .n_runs(if rows > LARGE_SAMPLE { 1 } else { RUNS })
         .max_n_iterations(MAX_ITERATIONS)
         .tolerance(TOLERANCE)
         .fit(&DatasetBase::from(sample))

@@ -30,4 +30,4 @@ pub use pooled::{Newness, Pooled};
 pub use scaler::Scaler;
 pub use tail::{bits, tail_probability};
 pub use text::ParseKeyError;
-pub use window::{Edge, Initiated, Minute, Served, Shape};
+pub use window::{Conversation, Edge, Initiated, Map, Minute, Served, Shape};

@@ -1,15 +1,12 @@
 //! The network as a whole: the prior for devices that are not known well.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::baseline::{HostBaseline, ServedBaseline, ServiceBaseline};
 use super::counts::Counts;
 use super::histogram::Histogram;
-use super::window::Shape;
+use super::window::Map;
 use crate::feature::Host;
-use crate::flow::Service;
 
 /// How often a device meets something new, over all devices: values seen in one minute only, over all minutes counted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,10 +38,6 @@ pub struct Pooled {
     pub newness: Newness,
     /// Minutes of all devices together.
     pub minutes: f64,
-    /// How services are used, over all devices at home.
-    pub asked: Counts<Service>,
-    /// Behaviours on services, over all devices.
-    pub shapes: Counts<Shape>,
     /// Use of any service by any device at home: new flows.
     pub any_service: ServiceBaseline,
     /// The same for later segments of long flows.
@@ -78,7 +71,7 @@ impl Rate {
 impl Pooled {
     /// Pools the devices at home; those outside only when there are none.
     #[must_use]
-    pub fn of(hosts: &BTreeMap<Host, HostBaseline>) -> Self {
+    pub fn of(hosts: &Map<Host, HostBaseline>) -> Self {
         let any_local = hosts.values().any(|host| host.local);
         let mut pooled = Self::default();
         let mut rates: [Rate; 6] = Default::default();
@@ -98,8 +91,6 @@ impl Pooled {
     }
 
     fn add(&mut self, host: &HostBaseline) {
-        host.services.iter().for_each(|(service, minutes)| self.asked.add(service, minutes));
-        host.shapes.iter().for_each(|(shape, minutes)| self.shapes.add(shape, minutes));
         host.asked.values().for_each(|asked| self.any_service.merge(asked));
         host.continued.values().for_each(|continued| self.any_continued.merge(continued));
         for served in host.served.values() {

@@ -1,14 +1,13 @@
 //! One minute of the network: who did what how often. Baselines are made of these, and the present is compared by them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use crate::feature::{Fact, Host, Observation};
 use crate::flow::Service;
 
-/// Devices followed within one minute; those beyond are not counted in it.
-const MAX_HOSTS: usize = 65_536;
-/// Targets and values followed of one device within one minute.
-const MAX_VALUES: usize = 8_192;
+/// Conversations followed within one minute; those beyond are not counted in it. Some 500 bytes each with what belongs to it.
+const MAX_CONVERSATIONS: usize = 131_072;
 
 /// A service of a peer: what a device uses, or whom it serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,105 +27,98 @@ pub struct Shape {
     pub behaviour: u16,
 }
 
+/// A map whose hash is the same in every run.
+pub type Map<K, V> = HashMap<K, V, FixedState>;
+
+/// A conversation: initiator, responder, service.
+pub type Conversation = (Host, Host, Service);
+
 /// What one device began within the minute.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Initiated {
-    /// Flows per target: (device, service).
-    pub targets: BTreeMap<(Host, Service), u32>,
-    /// Different services tried per device.
-    pub services_by_peer: BTreeMap<Host, u32>,
-    /// Different devices tried per service.
-    pub peers_by_service: BTreeMap<Service, u32>,
-    /// Flows per service.
-    pub services: BTreeMap<Service, u32>,
+    /// Different targets (device and service).
+    pub targets: u32,
     /// Attempts to connect that failed.
     pub failed: u32,
-    /// Edges used.
-    pub edges: BTreeSet<Edge>,
-    /// What its applications said of themselves.
-    pub facts: BTreeSet<Fact>,
-    /// Behaviours shown.
-    pub shapes: BTreeSet<Shape>,
     /// Is the device at home?
     pub local: bool,
 }
 
 /// What one device served within the minute, by service.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Served {
     /// Flows.
     pub flows: u32,
-    /// Who asked.
-    pub clients: BTreeSet<Host>,
+    /// Different clients.
+    pub clients: u32,
     /// Did the device answer any?
     pub answered: bool,
     /// Is the device at home?
     pub local: bool,
 }
 
-/// Counts of the current minute.
+/// Counts of one minute.
 #[derive(Clone, Debug, Default)]
 pub struct Minute {
+    /// New flows by conversation; 0 for one that only went on.
+    pub conversations: Map<Conversation, u32>,
     /// By initiator.
-    pub initiated: BTreeMap<Host, Initiated>,
+    pub initiated: Map<Host, Initiated>,
+    /// Different services tried, by initiator and responder.
+    pub services_by_peer: Map<(Host, Host), u32>,
+    /// Different devices tried, by initiator and service.
+    pub peers_by_service: Map<(Host, Service), u32>,
     /// By responder and service.
-    pub served: BTreeMap<(Host, Service), Served>,
+    pub served: Map<(Host, Service), Served>,
+    /// What applications said, by initiator.
+    pub facts: Map<(Host, Fact), ()>,
+    /// Behaviours shown, by initiator.
+    pub shapes: Map<(Host, Shape), ()>,
 }
 
 impl Minute {
     /// Counts an observation; `behaviour` is what it looked like, once complete.
     pub fn add(&mut self, seen: &Observation, behaviour: u16) {
-        if self.initiated.len() < MAX_HOSTS || self.initiated.contains_key(&seen.orig) {
-            self.initiated.entry(seen.orig).or_default().add(seen, behaviour);
+        let new_flow = seen.is_first_sight();
+        let key = (seen.orig, seen.resp, seen.service);
+        if self.conversations.len() >= MAX_CONVERSATIONS && !self.conversations.contains_key(&key) {
+            return;
         }
-        let key = (seen.resp, seen.service);
-        if seen.is_first_sight() && (self.served.len() < MAX_HOSTS || self.served.contains_key(&key)) {
-            self.served.entry(key).or_default().add(seen);
+        let flows = self.conversations.entry(key).or_default();
+        // One that only went on so far becomes a target with its first new flow.
+        let new_conversation = new_flow && *flows == 0;
+        *flows += u32::from(new_flow);
+        let initiated = self.initiated.entry(seen.orig).or_default();
+        initiated.local = seen.orig_local;
+        if new_flow {
+            initiated.targets += u32::from(new_conversation);
+            initiated.failed += u32::from(seen.failed);
+            let served = self.served.entry((seen.resp, seen.service)).or_default();
+            served.flows += 1;
+            served.clients += u32::from(new_conversation);
+            served.answered |= seen.answered();
+            served.local = seen.resp_local;
+        }
+        if new_conversation {
+            *self.services_by_peer.entry((seen.orig, seen.resp)).or_default() += 1;
+            *self.peers_by_service.entry((seen.orig, seen.service)).or_default() += 1;
+        }
+        self.add_looks(seen, behaviour);
+    }
+
+    fn add_looks(&mut self, seen: &Observation, behaviour: u16) {
+        if self.facts.len() < MAX_CONVERSATIONS {
+            self.facts.extend(seen.facts.iter().map(|&fact| ((seen.orig, fact), ())));
+        }
+        if seen.is_complete() && !seen.continued && self.shapes.len() < MAX_CONVERSATIONS {
+            self.shapes.insert((seen.orig, Shape { service: seen.service, behaviour }), ());
         }
     }
 }
 
-impl Initiated {
-    fn add(&mut self, seen: &Observation, behaviour: u16) {
-        self.local = seen.orig_local;
-        if seen.is_first_sight() {
-            self.add_target(seen.resp, seen.service);
-            if self.services.len() < MAX_VALUES || self.services.contains_key(&seen.service) {
-                *self.services.entry(seen.service).or_default() += 1;
-            }
-            self.failed += u32::from(seen.failed);
-        }
-        if self.edges.len() < MAX_VALUES {
-            self.edges.insert(Edge { service: seen.service, peer: seen.resp });
-        }
-        if self.facts.len() < MAX_VALUES {
-            self.facts.extend(&seen.facts);
-        }
-        if seen.is_complete() && !seen.continued && self.shapes.len() < MAX_VALUES {
-            self.shapes.insert(Shape { service: seen.service, behaviour });
-        }
-    }
-}
-
-impl Initiated {
-    fn add_target(&mut self, resp: Host, service: Service) {
-        if let Some(flows) = self.targets.get_mut(&(resp, service)) {
-            *flows += 1;
-        } else if self.targets.len() < MAX_VALUES {
-            self.targets.insert((resp, service), 1);
-            *self.services_by_peer.entry(resp).or_default() += 1;
-            *self.peers_by_service.entry(service).or_default() += 1;
-        }
-    }
-}
-
-impl Served {
-    fn add(&mut self, seen: &Observation) {
-        self.flows += 1;
-        self.local = seen.resp_local;
-        self.answered |= seen.answered();
-        if self.clients.len() < MAX_VALUES {
-            self.clients.insert(seen.orig);
-        }
-    }
+/// The entries of a map in the order of their keys, where the order matters.
+pub fn sorted<K: Ord + Copy, V: Copy>(map: &Map<K, V>) -> Vec<(K, V)> {
+    let mut entries: Vec<(K, V)> = map.iter().map(|(&key, &value)| (key, value)).collect();
+    entries.sort_unstable_by_key(|&(key, _)| key);
+    entries
 }

@@ -29,9 +29,9 @@ pub(super) struct Batch {
 #[derive(Clone, Debug)]
 pub struct Emitted {
     /// The flow, or a segment of it, or a first look at it.
-    pub record: FlowRecord,
+    pub record: Box<FlowRecord>,
     /// The same as baselines see it.
-    pub observation: Observation,
+    pub observation: Box<Observation>,
     /// The behaviour that it resembles, when there is a vocabulary.
     pub found: Option<Match>,
 }

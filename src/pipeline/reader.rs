@@ -164,11 +164,10 @@ impl<'a> Reader<'a> {
 
     /// The last one to let go of a block gives it back.
     fn take_back(&mut self, block: Arc<Block>) {
-        if let Some(mut block) = Arc::into_inner(block)
+        if let Some(block) = Arc::into_inner(block)
             && block.bytes.capacity() > 0
             && self.spare_blocks.len() < 4
         {
-            block.clear();
             self.spare_blocks.push(block);
         }
     }

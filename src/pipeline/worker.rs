@@ -18,7 +18,7 @@ pub(super) struct Worker<'a> {
     /// Shard s of the 64 is at place s / workers of worker s % workers.
     shards: Vec<Shard>,
     /// Records since the latest tick: they become known at the next.
-    fresh: Vec<FlowRecord>,
+    fresh: Vec<Box<FlowRecord>>,
     /// Time of the latest tick.
     now: Timestamp,
 }
@@ -76,9 +76,9 @@ impl<'a> Worker<'a> {
         (now, self.emit(records, now))
     }
 
-    fn emit(&self, records: Vec<FlowRecord>, seen: Timestamp) -> Vec<Emitted> {
-        let emit = |record: FlowRecord| {
-            let observation = Observation::of(&record, seen, &self.config.home);
+    fn emit(&self, records: Vec<Box<FlowRecord>>, seen: Timestamp) -> Vec<Emitted> {
+        let emit = |record: Box<FlowRecord>| {
+            let observation = Box::new(Observation::of(&record, seen, &self.config.home));
             let found = self.vocabulary.as_ref().map(|vocabulary| vocabulary.matches(&observation));
             Emitted { record, observation, found }
         };

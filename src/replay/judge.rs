@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use crate::alert::AlertContext;
-use crate::detect::{Detector, DetectorConfig, DetectorCounters, HostRank, Knowledge, Notice, ScoredFlow};
+use crate::detect::{Assessment, Detector, DetectorConfig, DetectorCounters, HostRank, Knowledge, Notice, ScoredFlow};
+use crate::flow::{EndReason, FlowRecord};
 use crate::model::{Budget, ClusterError, Match, Model, ModelError};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::time::Timestamp;
 use crate::train::{Trim, teach};
 
-/// Records kept of a capture that teaches itself, some 900 bytes each; flows beyond are judged by what these taught.
-const MAX_KEPT: usize = 250_000;
+/// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
+const MAX_KEPT: usize = 150_000;
 
 /// What judges.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub trait Output {
     fn notice(&mut self, notice: &Notice);
     /// A flow and its bits; only when flows were asked for.
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str);
+    /// A flow of a capture that held too little to judge it; only when flows were asked for.
+    fn unjudged(&mut self, _record: &FlowRecord) {}
     /// Called a few times a second while reading.
     fn progress(&mut self, _progress: Progress) {}
 }
@@ -62,12 +65,12 @@ pub enum JudgeError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The capture holds too little to learn from.
-    #[error("the capture cannot teach itself: {0}; give a model with --model")]
+    #[error("the capture cannot teach itself; give a model with --model")]
     TooLittle(#[from] ClusterError),
 }
 
 enum Step {
-    Record(Box<Emitted>),
+    Record(Emitted),
     Tick(Timestamp),
 }
 
@@ -159,7 +162,7 @@ impl<'a> Judge<'a> {
         let observations: Vec<_> = steps
             .iter()
             .filter_map(|step| match step {
-                Step::Record(emitted) => Some(emitted.observation.clone()),
+                Step::Record(emitted) => Some(&*emitted.observation),
                 Step::Tick(_) => None,
             })
             .collect();
@@ -167,6 +170,7 @@ impl<'a> Judge<'a> {
             Ok(taught) => taught,
             Err(error) => {
                 self.failed = Some(error.into());
+                self.hand_out_unjudged(&steps);
                 return;
             }
         };
@@ -177,14 +181,38 @@ impl<'a> Judge<'a> {
             AlertContext { model_digest: None, trained_until: last.to_string(), calibration: taught.calibration.clone() };
         self.verdict.self_taught_flows = Some(self.records_kept);
         self.begin(taught.self_knowledge(budget), &context, budget);
-        let mut matches = taught.matches.into_iter();
+        let mut assessed = taught.matches.into_iter().zip(taught.assessments);
         for step in steps {
             match step {
-                Step::Record(mut emitted) => {
-                    emitted.found = matches.next();
-                    self.judge(*emitted);
+                Step::Record(emitted) => {
+                    if let Some((found, assessment)) = assessed.next() {
+                        self.judge_again(Emitted { found: Some(found), ..emitted }, &assessment);
+                    }
                 }
                 Step::Tick(now) => self.beat(now),
+            }
+        }
+        if let Some(detector) = self.detector.as_mut().filter(|_| !self.config.score_flows) {
+            detector.continue_from(taught.assessor);
+        }
+    }
+
+    /// Judges what was assessed while learning; only flows that are to be scored need it once more.
+    fn judge_again(&mut self, emitted: Emitted, assessment: &Assessment) {
+        if self.config.score_flows {
+            self.judge(emitted);
+        } else if let Some(detector) = &mut self.detector {
+            detector.file(&emitted.observation, assessment, Some(&emitted.record));
+        }
+    }
+
+    fn hand_out_unjudged(&mut self, steps: &[Step]) {
+        for step in steps {
+            if let Step::Record(emitted) = step
+                && self.config.score_flows
+                && emitted.record.reason != EndReason::FirstLook
+            {
+                self.output.unjudged(&emitted.record);
             }
         }
     }
@@ -193,7 +221,7 @@ impl<'a> Judge<'a> {
         let Some(detector) = &mut self.detector else { return };
         let found: Match = emitted.found.unwrap_or_else(|| detector.knowledge().vocabulary.matches(&emitted.observation));
         let mut flows = Vec::new();
-        detector.observe(emitted.observation, found, Some(emitted.record), &mut flows);
+        detector.observe(&emitted.observation, found, emitted.record, &mut flows);
         for flow in &flows {
             self.output.flow(flow, behaviour_name(detector, flow));
         }
@@ -224,8 +252,10 @@ impl Consumer for Judge<'_> {
         if self.detector.is_some() {
             self.judge(emitted);
         } else if self.failed.is_none() {
-            self.kept.push(Step::Record(Box::new(emitted)));
+            self.kept.push(Step::Record(emitted));
             self.records_kept += 1;
+        } else {
+            self.hand_out_unjudged(&[Step::Record(emitted)]);
         }
     }
 

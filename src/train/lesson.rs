@@ -39,7 +39,7 @@ impl Consumer for Lesson<'_> {
         self.flows += u64::from(emitted.observation.is_complete());
         self.first = self.first.min(emitted.observation.start);
         self.last = self.last.max(emitted.observation.end);
-        self.observations.push(emitted.observation);
+        self.observations.push(*emitted.observation);
     }
 
     fn tick(&mut self, _now: Timestamp) {}

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::detect::{Detector, DetectorConfig, Knowledge};
+use crate::detect::{Assessment, Detector, DetectorConfig, Knowledge};
 use crate::feature::Observation;
 use crate::model::{
     Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, Histogram, Match, Model, Provenance, Vocabulary,
@@ -38,7 +38,6 @@ impl Trim {
 }
 
 /// What was learned.
-#[derive(Debug)]
 pub struct Taught {
     /// Behaviours.
     pub vocabulary: Arc<Vocabulary>,
@@ -50,35 +49,45 @@ pub struct Taught {
     pub calibration: Calibration,
     /// What each observation resembles, in their order.
     pub matches: Vec<Match>,
+    /// What baselines of other time say of each observation, in their order.
+    pub assessments: Vec<Assessment>,
+    /// Who said so, as it was after the last of them.
+    pub assessor: Detector,
 }
 
 /// Learns from observations in the order in which they were seen. The same input and seed give the same result.
 ///
 /// # Errors
 /// When there is too little to learn from.
-pub fn teach(observations: &[Observation], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
-    let complete: Vec<&Observation> = observations.iter().filter(|seen| seen.is_complete()).collect();
+pub fn teach(observations: &[&Observation], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
+    let complete: Vec<&Observation> = observations.iter().copied().filter(|seen| seen.is_complete()).collect();
     let vocabulary = Arc::new(Vocabulary::fit(&complete, seed)?);
     let matches: Vec<Match> = observations.iter().map(|seen| vocabulary.matches(seen)).collect();
     let ends = part_ends(observations);
-    let build = |without: Option<usize>| {
-        let mut builder = BaselinesBuilder::default();
-        for (seen, found) in observations.iter().zip(&matches) {
-            if without.is_none_or(|part| part_of(&ends, seen.seen) != part) {
-                builder.add(seen, found.behaviour);
-            }
-        }
-        Arc::new(builder.finish())
+    let mut builders: Vec<BaselinesBuilder> = ends.iter().map(|_| BaselinesBuilder::default()).collect();
+    for (seen, found) in observations.iter().zip(&matches) {
+        builders[part_of(&ends, seen.seen)].add(seen, found.behaviour);
+    }
+    let learned: Vec<Baselines> = builders.into_iter().map(BaselinesBuilder::finish).collect();
+    let merged = |without: Option<usize>| {
+        let mut sum = Baselines::default();
+        learned.iter().enumerate().filter(|&(part, _)| without != Some(part)).for_each(|(_, part)| sum.merge(part));
+        sum.pool();
+        Arc::new(sum)
     };
-    let parts = ends.iter().enumerate().map(|(part, &end)| (end, build(Some(part)))).collect();
-    let mut taught = Taught { vocabulary, parts, baselines: build(None), calibration: Calibration::default(), matches };
+    let parts: Vec<_> = ends.iter().enumerate().map(|(part, &end)| (end, merged(Some(part)))).collect();
+    let silent = Knowledge::by_parts(Arc::clone(&vocabulary), Vec::clone(&parts), Calibration::default(), f64::INFINITY);
+    let mut assessor = Detector::new(Arc::new(silent), DetectorConfig::default());
+    let assessments = observations.iter().zip(&matches).map(|(seen, &found)| assessor.assess(seen, found)).collect();
+    let calibration = Calibration::default();
+    let mut taught = Taught { vocabulary, parts, baselines: merged(None), calibration, matches, assessments, assessor };
     taught.calibration.flow_bits = taught.flow_bits(observations);
     taught.calibrate(observations, trim);
     Ok(taught)
 }
 
 /// The ends of equal parts of the time; the last is the end of time.
-fn part_ends(observations: &[Observation]) -> Vec<Timestamp> {
+fn part_ends(observations: &[&Observation]) -> Vec<Timestamp> {
     let first = observations.first().map_or(Timestamp::MIN, |seen| seen.seen);
     let last = observations.last().map_or(Timestamp::MAX, |seen| seen.seen);
     let step = last.since(first).nanos() / PARTS as i64;
@@ -129,17 +138,16 @@ impl Taught {
 
     /// The strongest flow of every conversation in every window of held-out time, in bits: repeats within a window are one
     /// event.
-    fn flow_bits(&self, observations: &[Observation]) -> Histogram {
-        let mut detector = self.detector();
+    fn flow_bits(&self, observations: &[&Observation]) -> Histogram {
         let mut bits = Histogram::default();
         let mut window: BTreeMap<_, f64> = BTreeMap::new();
         let mut end = Timestamp::MIN;
-        for (seen, &found) in observations.iter().zip(&self.matches) {
+        for (seen, assessment) in observations.iter().zip(&self.assessments) {
             if seen.seen >= end {
                 std::mem::take(&mut window).into_values().for_each(|strongest| bits.add(strongest));
                 end = seen.seen + WINDOW;
             }
-            let own = detector.observe(seen.clone(), found, None, &mut Vec::new());
+            let own = assessment.own_bits();
             let strongest = window.entry((seen.orig, seen.resp, seen.service)).or_default();
             *strongest = strongest.max(own);
         }
@@ -148,13 +156,13 @@ impl Taught {
     }
 
     /// The highest score of every device in every window of held-out time.
-    fn calibrate(&mut self, observations: &[Observation], trim: Trim) {
+    fn calibrate(&mut self, observations: &[&Observation], trim: Trim) {
         let (Some(first), Some(last)) = (observations.first(), observations.last()) else { return };
         let mut detector = self.detector();
         let mut scores = Vec::new();
         let mut now = first.seen;
         let mut window_end = first.seen + WINDOW;
-        for (seen, &found) in observations.iter().zip(&self.matches) {
+        for (seen, assessment) in observations.iter().zip(&self.assessments) {
             if seen.seen > now {
                 detector.tick(now, &mut Vec::new(), &mut Vec::new());
                 now = seen.seen;
@@ -163,7 +171,7 @@ impl Taught {
                 scores.extend(detector.take_ranks().map(|rank| rank.bits));
                 window_end = now + WINDOW;
             }
-            detector.observe(seen.clone(), found, None, &mut Vec::new());
+            detector.file(seen, assessment, None);
         }
         detector.tick(now, &mut Vec::new(), &mut Vec::new());
         scores.extend(detector.take_ranks().map(|rank| rank.bits));

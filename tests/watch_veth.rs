@@ -1,0 +1,223 @@
+//! `auscult watch` on one end of a veth pair, in network namespaces of its own: what is sent is in the flows, and INT and TERM
+//! drain.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests fail by panicking and say what they skip")]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use support::{Folder, clinic_model, have, lines};
+
+/// Two namespaces with a cable between them; both go away with this, also when a test fails.
+struct Wire {
+    here: String,
+    there: String,
+}
+
+const HERE: &str = "10.99.7.1";
+const THERE: &str = "10.99.7.2";
+
+fn ip(arguments: &[&str]) -> Result<(), String> {
+    let output = Command::new("ip").args(arguments).output().map_err(|error| error.to_string())?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
+}
+
+impl Wire {
+    /// Says why and gives nothing where there is no permission.
+    fn lay(name: &str) -> Option<Self> {
+        if !have("ip", "-Version") || !have("python3", "--version") {
+            return None;
+        }
+        let id = std::process::id();
+        let wire = Self { here: format!("auscult-{name}-{id}-a"), there: format!("auscult-{name}-{id}-b") };
+        match wire.set_up() {
+            Ok(()) => Some(wire),
+            Err(error) => {
+                println!("skipped: no network namespaces ({error}); this test needs root");
+                None
+            }
+        }
+    }
+
+    fn set_up(&self) -> Result<(), String> {
+        ip(&["netns", "add", &self.here])?;
+        ip(&["netns", "add", &self.there])?;
+        ip(&["-n", &self.here, "link", "add", "tap0", "type", "veth", "peer", "name", "tap0", "netns", &self.there])?;
+        for (space, address) in [(&self.here, HERE), (&self.there, THERE)] {
+            ip(&["-n", space, "addr", "add", &format!("{address}/24"), "dev", "tap0"])?;
+            ip(&["-n", space, "link", "set", "lo", "up"])?;
+            ip(&["-n", space, "link", "set", "tap0", "up"])?;
+        }
+        Ok(())
+    }
+
+    fn inside(space: &str, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", space, program]).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a Python program in a namespace and waits for its first line.
+    fn python(space: &str, program: &str) -> (Guard, String) {
+        let mut child = Self::inside(space, "python3").args(["-u", "-c", program]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        (Guard(child), line)
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        // What runs inside was ended by its guard; the cable goes with its namespaces.
+        for space in [&self.here, &self.there] {
+            let _ = ip(&["netns", "del", space]);
+        }
+    }
+}
+
+/// A process that does not outlive its test.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Answers TCP on 7001 with what it got, and UDP on 7002.
+const SERVER: &str = "
+import socket, threading
+t = socket.create_server(('0.0.0.0', 7001)); u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('0.0.0.0', 7002))
+def tcp():
+    while True:
+        c, _ = t.accept()
+        while (d := c.recv(65536)): c.sendall(d)
+        c.close()
+threading.Thread(target=tcp, daemon=True).start()
+print('ready')
+while True:
+    d, a = u.recvfrom(65536); u.sendto(d, a)
+";
+
+/// Five TCP conversations of 1000 bytes each way, seven UDP ones of 100, one refused connection, three pings.
+const CLIENT: &str = "
+import socket, struct
+there = '10.99.7.2'
+for n in range(5):
+    c = socket.create_connection((there, 7001), timeout=5); c.sendall(b'x' * 1000)
+    got = 0
+    while got < 1000: got += len(c.recv(65536))
+    c.shutdown(socket.SHUT_WR); assert c.recv(1) == b''; c.close()
+for n in range(7):
+    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.settimeout(5); u.sendto(b'y' * 100, (there, 7002)); u.recvfrom(65536)
+try: socket.create_connection((there, 7003), timeout=5)
+except ConnectionRefusedError: pass
+i = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP); i.settimeout(5)
+for n in range(3):
+    h = struct.pack('!BBHHH', 8, 0, 0, 77, n) + b'z' * 32
+    s = sum(struct.unpack('!20H', h)); s = (s >> 16) + (s & 0xffff); s = ~((s >> 16) + s) & 0xffff
+    i.sendto(h[:2] + struct.pack('!H', s) + h[4:], (there, 0)); i.recv(65536)
+print('done')
+";
+
+/// The program listening inside `wire`, from when it says that it does.
+fn watch(wire: &Wire, arguments: &[&str]) -> (Guard, BufReader<std::process::ChildStderr>) {
+    let mut command = Wire::inside(&wire.there, env!("CARGO_BIN_EXE_auscult"));
+    let mut child =
+        command.args(["watch", "tap0"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let guard = Guard(child);
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.contains("listening on tap0"), "{line}");
+    (guard, stderr)
+}
+
+/// Ends it with a signal and gives its status, and what it said.
+fn end(mut watching: Guard, mut stderr: BufReader<std::process::ChildStderr>, signal: &str) -> (i32, String) {
+    // `ip netns exec` becomes the program: the child is the program itself.
+    assert!(Command::new("kill").args([signal, &watching.0.id().to_string()]).status().unwrap().success());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut said = String::new();
+        let _ = stderr.read_to_string(&mut said);
+        let _ = tell.send(said);
+    });
+    let Ok(said) = told.recv_timeout(Duration::from_secs(20)) else { panic!("{signal} does not end it") };
+    (watching.0.wait().unwrap().code().unwrap_or(-1), said)
+}
+
+/// How many flows there are of this protocol to this port (ICMP: type), and their packets and bytes.
+fn of_kind(flows: &[Value], protocol: &str, port: u64) -> Vec<Value> {
+    let member = if protocol == "ICMP" { "icmp_type" } else { "dest_port" };
+    let ours =
+        |flow: &&Value| flow["proto"] == protocol && flow[member] == port && flow["src_ip"] == HERE && flow["dest_ip"] == THERE;
+    flows.iter().filter(ours).cloned().collect()
+}
+
+fn conversations_are_heard(name: &str, signal: &str, with_model: bool) {
+    let Some(wire) = Wire::lay(name) else { return };
+    let folder = Folder::new();
+    let (flow_file, stats) = (folder.name("flows"), folder.name("stats"));
+    let mut arguments = vec!["--flows", &flow_file, "--stats", &stats, "--workers", "2"];
+    let model = if with_model { clinic_model(&folder) } else { String::new() };
+    if with_model {
+        arguments.extend(["--model", &model]);
+    }
+    let (_server, ready) = Wire::python(&wire.there, SERVER);
+    assert_eq!(ready, "ready\n");
+    let (watching, stderr) = watch(&wire, &arguments);
+    let (_client, done) = Wire::python(&wire.here, CLIENT);
+    assert_eq!(done, "done\n");
+    // The kernel hands packets over within its timeout; there is no event to wait for.
+    std::thread::sleep(Duration::from_millis(1500));
+    let (status, said) = end(watching, stderr, signal);
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("frames") && said.contains("flows"), "{said}");
+    let stats: Value = serde_json::from_slice(&folder.read("stats")).unwrap();
+    assert_eq!((&stats["capture"]["balanced"], &stats["capture"]["dropped"]), (&true.into(), &0.into()), "{stats}");
+    check(&lines(&folder.read("flows")), &said);
+}
+
+fn check(flows: &[Value], said: &str) {
+    let tcp = of_kind(flows, "TCP", 7001);
+    assert_eq!(tcp.len(), 5, "{said}");
+    for flow in &tcp {
+        assert_eq!((&flow["auscult"]["conn_state"], &flow["flow"]["state"]), (&"SF".into(), &"closed".into()), "{flow}");
+        let payload = |side: &str| flow["auscult"][side]["payload_bytes"].as_u64().unwrap();
+        assert_eq!((payload("orig"), payload("resp")), (1000, 1000), "{flow}");
+    }
+    let udp = of_kind(flows, "UDP", 7002);
+    assert_eq!(udp.len(), 7, "{said}");
+    for flow in &udp {
+        let count = |member: &str| flow["flow"][member].as_u64().unwrap();
+        let counts = ["pkts_toserver", "pkts_toclient", "bytes_toserver", "bytes_toclient"].map(count);
+        assert_eq!(counts, [1, 1, 142, 142], "{flow}");
+    }
+    let refused = of_kind(flows, "TCP", 7003);
+    assert_eq!((refused.len(), &refused[0]["auscult"]["conn_state"]), (1, &"REJ".into()), "{said}");
+    let icmp = of_kind(flows, "ICMP", 8);
+    assert_eq!(icmp.len(), 1, "{said}");
+    assert_eq!((&icmp[0]["flow"]["pkts_toserver"], &icmp[0]["flow"]["pkts_toclient"]), (&3.into(), &3.into()));
+}
+
+#[test]
+fn conversations_are_heard_and_int_drains() {
+    conversations_are_heard("int", "-INT", true);
+}
+
+#[test]
+fn conversations_are_heard_without_a_model_and_term_drains() {
+    conversations_are_heard("term", "-TERM", false);
+}
+
+#[test]
+fn an_unknown_interface_is_status_1() {
+    let run = support::auscult(&["watch", "nosuch0"]).ended(1);
+    assert!(run.stderr.starts_with("auscult: ") && run.stderr.contains("nosuch0"), "{}", run.stderr);
+}

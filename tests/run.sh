@@ -60,7 +60,7 @@ else
     skip "licences and advisories" "cargo-deny is not installed (cargo install cargo-deny)"
 fi
 printf '\n== tests\n'
-if all_tests; then failed=no; else failed=yes; fi
+if all_tests; then outcome=passed; else outcome=failed; fi
 closing_lines
-[ "$failed" = no ] || { printf '\nFAILED: cargo test\n'; exit 1; }
+[ "$outcome" = passed ] || { printf '\nFAILED: cargo test\n'; exit 1; }
 printf '\nall checks passed\n'

@@ -4,6 +4,7 @@
 //! that its baselines did not see (cross-conformal, Vovk 2015), in blocks, because neighbours in time are alike. The same
 //! baselines judge a capture that has no model: what happened in one part only is new to the others.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -59,7 +60,9 @@ pub struct Taught {
 ///
 /// # Errors
 /// When there is too little to learn from.
-pub fn teach(observations: &[&Observation], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
+pub fn teach<O: Borrow<Observation>>(observations: &[O], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
+    let observations: Vec<&Observation> = observations.iter().map(Borrow::borrow).collect();
+    let observations = observations.as_slice();
     let complete: Vec<&Observation> = observations.iter().copied().filter(|seen| seen.is_complete()).collect();
     let vocabulary = Arc::new(Vocabulary::fit(&complete, seed)?);
     let matches: Vec<Match> = observations.iter().map(|seen| vocabulary.matches(seen)).collect();
@@ -200,7 +203,7 @@ mod tests {
     /// What a look-up at this second looks like, of so many bytes.
     fn look_up(second: i64, client: u32, bytes: u32) -> Observation {
         let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::parse(&["0.0.0.0/24"]).unwrap());
-        let (mut shard, mut out) = (Shard::default(), Vec::<FlowRecord>::new());
+        let (mut shard, mut out) = (Shard::default(), Vec::<Box<FlowRecord>>::new());
         let port = 4000 + (second % 1000) as u16;
         let ask: Packet = payload(packet(second * 1000, client, port, 9, 53, 17), bytes);
         let answer = payload(packet(second * 1000 + 3, 9, 53, client, port, 17), 2 * bytes);
@@ -221,7 +224,7 @@ mod tests {
 
     #[test]
     fn parts_share_the_time_and_the_last_has_no_end() {
-        let ends = part_ends(&hour());
+        let ends = part_ends(&hour().iter().collect::<Vec<_>>());
         assert_eq!((ends.len(), ends[PARTS - 1]), (PARTS, Timestamp::MAX));
         assert!(ends.is_sorted());
         assert_eq!((part_of(&ends, at(0)), part_of(&ends, ends[0]), part_of(&ends, Timestamp::MAX)), (0, 1, PARTS - 1));

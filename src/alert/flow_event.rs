@@ -136,7 +136,7 @@ pub(super) mod tests {
         }
         shard.finish(&limits, packets[packets.len() - 1].time, &mut out);
         assert_eq!(out.len(), 1);
-        out.remove(0)
+        *out.remove(0)
     }
 
     #[test]

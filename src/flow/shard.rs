@@ -262,7 +262,7 @@ mod tests {
         shard: Shard,
         limits: CheckedLimits,
         home: HomeNets,
-        out: Vec<FlowRecord>,
+        out: Vec<Box<FlowRecord>>,
     }
 
     impl Fed {

@@ -58,7 +58,7 @@ mod tests {
     /// What became known of one packet that was looked at once while its flow was open, and then ended.
     fn emitted() -> Vec<Emitted> {
         let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::default());
-        let (mut shard, mut out) = (Shard::default(), Vec::<FlowRecord>::new());
+        let (mut shard, mut out) = (Shard::default(), Vec::<Box<FlowRecord>>::new());
         let packet = packet(1000, 1, 4000, 2, 53, 17);
         let (key, from_low) = FlowKey::of(&packet);
         shard.tick(packet.time, &limits, &mut out);
@@ -66,8 +66,8 @@ mod tests {
         for second in [20, 90] {
             shard.tick(Timestamp::from_parts(second, 0), &limits, &mut out);
         }
-        let emit = |record: FlowRecord| {
-            let observation = crate::feature::Observation::of(&record, record.end, &home);
+        let emit = |record: Box<FlowRecord>| {
+            let observation = Box::new(Observation::of(&record, record.end, &home));
             Emitted { record, observation, found: None }
         };
         out.into_iter().map(emit).collect()
@@ -87,7 +87,7 @@ mod tests {
         let mut on_progress = |_| ();
         let mut lesson = Lesson::new(&mut on_progress);
         let one = emitted().remove(0);
-        lesson.observations = vec![one.observation.clone(); MAX_OBSERVATIONS];
+        lesson.observations = vec![(*one.observation).clone(); MAX_OBSERVATIONS];
         lesson.record(one);
         assert_eq!((lesson.observations.len(), lesson.not_kept), (MAX_OBSERVATIONS, 1));
     }

@@ -200,7 +200,7 @@ mod tests {
     /// What a look-up at this second looks like, of so many bytes.
     fn look_up(second: i64, client: u32, bytes: u32) -> Observation {
         let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::parse(&["0.0.0.0/24"]).unwrap());
-        let (mut shard, mut out) = (Shard::default(), Vec::<FlowRecord>::new());
+        let (mut shard, mut out) = (Shard::default(), Vec::<Box<FlowRecord>>::new());
         let port = 4000 + (second % 1000) as u16;
         let ask: Packet = payload(packet(second * 1000, client, port, 9, 53, 17), bytes);
         let answer = payload(packet(second * 1000 + 3, 9, 53, client, port, 17), 2 * bytes);
@@ -219,9 +219,13 @@ mod tests {
             .collect()
     }
 
+    fn refs(observations: &[Observation]) -> Vec<&Observation> {
+        observations.iter().collect()
+    }
+
     #[test]
     fn parts_share_the_time_and_the_last_has_no_end() {
-        let ends = part_ends(&hour());
+        let ends = part_ends(&refs(&hour()));
         assert_eq!((ends.len(), ends[PARTS - 1]), (PARTS, Timestamp::MAX));
         assert!(ends.is_sorted());
         assert_eq!((part_of(&ends, at(0)), part_of(&ends, ends[0]), part_of(&ends, Timestamp::MAX)), (0, 1, PARTS - 1));
@@ -230,7 +234,7 @@ mod tests {
     #[test]
     fn the_same_lesson_teaches_the_same_model() {
         let model = |seed| {
-            let taught = teach(&hour(), seed, Trim::Training).unwrap();
+            let taught = teach(&refs(&hour()), seed, Trim::Training).unwrap();
             taught.into_model(Provenance::default(), Budget { per_day: 1.0 })
         };
         assert_eq!(model(1), model(1));
@@ -243,7 +247,7 @@ mod tests {
     #[test]
     fn every_observation_is_matched_and_devices_at_home_are_counted() {
         let observations = hour();
-        let taught = teach(&observations, 1, Trim::Training).unwrap();
+        let taught = teach(&refs(&observations), 1, Trim::Training).unwrap();
         assert_eq!(taught.matches.len(), observations.len());
         assert_eq!(taught.local_hosts(), 4, "three clients and their server");
         assert!(taught.calibration.windows >= 4.0 && taught.calibration.days > 0.03);
@@ -252,7 +256,7 @@ mod tests {
     #[test]
     fn too_little_is_refused() {
         for count in [0, 1, 7] {
-            assert!(teach(&hour()[..count], 1, Trim::SelfTaught).is_err(), "{count} flows");
+            assert!(teach(&refs(&hour()[..count]), 1, Trim::SelfTaught).is_err(), "{count} flows");
         }
     }
 

@@ -34,7 +34,7 @@ closing_lines() {
     grep -E '^( +Running | +Doc-tests |test result: )' "$log/tests"
     passed=$(sed -n 's/^test result: .* \([0-9]*\) passed;.*/\1/p' "$log/tests" | paste -sd+ | sed 's/^$/0/')
     failed=$(sed -n 's/^test result: .* \([0-9]*\) failed;.*/\1/p' "$log/tests" | paste -sd+ | sed 's/^$/0/')
-    echo "in all: $((passed)) passed, $((failed)) failed"
+    echo "in all: $((${passed})) passed, $((${failed})) failed"
 }
 
 step "what building and testing need" sh ./setup.sh tests
@@ -60,7 +60,7 @@ else
     skip "licences and advisories" "cargo-deny is not installed (cargo install cargo-deny)"
 fi
 printf '\n== tests\n'
-if all_tests; then failed=no; else failed=yes; fi
+if all_tests; then outcome=passed; else outcome=failed; fi
 closing_lines
-[ "$failed" = no ] || { printf '\nFAILED: cargo test\n'; exit 1; }
+[ "$outcome" = passed ] || { printf '\nFAILED: cargo test\n'; exit 1; }
 printf '\nall checks passed\n'

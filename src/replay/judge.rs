@@ -376,7 +376,7 @@ mod tests {
         let mut on_progress = |_| ();
         let mut lesson = Lesson::new(&mut on_progress);
         run(&mut Questions { left: 90 }, &config(), None, &mut lesson, &AtomicBool::new(false));
-        let taught = teach(&lesson.observations.iter().collect::<Vec<_>>(), 1, Trim::Training).unwrap();
+        let taught = teach(&lesson.observations, 1, Trim::Training).unwrap();
         let model = Arc::new(taught.into_model(Provenance::default(), Budget { per_day: 1.0 }));
         let (seen, verdict) = judged(1, Mode::Model(Arc::clone(&model), None), true);
         assert_eq!((seen.judged, seen.begun[0].model_digest.clone()), (1, Some(model.digest().unwrap())));

@@ -67,8 +67,8 @@ mod tests {
             shard.tick(Timestamp::from_parts(second, 0), &limits, &mut out);
         }
         let emit = |record: Box<FlowRecord>| {
-            let observation = Box::new(Observation::of(&record, record.end, &home));
-            Emitted { record, observation, found: None }
+            let observation = crate::feature::Observation::of(&record, record.end, &home);
+            Emitted { record, observation: Box::new(observation), found: None }
         };
         out.into_iter().map(emit).collect()
     }
@@ -87,7 +87,7 @@ mod tests {
         let mut on_progress = |_| ();
         let mut lesson = Lesson::new(&mut on_progress);
         let one = emitted().remove(0);
-        lesson.observations = vec![(*one.observation).clone(); MAX_OBSERVATIONS];
+        lesson.observations = vec![*one.observation.clone(); MAX_OBSERVATIONS];
         lesson.record(one);
         assert_eq!((lesson.observations.len(), lesson.not_kept), (MAX_OBSERVATIONS, 1));
     }

@@ -4,6 +4,7 @@
 //! that its baselines did not see (cross-conformal, Vovk 2015), in blocks, because neighbours in time are alike. The same
 //! baselines judge a capture that has no model: what happened in one part only is new to the others.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -59,7 +60,9 @@ pub struct Taught {
 ///
 /// # Errors
 /// When there is too little to learn from.
-pub fn teach(observations: &[&Observation], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
+pub fn teach<O: Borrow<Observation>>(observations: &[O], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
+    let observations: Vec<&Observation> = observations.iter().map(Borrow::borrow).collect();
+    let observations = observations.as_slice();
     let complete: Vec<&Observation> = observations.iter().copied().filter(|seen| seen.is_complete()).collect();
     let vocabulary = Arc::new(Vocabulary::fit(&complete, seed)?);
     let matches: Vec<Match> = observations.iter().map(|seen| vocabulary.matches(seen)).collect();
@@ -219,13 +222,9 @@ mod tests {
             .collect()
     }
 
-    fn refs(observations: &[Observation]) -> Vec<&Observation> {
-        observations.iter().collect()
-    }
-
     #[test]
     fn parts_share_the_time_and_the_last_has_no_end() {
-        let ends = part_ends(&refs(&hour()));
+        let ends = part_ends(&hour().iter().collect::<Vec<_>>());
         assert_eq!((ends.len(), ends[PARTS - 1]), (PARTS, Timestamp::MAX));
         assert!(ends.is_sorted());
         assert_eq!((part_of(&ends, at(0)), part_of(&ends, ends[0]), part_of(&ends, Timestamp::MAX)), (0, 1, PARTS - 1));
@@ -234,7 +233,7 @@ mod tests {
     #[test]
     fn the_same_lesson_teaches_the_same_model() {
         let model = |seed| {
-            let taught = teach(&refs(&hour()), seed, Trim::Training).unwrap();
+            let taught = teach(&hour(), seed, Trim::Training).unwrap();
             taught.into_model(Provenance::default(), Budget { per_day: 1.0 })
         };
         assert_eq!(model(1), model(1));
@@ -247,7 +246,7 @@ mod tests {
     #[test]
     fn every_observation_is_matched_and_devices_at_home_are_counted() {
         let observations = hour();
-        let taught = teach(&refs(&observations), 1, Trim::Training).unwrap();
+        let taught = teach(&observations, 1, Trim::Training).unwrap();
         assert_eq!(taught.matches.len(), observations.len());
         assert_eq!(taught.local_hosts(), 4, "three clients and their server");
         assert!(taught.calibration.windows >= 4.0 && taught.calibration.days > 0.03);
@@ -256,7 +255,7 @@ mod tests {
     #[test]
     fn too_little_is_refused() {
         for count in [0, 1, 7] {
-            assert!(teach(&refs(&hour()[..count]), 1, Trim::SelfTaught).is_err(), "{count} flows");
+            assert!(teach(&hour()[..count], 1, Trim::SelfTaught).is_err(), "{count} flows");
         }
     }
 

@@ -111,7 +111,7 @@ fn a_file_that_may_not_be_read_is_status_1() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::new();
     let secret = folder.put("secret.pcap", &small());
-    std::fs::set_permissions(folder.path("secret.pcap"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(folder.path("secret.pcap"), std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::File::open(folder.path("secret.pcap")).is_ok() {
         println!("skipped: permissions do not hold for this user (root)");
         return;

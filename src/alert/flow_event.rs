@@ -118,3 +118,66 @@ pub(super) fn protocol_name(protocol: u8) -> String {
         other => format!("{other:03}"),
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::flow::testing::{packet, tcp};
+    use crate::flow::{FlowKey, FlowLimits, HomeNets, Shard};
+    use crate::wire::Packet;
+
+    /// The record of these packets at the end of their capture.
+    pub fn record(packets: &[Packet]) -> FlowRecord {
+        let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::default());
+        let (mut shard, mut out) = (Shard::default(), Vec::new());
+        for packet in packets {
+            let (key, from_low) = FlowKey::of(packet);
+            shard.packet((key, from_low, key.hash()), packet, &[], (&limits, &home), &mut out);
+        }
+        shard.finish(&limits, packets[packets.len() - 1].time, &mut out);
+        assert_eq!(out.len(), 1);
+        *out.remove(0)
+    }
+
+    #[test]
+    fn a_judged_flow_has_bits_and_one_that_was_not_has_features() {
+        let record = record(&[packet(0, 1, 4000, 2, 53, 17)]);
+        let judged = flow_event(&record, Some((1.234_56, "look-up")));
+        assert_eq!((&judged["auscult"]["bits"], &judged["auscult"]["behaviour"]), (&json!(1.235), &json!("look-up")));
+        assert!(judged["auscult"].get("features").is_none());
+        let plain = flow_event(&record, None);
+        assert!(plain["auscult"].get("bits").is_none());
+        assert_eq!(plain["auscult"]["features"].as_object().unwrap().len(), SCHEMA.len());
+    }
+
+    #[test]
+    fn icmp_has_a_type_and_no_ports() {
+        let event = flow_event(&record(&[packet(0, 1, 8, 2, 0, 1)]), None);
+        assert_eq!((&event["icmp_type"], &event["icmp_code"], &event["proto"]), (&json!(8), &json!(0), &json!("ICMP")));
+        assert!(event.get("src_port").is_none() && event.get("tcp").is_none());
+    }
+
+    #[test]
+    fn vlans_are_written_only_where_there_are_any() {
+        let mut tagged = packet(0, 1, 4000, 2, 53, 17);
+        assert!(flow_event(&record(std::slice::from_ref(&tagged)), None).get("vlan").is_none());
+        tagged.vlans = [20, 0];
+        assert_eq!(flow_event(&record(&[tagged]), None)["vlan"], json!([20]));
+    }
+
+    #[test]
+    fn states_are_told_by_the_connection_and_not_by_the_capture() {
+        let syn = tcp(packet(0, 1, 4000, 2, 80, 6), 100, 0, 0x02);
+        let answer = tcp(packet(1, 2, 80, 1, 4000, 6), 500, 101, 0x12);
+        let refusal = tcp(packet(1, 2, 80, 1, 4000, 6), 0, 101, 0x14);
+        let state_of = |packets: &[Packet]| state(&record(packets));
+        assert_eq!(state_of(std::slice::from_ref(&syn)), "new");
+        assert_eq!(state_of(&[syn.clone(), answer]), "established");
+        assert_eq!(state_of(&[syn, refusal]), "closed");
+    }
+
+    #[test]
+    fn unnamed_protocols_are_three_digits() {
+        assert_eq!((protocol_name(6), protocol_name(88)), ("TCP".to_owned(), "088".to_owned()));
+    }
+}

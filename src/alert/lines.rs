@@ -43,3 +43,58 @@ impl<W: Write> AlertLines<W> {
         self.written
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::flow_event::tests::record;
+    use super::*;
+    use crate::detect::{Class, FlowRef, Incident, IncidentState};
+    use crate::feature::Host;
+    use crate::flow::testing::packet;
+    use crate::model::Calibration;
+
+    fn notice() -> Notice {
+        let record = record(&[packet(0, 1, 4000, 2, 53, 17)]);
+        let incident = Incident::new(Class::Scan, Host(record.orig_addr()), FlowRef::of(&record), record.start);
+        Notice { raised: record.end, state: IncidentState::Open, incident }
+    }
+
+    fn context() -> AlertContext {
+        AlertContext { model_digest: None, trained_until: String::new(), calibration: Calibration::default() }
+    }
+
+    #[test]
+    fn each_line_carries_the_digest_of_the_one_before() {
+        let mut bytes = Vec::new();
+        let mut lines = AlertLines::new(&mut bytes, context());
+        (0..3).for_each(|_| lines.write(&notice()).unwrap());
+        assert_eq!(lines.written(), 3);
+        let mut before = format!("sha256:{}", "0".repeat(64));
+        for (number, line) in bytes.split(|&byte| byte == b'\n').take(3).enumerate() {
+            let event: serde_json::Value = serde_json::from_slice(line).unwrap();
+            assert_eq!(event["auscult"]["chain"], serde_json::json!({"seq": number, "prev": before}));
+            before = format!("sha256:{}", hex(&Sha256::digest(line)));
+        }
+    }
+
+    /// Counts how often it was flushed.
+    #[derive(Default)]
+    struct Flushed(usize);
+
+    impl Write for Flushed {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            self.0 += 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_alert_is_not_held_back() {
+        let mut lines = AlertLines::new(Flushed::default(), context());
+        lines.write(&notice()).unwrap();
+        assert_eq!(lines.to.0, 1);
+    }
+}

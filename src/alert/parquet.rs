@@ -117,3 +117,30 @@ impl<W: Write + Send> FlowTable for ParquetTable<W> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+
+    use super::super::flow_event::tests::record;
+    use super::*;
+    use crate::flow::testing::packet;
+
+    /// A file of so many rows; gives rows and row groups as read back.
+    fn written(rows: usize) -> (i64, usize) {
+        let file = tempfile::tempfile().unwrap();
+        let mut table = Box::new(ParquetTable::new(file.try_clone().unwrap()).unwrap());
+        let record = record(&[packet(0, 1, 4000, 2, 53, 17)]);
+        (0..rows).for_each(|_| table.write(&record).unwrap());
+        (table as Box<dyn FlowTable>).finish().unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
+        (reader.metadata().file_metadata().num_rows(), reader.num_row_groups())
+    }
+
+    #[test]
+    fn groups_are_bounded_and_nothing_is_lost_between_them() {
+        assert_eq!(written(0), (0, 0));
+        assert_eq!(written(ROWS), (ROWS as i64, 1));
+        assert_eq!(written(ROWS + 1), (ROWS as i64 + 1, 2));
+    }
+}

@@ -171,3 +171,57 @@ impl<W: Write> FlowTable for CsvTable<W> {
         Ok(self.to.flush()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::flow_event::tests::record;
+    use super::*;
+    use crate::flow::testing::packet;
+
+    #[test]
+    fn every_cell_has_its_column_and_kind() {
+        let cells = cells(&record(&[packet(0, 1, 4000, 2, 53, 17)]));
+        let columns = columns();
+        assert_eq!(cells.len(), columns.len());
+        for (cell, column) in cells.iter().zip(&columns) {
+            let kind = match cell {
+                Cell::Text(_) => Text,
+                Cell::Integer(_) => Integer,
+                Cell::Time(_) => Time,
+                Cell::Number(_) => Number,
+            };
+            assert_eq!(kind, column.kind, "{}", column.name);
+        }
+        let names: std::collections::BTreeSet<_> = columns.iter().map(|column| column.name).collect();
+        assert_eq!(names.len(), columns.len(), "two columns of one name");
+    }
+
+    #[test]
+    fn a_row_has_as_many_values_as_the_header_and_none_needs_quotes() {
+        let mut bytes = Vec::new();
+        let mut table = Box::new(CsvTable::new(&mut bytes).unwrap());
+        table.write(&record(&[packet(1500, 1, 4000, 2, 53, 17)])).unwrap();
+        (table as Box<dyn FlowTable>).finish().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+        assert_eq!((rows.len(), rows[0].len()), (2, rows[1].len()));
+        assert!(!text.contains('"') && text.contains("1970-01-01T00:00:01.500000+0000"));
+    }
+
+    /// Takes nothing.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told() {
+        assert!(matches!(CsvTable::new(Full), Err(TableError::Io(error)) if error.kind() == io::ErrorKind::StorageFull));
+    }
+}

@@ -1,5 +1,7 @@
 //! The command line: arguments, output files, progress, exit status.
 
+#![allow(clippy::print_stderr, reason = "the one module that talks to people")]
+
 mod args;
 mod eval;
 mod exit;

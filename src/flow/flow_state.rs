@@ -221,6 +221,98 @@ fn flow_id(hash: u64, first: Timestamp) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::FlowLimits;
+    use crate::flow::stats::testing::{packet, payload, tcp};
+
+    /// A flow of these packets, the first of which opens it.
+    fn flow(packets: &[Packet]) -> Flow {
+        let (key, from_low) = FlowKey::of(&packets[0]);
+        let mut flow = Flow::open(key, key.hash(), from_low, &packets[0], &HomeNets::default());
+        for packet in packets {
+            flow.observe(packet, FlowKey::of(packet).1, &[]);
+        }
+        flow
+    }
+
+    fn limits() -> CheckedLimits {
+        FlowLimits::default().check().unwrap()
+    }
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_nanos(ms * 1_000_000)
+    }
+
+    #[test]
+    fn sides_are_those_of_the_initiator_whichever_end_sorts_first() {
+        for (client, server) in [(1, 2), (2, 1)] {
+            let record = flow(&[
+                payload(packet(0, client, 4000, server, 53, 17), 30),
+                payload(packet(5, server, 53, client, 4000, 17), 90),
+            ])
+            .record(EndReason::Idle);
+            assert_eq!((record.orig_addr().bits() as u32, record.orig_port()), (client, 4000));
+            assert_eq!((record.resp_addr().bits() as u32, record.resp_port()), (server, 53));
+            assert_eq!((record.orig.payload_bytes, record.resp.payload_bytes), (30, 90));
+            assert_eq!(record.response_delay, Some(Span::from_nanos(5_000_000)));
+            assert_eq!(record.first_sizes[..3], [30, -90, 0]);
+        }
+    }
+
+    #[test]
+    fn turns_count_changes_of_who_sends_data() {
+        let (there, back) = (|ms| payload(packet(ms, 1, 9, 2, 53, 17), 1), |ms| payload(packet(ms, 2, 53, 1, 9, 17), 1));
+        let record = flow(&[there(0), there(1), back(2), packet(3, 1, 9, 2, 53, 17), back(4), there(5)]).record(EndReason::Idle);
+        assert_eq!(record.turns, 2, "a packet without data is no turn");
+    }
+
+    #[test]
+    fn an_earlier_packet_moves_the_start_and_never_the_end() {
+        let record = flow(&[packet(100, 1, 9, 2, 53, 17), packet(40, 1, 9, 2, 53, 17)]).record(EndReason::Idle);
+        assert_eq!((record.start, record.end), (at(40), at(100)));
+    }
+
+    #[test]
+    fn timeouts_are_those_of_the_protocol_and_of_a_closed_connection() {
+        let syn = tcp(packet(0, 1, 9, 2, 80, 6), 1, 0, 0x02);
+        let reset = tcp(packet(0, 2, 80, 1, 9, 6), 0, 2, 0x14);
+        for (flow, seconds) in [
+            (flow(std::slice::from_ref(&syn)), 300),
+            (flow(&[syn, reset]), 10),
+            (flow(&[packet(0, 1, 9, 2, 53, 17)]), 60),
+            (flow(&[packet(0, 1, 8, 2, 0, 1)]), 60),
+            (flow(&[packet(0, 1, 0, 2, 0, 47)]), 60),
+        ] {
+            assert_eq!(flow.idle_timeout(&limits()), Span::from_secs(seconds));
+        }
+    }
+
+    #[test]
+    fn the_deadline_itself_is_too_late() {
+        let flow = flow(&[packet(0, 1, 9, 2, 53, 17)]);
+        let late = |ms| flow.ended_before(&packet(ms, 1, 9, 2, 53, 17), true, &limits());
+        assert_eq!((late(59_999), late(60_000)), (None, Some(EndReason::Idle)));
+    }
+
+    #[test]
+    fn a_segment_starts_empty_and_keeps_who_it_is() {
+        let mut flow = flow(&[payload(packet(0, 1, 9, 2, 53, 17), 7), payload(packet(9, 2, 53, 1, 9, 17), 7)]);
+        assert!(!flow.segment_over(at(299_999), &limits()) && flow.segment_over(at(300_000), &limits()));
+        let first = flow.record(EndReason::Active);
+        flow.begin_segment(at(300_000));
+        flow.observe(&packet(300_000, 2, 53, 1, 9, 17), false, &[]);
+        let second = flow.record(EndReason::Idle);
+        assert_eq!((first.segment, second.segment, first.id), (0, 1, second.id));
+        assert_eq!((second.orig.packets, second.resp.packets, second.turns), (0, 1, 0));
+        assert_eq!((second.start, second.end), (at(300_000), at(300_000)));
+        assert!(first.partial() && !second.partial());
+    }
+
+    #[test]
+    fn identifiers_survive_json_and_tell_flows_of_one_key_apart() {
+        let id = |ms| flow(&[packet(ms, 1, 9, 2, 53, 17)]).record(EndReason::Idle).id;
+        assert!(id(0) != id(1) && id(0) < 1 << 53 && id(1) < 1 << 53);
+        assert_eq!(id(7), id(7));
+    }
 
     #[test]
     fn fits_the_memory_that_the_limits_promise() {

@@ -23,3 +23,6 @@ pub use record::{EndReason, FlowRecord, Sight};
 pub use shard::{Shard, ShardCounters};
 pub use stats::{FIRST_SIZES, SideStats};
 pub use tcp::{ConnState, TcpTracker};
+
+#[cfg(test)]
+pub(crate) use stats::testing;

@@ -249,3 +249,170 @@ impl Shard {
         self.attempts = attempts.into_iter().filter(|&(slot, generation)| self.is_attempt(slot, generation)).collect();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::stats::testing::{packet, tcp};
+    use crate::flow::{FlowLimits, Sight};
+    use proptest::prelude::*;
+
+    /// A shard with what it needs to be fed.
+    struct Fed {
+        shard: Shard,
+        limits: CheckedLimits,
+        home: HomeNets,
+        out: Vec<Box<FlowRecord>>,
+    }
+
+    impl Fed {
+        /// With room for four flows.
+        fn new() -> Self {
+            let limits = FlowLimits { max_flows: 256, ..FlowLimits::default() }.check().unwrap();
+            Self { shard: Shard::default(), limits, home: HomeNets::default(), out: Vec::new() }
+        }
+
+        fn packet(&mut self, packet: &Packet) {
+            let (key, from_low) = FlowKey::of(packet);
+            self.shard.packet((key, from_low, key.hash()), packet, &[], (&self.limits, &self.home), &mut self.out);
+        }
+
+        /// A question from this client, and its answer when it gets one.
+        fn look_up(&mut self, ms: i64, client: u32, answered: bool) {
+            self.packet(&packet(ms, client, 4000, 99, 53, 17));
+            if answered {
+                self.packet(&packet(ms + 1, 99, 53, client, 4000, 17));
+            }
+        }
+
+        fn tick(&mut self, ms: i64) {
+            self.shard.tick(Timestamp::from_nanos(ms * 1_000_000), &self.limits, &mut self.out);
+        }
+
+        fn finish(&mut self, ms: i64) {
+            self.shard.finish(&self.limits, Timestamp::from_nanos(ms * 1_000_000), &mut self.out);
+        }
+
+        /// Reasons of the records so far, and whose they are.
+        fn told(&self) -> Vec<(EndReason, u32)> {
+            self.out.iter().map(|record| (record.reason, record.orig_addr().bits() as u32)).collect()
+        }
+    }
+
+    #[test]
+    fn a_flow_ends_when_its_time_is_over_and_not_when_someone_looks() {
+        let mut fed = Fed::new();
+        fed.tick(0);
+        fed.look_up(0, 1, true);
+        fed.tick(59_000);
+        assert!(fed.out.iter().all(|record| record.reason == EndReason::FirstLook));
+        fed.tick(70_000);
+        assert_eq!(fed.told().last(), Some(&(EndReason::Idle, 1)));
+        assert_eq!(fed.shard.counters(), ShardCounters { opened: 1, ended: 1, ..ShardCounters::default() });
+    }
+
+    #[test]
+    fn a_packet_in_time_keeps_the_flow_however_late_the_tick() {
+        let mut fed = Fed::new();
+        fed.look_up(0, 1, true);
+        fed.look_up(59_000, 1, true);
+        fed.look_up(118_000, 1, true);
+        fed.finish(118_000);
+        assert_eq!(fed.told(), [(EndReason::Shutdown, 1)]);
+        assert_eq!((fed.out[0].orig.packets, fed.out[0].resp.packets), (3, 3));
+    }
+
+    #[test]
+    fn a_packet_too_late_opens_another_flow_without_any_tick() {
+        let mut fed = Fed::new();
+        fed.look_up(0, 1, true);
+        fed.look_up(60_001, 1, false);
+        fed.finish(60_001);
+        assert_eq!(fed.told(), [(EndReason::Idle, 1), (EndReason::Shutdown, 1)]);
+        assert_ne!(fed.out[0].id, fed.out[1].id);
+    }
+
+    #[test]
+    fn an_open_flow_is_looked_at_once() {
+        let mut fed = Fed::new();
+        fed.tick(0);
+        for second in 0..40 {
+            fed.look_up(second * 1000, 1, true);
+            fed.tick(second * 1000 + 500);
+        }
+        fed.finish(40_000);
+        assert_eq!(fed.told(), [(EndReason::FirstLook, 1), (EndReason::Shutdown, 1)]);
+        assert_eq!((fed.out[0].sight, fed.out[1].sight), (Sight::Early, Sight::Again));
+        assert!(fed.out[0].orig.packets < fed.out[1].orig.packets);
+    }
+
+    #[test]
+    fn a_flow_that_ends_before_its_first_look_is_seen_whole() {
+        let mut fed = Fed::new();
+        fed.look_up(0, 1, true);
+        fed.finish(1000);
+        assert_eq!(fed.out[0].sight, Sight::Whole);
+    }
+
+    #[test]
+    fn a_full_table_gives_up_attempts_before_conversations() {
+        let mut fed = Fed::new();
+        fed.look_up(0, 1, true);
+        fed.look_up(1, 2, false);
+        fed.look_up(2, 3, true);
+        fed.look_up(3, 4, false);
+        fed.look_up(4, 5, true);
+        fed.look_up(5, 6, true);
+        assert_eq!(fed.told(), [(EndReason::Evicted, 2), (EndReason::Evicted, 4)], "the oldest attempt first");
+        let counters = fed.shard.counters();
+        assert_eq!((counters.opened, counters.evicted, counters.open), (6, 2, 4));
+    }
+
+    #[test]
+    fn a_table_full_of_conversations_gives_up_one() {
+        let mut fed = Fed::new();
+        fed.tick(0);
+        for client in 1..=9 {
+            fed.look_up(i64::from(client) * 2000, client, true);
+        }
+        let counters = fed.shard.counters();
+        assert_eq!((counters.opened, counters.evicted, counters.open), (9, 5, 4));
+        assert!(counters.balanced());
+    }
+
+    #[test]
+    fn a_reset_brings_the_end_nearer() {
+        let mut fed = Fed::new();
+        fed.tick(0);
+        fed.packet(&tcp(packet(0, 1, 4000, 2, 80, 6), 100, 0, 0x02));
+        fed.packet(&tcp(packet(10, 2, 80, 1, 4000, 6), 0, 101, 0x14));
+        fed.tick(12_000);
+        assert_eq!(fed.told(), [(EndReason::Closed, 1)], "300 s before, 10 s after the reset");
+    }
+
+    proptest! {
+        /// Whatever comes in whatever order: the account balances, the cap holds, and every packet is in one record.
+        #[test]
+        fn every_packet_is_in_a_record(steps in prop::collection::vec((0_i64..400_000, 1_u32..12, 0_u8..64, any::<bool>(), any::<bool>()), 1..200)) {
+            let mut fed = Fed::new();
+            let mut latest = 0;
+            for &(ms, client, flags, back, sorted) in &steps {
+                // Times leap to and fro in an unsorted capture; the clock never goes back.
+                let at = if sorted { latest + ms / 100 } else { ms };
+                latest = latest.max(at);
+                let bare = if back { packet(at, 99, 80, client, 4000, 6) } else { packet(at, client, 4000, 99, 80, 6) };
+                fed.packet(&tcp(bare, ms as u32, 0, flags));
+                if flags % 3 == 0 {
+                    fed.tick(latest);
+                }
+                let counters = fed.shard.counters();
+                prop_assert!(counters.balanced() && counters.open <= 4, "{counters:?}");
+            }
+            fed.finish(latest);
+            let counters = fed.shard.counters();
+            prop_assert!(counters.balanced() && counters.open == 0, "{counters:?}");
+            let written = fed.out.iter().filter(|record| record.reason != EndReason::FirstLook);
+            prop_assert_eq!(written.map(|record| record.orig.packets + record.resp.packets).sum::<u64>(), steps.len() as u64);
+        }
+    }
+}

@@ -86,8 +86,9 @@ impl Table {
         let mut sum = 0.0;
         for start in (0..COUNT).step_by(STRIDE) {
             let mut part = 0.0;
-            for index in start..start + STRIDE {
-                let deviation = ((transformed[index] - self.centre[index]) * self.scale[index]).abs().min(MAX_DEVIATION);
+            let (centre, scale) = (&self.centre[start..start + STRIDE], &self.scale[start..start + STRIDE]);
+            for ((value, centre), scale) in transformed[start..start + STRIDE].iter().zip(centre).zip(scale) {
+                let deviation = ((value - centre) * scale).abs().min(MAX_DEVIATION);
                 part += deviation * deviation;
             }
             sum += part;
@@ -101,7 +102,7 @@ impl Table {
 
 /// Features that are added up before it is looked whether the sum is enough.
 const STRIDE: usize = 11;
-const _: () = assert!(COUNT % STRIDE == 0);
+const _: () = assert!(COUNT.is_multiple_of(STRIDE));
 
 impl Vocabulary {
     /// Learns behaviours from flows.

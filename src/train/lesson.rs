@@ -48,3 +48,55 @@ impl Consumer for Lesson<'_> {
         (self.on_progress)(progress);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::testing::packet;
+    use crate::flow::{FlowKey, FlowLimits, FlowRecord, HomeNets, Shard};
+
+    /// What became known of one packet that was looked at once while its flow was open, and then ended.
+    fn emitted() -> Vec<Emitted> {
+        let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::default());
+        let (mut shard, mut out) = (Shard::default(), Vec::<Box<FlowRecord>>::new());
+        let packet = packet(1000, 1, 4000, 2, 53, 17);
+        let (key, from_low) = FlowKey::of(&packet);
+        shard.tick(packet.time, &limits, &mut out);
+        shard.packet((key, from_low, key.hash()), &packet, &[], (&limits, &home), &mut out);
+        for second in [20, 90] {
+            shard.tick(Timestamp::from_parts(second, 0), &limits, &mut out);
+        }
+        let emit = |record: Box<FlowRecord>| {
+            let observation = crate::feature::Observation::of(&record, record.end, &home);
+            Emitted { record, observation: Box::new(observation), found: None }
+        };
+        out.into_iter().map(emit).collect()
+    }
+
+    #[test]
+    fn an_early_sight_is_learned_from_and_not_counted_as_a_flow() {
+        let mut on_progress = |_| ();
+        let mut lesson = Lesson::new(&mut on_progress);
+        emitted().into_iter().for_each(|emitted| lesson.record(emitted));
+        assert_eq!((lesson.observations.len(), lesson.flows, lesson.not_kept), (2, 1, 0));
+        assert_eq!((lesson.first, lesson.last), (Timestamp::from_parts(1, 0), Timestamp::from_parts(1, 0)));
+    }
+
+    #[test]
+    fn what_is_beyond_the_limit_is_counted() {
+        let mut on_progress = |_| ();
+        let mut lesson = Lesson::new(&mut on_progress);
+        let one = emitted().remove(0);
+        lesson.observations = vec![*one.observation.clone(); MAX_OBSERVATIONS];
+        lesson.record(one);
+        assert_eq!((lesson.observations.len(), lesson.not_kept), (MAX_OBSERVATIONS, 1));
+    }
+
+    #[test]
+    fn progress_is_handed_on() {
+        let mut read = 0;
+        let mut on_progress = |progress: Progress| read = progress.read_bytes;
+        Lesson::new(&mut on_progress).progress(Progress { read_bytes: 7 });
+        assert_eq!(read, 7);
+    }
+}

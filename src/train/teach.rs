@@ -4,6 +4,7 @@
 //! that its baselines did not see (cross-conformal, Vovk 2015), in blocks, because neighbours in time are alike. The same
 //! baselines judge a capture that has no model: what happened in one part only is new to the others.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -59,7 +60,9 @@ pub struct Taught {
 ///
 /// # Errors
 /// When there is too little to learn from.
-pub fn teach(observations: &[&Observation], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
+pub fn teach<O: Borrow<Observation>>(observations: &[O], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
+    let observations: Vec<&Observation> = observations.iter().map(Borrow::borrow).collect();
+    let observations = observations.as_slice();
     let complete: Vec<&Observation> = observations.iter().copied().filter(|seen| seen.is_complete()).collect();
     let vocabulary = Arc::new(Vocabulary::fit(&complete, seed)?);
     let matches: Vec<Match> = observations.iter().map(|seen| vocabulary.matches(seen)).collect();
@@ -183,5 +186,81 @@ impl Taught {
         let kept = scores.split_off(trimmed);
         let flow_bits = std::mem::take(&mut self.calibration.flow_bits);
         self.calibration = Calibration::new(kept, span.as_seconds() / 86_400.0, windows, flow_bits);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::testing::{packet, payload};
+    use crate::flow::{FlowKey, FlowLimits, FlowRecord, HomeNets, Shard};
+    use crate::wire::Packet;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_parts(seconds, 0)
+    }
+
+    /// What a look-up at this second looks like, of so many bytes.
+    fn look_up(second: i64, client: u32, bytes: u32) -> Observation {
+        let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::parse(&["0.0.0.0/24"]).unwrap());
+        let (mut shard, mut out) = (Shard::default(), Vec::<Box<FlowRecord>>::new());
+        let port = 4000 + (second % 1000) as u16;
+        let ask: Packet = payload(packet(second * 1000, client, port, 9, 53, 17), bytes);
+        let answer = payload(packet(second * 1000 + 3, 9, 53, client, port, 17), 2 * bytes);
+        for packet in [&ask, &answer] {
+            let (key, from_low) = FlowKey::of(packet);
+            shard.packet((key, from_low, key.hash()), packet, &[], (&limits, &home), &mut out);
+        }
+        shard.finish(&limits, at(second + 60), &mut out);
+        Observation::of(&out[0], at(second + 60), &home)
+    }
+
+    /// An hour of three clients that ask once a minute each.
+    fn hour() -> Vec<Observation> {
+        (0..60)
+            .flat_map(|minute| (1..=3).map(move |client| look_up(minute * 60 + i64::from(client), client, 30 + client)))
+            .collect()
+    }
+
+    #[test]
+    fn parts_share_the_time_and_the_last_has_no_end() {
+        let ends = part_ends(&hour().iter().collect::<Vec<_>>());
+        assert_eq!((ends.len(), ends[PARTS - 1]), (PARTS, Timestamp::MAX));
+        assert!(ends.is_sorted());
+        assert_eq!((part_of(&ends, at(0)), part_of(&ends, ends[0]), part_of(&ends, Timestamp::MAX)), (0, 1, PARTS - 1));
+    }
+
+    #[test]
+    fn the_same_lesson_teaches_the_same_model() {
+        let model = |seed| {
+            let taught = teach(&hour(), seed, Trim::Training).unwrap();
+            taught.into_model(Provenance::default(), Budget { per_day: 1.0 })
+        };
+        assert_eq!(model(1), model(1));
+        let (mut bytes, mut again) = (Vec::new(), Vec::new());
+        model(1).save(&mut bytes).unwrap();
+        Model::load(bytes.as_slice()).unwrap().save(&mut again).unwrap();
+        assert!(bytes == again, "what is loaded is what was saved");
+    }
+
+    #[test]
+    fn every_observation_is_matched_and_devices_at_home_are_counted() {
+        let observations = hour();
+        let taught = teach(&observations, 1, Trim::Training).unwrap();
+        assert_eq!(taught.matches.len(), observations.len());
+        assert_eq!(taught.local_hosts(), 4, "three clients and their server");
+        assert!(taught.calibration.windows >= 4.0 && taught.calibration.days > 0.03);
+    }
+
+    #[test]
+    fn too_little_is_refused() {
+        for count in [0, 1, 7] {
+            assert!(teach(&hour()[..count], 1, Trim::SelfTaught).is_err(), "{count} flows");
+        }
+    }
+
+    #[test]
+    fn what_is_judged_by_itself_is_trimmed_more() {
+        assert!(Trim::SelfTaught.share() > Trim::Training.share());
     }
 }

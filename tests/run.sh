@@ -31,7 +31,7 @@ closing_lines() {
     printf '\n== what was skipped\n'
     if [ -s "$log/skipped" ]; then cat "$log/skipped"; else echo "nothing"; fi
     printf '\n== the test runner'"'"'s closing lines\n'
-    grep -E '^( +Running | +Doc-tests |test result: )' "$log/tests"
+    grep -E '^( +Running | +Doc-tests |test result: )' "$log/tests" || echo "none: no test ran"
     passed=$(sed -n 's/^test result: .* \([0-9]*\) passed;.*/\1/p' "$log/tests" | paste -sd+ | sed 's/^$/0/')
     failed=$(sed -n 's/^test result: .* \([0-9]*\) failed;.*/\1/p' "$log/tests" | paste -sd+ | sed 's/^$/0/')
     echo "in all: $((${passed})) passed, $((${failed})) failed"

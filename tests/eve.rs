@@ -282,7 +282,7 @@ fn alerts_form_a_chain_that_shows_what_was_changed() {
         let event: Value = serde_json::from_slice(line).unwrap();
         assert_eq!(event["auscult"]["chain"]["seq"], number);
         assert_eq!(event["auscult"]["chain"]["prev"], before.as_str(), "line {number}");
-        before = format!("sha256:{}", auscult::model::hex(&Sha256::digest(line)));
+        before = format!("sha256:{}", auscult::feature::hex(&Sha256::digest(line)));
         count += 1;
     }
     assert!(count > 5);

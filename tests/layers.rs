@@ -12,14 +12,13 @@ use std::path::{Path, PathBuf};
 ///
 /// What differs from a plain chain: `wire` holds `Addr`, the one form of an address, so all that names a host may import
 /// it. `app` knows nothing of flows: it is given ports and bytes by `flow`. `model` counts services (`flow::Service`) and
-/// facts. `alert` writes a flow's application and features and the p-value of its model. `feature` takes one function,
-/// `hex`, from `model`. `pipeline` knows `model` since workers look up behaviours. Nothing imports `cli` but `main`.
+/// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. Nothing imports `cli` but `main`.
 const LAYERS: [(&str, &[&str]); 17] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
     ("flow", &["time", "wire", "app"]),
-    ("feature", &["time", "wire", "flow", "app", "model"]),
+    ("feature", &["time", "wire", "flow", "app"]),
     ("model", &["time", "wire", "flow", "feature"]),
     ("detect", &["time", "wire", "flow", "app", "feature", "model"]),
     ("alert", &["time", "wire", "flow", "app", "feature", "model", "detect"]),

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::eve::{AlertContext, alert_event};
 use crate::detect::Notice;
-use crate::model::hex;
+use crate::feature::hex;
 
 /// Writes alerts as JSON Lines; each carries the SHA-256 of the line before, so that a record can be shown to be whole. The
 /// first carries 64 zeros.

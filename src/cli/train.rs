@@ -12,7 +12,8 @@ use super::exit::Outcome;
 use super::progress::Bar;
 use super::{setup, stop};
 use crate::capture::{Files, Input};
-use crate::model::{Budget, Model, Provenance, Source, TRIMMED_SHARE, card, hex};
+use crate::feature::hex;
+use crate::model::{Budget, Model, Provenance, Source, TRIMMED_SHARE, card};
 use crate::pipeline::{Progress, run};
 use crate::train::{Lesson, Trim, teach};
 

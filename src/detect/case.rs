@@ -209,3 +209,64 @@ fn reasons(exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> {
     reasons.truncate(MAX_REASONS);
     reasons
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::host;
+    use super::*;
+
+    fn exhibit(class: Class, own_bits: f64, shared_bits: f64, second: i64) -> Exhibit {
+        let at = Timestamp::from_parts(second, 0);
+        Exhibit { class, own_bits, shared_bits, parts: [None; 3], flow: None, first: at, last: at, seen: at, flows: 1 }
+    }
+
+    fn tcp(port: u16) -> Service {
+        Service { protocol: 6, port }
+    }
+
+    #[test]
+    fn the_strongest_counts_whole_and_the_shared_once() {
+        let mut case = Case::default();
+        case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 5.0, 0));
+        case.add(host(3), tcp(80), exhibit(Class::Unusual, 6.0, 5.0, 0));
+        assert_eq!(case.scores()[&Class::Unusual], 5.0 + 8.0 + 6.0 / 2.0);
+    }
+
+    #[test]
+    fn flows_of_one_conversation_do_not_add() {
+        let mut case = Case::default();
+        for _ in 0..100 {
+            case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0));
+        }
+        assert_eq!(case.scores()[&Class::Unusual], 8.0);
+    }
+
+    #[test]
+    fn the_first_flows_of_a_scan_belong_to_it() {
+        let mut case = Case::default();
+        case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0));
+        case.add(host(2), tcp(81), exhibit(Class::Scan, 8.0, 0.0, 0));
+        case.add(host(3), tcp(80), exhibit(Class::Unusual, 1.0, 0.0, 0));
+        let scores = case.scores();
+        assert_eq!((scores[&Class::Scan], scores[&Class::Unusual]), (12.0, 1.0));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_strongest_stay() {
+        let mut case = Case::default();
+        for port in 0..5000 {
+            case.add(host(2), tcp(port), exhibit(Class::Unusual, f64::from(port % 1000), 0.0, 0));
+        }
+        assert_eq!(case.exhibits.len(), MAX_CONVERSATIONS);
+        assert!(case.exhibits.values().any(|exhibit| exhibit.own_bits == 999.0));
+        assert_eq!(case.new_flows[&Class::Unusual], 5000, "all are counted");
+    }
+
+    #[test]
+    fn old_evidence_is_forgotten() {
+        let mut case = Case::default();
+        case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0));
+        assert!(case.expire(Timestamp::from_parts(299, 0)));
+        assert!(!case.expire(Timestamp::from_parts(300, 0)));
+    }
+}

@@ -91,12 +91,14 @@ impl Assessment {
     }
 }
 
-/// Who was told about, for what, with whom.
-type Told = (Host, Class, Host, Service);
+/// Who was told about, with whom.
+type Told = (Host, Host, Service);
 
 /// What was told of a conversation.
 #[derive(Clone, Copy, Debug)]
 struct Habit {
+    /// As what: classes that tell more are told anew.
+    class: Class,
     own_bits: f64,
     shared_bits: f64,
     until: Timestamp,
@@ -276,7 +278,8 @@ impl Detector {
     }
 
     fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, mut exhibit: Exhibit) {
-        if let Some(habit) = self.habits.get(&(host, exhibit.class, peer, seen.service)).filter(|habit| seen.seen < habit.until) {
+        let habit = self.habits.get(&(host, peer, seen.service));
+        if let Some(habit) = habit.filter(|habit| seen.seen < habit.until && exhibit.class >= habit.class) {
             exhibit.own_bits = (exhibit.own_bits - habit.own_bits).max(0.0);
             exhibit.shared_bits = (exhibit.shared_bits - habit.shared_bits).max(0.0);
             self.counters.repeats += 1;
@@ -347,15 +350,13 @@ impl Detector {
             self.habits.retain(|_, habit| now < habit.until);
         }
         for (&(peer, service), &(own_bits, shared_bits)) in &incident.conversations {
-            let key = (incident.host, incident.class, peer, service);
+            let key = (incident.host, peer, service);
             if self.habits.len() < MAX_HABITS || self.habits.contains_key(&key) {
-                let old = self
-                    .habits
-                    .get(&key)
-                    .filter(|habit| now < habit.until)
-                    .map_or((0.0, 0.0), |old| (old.own_bits, old.shared_bits));
+                let old = self.habits.get(&key).filter(|habit| now < habit.until && incident.class >= habit.class);
+                let (own, shared) = old.map_or((0.0, 0.0), |old| (old.own_bits, old.shared_bits));
+                let class = old.map_or(incident.class, |old| old.class);
                 // What is told now came on top of what was told before.
-                let habit = Habit { own_bits: old.0 + own_bits, shared_bits: old.1 + shared_bits, until: now + HABIT };
+                let habit = Habit { class, own_bits: own + own_bits, shared_bits: shared + shared_bits, until: now + HABIT };
                 self.habits.insert(key, habit);
             }
         }
@@ -366,5 +367,68 @@ impl Detector {
         let context = self.recent.context(&seen, &surprise, &self.knowledge);
         let bits = surprise.bits() + context.map_or(0.0, |part| part.bits);
         flows.push(ScoredFlow { record, bits, behaviour: surprise.behaviour });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::IncidentState;
+    use super::super::testing::{LATER_MS, detector, flow, host, show, taught};
+    use super::*;
+
+    /// Device 1 tries so many ports of device 100 within some seconds; none answers.
+    fn scan(at_ms: i64, ports: u16) -> Vec<(Box<FlowRecord>, Observation)> {
+        (0..ports).map(|n| flow(at_ms + i64::from(n) * 10, 1, 100, 1000 + n, false)).collect()
+    }
+
+    #[test]
+    fn a_scan_is_one_incident_with_its_name_and_peer() {
+        let taught = taught();
+        let notices = show(&mut detector(&taught), scan(LATER_MS, 200));
+        let opened: Vec<_> = notices.iter().filter(|notice| notice.state == IncidentState::Open).collect();
+        assert_eq!(opened.len(), 1, "{:?}", notices.iter().map(|n| (n.incident.class, n.state)).collect::<Vec<_>>());
+        let last = &notices[notices.len() - 1].incident;
+        assert_eq!((last.class, last.host, last.peers.contains_key(&host(100))), (Class::Scan, host(1), true));
+        assert!(!last.reasons.is_empty());
+    }
+
+    #[test]
+    fn normal_life_goes_on_without_an_alert() {
+        let taught = taught();
+        let day = (0..60).flat_map(|minute| (1..=10).map(move |n| (minute, n)));
+        let flows = day.map(|(minute, n)| flow(LATER_MS + minute * 60_000 + i64::from(n) * 3001, n, 100, 80, true)).collect();
+        assert_eq!(show(&mut detector(&taught), flows).len(), 0);
+    }
+
+    #[test]
+    fn a_bystander_of_a_scan_has_no_case() {
+        let taught = taught();
+        let mut flows = scan(LATER_MS, 200);
+        flows.push(flow(LATER_MS + 2500, 2, 100, 80, true));
+        let mut detector = detector(&taught);
+        show(&mut detector, flows);
+        assert!(detector.ranks().iter().all(|rank| rank.host == host(1)), "{:?}", detector.ranks());
+    }
+
+    #[test]
+    fn the_same_is_told_once_a_day_and_more_of_it_again() {
+        let taught = taught();
+        let mut detector = detector(&taught);
+        let burst = |at_ms: i64, flows: i64| (0..flows).map(|n| flow(at_ms + n * 20, 1, 100, 2222, true)).collect::<Vec<_>>();
+        let opened = |notices: &[Notice]| notices.iter().filter(|notice| notice.state == IncidentState::Open).count();
+        assert_eq!(opened(&show(&mut detector, burst(LATER_MS, 300))), 1);
+        assert_eq!(opened(&show(&mut detector, burst(LATER_MS + 3_600_000, 300))), 0, "an hour later");
+        assert!(detector.counters().repeats > 0);
+        assert_eq!(opened(&show(&mut detector, burst(LATER_MS + 2 * 86_400_000, 300))), 1, "two days later");
+    }
+
+    #[test]
+    fn the_same_observations_give_the_same_notices() {
+        let taught = taught();
+        let told = || {
+            let notices = show(&mut detector(&taught), scan(LATER_MS, 100));
+            notices.iter().map(|notice| (notice.incident.id, notice.raised, notice.incident.bits.to_bits())).collect::<Vec<_>>()
+        };
+        assert_eq!(told(), told());
     }
 }

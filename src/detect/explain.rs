@@ -78,6 +78,10 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
         Evidence::NewShape => format!("{} never used {service} in this way before{life}", flow.orig),
         Evidence::OddShape(index) => {
             let feature = &SCHEMA[usize::from(index)];
+            if feature.unit == "0 or 1" {
+                let not = if part.observed < 0.5 { "not " } else { "" };
+                return format!("{not}{}, unlike flows of this kind", feature.phrase);
+            }
             let value = |value| in_words(value, feature.unit);
             format!("{} of {}; flows of this kind have {} to {}", feature.phrase, value(part.observed), value(low), value(high))
         }
@@ -133,7 +137,6 @@ fn in_words(value: f64, unit: &str) -> String {
         "s" => format!("{:.0} min", value / 60.0),
         "ms" => format!("{value:.1} ms"),
         "share" => format!("{:.0} %", value * 100.0),
-        "0 or 1" => if value >= 0.5 { "yes" } else { "no" }.to_owned(),
         unit if value >= 10.0 => format!("{value:.0} {unit}"),
         unit => format!("{value:.1} {unit}"),
     }

@@ -13,6 +13,8 @@ mod knowledge;
 mod recent;
 mod rhythm;
 mod surprise;
+#[cfg(test)]
+mod testing;
 
 pub use case::{Case, WINDOW};
 pub use class::Class;

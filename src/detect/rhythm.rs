@@ -93,3 +93,48 @@ fn median(mut values: Vec<f32>) -> f32 {
     values.sort_unstable_by(f32::total_cmp);
     values[values.len() / 2]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{flow, host};
+    use super::*;
+    use crate::flow::Service;
+
+    fn rhythm(starts_ms: &[i64]) -> Option<Rhythm> {
+        let mut rhythms = Rhythms::default();
+        for &ms in starts_ms {
+            rhythms.observe(&flow(ms, 1, 2, 443, true).1);
+        }
+        rhythms.of(&(host(1), host(2), Service { protocol: 6, port: 443 }))
+    }
+
+    #[test]
+    fn a_clock_is_told_with_its_period() {
+        let found = rhythm(&(0..12).map(|n| n * 60_000 + n % 3 * 900).collect::<Vec<_>>()).unwrap();
+        assert!((found.period_s - 60.0).abs() < 2.0 && found.bits > 10.0, "{found:?}");
+    }
+
+    #[test]
+    fn chance_is_no_clock() {
+        // Gaps of an exponential distribution, by inversion of evenly spread shares in a mixed order.
+        let mut at = 0.0;
+        let starts: Vec<i64> = (0..16)
+            .map(|n| {
+                at += -(1.0 - (f64::from(n * 7 % 16) + 0.5) / 16.0).ln() * 60_000.0;
+                at as i64
+            })
+            .collect();
+        assert!(rhythm(&starts).is_none_or(|found| found.bits < 4.0));
+    }
+
+    #[test]
+    fn flows_that_begin_together_are_one_beat() {
+        let starts: Vec<i64> = (0..12).flat_map(|n| [n * 30_000, n * 30_000 + 40, n * 30_000 + 90]).collect();
+        assert!((rhythm(&starts).unwrap().period_s - 30.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn a_few_flows_are_no_rhythm() {
+        assert_eq!(rhythm(&[0, 1000, 2000]), None);
+    }
+}

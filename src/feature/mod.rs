@@ -11,7 +11,7 @@ mod schema;
 pub use extract::extract;
 pub use fact::{Fact, FactKind, ParseFactError, fact_texts, names_service};
 pub use observation::{Host, Observation};
-pub use schema::{COUNT, Feature, SCHEMA, Scale, markdown, schema_hash};
+pub use schema::{COUNT, Feature, SCHEMA, Scale, hex, markdown, schema_hash};
 
 /// The features of one flow, in the order and units of [`SCHEMA`]. Every value is finite.
 pub type Vector = [f64; COUNT];

@@ -193,7 +193,16 @@ pub fn schema_hash() -> String {
             format!("{}\t{}\t{:?}\t{}\t{}\n", feature.name, feature.unit, feature.scale, feature.floor, feature.definition);
         sha.update(line.as_bytes());
     }
-    format!("sha256:{}", crate::model::hex(&sha.finalize()))
+    format!("sha256:{}", hex(&sha.finalize()))
+}
+
+/// Hexadecimal, lower case.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The page `docs/features.md`.

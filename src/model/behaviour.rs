@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::histogram::Histogram;
 use super::kmeans::{self, ClusterError};
 use super::scaler::{Scaled, Scaler, centre_and_spread, transform, untransform};
-use crate::feature::{COUNT, Observation, SCHEMA};
+use crate::feature::{COUNT, Observation, SCHEMA, Scale};
 
 /// Behaviours at the most.
 const MAX_BEHAVIOURS: usize = 32;
@@ -173,7 +173,13 @@ impl Vocabulary {
         let deviation = |index: usize| ((transformed[index] - behaviour.centre[index]) / behaviour.spread[index]).abs();
         let index = (0..COUNT).max_by(|&a, &b| deviation(a).total_cmp(&deviation(b)))?;
         let (centre, spread) = (behaviour.centre[index], behaviour.spread[index]);
-        Some((index, untransform(index, centre - 2.0 * spread), untransform(index, centre + 2.0 * spread)))
+        let (least, most) = match (SCHEMA[index].unit, SCHEMA[index].scale) {
+            ("share" | "0 or 1", _) => (0.0, 1.0),
+            (_, Scale::SignedLog) => (f64::NEG_INFINITY, f64::INFINITY),
+            _ => (0.0, f64::INFINITY),
+        };
+        let edge = |spreads: f32| untransform(index, centre + spreads * spread).clamp(least, most);
+        Some((index, edge(-2.0), edge(2.0)))
     }
 }
 

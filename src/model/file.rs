@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::baseline::Baselines;
 use super::behaviour::Vocabulary;
 use super::calibration::{Budget, Calibration};
-use crate::feature::schema_hash;
+use crate::feature::{hex, schema_hash};
 
 /// The version of the file format; another one is refused.
 pub const FORMAT: u32 = 1;
@@ -185,16 +185,6 @@ impl Model {
         }
         Ok(())
     }
-}
-
-/// Hexadecimal, lower case.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn digest_of(bytes: &[u8]) -> String {

@@ -23,7 +23,7 @@ pub use behaviour::{Behaviour, MIN_FLOWS, Match, TRIMMED_SHARE, Vocabulary};
 pub use calibration::{Budget, Calibration};
 pub use card::{card, card_json};
 pub use counts::Counts;
-pub use file::{FORMAT, Model, ModelError, Provenance, Source, hex};
+pub use file::{FORMAT, Model, ModelError, Provenance, Source};
 pub use histogram::Histogram;
 pub use kmeans::ClusterError;
 pub use pooled::{Newness, Pooled};

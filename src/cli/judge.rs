@@ -42,7 +42,9 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let mut source = Live::open(&args.interface, &options)?;
     eprintln!("auscult: listening on {}; INT or TERM ends", args.interface);
     if matches!(mode, Mode::SelfTaught { .. }) {
-        eprintln!("auscult: state: learning - no model was given, so nothing is judged before the end; see auscult train");
+        eprintln!(
+            "auscult: state: learning - no model was given, so nothing is judged before the end or 150,000 flow records; see auscult train"
+        );
     }
     let outputs = Outputs::open(&args.output, Bar::none())?;
     judge_and_report(&mut source, &config, mode, outputs, &args.output)

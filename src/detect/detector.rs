@@ -18,6 +18,8 @@ use crate::time::{Span, Timestamp};
 
 /// Devices with a case at the same time; a further one waits until another is forgotten.
 const MAX_CASES: usize = 100_000;
+/// Devices ranked at the most; further ones are not.
+const MAX_RANKS: usize = 1_000_000;
 /// How long a scored flow is held back so that it can carry the surprise of what came after it.
 const HOLD: Span = Span::from_secs(300);
 /// Flows held back at the most; beyond, the oldest is let go early.
@@ -302,9 +304,11 @@ impl Detector {
             return;
         }
         for (class, bits) in case.scores() {
-            let best = self.ranks.entry(host).or_insert((0.0, class));
-            if bits > best.0 {
-                *best = (bits, class);
+            if self.ranks.len() < MAX_RANKS || self.ranks.contains_key(&host) {
+                let best = self.ranks.entry(host).or_insert((0.0, class));
+                if bits > best.0 {
+                    *best = (bits, class);
+                }
             }
             let mut open = self.incidents.remove(&(host, class));
             if open.is_none() {

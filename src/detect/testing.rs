@@ -7,9 +7,8 @@ use crate::app::{App, Basis};
 use crate::feature::{Host, Observation};
 use crate::flow::testing::{packet, tcp};
 use crate::flow::{FlowKey, FlowLimits, FlowRecord, HomeNets, Shard};
-use crate::model::{Budget, Match};
+use crate::model::{BaselinesBuilder, Budget, Calibration, Histogram, Match, Vocabulary};
 use crate::time::{Span, Timestamp};
-use crate::train::{Taught, Trim, teach};
 use crate::wire::Addr;
 
 /// The device 10.0.0.`n`.
@@ -40,23 +39,30 @@ pub fn flow(ms: i64, from: u8, to: u8, port: u16, answered: bool) -> (Box<FlowRe
     (record, seen)
 }
 
-/// Two hours in which ten devices ask device 100 on port 80 once a minute each.
-pub fn taught() -> Taught {
+/// What two hours teach in which ten devices ask device 100 on port 80 once a minute each.
+pub fn taught() -> Arc<Knowledge> {
     let flows: Vec<Observation> = (0..120)
         .flat_map(|minute| (1..=10).map(move |n| flow(minute * 60_000 + i64::from(n) * 3001, n, 100, 80, true).1))
         .collect();
-    teach(&flows, 1, Trim::Training).unwrap()
+    let vocabulary = Arc::new(Vocabulary::fit(&flows.iter().collect::<Vec<_>>(), 1).unwrap());
+    let mut builder = BaselinesBuilder::default();
+    flows.iter().for_each(|seen| builder.add(seen, vocabulary.matches(seen).behaviour));
+    let baselines = Arc::new(builder.finish());
+    let silent = Knowledge::new(Arc::clone(&vocabulary), Arc::clone(&baselines), Calibration::default(), f64::INFINITY);
+    let mut assessor = Detector::new(Arc::new(silent), DetectorConfig::default());
+    let mut flow_bits = Histogram::default();
+    flows.iter().for_each(|seen| flow_bits.add(assessor.assess(seen, vocabulary.matches(seen)).own_bits()));
+    let calibration = Calibration::new(Vec::new(), 2.0 / 24.0, 240.0, flow_bits);
+    let threshold = calibration.threshold(Budget { per_day: 1.0 });
+    Arc::new(Knowledge::new(vocabulary, baselines, calibration, threshold))
 }
 
 /// Begins an hour after what was learned.
 pub const LATER_MS: i64 = 3 * 3_600_000;
 
-/// A detector that judges by [`taught`].
-pub fn detector(taught: &Taught) -> Detector {
-    let threshold = taught.calibration.threshold(Budget { per_day: 1.0 });
-    let knowledge =
-        Knowledge::new(Arc::clone(&taught.vocabulary), Arc::clone(&taught.baselines), taught.calibration.clone(), threshold);
-    Detector::new(Arc::new(knowledge), DetectorConfig { score_flows: false })
+/// A detector that judges by this.
+pub fn detector(knowledge: &Arc<Knowledge>) -> Detector {
+    Detector::new(Arc::clone(knowledge), DetectorConfig::default())
 }
 
 /// Shows flows to a detector, a tick at every new second, and returns what it told.

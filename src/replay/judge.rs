@@ -13,6 +13,9 @@ use crate::train::{Trim, teach};
 /// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
 const MAX_KEPT: usize = 150_000;
 
+/// Records and ticks kept together: the ticks of a month come before the records.
+const MAX_STEPS: usize = 4_000_000;
+
 /// What judges.
 #[derive(Clone, Debug)]
 pub enum Mode {
@@ -265,7 +268,7 @@ impl Consumer for Judge<'_> {
             self.beat(now);
         } else if self.failed.is_none() {
             self.kept.push(Step::Tick(now));
-            if self.records_kept >= MAX_KEPT {
+            if self.records_kept >= MAX_KEPT || self.kept.len() >= MAX_STEPS {
                 self.learn_from_kept();
             }
         }

@@ -58,19 +58,21 @@ const MAX_NEW_PEERS: usize = 1024;
 
 impl Case {
     /// Takes the evidence of one flow. Bits of flows of one conversation do not add: the strongest stands for all.
-    pub fn add(&mut self, peer: Host, service: Service, new: Exhibit) {
+    /// `flow` is asked for the flow only when it is needed.
+    pub fn add(&mut self, peer: Host, service: Service, mut new: Exhibit, flow: impl Fn() -> Option<FlowRef>) {
         *self.new_flows.entry(new.class).or_default() += 1;
         if self.new_peers.len() < MAX_NEW_PEERS || self.new_peers.contains_key(&(new.class, peer)) {
             let most = self.new_peers.entry((new.class, peer)).or_default();
             *most = most.max(new.bits());
         }
         if let Some(old) = self.exhibits.get_mut(&(peer, service)) {
-            old.merge(new);
+            old.merge(new, flow);
             return;
         }
         if self.exhibits.len() >= MAX_CONVERSATIONS && !self.make_room(new.bits()) {
             return;
         }
+        new.flow = flow();
         self.exhibits.insert((peer, service), new);
     }
 
@@ -97,8 +99,9 @@ impl Case {
     #[must_use]
     pub fn scores(&self) -> BTreeMap<Class, f64> {
         let mut by_class: BTreeMap<Class, (f64, Vec<f64>)> = BTreeMap::new();
+        let scanned = self.scanned();
         for (&(peer, _), exhibit) in &self.exhibits {
-            let (shared, own) = by_class.entry(self.class_of(peer, exhibit)).or_default();
+            let (shared, own) = by_class.entry(exhibit.class_among(peer, &scanned)).or_default();
             *shared = shared.max(exhibit.shared_bits);
             own.push(exhibit.own_bits);
         }
@@ -109,27 +112,27 @@ impl Case {
         by_class.into_iter().map(|(class, bits)| (class, score(bits))).collect()
     }
 
-    /// The first flows of a scan look merely unusual: they belong to the scan of the same peer.
-    fn class_of(&self, peer: Host, exhibit: &Exhibit) -> Class {
-        if exhibit.class != Class::Unusual && exhibit.class != Class::NewDevice {
-            return exhibit.class;
-        }
-        let of_peer = (peer, Service { protocol: 0, port: 0 })..=(peer, Service { protocol: u8::MAX, port: u16::MAX });
-        let scanned = self.exhibits.range(of_peer).any(|(_, other)| other.class == Class::Scan);
-        if scanned { Class::Scan } else { exhibit.class }
+    /// Peers that were scanned, in order.
+    fn scanned(&self) -> Vec<Host> {
+        let mut peers: Vec<Host> =
+            self.exhibits.iter().filter(|(_, it)| it.class == Class::Scan).map(|(&(peer, _), _)| peer).collect();
+        peers.dedup();
+        peers
     }
 
     /// The conversation that speaks loudest of a class.
     #[must_use]
     pub fn strongest(&self, class: Class) -> Option<(Host, Service)> {
-        let of_class = self.exhibits.iter().filter(|((peer, _), exhibit)| self.class_of(*peer, exhibit) == class);
+        let scanned = self.scanned();
+        let of_class = self.exhibits.iter().filter(|((peer, _), exhibit)| exhibit.class_among(*peer, &scanned) == class);
         of_class.max_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|(&key, _)| key)
     }
 
     /// Puts the evidence of a class into an incident, opened where there is none yet.
     pub fn report(&mut self, class: Class, host: Host, bits: f64, incident: Option<Incident>) -> Option<Incident> {
-        let mut exhibits: Vec<(&(Host, Service), &Exhibit)> =
-            self.exhibits.iter().filter(|((peer, _), exhibit)| self.class_of(*peer, exhibit) == class).collect();
+        let scanned = self.scanned();
+        let of_class = self.exhibits.iter().filter(|((peer, _), exhibit)| exhibit.class_among(*peer, &scanned) == class);
+        let mut exhibits: Vec<(&(Host, Service), &Exhibit)> = of_class.collect();
         exhibits.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(b.0)));
         let first = exhibits.iter().map(|(_, exhibit)| exhibit.first).min()?;
         let best = exhibits.iter().find_map(|(_, exhibit)| exhibit.flow.clone())?;
@@ -169,7 +172,14 @@ impl Case {
 }
 
 impl Exhibit {
-    fn merge(&mut self, new: Self) {
+    /// What it speaks of among the others: the first flows of a scan look merely unusual and belong to the scan of the same
+    /// peer.
+    fn class_among(&self, peer: Host, scanned: &[Host]) -> Class {
+        let is_vague = matches!(self.class, Class::Unusual | Class::NewDevice);
+        if is_vague && scanned.binary_search(&peer).is_ok() { Class::Scan } else { self.class }
+    }
+
+    fn merge(&mut self, new: Self, flow: impl Fn() -> Option<FlowRef>) {
         self.first = self.first.min(new.first);
         self.last = self.last.max(new.last);
         self.seen = self.seen.max(new.seen);
@@ -182,7 +192,7 @@ impl Exhibit {
             self.own_bits = new.own_bits;
             self.shared_bits = new.shared_bits;
             self.parts = new.parts;
-            self.flow = new.flow.or(self.flow.take());
+            self.flow = flow().or(self.flow.take());
         }
     }
 
@@ -227,8 +237,8 @@ mod tests {
     #[test]
     fn the_strongest_counts_whole_and_the_shared_once() {
         let mut case = Case::default();
-        case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 5.0, 0));
-        case.add(host(3), tcp(80), exhibit(Class::Unusual, 6.0, 5.0, 0));
+        case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 5.0, 0), || None);
+        case.add(host(3), tcp(80), exhibit(Class::Unusual, 6.0, 5.0, 0), || None);
         assert_eq!(case.scores()[&Class::Unusual], 5.0 + 8.0 + 6.0 / 2.0);
     }
 
@@ -236,7 +246,7 @@ mod tests {
     fn flows_of_one_conversation_do_not_add() {
         let mut case = Case::default();
         for _ in 0..100 {
-            case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0));
+            case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0), || None);
         }
         assert_eq!(case.scores()[&Class::Unusual], 8.0);
     }
@@ -244,9 +254,9 @@ mod tests {
     #[test]
     fn the_first_flows_of_a_scan_belong_to_it() {
         let mut case = Case::default();
-        case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0));
-        case.add(host(2), tcp(81), exhibit(Class::Scan, 8.0, 0.0, 0));
-        case.add(host(3), tcp(80), exhibit(Class::Unusual, 1.0, 0.0, 0));
+        case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0), || None);
+        case.add(host(2), tcp(81), exhibit(Class::Scan, 8.0, 0.0, 0), || None);
+        case.add(host(3), tcp(80), exhibit(Class::Unusual, 1.0, 0.0, 0), || None);
         let scores = case.scores();
         assert_eq!((scores[&Class::Scan], scores[&Class::Unusual]), (12.0, 1.0));
     }
@@ -255,7 +265,7 @@ mod tests {
     fn memory_is_bounded_and_the_strongest_stay() {
         let mut case = Case::default();
         for port in 0..5000 {
-            case.add(host(2), tcp(port), exhibit(Class::Unusual, f64::from(port % 1000), 0.0, 0));
+            case.add(host(2), tcp(port), exhibit(Class::Unusual, f64::from(port % 1000), 0.0, 0), || None);
         }
         assert_eq!(case.exhibits.len(), MAX_CONVERSATIONS);
         assert!(case.exhibits.values().any(|exhibit| exhibit.own_bits == 999.0));
@@ -265,7 +275,7 @@ mod tests {
     #[test]
     fn old_evidence_is_forgotten() {
         let mut case = Case::default();
-        case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0));
+        case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0), || None);
         assert!(case.expire(Timestamp::from_parts(299, 0)));
         assert!(!case.expire(Timestamp::from_parts(300, 0)));
     }

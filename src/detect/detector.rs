@@ -170,16 +170,16 @@ impl Detector {
         }
         let crowd = context.filter(|part| part.evidence.is_crowd());
         if let Some(crowd) = crowd.filter(|_| seen.resp.is_device()) {
-            let exhibit = self.exhibit(seen, Class::Flood, [Some(crowd), None, None], record);
-            self.file_against(seen.resp, seen.orig, seen, exhibit);
+            let exhibit = self.exhibit(seen, Class::Flood, [Some(crowd), None, None]);
+            self.file_against(seen.resp, seen.orig, seen, exhibit, record);
             // One of a crowd from outside is no case of its own: its address may even be forged.
             if !seen.orig_local {
                 return;
             }
         }
         let context = if crowd.is_some() { None } else { context };
-        let exhibit = self.exhibit(seen, class, [surprise.new, surprise.shape, context], record);
-        self.file_against(seen.orig, seen.resp, seen, exhibit);
+        let exhibit = self.exhibit(seen, class, [surprise.new, surprise.shape, context]);
+        self.file_against(seen.orig, seen.resp, seen, exhibit, record);
     }
 
     /// Goes on where `assessor` stopped, which assessed the same observations.
@@ -256,13 +256,7 @@ impl Detector {
         std::mem::take(&mut self.ranks).into_iter().map(|(host, (bits, class))| HostRank { host, bits, class })
     }
 
-    fn exhibit(
-        &self,
-        seen: &Observation,
-        class: Class,
-        parts: [Option<Contribution>; 3],
-        record: Option<&FlowRecord>,
-    ) -> Exhibit {
+    fn exhibit(&self, seen: &Observation, class: Class, parts: [Option<Contribution>; 3]) -> Exhibit {
         let sum = |shared: bool| {
             parts.iter().flatten().filter(|part| part.evidence.is_shared() == shared).map(|part| part.bits).sum::<f64>()
         };
@@ -271,7 +265,7 @@ impl Detector {
             own_bits: (sum(false) - self.ordinary_bits).max(0.0),
             shared_bits: sum(true),
             parts,
-            flow: record.map(FlowRef::of),
+            flow: None,
             first: seen.start,
             last: seen.end,
             seen: seen.seen,
@@ -279,7 +273,7 @@ impl Detector {
         }
     }
 
-    fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, mut exhibit: Exhibit) {
+    fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, mut exhibit: Exhibit, record: Option<&FlowRecord>) {
         let habit = self.habits.get(&(host, peer, seen.service));
         if let Some(habit) = habit.filter(|habit| seen.seen < habit.until && exhibit.class >= habit.class) {
             exhibit.own_bits = (exhibit.own_bits - habit.own_bits).max(0.0);
@@ -293,7 +287,7 @@ impl Detector {
             self.counters.cases_refused += 1;
             return;
         }
-        self.cases.entry(host).or_default().add(peer, seen.service, exhibit);
+        self.cases.entry(host).or_default().add(peer, seen.service, exhibit, || record.map(FlowRef::of));
         self.touched.insert(host);
     }
 

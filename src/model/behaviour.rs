@@ -136,9 +136,12 @@ impl Vocabulary {
         Ok(vocabulary)
     }
 
-    /// The behaviour that a flow resembles most.
+    /// The behaviour that a flow resembles most; the first, at no distance, for one that is still open: it has no shape yet.
     #[must_use]
     pub fn matches(&self, flow: &Observation) -> Match {
+        if !flow.is_complete() {
+            return Match { behaviour: 0, ratio: 0.0 };
+        }
         self.nearest(&transform(&flow.vector))
     }
 

@@ -37,7 +37,7 @@ pub struct Exhibit {
     pub last: Timestamp,
     /// Tick of its latest evidence.
     pub seen: Timestamp,
-    /// Flows with evidence.
+    /// Flows with evidence; one that was looked at while open and again at its end counts once.
     pub flows: u64,
 }
 
@@ -60,7 +60,7 @@ impl Case {
     /// Takes the evidence of one flow. Bits of flows of one conversation do not add: the strongest stands for all.
     /// `flow` is asked for the flow only when it is needed.
     pub fn add(&mut self, peer: Host, service: Service, mut new: Exhibit, flow: impl Fn() -> Option<FlowRef>) {
-        *self.new_flows.entry(new.class).or_default() += 1;
+        *self.new_flows.entry(new.class).or_default() += new.flows;
         if self.new_peers.len() < MAX_NEW_PEERS || self.new_peers.contains_key(&(new.class, peer)) {
             let most = self.new_peers.entry((new.class, peer)).or_default();
             *most = most.max(new.bits());
@@ -160,7 +160,7 @@ impl Case {
         }
         let new_flows = self.new_flows.get(&class).copied().unwrap_or(0);
         let kept_flows = exhibits.iter().map(|(_, exhibit)| exhibit.flows).sum();
-        incident.flows += if opened { new_flows.max(kept_flows) } else { new_flows };
+        incident.flows += if opened { new_flows.max(kept_flows).max(1) } else { new_flows };
         Some(incident)
     }
 

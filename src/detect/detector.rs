@@ -269,7 +269,7 @@ impl Detector {
             first: seen.start,
             last: seen.end,
             seen: seen.seen,
-            flows: 1,
+            flows: u64::from(seen.is_first_sight()),
         }
     }
 

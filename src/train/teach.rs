@@ -78,23 +78,27 @@ pub fn teach<O: Borrow<Observation>>(observations: &[O], seed: u64, trim: Trim) 
         sum.pool();
         Arc::new(sum)
     };
-    let parts: Vec<_> = ends.iter().enumerate().map(|(part, &end)| (end, merged(Some(part)))).collect();
+    let baselines = merged(None);
+    let mut parts: Vec<_> = ends.iter().enumerate().map(|(part, &end)| (end, merged(Some(part)))).collect();
+    // What comes after all that was learned from is judged by all of it.
+    parts.push((Timestamp::MAX, Arc::clone(&baselines)));
     let silent = Knowledge::by_parts(Arc::clone(&vocabulary), Vec::clone(&parts), Calibration::default(), f64::INFINITY);
     let mut assessor = Detector::new(Arc::new(silent), DetectorConfig::default());
     let assessments = observations.iter().zip(&matches).map(|(seen, &found)| assessor.assess(seen, found)).collect();
     let calibration = Calibration::default();
-    let mut taught = Taught { vocabulary, parts, baselines: merged(None), calibration, matches, assessments, assessor };
+    let mut taught = Taught { vocabulary, parts, baselines, calibration, matches, assessments, assessor };
     taught.calibration.flow_bits = taught.flow_bits(observations);
     taught.calibrate(observations, trim);
     Ok(taught)
 }
 
-/// The ends of equal parts of the time; the last is the end of time.
+/// The ends of equal parts of the time; the last is just behind the last observation.
 fn part_ends(observations: &[&Observation]) -> Vec<Timestamp> {
     let first = observations.first().map_or(Timestamp::MIN, |seen| seen.seen);
     let last = observations.last().map_or(Timestamp::MAX, |seen| seen.seen);
     let step = last.since(first).nanos() / PARTS as i64;
-    (1..=PARTS as i64).map(|n| if n == PARTS as i64 { Timestamp::MAX } else { first + Span::from_nanos(step * n) }).collect()
+    let behind = last + Span::from_nanos(1);
+    (1..=PARTS as i64).map(|n| if n == PARTS as i64 { behind } else { first + Span::from_nanos(step * n) }).collect()
 }
 
 fn part_of(ends: &[Timestamp], at: Timestamp) -> usize {
@@ -118,13 +122,14 @@ impl Taught {
     /// The model for other captures.
     #[must_use]
     pub fn into_model(self, provenance: Provenance, budget: Budget) -> Model {
-        let unshare = |baselines: Arc<Baselines>| Arc::unwrap_or_clone(baselines);
+        // So that what they share is not copied.
+        drop((self.parts, self.assessor));
         Model {
             provenance,
             budget,
             calibration: self.calibration,
             vocabulary: Arc::unwrap_or_clone(self.vocabulary),
-            baselines: unshare(self.baselines),
+            baselines: Arc::unwrap_or_clone(self.baselines),
         }
     }
 
@@ -223,9 +228,10 @@ mod tests {
     }
 
     #[test]
-    fn parts_share_the_time_and_the_last_has_no_end() {
-        let ends = part_ends(&hour().iter().collect::<Vec<_>>());
-        assert_eq!((ends.len(), ends[PARTS - 1]), (PARTS, Timestamp::MAX));
+    fn parts_share_the_time_and_the_last_holds_the_last() {
+        let hour = hour();
+        let ends = part_ends(&hour.iter().collect::<Vec<_>>());
+        assert_eq!((ends.len(), ends[PARTS - 1] - Span::from_nanos(1)), (PARTS, hour[hour.len() - 1].seen));
         assert!(ends.is_sorted());
         assert_eq!((part_of(&ends, at(0)), part_of(&ends, ends[0]), part_of(&ends, Timestamp::MAX)), (0, 1, PARTS - 1));
     }

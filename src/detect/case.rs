@@ -185,9 +185,13 @@ impl Exhibit {
         self.seen = self.seen.max(new.seen);
         self.flows += new.flows;
         let stronger = new.bits() > self.bits();
-        if stronger || self.class == Class::Unusual && new.class != Class::Unusual {
-            self.class = new.class;
-        }
+        // The class that tells most among flows of like strength: what belongs to a tunnel is no mere flood.
+        let is_alike = new.bits().min(self.bits()) >= 0.5 * new.bits().max(self.bits());
+        self.class = match (is_alike, stronger) {
+            (true, _) => self.class.min(new.class),
+            (false, true) => new.class,
+            (false, false) => self.class,
+        };
         if stronger {
             self.own_bits = new.own_bits;
             self.shared_bits = new.shared_bits;

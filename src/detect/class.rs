@@ -15,10 +15,10 @@ pub enum Class {
     Sweep,
     /// Many log-ins to one device.
     BruteForce,
-    /// Too many flows or clients at once.
-    Flood,
     /// Names or packets that carry other data.
     Tunnel,
+    /// Too many flows or clients at once.
+    Flood,
     /// A new conversation that comes like a clock.
     Beaconing,
     /// Far more data moved than usual.
@@ -58,8 +58,8 @@ impl Class {
         Self::Scan,
         Self::Sweep,
         Self::BruteForce,
-        Self::Flood,
         Self::Tunnel,
+        Self::Flood,
         Self::Beaconing,
         Self::Exfiltration,
         Self::LateralMovement,
@@ -110,15 +110,6 @@ static INFOS: [ClassInfo; 11] = [
         ],
     },
     ClassInfo {
-        name: "flood",
-        title: "flood of connections",
-        category: "Attempted Denial of Service",
-        signature_id: 4,
-        severity: 2,
-        attack: Some(("T1499", "TA0040")),
-        check: &["Does the target still serve its users?", "Is a client retrying in a loop after a fault?"],
-    },
-    ClassInfo {
         name: "tunnel",
         title: "data hidden in another protocol",
         category: "A Network Trojan was detected",
@@ -126,6 +117,15 @@ static INFOS: [ClassInfo; 11] = [
         severity: 1,
         attack: Some(("T1071.004", "TA0011")),
         check: &["Who owns the domain that is asked for?", "Which program on the device sends these requests?"],
+    },
+    ClassInfo {
+        name: "flood",
+        title: "flood of connections",
+        category: "Attempted Denial of Service",
+        signature_id: 4,
+        severity: 2,
+        attack: Some(("T1499", "TA0040")),
+        check: &["Does the target still serve its users?", "Is a client retrying in a loop after a fault?"],
     },
     ClassInfo {
         name: "beaconing",
@@ -275,6 +275,7 @@ mod tests {
         let ids: std::collections::BTreeSet<_> = Class::ALL.iter().map(|class| class.info().signature_id).collect();
         let names: std::collections::BTreeSet<_> = Class::ALL.iter().map(|class| class.info().name).collect();
         assert_eq!((ids.len(), names.len()), (Class::ALL.len(), Class::ALL.len()));
+        assert_eq!([Class::Flood, Class::Tunnel, Class::Unusual].map(|class| class.info().name), ["flood", "tunnel", "unusual"]);
         let names =
             [PAYLOAD_MEAN_ORIG, DNS_QUERIES, DNS_NAME_BYTES, DNS_ODD_TYPES].map(|index| crate::feature::SCHEMA[index].name);
         assert_eq!(names, ["payload_mean_orig", "dns_queries", "dns_name_mean_bytes", "dns_odd_type_share"]);

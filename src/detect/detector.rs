@@ -311,8 +311,7 @@ impl Detector {
                 }
                 let Some(strongest) = case.strongest(class) else { continue };
                 let told = self.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
-                let same =
-                    told.filter(|(_, incident)| incident.conversations.contains_key(&strongest)).map(|(&key, _)| key).next();
+                let same = told.filter(|(_, incident)| incident.is_same(class, strongest)).map(|(&key, _)| key).next();
                 if let Some(key) = same {
                     // The same conversation under a name that tells less: it was told already.
                     if key.1 < class {

@@ -162,6 +162,16 @@ impl Incident {
         }
     }
 
+    /// Is this what `class` tells of by its strongest conversation? A scan and what looks merely unusual with its peers are
+    /// one thing.
+    #[must_use]
+    pub fn is_same(&self, class: Class, strongest: (Host, Service)) -> bool {
+        let is_vague = |class: Class| matches!(class, Class::Unusual | Class::NewDevice);
+        let is_scan = |class: Class| matches!(class, Class::Scan | Class::Sweep);
+        let of_scan = is_vague(self.class) && is_scan(class) || is_scan(self.class) && is_vague(class);
+        self.conversations.contains_key(&strongest) || of_scan && self.peers.contains_key(&strongest.0)
+    }
+
     /// Names a peer, in place of the weakest where there are too many.
     pub fn add_peer(&mut self, peer: Host, bits: f64) {
         if self.peers.len() >= MAX_PEERS && !self.peers.contains_key(&peer) {

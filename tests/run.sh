@@ -34,7 +34,7 @@ closing_lines() {
     grep -E '^( +Running | +Doc-tests |test result: )' "$log/tests" || echo "none: no test ran"
     passed=$(sed -n 's/^test result: .* \([0-9]*\) passed;.*/\1/p' "$log/tests" | paste -sd+ | sed 's/^$/0/')
     failed=$(sed -n 's/^test result: .* \([0-9]*\) failed;.*/\1/p' "$log/tests" | paste -sd+ | sed 's/^$/0/')
-    echo "in all: $((${passed})) passed, $((${failed})) failed"
+    echo "total: $((${passed})) passed, $((${failed})) failed"
 }
 
 step "what building and testing need" sh ./setup.sh tests

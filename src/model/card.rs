@@ -46,7 +46,7 @@ fn calibration(model: &Model) -> String {
     let how = if calibration.resolves(model.budget) {
         "seen in time that was held out"
     } else {
-        "the held-out time is too short to show this rate, so the tail of its scores was extended: expect fewer"
+        "the held-out time is too short to show this rate, so the tail of its scores was extended: an estimate"
     };
     let threshold = calibration.threshold(model.budget);
     let _ = writeln!(page, "budget   {:.2} incidents a day: threshold {threshold:.1} bits ({how})", model.budget.per_day);

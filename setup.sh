@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what building needs (a C compiler and libpcap's headers) and, with the word "tests", the tools that some tests
-# compare with. Uses apt, with sudo where that is needed. Safe to run again: what is there is left alone.
+# compare with; with the word "lab" only what datasets/lab needs. Uses apt, with sudo where that is needed. Safe to run again: what is there is left alone.
 set -eu
 
 say() { printf '%s\n' "$*"; }
@@ -38,6 +38,18 @@ links_libpcap() {
     rm -rf "$try"
     return "$found"
 }
+
+# What the lab needs outside its box (datasets/lab): no Rust.
+if [ "${1:-}" = lab ]; then
+    PATH="$PATH:/usr/sbin:/sbin"
+    for pair in unshare:util-linux flock:util-linux mmdebstrap:mmdebstrap python3:python3; do
+        command -v "${pair%%:*}" >/dev/null 2>&1 || install "${pair##*:}" >/dev/null 2>&1 || true
+        command -v "${pair%%:*}" >/dev/null 2>&1 && continue
+        say "setup: ${pair%%:*} is missing and could not be installed (package ${pair##*:})" >&2
+        exit 1
+    done
+    exit 0
+fi
 
 if ! command -v cargo >/dev/null 2>&1 && [ -r "${HOME:-/root}/.cargo/env" ]; then
     . "${HOME:-/root}/.cargo/env"

@@ -1,0 +1,3 @@
+"""Ordinary life: importing this registers every server and every activity."""
+
+from . import clinical, infrastructure, office  # noqa: F401

@@ -1,0 +1,211 @@
+"""Joins the capture with the ledger: every conversation gets the activity that began it, and with it its label."""
+
+import bisect
+import csv
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+from . import ledger, packets, plan
+
+IDLE_MICROS = 600_000_000
+# How far the clocks of the two recorders may be apart: both are the kernel's, at different places of the same path.
+SLACK = 2.0
+BENIGN, MALICIOUS, BACKGROUND = "benign", "malicious", "background"
+COLUMNS = ("src_ip", "dst_ip", "src_port", "dst_port", "proto", "start", "end", "packets", "bytes", "label", "detail")
+
+
+@dataclass
+class Conversation:
+    """Both directions between two sockets. Times in microseconds since the epoch; bytes with the link layer."""
+
+    key: tuple
+    start: int
+    end: int
+    packets: int = 0
+    bytes: int = 0
+    ended: bool = False
+    about: tuple | None = None
+    sender: str | None = None
+    label: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """When an attack ran. Times in epoch seconds."""
+
+    attack: str
+    host: str
+    intensity: str
+    start: float
+    end: float
+
+
+def conversations(path: str) -> list[Conversation]:
+    """The conversations of a capture in the order of their first packets. ICMP errors are conversations by themselves; echoes are
+    kept apart by their identifier."""
+    running: dict[tuple, Conversation] = {}
+    found = []
+    for micros, length, frame in packets.read(path):
+        packet = packets.dissect(frame)
+        if packet is None:
+            continue
+        # An ICMP error is no part of an exchange of echoes between the same two.
+        identity = packets.both_ways(packet.key), packet.about and packets.both_ways(packet.about), packet.echo
+        conversation = running.get(identity)
+        anew = conversation is None or micros - conversation.end > IDLE_MICROS or (packet.begins and conversation.ended)
+        if anew:
+            conversation = Conversation(packet.key, micros, micros, about=packet.about, sender=packet.sender)
+            running[identity] = conversation
+            found.append(conversation)
+        conversation.end = micros
+        conversation.packets += 1
+        conversation.bytes += length
+        conversation.ended |= packet.ends
+    return found
+
+
+class Owners:
+    """What the ledger and the scenario know of who sent a packet."""
+
+    def __init__(self, path: str, groups: dict[int, tuple[str, str, bool]], phases: list[Phase], causes, owned: dict[str, str]):
+        """groups: group id to (host, activity, is it an attack); causes: rows (attack, source, destination, port, protocol) of
+        what an attack makes others do; owned: the attacker's hosts and their attacks."""
+        self._groups, self._phases, self._causes, self._owned = groups, phases, causes, owned
+        self._sent = defaultdict(list)
+        for entry in ledger.read(path):
+            self._sent[entry.key].append((entry.time, entry.group))
+        for entries in self._sent.values():
+            entries.sort(key=lambda entry: entry[0])
+        self._host_of = {address: host.name for host in plan.HOSTS.values() for address in host.addresses}
+        self._host_of_mac = {host.mac: host.name for host in plan.HOSTS.values()}
+
+    def label(self, conversation: Conversation) -> set[tuple[str, str]]:
+        """Every (label, detail) that somebody has a claim to; one is right, none or several is an error."""
+        for key in (conversation.key, packets.reverse(conversation.key)):
+            claims = self._claims(key, conversation)
+            if claims:
+                return claims
+        host = self._host_of_mac.get(conversation.sender) or self._host_of.get(conversation.key[0])
+        if host in self._owned:
+            return {(MALICIOUS, self._owned[host])}
+        kind = infrastructure(conversation.key)
+        return {(BACKGROUND, f"infrastructure: {kind}")} if kind else set()
+
+    def _claims(self, key: tuple, conversation: Conversation) -> set[tuple[str, str]]:
+        entries = self._sent.get(key, [])
+        first = bisect.bisect_left(entries, conversation.start / 1e6 - SLACK, key=lambda entry: entry[0])
+        groups = set()
+        for when, group in entries[first:]:
+            if when > conversation.end / 1e6 + SLACK:
+                break
+            if group in self._groups:
+                groups.add(group)
+        return {self._of_group(group, key, conversation) for group in groups}
+
+    def _of_group(self, group: int, key: tuple, conversation: Conversation) -> tuple[str, str]:
+        host, activity, is_attack = self._groups[group]
+        if is_attack:
+            return MALICIOUS, activity
+        for attack, source, destination, port, protocol in self._causes:
+            if (source, destination, protocol) == (key[0], key[1], key[4]) and port in (None, key[3]) and any(
+                phase.attack == attack and phase.start - SLACK <= conversation.start / 1e6 <= phase.end + 60 for phase in self._phases
+            ):
+                return MALICIOUS, attack
+        return BENIGN, f"{host}: {activity}"
+
+
+def infrastructure(key: tuple) -> str | None:
+    """What the kernels say by themselves, by name; None for anything else."""
+    if key[4] == packets.ARP:
+        return "arp"
+    if key[4] == "icmp6" and (key[0].startswith("fe80:") or key[1].startswith(("ff02:", "fe80:")) or key[0] == "::"):
+        return "neighbour discovery and multicast membership"
+    if key[4] == "icmp6":
+        return "neighbour discovery"
+    if key[4] == "2":
+        return "multicast membership"
+    return None
+
+
+def judge(found: list[Conversation], owners: Owners) -> list[str]:
+    """Labels all conversations and says which could not be, or not by one owner alone."""
+    errors = []
+    by_key = defaultdict(list)
+    for conversation in found:
+        by_key[packets.both_ways(conversation.key)].append(conversation)
+    later = []
+    for conversation in found:
+        if conversation.about is not None:
+            later.append(conversation)
+            continue
+        claims = owners.label(conversation)
+        if len(claims) == 1:
+            conversation.label, conversation.detail = claims.pop()
+        else:
+            errors.append(f"{'nobody' if not claims else 'more than one'} owns {describe(conversation)}: {sorted(claims)}")
+    # An ICMP error belongs to what it complains about.
+    for conversation in later:
+        cause = [each for each in by_key[packets.both_ways(conversation.about)]
+                 if each.about is None and each.start <= conversation.end and each.label]
+        if cause:
+            conversation.label, conversation.detail = cause[-1].label, cause[-1].detail
+        else:
+            errors.append(f"nothing caused {describe(conversation)}")
+    return errors
+
+
+def describe(conversation: Conversation) -> str:
+    return f"{packets.key_text(conversation.key)} at {conversation.start / 1e6:.6f} ({conversation.packets} packets)"
+
+
+def row(conversation: Conversation) -> list[str]:
+    source, destination, from_port, to_port, protocol = ("" if part is None else str(part) for part in conversation.key)
+    return [source, destination, from_port, to_port, protocol, f"{conversation.start / 1e6:.6f}", f"{conversation.end / 1e6:.6f}",
+            str(conversation.packets), str(conversation.bytes), conversation.label, conversation.detail]
+
+
+def write(path: str, found: list[Conversation], declared: list[list[str]]) -> None:
+    """One row per conversation, then what no packet shows (a device that went silent)."""
+    with open(path, "w", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(COLUMNS)
+        out.writerows(row(conversation) for conversation in found if conversation.label)
+        out.writerows(declared)
+
+
+def check(found: list[Conversation], path: str) -> list[str]:
+    """Reads the labels as a stranger does (blank is any, either direction, malicious wins, then background) and compares."""
+    exact, loose = defaultdict(list), []
+    with open(path, newline="") as file:
+        for each in csv.DictReader(file):
+            start, end = float(each["start"]) * 1e6 - 1, float(each["end"]) * 1e6 + 1
+            entry = start, end, each["label"], each["detail"]
+            key = packets.key_of(",".join(each[name] for name in COLUMNS[:5]))
+            # Rows without ports fit everything between the two.
+            (exact[packets.both_ways(key)].append(entry) if key[2] is not None or key[4] not in ("tcp", "udp")
+             else loose.append((key, entry)))
+    errors = []
+    for conversation in found:
+        fitting = [entry for entry in exact[packets.both_ways(conversation.key)]
+                   if entry[0] <= conversation.end and entry[1] >= conversation.start]
+        for key, entry in loose:
+            if _fits(key, conversation.key) and entry[0] <= conversation.end and entry[1] >= conversation.start:
+                fitting.append(entry)
+        told = {entry[2:] for entry in fitting}
+        if not told:
+            errors.append(f"no row for {describe(conversation)}")
+        attacks = {detail for label, detail in told if label == MALICIOUS}
+        if len(attacks) > 1:
+            errors.append(f"{describe(conversation)} belongs to several attacks: {sorted(attacks)}")
+        if attacks and conversation.label == BENIGN:
+            errors.append(f"{describe(conversation)} is benign, but a row of {sorted(attacks)} fits it")
+    return errors
+
+
+def _fits(pattern: tuple, key: tuple) -> bool:
+    return any(all(want is None or want == "" or want == have for want, have in zip(pattern, way)) for way in (key, packets.reverse(key)))
+
+
+def counts(found: list[Conversation]) -> dict[str, int]:
+    return dict(sorted(Counter(conversation.label for conversation in found).items()))

@@ -132,7 +132,22 @@ SITES: dict[str, int] = {"resolver.example": 0}
 
 # The adversary's domains: name to the place of its address among those of `adversary`; the same address answers for its names.
 # Each attack has a domain of its own, so that what the hospital's resolver asks there on its behalf can be told.
-ADVERSARY_DOMAINS: dict[str, int] = {}
+ADVERSARY_DOMAINS: dict[str, int] = {
+    name: place
+    for place, name in enumerate((
+        "cdn-telemetry.example",  # https-beacon
+        "t.sync-health.example",  # dns-tunnel
+        "relay-status.example",  # slow-connection
+        "file-drop.example",  # https-exfiltration
+        "q.metrics-edge.example",  # dns-exfiltration
+        "backup-vault.example",  # slow-exfiltration
+        "second-opinion.example",  # dicom-exfiltration
+        "pool.hash-rate.example",  # cryptominer
+        "update-cache.example",  # smb-movement
+        "asset-inventory.example",  # ssh-movement
+        "invoice-portal.example",  # mail-loader
+    ))
+}
 
 
 def site(name: str) -> str:

@@ -43,7 +43,7 @@ class Phase:
 
 def conversations(path: str) -> list[Conversation]:
     """The conversations of a capture in the order of their first packets. ICMP errors are conversations by themselves; echoes are
-    kept apart by their identifier."""
+    kept apart by their identifier, and hosts without an address (DHCP) by their hardware's."""
     running: dict[tuple, Conversation] = {}
     found = []
     for micros, length, frame in packets.read(path):
@@ -51,7 +51,8 @@ def conversations(path: str) -> list[Conversation]:
         if packet is None:
             continue
         # An ICMP error is no part of an exchange of echoes between the same two.
-        identity = packets.both_ways(packet.key), packet.about and packets.both_ways(packet.about), packet.echo
+        unaddressed = packet.key[0] == packets.UNADDRESSED and packet.sender
+        identity = packets.both_ways(packet.key), packet.about and packets.both_ways(packet.about), packet.echo, unaddressed
         conversation = running.get(identity)
         anew = conversation is None or micros - conversation.end > IDLE_MICROS or (packet.begins and conversation.ended)
         if anew:
@@ -74,7 +75,7 @@ class Owners:
         self._groups, self._phases, self._causes, self._owned = groups, phases, causes, owned
         self._sent = defaultdict(list)
         for entry in ledger.read(path):
-            self._sent[entry.key].append((entry.time, entry.group))
+            self._sent[entry.key].append((entry.time, entry.group, entry.host))
         for entries in self._sent.values():
             entries.sort(key=lambda entry: entry[0])
         self._host_of = {address: host.name for host in plan.HOSTS.values() for address in host.addresses}
@@ -95,11 +96,13 @@ class Owners:
     def _claims(self, key: tuple, conversation: Conversation) -> set[tuple[str, str]]:
         entries = self._sent.get(key, [])
         first = bisect.bisect_left(entries, conversation.start / 1e6 - SLACK, key=lambda entry: entry[0])
+        # Hosts without an address share a key; the ledger knows them by name.
+        only = self._host_of_mac.get(conversation.sender) if key[0] == packets.UNADDRESSED else None
         groups = set()
-        for when, group in entries[first:]:
+        for when, group, host in entries[first:]:
             if when > conversation.end / 1e6 + SLACK:
                 break
-            if group in self._groups:
+            if group in self._groups and only in (None, host):
                 groups.add(group)
         return {self._of_group(group, key, conversation) for group in groups}
 

@@ -97,6 +97,16 @@ class Work:
         self.home = self.host
 
     @property
+    def account(self) -> str:
+        """The name of an account that is root with this activity's group, for programs that insist on changing to an account."""
+        name = f"lab{self.group}"
+        for path, line in (("/etc/passwd", f"{name}:x:0:{self.group}::/root:/bin/sh\n"), ("/etc/group", f"{name}:x:{self.group}:\n")):
+            if line not in Path(path).read_text():
+                with open(path, "a") as accounts:
+                    accounts.write(line)
+        return name
+
+    @property
     def dir(self) -> Path:
         """A scratch folder of this host."""
         path = RUN / "hosts" / self.host.name
@@ -244,7 +254,10 @@ def spawn(activity: Activity, host: plan.Host, group: int, clock: Clock, seed: i
 
 
 def prepare() -> None:
-    """Makes the folders that activities write to."""
+    """Makes the folders that activities write to, and tells the box its resolver."""
     shutil.rmtree(RUN, ignore_errors=True)
     for name in ("log", "counts", "hosts"):
         (RUN / name).mkdir(parents=True)
+    resolver = plan.HOSTS["infra"]
+    # Most hosts ask the first; nobody's programs wait long for a lost answer.
+    Path("/etc/resolv.conf").write_text(f"search {plan.DOMAIN}\nnameserver {resolver.v4}\nnameserver {resolver.v6}\noptions timeout:2\n")

@@ -1,0 +1,3 @@
+"""The web: sites outside."""
+
+from ..work import Work, life, server

@@ -43,7 +43,7 @@ class Phase:
 
 def conversations(path: str) -> list[Conversation]:
     """The conversations of a capture in the order of their first packets. ICMP errors are conversations by themselves; echoes are
-    kept apart by their identifier, and hosts without an address (DHCP) by their hardware's."""
+    kept apart by their identifier; ARP and hosts without an address (DHCP) by the sender's hardware address."""
     running: dict[tuple, Conversation] = {}
     found = []
     for micros, length, frame in packets.read(path):
@@ -51,8 +51,7 @@ def conversations(path: str) -> list[Conversation]:
         if packet is None:
             continue
         # An ICMP error is no part of an exchange of echoes between the same two.
-        unaddressed = packet.key[0] == packets.UNADDRESSED and packet.sender
-        identity = packets.both_ways(packet.key), packet.about and packets.both_ways(packet.about), packet.echo, unaddressed
+        identity = packets.both_ways(packet.key), packet.about and packets.both_ways(packet.about), packet.echo, packet.sender
         conversation = running.get(identity)
         anew = conversation is None or micros - conversation.end > IDLE_MICROS or (packet.begins and conversation.ended)
         if anew:
@@ -96,13 +95,13 @@ class Owners:
     def _claims(self, key: tuple, conversation: Conversation) -> set[tuple[str, str]]:
         entries = self._sent.get(key, [])
         first = bisect.bisect_left(entries, conversation.start / 1e6 - SLACK, key=lambda entry: entry[0])
-        # Hosts without an address share a key; the ledger knows them by name.
-        only = self._host_of_mac.get(conversation.sender) if key[0] == packets.UNADDRESSED else None
+        # Hosts without an address share a key, and so do a router and who speaks ARP in its name; the ledger knows them by name.
+        sender = self._host_of_mac.get(conversation.sender, plan.ROUTER) if conversation.sender else None
         groups = set()
         for when, group, host in entries[first:]:
             if when > conversation.end / 1e6 + SLACK:
                 break
-            if group in self._groups and only in (None, host):
+            if group in self._groups and sender in (None, host):
                 groups.add(group)
         return {self._of_group(group, key, conversation) for group in groups}
 
@@ -178,10 +177,13 @@ def write(path: str, found: list[Conversation], declared: list[list[str]]) -> No
 
 
 def check(found: list[Conversation], path: str) -> list[str]:
-    """Reads the labels as a stranger does (blank is any, either direction, malicious wins, then background) and compares."""
+    """Reads the labels as a stranger does (blank is any, either direction, malicious wins, then background) and compares. Rows
+    of no packets speak of what is missing in a conversation, which may have begun before, so they are not compared."""
     exact, loose = defaultdict(list), []
     with open(path, newline="") as file:
         for each in csv.DictReader(file):
+            if each["packets"] == "0":
+                continue
             start, end = float(each["start"]) * 1e6 - 1, float(each["end"]) * 1e6 + 1
             entry = start, end, each["label"], each["detail"]
             key = packets.key_of(",".join(each[name] for name in COLUMNS[:5]))

@@ -20,7 +20,7 @@ def names(w: Work) -> None:
     domains = [domain for domain in plan.ADVERSARY_DOMAINS if domain != TUNNEL_DOMAIN]
     records = [f"--{kind}" for domain in domains for kind in (
         f"address=/{domain}/{plan.adversary(domain)}", f"local=/{domain}/", f"listen-address={plan.adversary(domain)}")]
-    w.serve("dnsmasq", "--keep-in-foreground", "--user=root", "--conf-file=/dev/null", "--no-hosts", "--no-resolv", "--pid-file=",
+    w.serve("dnsmasq", "--keep-in-foreground", "--user=root", "--group=", "--conf-file=/dev/null", "--no-hosts", "--no-resolv", "--pid-file=",
             "--bind-interfaces", "--local-ttl=300", *records)
 
 

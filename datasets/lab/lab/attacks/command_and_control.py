@@ -32,6 +32,8 @@ def dns_tunnel(w: Work, intensity: str) -> None:
                      "-P", TUNNEL_PASSWORD, HOSTS["infra"].v4, TUNNEL_DOMAIN, stdout=said, stderr=said)
     try:
         w.pause(6)
+        if client.poll() is not None:
+            raise OSError("the tunnel does not stand")
         size, count, period = by(intensity, (10_000, 10, 64), (2_400, 10, 160), (300, 10, 400))
         w.attempt(_talk, w, size, count, period)
     finally:

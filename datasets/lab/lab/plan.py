@@ -128,7 +128,10 @@ HOSTS: dict[str, Host] = {host.name: host for host in _HOSTS}
 
 
 # Sites outside: name to the place of its address among those of `internet`; place n has an IPv4 and an IPv6 address.
-SITES: dict[str, int] = {"resolver.example": 0}
+SITES: dict[str, int] = {
+    "resolver.example": 0,
+    "clinic-b.example": 29,
+}
 
 # The adversary's domains: name to the place of its address among those of `adversary`; the same address answers for its names.
 # Each attack has a domain of its own, so that what the hospital's resolver asks there on its behalf can be told.

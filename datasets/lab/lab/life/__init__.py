@@ -1,3 +1,3 @@
 """Ordinary life: importing this registers every server and every activity."""
 
-from . import clinical, infrastructure, office  # noqa: F401
+from . import clinical, dicom, hl7, infrastructure, office, records, telemetry  # noqa: F401

@@ -4,6 +4,7 @@ import re
 import socket
 import time
 
+from ..life.clinical import PATIENTS, patient_id, patient_name
 from ..plan import HOSTS
 from ..work import Work, attack
 from .means import by, turns
@@ -34,16 +35,16 @@ def dicom_reconnaissance(w: Work, intensity: str) -> None:
     period = by(intensity, 6, 24, 240)
     for (host, title), _ in zip(((host, title) for host in hosts for title in titles), w.every(period, 0.3)):
         dicom(w, "echoscu", called=title, host=host, calling="ECHOSCU", good=_ANY_STATUS)
-    for letter in by(intensity, "*ABCDEFG", "*TE", "*"):
-        w.log(f"{letter}: {len(studies(w, letter if letter == '*' else letter + '*'))} studies")
+    for name in by(intensity, ("*", "A*", "B*", "S*", "T*", "TEST^PATIENT 1*"), ("*", "T*"), ("*",)):
+        w.log(f"{name}: {len(studies(w, name))} studies")
         w.sleep(period)
 
 
 @attack("dicom-retrieval")
 def dicom_retrieval(w: Work, intensity: str) -> None:
-    """Studies are fetched one after another from the archive (C-GET) by a machine that has no business with them: 15 at once, 8, or
+    """Studies are fetched one after another from the archive (C-GET) by a machine that has no business with them: 12 at once, 8, or
     4 with long pauses."""
-    count, period = by(intensity, (15, 16), (8, 96), (4, 640))
+    count, period = by(intensity, (12, 32), (8, 96), (4, 640))
     for study, _ in zip(studies(w)[:count], w.every(period, 0.3)):
         dicom(w, "getscu", "-S", "--ignore", "-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={study}")
 
@@ -51,9 +52,9 @@ def dicom_retrieval(w: Work, intensity: str) -> None:
 def _segments(w: Work, number: int, kind: str) -> bytes:
     """An HL7 message of a type such as ORU^R01 in its MLLP frame."""
     now = time.strftime("%Y%m%d%H%M%S")
-    patient = f"{w.rng.randrange(1000, 9999)}"
+    patient = w.rng.randrange(PATIENTS)
     lines = [f"MSH|^~\\&|LAB|TEST|HIS|TEST|{now}||{kind}|X{number:06d}|P|2.5",
-             f"PID|1||{patient}^^^TEST||TEST^PATIENT {patient}||19700101|U", "PV1|1|I|WARD^1^1"]
+             f"PID|1||{patient_id(patient)}^^^HOSPITAL^MR||{patient_name(patient)}||19700101|U", "PV1|1|I|WARD^1^1"]
     if kind.startswith("ORU"):
         lines += [f"OBR|1|{number}|{number}|2823-3^Potassium^LN",
                   f"OBX|1|NM|2823-3^Potassium^LN||{w.rng.uniform(1, 9):.1f}|mmol/L|3.5-5.1|HH|||F|||{now}"]
@@ -82,9 +83,10 @@ def hl7_injection(w: Work, intensity: str) -> None:
 
 @attack("hl7-flood")
 def hl7_flood(w: Work, intensity: str) -> None:
-    """The information system is kept busy with results: 1200 messages as fast as it answers, 500 at up to 25 a second, or 150 at up to 3."""
+    """The information system is kept busy with results: a burst of 50 messages each second for 24 s, 500 messages at up to
+    25 a second, or 150 at up to 3."""
     connections, each, pause = by(intensity, (24, 50, 0), (10, 50, 0.04), (3, 50, 0.33))
-    for _ in range(connections):
+    for _ in turns(w, connections, 16):
         w.attempt(_send, w, ["ORU^R01"] * each, pause)
 
 

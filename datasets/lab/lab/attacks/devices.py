@@ -15,8 +15,8 @@ _REDIRECTS = Path("/proc/sys/net/ipv4/conf/eth0/send_redirects")
 
 @attack("arp-spoofing")
 def arp_spoofing(w: Work, intensity: str) -> None:
-    """This host says that it were the router and its neighbours (arpspoof) and passes on what it gets: three neighbours for 60 s,
-    one for 60 s, or one three times for 10 s."""
+    """This host says that it were the router and its neighbours (arpspoof) and passes on what it gets: three neighbours for
+    60 s, one for 60 s, or one three times for 10 s."""
     near = [host for host in HOSTS.values() if host.subnet is w.host.subnet and host is not w.host and not host.absent]
     victims = w.rng.sample(near, by(intensity, 3, 1, 1))
     rounds, seconds = by(intensity, (1, 60), (1, 60), (3, 10))
@@ -39,12 +39,13 @@ def arp_spoofing(w: Work, intensity: str) -> None:
 
 @attack("rogue-device", owns=("rogue",))
 def rogue_device(w: Work, intensity: str) -> None:
-    """A small computer is plugged in, takes an address and looks around: names, neighbours, shares, web pages; quickly, slower, or with
-    long pauses."""
+    """A small computer is plugged in, takes an address and looks around: names, neighbours, shares, web pages; quickly,
+    slower, or with long pauses."""
     w.network.plug(w.host)
     w.pause(3)
     pause = by(intensity, 4, 40, 240)
-    servers = by(intensity, ("pacs", "his", "files", "mail", "broker", "backup", "db"), ("pacs", "his", "files", "broker"), ("pacs", "files"))
+    servers = by(intensity, ("pacs", "his", "files", "mail", "broker", "backup", "db"), ("pacs", "his", "files", "broker"),
+                 ("pacs", "files"))
     for name in servers:
         w.run("dig", "+short", "+tries=1", f"@{HOSTS['infra'].v4}", HOSTS[name].fqdn, good=range(256))
         w.sleep(pause)

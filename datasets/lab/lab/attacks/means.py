@@ -65,7 +65,8 @@ _SSH = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", 
 
 def smb(w: Work, share: str, commands: str, login: tuple[str, str] = EMPLOYEE, good=(0,), timeout: float = 120):
     """One session with a share of the file server."""
-    return w.run("smbclient", "-s", "/dev/null", f"//{HOSTS['files'].v4}/{share}", "-U", "%".join(login), "-c", commands, good=good, timeout=timeout)
+    return w.run("smbclient", "-s", "/dev/null", f"//{HOSTS['files'].v4}/{share}", "-U", "%".join(login), "-c", commands,
+                 good=good, timeout=timeout)
 
 
 def smb_login(w: Work, user: str, password: str) -> bool:

@@ -19,8 +19,8 @@ def smb_movement(w: Work, intensity: str) -> None:
 
 @attack("ssh-movement", causes=asks("asset-inventory.example"))
 def ssh_movement(w: Work, intensity: str) -> None:
-    """A tool is copied over SSH with a service account to the administrator's workstation and from there to the backup server, which
-    reports to the adversary."""
+    """A tool is copied over SSH with a service account to the administrator's workstation and from there to the backup
+    server, which reports to the adversary."""
     path = tool(w, by(intensity, 600_000, 200_000, 60_000))
     first = "admin-1" if w.host.name != "admin-1" else "office-2"
     for here, there in ((w.host.name, first), (first, "backup")):
@@ -39,7 +39,8 @@ def _look(w: Work, intensity: str) -> None:
     """What the machine that was reached can reach in turn."""
     targets = [HOSTS[name].v4 for name in by(intensity, ("infra", "pacs", "his", "db", "mail"), ("pacs", "his", "db"), ("db",))]
     pace = by(intensity, ["-T4"], ["--max-rate", "10"], ["--max-rate", 16 / w.clock.factor])
-    w.run("nmap", "-n", "-Pn", "--send-ip", "-sT", "-p", "22,80,445,5432,8080", "--max-retries", "0", *pace, *targets, timeout=120)
+    w.run("nmap", "-n", "-Pn", "--send-ip", "-sT", "-p", "22,80,445,5432,8080", "--max-retries", "0", *pace, *targets,
+          timeout=120)
 
 
 def _report_to(w: Work, domain: str, intensity: str) -> None:

@@ -10,18 +10,20 @@ import time
 from .. import plan
 from ..work import RUN, Work, server
 
-TUNNEL_DOMAIN, TUNNEL_NET, TUNNEL_SERVER, TUNNEL_PORT, TUNNEL_PASSWORD = "t.sync-health.example", "10.99.0.1/27", "10.99.0.1", 7000, "lab"
+TUNNEL_DOMAIN, TUNNEL_PASSWORD = "t.sync-health.example", "lab"
+TUNNEL_SERVER, TUNNEL_NET, TUNNEL_PORT = "10.99.0.1", "10.99.0.1/27", 7000
 RELAY_PORT, POOL_PORT, ARCHIVE_PORT = 4443, 3333, 11112
 
 
 @server("adversary names", "adversary")
 def names(w: Work) -> None:
-    """Answers for the adversary's domains, each at the address that it stands for; the tunnel's domain has a server of its own."""
+    """Answers for the adversary's domains, each at the address that it stands for; the tunnel's domain has a server of its
+    own."""
     domains = [domain for domain in plan.ADVERSARY_DOMAINS if domain != TUNNEL_DOMAIN]
     records = [f"--{kind}" for domain in domains for kind in (
         f"address=/{domain}/{plan.adversary(domain)}", f"local=/{domain}/", f"listen-address={plan.adversary(domain)}")]
-    w.serve("dnsmasq", "--keep-in-foreground", "--user=root", "--group=", "--conf-file=/dev/null", "--no-hosts", "--no-resolv", "--pid-file=",
-            "--bind-interfaces", "--local-ttl=300", *records)
+    w.serve("dnsmasq", "--keep-in-foreground", "--user=root", "--group=", "--conf-file=/dev/null", "--no-hosts", "--no-resolv",
+            "--pid-file=", "--bind-interfaces", "--local-ttl=300", *records)
 
 
 @server("adversary tunnel", "adversary")
@@ -120,7 +122,8 @@ def pool(w: Work) -> None:
                     self._say({"id": json.loads(request)["id"], "result": True, "error": None})
                 if int(time.time() / 8) != job:
                     job = int(time.time() / 8)
-                    self._say({"id": None, "method": "mining.notify", "params": [f"{job:x}", f"{job:064x}", f"{job * 7:0120x}", [], True]})
+                    self._say({"id": None, "method": "mining.notify",
+                               "params": [f"{job:x}", f"{job:064x}", f"{job * 7:0120x}", [], True]})
 
         def _say(self, what: dict) -> None:
             self.wfile.write(json.dumps(what).encode() + b"\n")

@@ -81,7 +81,7 @@ _attacked(
 )
 _attacked(
     "ransomware",
-    "a mail with a loader, a beacon, a sweep, password guessing, lateral movement, upload and encryption of shared files", 18, 0.45,
+    "a mail with a loader, a beacon, a sweep, guessing, lateral movement, upload and encryption of shared files", 18, 0.45,
     (0, "mail-loader", "office-3", NORMAL),
     (65, "https-beacon", "office-3", NORMAL),
     (105, "host-sweep", "office-3", NORMAL),

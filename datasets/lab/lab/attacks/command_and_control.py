@@ -29,7 +29,8 @@ def dns_tunnel(w: Work, intensity: str) -> None:
     or 3 kB with long pauses."""
     said = open(w.dir / "iodine.out", "wb")
     client = w.start("iodine", "-f", "-4", "-r", "-T", "TXT", "-m", by(intensity, 600, 400, 180),
-                     "-I", by(intensity, 2, 10, 40), "-L", 1, "-P", TUNNEL_PASSWORD, HOSTS["infra"].v4, TUNNEL_DOMAIN, stdout=said, stderr=said)
+                     "-I", by(intensity, 2, 10, 40), "-L", 1, "-P", TUNNEL_PASSWORD, HOSTS["infra"].v4, TUNNEL_DOMAIN,
+                     stdout=said, stderr=said)
     try:
         w.pause(6)
         if client.poll() is not None:

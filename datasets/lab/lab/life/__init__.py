@@ -1,3 +1,3 @@
 """Ordinary life: importing this registers every server and every activity, those that others need first."""
 
-from . import infrastructure, remote, shares, web, clinical, office  # noqa: F401,I001
+from . import infrastructure, remote, shares, web, clinical, office, mail, voice, discovery, unusual  # noqa: F401,I001

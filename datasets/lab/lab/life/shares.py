@@ -82,3 +82,28 @@ def smbclient(share: str, account: str | None, commands: str, password: str = PA
     """The command line that does something on a share, as an account or as a guest."""
     who = ["-U", f"{account}%{password}"] if account else ["-N"]
     return ["smbclient", "-s", "/dev/null", f"//{HOSTS['files'].fqdn}/{share}", *who, "-c", commands]
+
+
+@life("documents", *ACCOUNTS.values())
+def documents(w: Work) -> None:
+    """People look into their folder, open documents, and save new ones or new names."""
+    account = next(account for account, host in ACCOUNTS.items() if host == w.host.name)
+    own = w.dir / "documents"
+    own.mkdir(exist_ok=True)
+    for _ in w.people(1500):
+        share = w.rng.choice(("users", "users", "public"))
+        commands, saved = ["ls"], None
+        for _ in range(w.rng.randint(1, 4)):
+            match w.rng.choice(("open", "open", "save", "rename")):
+                case "open":
+                    # The names are those that the server's folder began with; some are gone by then.
+                    commands.append("ls *.docx")
+                    commands.append(f"mget {w.rng.choice(_TOPICS)}-{w.rng.randrange(10)}*")
+                case "save":
+                    saved = document_name(w.rng)
+                    (own / saved).write_bytes(document(w.rng, saved.rpartition(".")[2]))
+                    commands.append(f"put {saved}")
+                case "rename" if saved:
+                    commands.append(f"rename {saved} final-{saved}")
+                    saved = None
+        w.run(*smbclient(share, account, f"lcd {own}; prompt OFF; " + "; ".join(commands)))

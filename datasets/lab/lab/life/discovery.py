@@ -3,8 +3,8 @@
 import select
 import socket
 import struct
+import time
 
-from ..plan import HOSTS
 from ..work import Work, life
 
 _MDNS, _LLMNR, _SSDP, _WSD = 5353, 5355, 1900, 3702
@@ -12,7 +12,7 @@ _GROUPS = {_MDNS: ("224.0.0.251", "ff02::fb"), _LLMNR: ("224.0.0.252", "ff02::1:
            _WSD: ("239.255.255.250", "ff02::c")}
 _PTR, _A = 12, 1
 _SERVICES = ("_ipp._tcp.local", "_airplay._tcp.local", "_googlecast._tcp.local", "_smb._tcp.local", "_spotify-connect._tcp.local")
-_SEARCH = ("M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 2\r\nST: {}\r\n\r\n")
+_SEARCH = "M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 2\r\nST: {}\r\n\r\n"
 _FOUND = "{}\r\nCACHE-CONTROL: max-age=1800\r\nLOCATION: http://{}:631/\r\n{}: urn:schemas-upnp-org:device:Printer:1\r\n{}USN: uuid:lab-printer\r\n\r\n"
 _PROBE = """<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" \
 xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery"><s:Header>\
@@ -86,22 +86,23 @@ def announcements(w: Work) -> None:
     """The printer says that it is there, and answers those who look for it."""
     ears = {port: _socket(False, port) for port in (_MDNS, _SSDP, _WSD)}
     notify = _FOUND.format("NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900", w.host.v4, "NT", "NTS: ssdp:alive\r\n").encode()
-    for _ in w.every(10 * w.clock.factor):
-        if w.rng.random() < 0.1:
+    due = time.monotonic()
+    while not w.clock.over():
+        if time.monotonic() >= due:
             w.attempt(ears[_MDNS].sendto, _announcement("_ipp._tcp.local", "Lab Printer._ipp._tcp.local"), (_GROUPS[_MDNS][0], _MDNS))
             w.attempt(ears[_SSDP].sendto, notify, (_GROUPS[_SSDP][0], _SSDP))
-        _answer(w, ears)
-
-
-def _answer(w: Work, ears: dict[int, socket.socket]) -> None:
-    while True:
-        heard, _, _ = select.select(list(ears.values()), [], [], 0)
+            due += w.rng.uniform(1500, 2100) / w.clock.factor
+        heard, _, _ = select.select(list(ears.values()), [], [], max(0.0, due - time.monotonic()))
         for ear in heard:
-            message, sender = ear.recvfrom(4096)
-            if ear is ears[_SSDP] and message.startswith(b"M-SEARCH"):
-                found = _FOUND.format("HTTP/1.1 200 OK", HOSTS["printer"].v4, "ST", "EXT:\r\n").encode()
-                w.attempt(ear.sendto, found, sender)
-            elif ear is ears[_WSD] and b"/Probe<" in message:
-                w.attempt(ear.sendto, _PROBE.format("ProbeMatches", f"{w.rng.getrandbits(64):016x}", "<d:ProbeMatches/>").encode(), sender)
-        if not heard:
-            return
+            message, asker = ear.recvfrom(4096)
+            answer = _answer(w, message)
+            if answer:
+                w.attempt(ear.sendto, answer, asker)
+
+
+def _answer(w: Work, question: bytes) -> bytes | None:
+    if question.startswith(b"M-SEARCH"):
+        return _FOUND.format("HTTP/1.1 200 OK", w.host.v4, "ST", "EXT:\r\n").encode()
+    if b"discovery/Probe<" in question:
+        return _PROBE.format("ProbeMatches", f"{w.rng.getrandbits(64):016x}", "<d:ProbeMatches/>").encode()
+    return None

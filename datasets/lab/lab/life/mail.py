@@ -1,13 +1,15 @@
 """Mail: the hospital's server, one outside, and those who write."""
 
 import asyncio
+import logging
 import random
 import smtplib
 import ssl
 from email.message import EmailMessage
+from email.policy import SMTP as SMTP_FORMAT
 
 from ..plan import DOMAIN, HOSTS
-from ..work import Work, life, server
+from ..work import RUN, Work, life, server
 from .credentials import AUTHORITY, certificate
 from .shares import ACCOUNTS, PASSWORD, document, document_name
 
@@ -16,12 +18,14 @@ _WRITERS = {**ACCOUNTS, "nurse2": "nurse-2", "admin1": "admin-1"}
 _WORDS = ("ward", "rota", "meeting", "delivery", "report", "question", "room", "lunch", "invoice", "next week", "tomorrow", "please", "thanks")
 
 
-def _serve(w: Work, name: str, ports: dict[int, bool], deliver) -> None:
+def _serve(w: Work, names: tuple[str, ...], ports: dict[int, bool], deliver) -> None:
     """Runs an SMTP server on ports; true for one on which people log in under TLS. `deliver(envelope)` gets each message."""
+    # Only the box has it; whoever just lists scenarios does without.
     from aiosmtpd.smtp import SMTP, AuthResult
 
+    logging.basicConfig(filename=RUN / "log" / f"{w.host.name}.{w.activity.name}.out".replace(" ", "-"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate(name))
+    context.load_cert_chain(*certificate(*names))
 
     class Handler:
         async def handle_DATA(self, _server, _session, envelope):
@@ -34,7 +38,7 @@ def _serve(w: Work, name: str, ports: dict[int, bool], deliver) -> None:
     async def run() -> None:
         loop = asyncio.get_running_loop()
         for port, login in ports.items():
-            await loop.create_server(lambda login=login: SMTP(Handler(), hostname=name, tls_context=context, authenticator=authenticate,
+            await loop.create_server(lambda login=login: SMTP(Handler(), hostname=names[0], tls_context=context, authenticator=authenticate,
                                                               auth_required=login, require_starttls=login, ident="ESMTP", loop=loop),
                                      None, port)
         await asyncio.Event().wait()
@@ -51,13 +55,13 @@ def mail_server(w: Work) -> None:
         if outside and not envelope.mail_from.endswith("@" + OUTSIDE_SERVER):
             w.attempt(_send, OUTSIDE_SERVER, 25, envelope.mail_from, outside, envelope.content)
 
-    _serve(w, w.host.fqdn, {25: False, 587: True}, deliver)
+    _serve(w, (w.host.fqdn, w.host.v4), {25: False, 587: True}, deliver)
 
 
 @server("public mail server", "internet")
 def public_mail_server(w: Work) -> None:
     """The mail server of everybody outside."""
-    _serve(w, OUTSIDE_SERVER, {25: False}, lambda envelope: None)
+    _serve(w, (OUTSIDE_SERVER,), {25: False}, lambda envelope: None)
 
 
 def _send(host: str, port: int, sender: str, to: list[str], content: bytes, account: str | None = None) -> None:
@@ -75,11 +79,11 @@ def _message(rng: random.Random, sender: str, to: str) -> bytes:
     message = EmailMessage()
     message["From"], message["To"] = sender, to
     message["Subject"] = " ".join(rng.sample(_WORDS, 3))
-    message.set_content(" ".join(rng.choice(_WORDS) for _ in range(rng.randint(20, 300))))
+    message.set_content("\n".join(" ".join(rng.choices(_WORDS, k=10)) for _ in range(rng.randint(2, 30))))
     if rng.random() < 0.3:
         name = document_name(rng)
         message.add_attachment(document(rng, name.rpartition(".")[2])[:25_000], maintype="application", subtype="octet-stream", filename=name)
-    return message.as_bytes()
+    return message.as_bytes(policy=SMTP_FORMAT)
 
 
 @life("mail", *_WRITERS.values())

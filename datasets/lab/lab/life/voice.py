@@ -196,11 +196,11 @@ def telephone(w: Work) -> None:
     other = next(name for name in _PHONES if name != w.host.name)
     _count(w, phone.register())
     due = time.time() + 60
-    for _ in w.people(6000):
+    for _ in w.people(9000):
         if time.time() > due:
             _count(w, phone.register())
             due = time.time() + 60
-        _count(w, phone.call(other, w.rng.uniform(5, 12)))
+        _count(w, phone.call(other, w.rng.uniform(4, 10)))
 
 
 def _count(w: Work, good: bool) -> None:

@@ -133,16 +133,16 @@ def browse(w: Work) -> None:
 
 @life("web browsing", "nurse-1", "nurse-2", "office-1", "office-2", "office-3", "admin-1", "reading-1")
 def web_browsing(w: Work) -> None:
-    for _ in w.people(1900):
+    for _ in w.people(2400):
         browse(w)
 
 
 @life("visitor", "guest-1", "guest-2")
 def visitor(w: Work) -> None:
     """Visitors read, and now and then look at a film in segments."""
-    for _ in w.people(1500):
+    for _ in w.people(2200):
         browse(w)
-        if w.rng.random() < 0.12:
+        if w.rng.random() < 0.1:
             for place in range(w.rng.randint(3, 7)):
                 w.run(*curl("-A", _AGENT, f"https://video.example/segment-{place}.mp4"))
                 if not w.pause(2):

@@ -52,16 +52,17 @@ def certificate(*names: str) -> tuple[Path, Path]:
                 trusted.write(AUTHORITY.read_text())
         if not own.exists():
             subject = ",".join(f"{'IP' if name[-1].isdigit() or ':' in name else 'DNS'}:{name}" for name in names)
-            _sign(own, key, names[0], "basicConstraints=CA:FALSE", f"subjectAltName={subject}", issuer=["-CA", AUTHORITY, "-CAkey", _CA_KEY])
+            _sign(own, key, names[0], "basicConstraints=CA:FALSE", f"subjectAltName={subject}",
+                  issuer=["-CA", AUTHORITY, "-CAkey", _CA_KEY])
     return own, key
 
 
 def _sign(own: Path, key: Path, name: str, *extensions: str, issuer=()) -> None:
     bare = KEYS / "openssl.cnf"
     bare.write_text("[req]\ndistinguished_name = name\n[name]\n")
-    _make("openssl", "req", "-x509", "-config", bare, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 90,
-          "-subj", f"/O=Hospital Lab/CN={name}", *(word for each in extensions for word in ("-addext", each)), *issuer,
-          "-keyout", key, "-out", own)
+    _make("openssl", "req", "-x509", "-config", bare, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+          "-days", 90, "-subj", f"/O=Hospital Lab/CN={name}", *(word for each in extensions for word in ("-addext", each)),
+          *issuer, "-keyout", key, "-out", own)
 
 
 def add_account(name: str, number: int, password: str | None = None) -> None:

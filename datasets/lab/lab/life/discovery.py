@@ -13,7 +13,8 @@ _GROUPS = {_MDNS: ("224.0.0.251", "ff02::fb"), _LLMNR: ("224.0.0.252", "ff02::1:
 _PTR, _A = 12, 1
 _SERVICES = ("_ipp._tcp.local", "_airplay._tcp.local", "_googlecast._tcp.local", "_smb._tcp.local", "_spotify-connect._tcp.local")
 _SEARCH = "M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 2\r\nST: {}\r\n\r\n"
-_FOUND = "{}\r\nCACHE-CONTROL: max-age=1800\r\nLOCATION: http://{}:631/\r\n{}: urn:schemas-upnp-org:device:Printer:1\r\n{}USN: uuid:lab-printer\r\n\r\n"
+_FOUND = ("{}\r\nCACHE-CONTROL: max-age=1800\r\nLOCATION: http://{}:631/\r\n{}: urn:schemas-upnp-org:device:Printer:1\r\n{}"
+          "USN: uuid:lab-printer\r\n\r\n")
 _PROBE = """<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" \
 xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery"><s:Header>\
 <a:Action>http://schemas.xmlsoap.org/ws/2005/04/discovery/{}</a:Action><a:MessageID>urn:uuid:{}</a:MessageID>\
@@ -31,7 +32,8 @@ def _question(number: int, name: str, kind: int) -> bytes:
 def _announcement(service: str, instance: str) -> bytes:
     """An mDNS answer that nobody asked for: a service has an instance."""
     target = _dns_name(instance)
-    return struct.pack("!6H", 0, 0x8400, 0, 1, 0, 0) + _dns_name(service) + struct.pack("!2HIH", _PTR, 1, 4500, len(target)) + target
+    record = _dns_name(service) + struct.pack("!2HIH", _PTR, 1, 4500, len(target)) + target
+    return struct.pack("!6H", 0, 0x8400, 0, 1, 0, 0) + record
 
 
 def _socket(v6: bool, port: int = 0) -> socket.socket:
@@ -49,7 +51,8 @@ def _socket(v6: bool, port: int = 0) -> socket.socket:
         there.bind(("", port))
         group = _GROUPS[port][v6]
         if v6:
-            there.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(socket.AF_INET6, group) + struct.pack("I", device))
+            membership = socket.inet_pton(socket.AF_INET6, group) + struct.pack("I", device)
+            there.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
         else:
             there.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + socket.inet_aton("0.0.0.0"))
     return there
@@ -86,10 +89,11 @@ def announcements(w: Work) -> None:
     """The printer says that it is there, and answers those who look for it."""
     ears = {port: _socket(False, port) for port in (_MDNS, _SSDP, _WSD)}
     notify = _FOUND.format("NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900", w.host.v4, "NT", "NTS: ssdp:alive\r\n").encode()
+    hello = _announcement("_ipp._tcp.local", "Lab Printer._ipp._tcp.local")
     due = time.monotonic()
     while not w.clock.over():
         if time.monotonic() >= due:
-            w.attempt(ears[_MDNS].sendto, _announcement("_ipp._tcp.local", "Lab Printer._ipp._tcp.local"), (_GROUPS[_MDNS][0], _MDNS))
+            w.attempt(ears[_MDNS].sendto, hello, (_GROUPS[_MDNS][0], _MDNS))
             w.attempt(ears[_SSDP].sendto, notify, (_GROUPS[_SSDP][0], _SSDP))
             due += w.rng.uniform(1500, 2100) / w.clock.factor
         heard, _, _ = select.select(list(ears.values()), [], [], max(0.0, due - time.monotonic()))

@@ -91,8 +91,10 @@ def time_server(w: Work) -> None:
     _chronyd(w, "server time.example iburst minpoll 6 maxpoll 7", "local stratum 5", "allow all")
 
 
-@life("time", *(host for host in HOSTS.values() if host.inside and host.name != "infra" and host.subnet.name != "guest" and not host.absent
-                and host.role not in ("patient monitor", "telephone")))
+_OWN_CLOCKS = ("patient monitor", "telephone", "visitor", HOSTS["infra"].role)
+
+
+@life("time", *(host for host in HOSTS.values() if host.inside and not host.absent and host.role not in _OWN_CLOCKS))
 def keep_time(w: Work) -> None:
     """Everybody's clock follows the hospital's: some ask by IPv6, devices only by IPv4."""
     address = HOSTS["infra"].v6 if w.rng.random() < 0.3 else HOSTS["infra"].v4

@@ -1,6 +1,7 @@
 """Mail: the hospital's server, one outside, and those who write."""
 
 import asyncio
+import functools
 import logging
 import random
 import smtplib
@@ -14,8 +15,10 @@ from .credentials import AUTHORITY, certificate
 from .shares import ACCOUNTS, PASSWORD, document, document_name
 
 OUTSIDE_SERVER = "mx.example"
+_ATTACHMENT_BYTES = 25_000
 _WRITERS = {**ACCOUNTS, "nurse2": "nurse-2", "admin1": "admin-1"}
-_WORDS = ("ward", "rota", "meeting", "delivery", "report", "question", "room", "lunch", "invoice", "next week", "tomorrow", "please", "thanks")
+_WORDS = ("ward", "rota", "meeting", "delivery", "report", "question", "room", "lunch", "invoice", "next week",
+          "tomorrow", "please", "thanks")
 
 
 def _serve(w: Work, names: tuple[str, ...], ports: dict[int, bool], deliver) -> None:
@@ -38,9 +41,9 @@ def _serve(w: Work, names: tuple[str, ...], ports: dict[int, bool], deliver) -> 
     async def run() -> None:
         loop = asyncio.get_running_loop()
         for port, login in ports.items():
-            await loop.create_server(lambda login=login: SMTP(Handler(), hostname=names[0], tls_context=context, authenticator=authenticate,
-                                                              auth_required=login, require_starttls=login, ident="ESMTP", loop=loop),
-                                     None, port)
+            session = functools.partial(SMTP, Handler(), hostname=names[0], tls_context=context, authenticator=authenticate,
+                                        auth_required=login, require_starttls=login, ident="ESMTP", loop=loop)
+            await loop.create_server(session, None, port)
         await asyncio.Event().wait()
 
     asyncio.run(run())
@@ -82,16 +85,25 @@ def _message(rng: random.Random, sender: str, to: str) -> bytes:
     message.set_content("\n".join(" ".join(rng.choices(_WORDS, k=10)) for _ in range(rng.randint(2, 30))))
     if rng.random() < 0.3:
         name = document_name(rng)
-        message.add_attachment(document(rng, name.rpartition(".")[2])[:25_000], maintype="application", subtype="octet-stream", filename=name)
+        content = document(rng, name.rpartition(".")[2])[:_ATTACHMENT_BYTES]
+        message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
     return message.as_bytes(policy=SMTP_FORMAT)
+
+
+def _somebody(rng: random.Random) -> str:
+    return f"{rng.choice(list(_WRITERS))}@{DOMAIN}"
+
+
+def _somebody_outside(rng: random.Random) -> str:
+    return f"person{rng.randint(1, 9)}@{OUTSIDE_SERVER}"
 
 
 @life("mail", *_WRITERS.values())
 def write_mail(w: Work) -> None:
     """People write to each other, and now and then to somebody outside."""
     account = next(account for account, host in _WRITERS.items() if host == w.host.name)
-    for _ in w.people(2400):
-        to = f"person{w.rng.randint(1, 9)}@{OUTSIDE_SERVER}" if w.rng.random() < 0.3 else f"{w.rng.choice(list(_WRITERS))}@{DOMAIN}"
+    for _ in w.people(4000):
+        to = _somebody_outside(w.rng) if w.rng.random() < 0.3 else _somebody(w.rng)
         sender = f"{account}@{DOMAIN}"
         w.attempt(_send, HOSTS["mail"].fqdn, 587, sender, [to], _message(w.rng, sender, to), account)
 
@@ -99,8 +111,8 @@ def write_mail(w: Work) -> None:
 @life("mail from outside", "internet")
 def mail_from_outside(w: Work) -> None:
     """Patients, suppliers and other hospitals write."""
-    for _ in w.people(1800):
-        sender, to = f"person{w.rng.randint(1, 9)}@{OUTSIDE_SERVER}", f"{w.rng.choice(list(_WRITERS))}@{DOMAIN}"
+    for _ in w.people(2400):
+        sender, to = _somebody_outside(w.rng), _somebody(w.rng)
         w.attempt(_send, HOSTS["mail"].v4, 25, sender, [to], _message(w.rng, sender, to))
 
 
@@ -108,5 +120,6 @@ def mail_from_outside(w: Work) -> None:
 def notices(w: Work) -> None:
     """Machines report to the administrator, without TLS."""
     for _ in w.every(14_000, 0.3):
-        w.run("swaks", "--silent", "2", "--server", HOSTS["mail"].fqdn, "--helo", w.host.fqdn, "--from", f"{w.host.name}@{DOMAIN}",
-              "--to", f"admin1@{DOMAIN}", "--header", f"Subject: {w.host.name} report", "--body", "All is well.")
+        w.run("swaks", "--silent", "2", "--server", HOSTS["mail"].fqdn, "--helo", w.host.fqdn,
+              "--from", f"{w.host.name}@{DOMAIN}", "--to", f"admin1@{DOMAIN}",
+              "--header", f"Subject: {w.host.name} report", "--body", "All is well.")

@@ -9,6 +9,8 @@ from ..plan import HOSTS
 from ..work import Work, life, server
 
 _IPP_PORT, _RAW_PORT = 631, 9100
+# What ipptool does: sends one job.
+_PRINT = "/usr/share/cups/ipptool/print-job.test"
 
 
 def _ipp_attribute(tag: int, name: str, value: bytes) -> bytes:
@@ -82,6 +84,6 @@ def print_jobs(w: Work) -> None:
     for _ in w.people(5000):
         page.write_bytes(b"%PDF-1.7\n" + w.rng.randbytes(w.rng.randint(8000, 50_000)))
         if w.rng.random() < 0.7:
-            w.run("ipptool", "-q", "-T", "20", "-f", page, f"ipp://{printer.fqdn}:{_IPP_PORT}/ipp/print", "/usr/share/cups/ipptool/print-job.test")
+            w.run("ipptool", "-q", "-T", "20", "-f", page, f"ipp://{printer.fqdn}:{_IPP_PORT}/ipp/print", _PRINT)
         else:
             w.run("nc", "-N", "-w", "10", printer.fqdn, _RAW_PORT, input=b"\x1b%-12345X@PJL JOB\n" + page.read_bytes())

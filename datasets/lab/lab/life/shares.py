@@ -97,7 +97,7 @@ def documents(w: Work) -> None:
     account = next(account for account, host in ACCOUNTS.items() if host == w.host.name)
     own = w.dir / "documents"
     own.mkdir(exist_ok=True)
-    for _ in w.people(1900):
+    for _ in w.people(2500):
         share = w.rng.choice(("users", "users", "public"))
         commands, saved = ["ls"], None
         for _ in range(w.rng.randint(1, 4)):

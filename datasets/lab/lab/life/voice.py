@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 import time
+import zlib
 
 from ..plan import DOMAIN, HOSTS, with_role
 from ..work import Work, life, server
@@ -47,7 +48,7 @@ def telephone_exchange(w: Work) -> None:
                 callee = re.match(r"\w+ sip:([\w-]+)@", message)
                 if callee and callee[1] in _PHONES:
                     first, _, rest = message.partition("\r\n")
-                    via = f"\r\nVia: SIP/2.0/UDP {w.host.v4};branch=z9hG4bK{abs(hash(message)):x}\r\n"
+                    via = f"\r\nVia: SIP/2.0/UDP {w.host.v4};branch=z9hG4bK{zlib.crc32(data):x}\r\n"
                     line.sendto((first + via + rest).encode(), (_PHONES[callee[1]].v4, _SIP))
                 elif not message.startswith("ACK"):
                     line.sendto(_reply(message, "404 Not Found").encode(), sender)
@@ -55,7 +56,8 @@ def telephone_exchange(w: Work) -> None:
 
 def _reply(request: str, status: str, body: str = "") -> str:
     """A response: what identifies the request, repeated."""
-    kept = [line for line in request.partition("\r\n\r\n")[0].split("\r\n")[1:] if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
+    head = request.partition("\r\n\r\n")[0].split("\r\n")
+    kept = [line for line in head if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
     return "\r\n".join([f"SIP/2.0 {status}", *kept, *_content(body)])
 
 
@@ -84,7 +86,7 @@ class Telephone:
             self.sequence += 1
         self.line.sendto("\r\n".join([
             f"{method} sip:{to}@{DOMAIN} SIP/2.0", f"Via: SIP/2.0/UDP {w.host.v4};branch=z9hG4bK{w.rng.getrandbits(48):x}",
-            f"From: <sip:{me}@{DOMAIN}>;tag={abs(hash(me)) & 0xFFFFFF:x}", f"To: <sip:{to}@{DOMAIN}>", f"Call-ID: {call}",
+            f"From: <sip:{me}@{DOMAIN}>;tag={zlib.crc32(me.encode()):x}", f"To: <sip:{to}@{DOMAIN}>", f"Call-ID: {call}",
             f"CSeq: {self.sequence} {method}", f"Contact: <sip:{me}@{w.host.v4}>", "Max-Forwards: 70", "User-Agent: Lab Phone 2",
             *_content(body)]).encode(), self.exchange)
 
@@ -144,7 +146,8 @@ class Telephone:
         self.line.sendto(_reply(invitation, "180 Ringing").encode(), self.exchange)
         time.sleep(self.w.rng.uniform(1, 4))
         with _speech_socket(self.w.host.v4) as speech:
-            self.line.sendto(_reply(invitation, "200 OK", _offer(self.w.host.v4, speech.getsockname()[1])).encode(), self.exchange)
+            offer = _offer(self.w.host.v4, speech.getsockname()[1])
+            self.line.sendto(_reply(invitation, "200 OK", offer).encode(), self.exchange)
             _talk(self.w, speech, _media(invitation), 60, hung_up)
         del self.calls[call]
 
@@ -181,26 +184,23 @@ def _talk(w: Work, speech: socket.socket, there: tuple[str, int], seconds: float
         for number in range(int(seconds / _FRAME_SECONDS)):
             if hung_up.wait(max(0.0, start + number * _FRAME_SECONDS - time.monotonic())):
                 return
-            marker = 0x80 if number == 0 else 0
-            speech.sendto(struct.pack("!BBHII", 0x80, marker, number & 0xFFFF, stamp + number * _FRAME_BYTES & 0xFFFFFFFF, source) + frame, there)
+            now = stamp + number * _FRAME_BYTES & 0xFFFFFFFF
+            speech.sendto(struct.pack("!BBHII", 0x80, 0x80 if number == 0 else 0, number & 0xFFFF, now, source) + frame, there)
             if number % int(_REPORT_SECONDS / _FRAME_SECONDS) == 0:
                 report = struct.pack("!BBHIQIII", 0x80, 200, 6, source, int((time.time() + 2_208_988_800) * (1 << 32)),
-                                     stamp + number * _FRAME_BYTES & 0xFFFFFFFF, number, number * _FRAME_BYTES)
+                                     now, number, number * _FRAME_BYTES)
                 reports.sendto(report, (there[0], there[1] + 1))
 
 
 @life("telephone", *_PHONES)
 def telephone(w: Work) -> None:
-    """Registers, and again at intervals as its line needs it; calls the other one now and then, for some real seconds."""
+    """Registers at intervals; by day it calls the other one now and then, for some real seconds."""
     phone = Telephone(w)
     other = next(name for name in _PHONES if name != w.host.name)
-    _count(w, phone.register())
-    due = time.time() + 60
-    for _ in w.people(9000):
-        if time.time() > due:
-            _count(w, phone.register())
-            due = time.time() + 60
-        _count(w, phone.call(other, w.rng.uniform(4, 10)))
+    for _ in w.every(900):
+        _count(w, phone.register())
+        if 7 <= w.clock.hour_now() < 19 and w.rng.random() < 0.09 and w.pause(w.rng.uniform(1, 20)):
+            _count(w, phone.call(other, w.rng.uniform(4, 10)))
 
 
 def _count(w: Work, good: bool) -> None:

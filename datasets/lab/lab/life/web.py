@@ -52,13 +52,13 @@ _API = """location /api/ { default_type application/json; return 200 '{"status":
 
 def _server_block(name: str) -> str:
     own, key = certificate(name, f"www.{name}")
-    listens = [f"{site(name)}", f"[{site6(name)}]"]
+    addresses = site(name), f"[{site6(name)}]"
     # Packages come without TLS, as distributions do it; elsewhere port 80 only leads to 443.
     plain = f"root {_ROOT}/{name}; {_API}" if name == "packages.example" else "return 301 https://$host$request_uri;"
     return "\n".join((
-        f"    server {{ {' '.join(f'listen {address}:80;' for address in listens)} server_name {name}; {plain} }}",
-        f"    server {{ {' '.join(f'listen {address}:443 ssl http2;' for address in listens)} server_name {name}; root {_ROOT}/{name};",
-        f"        ssl_certificate {own}; ssl_certificate_key {key}; {_API} }}",
+        f"    server {{ {' '.join(f'listen {address}:80;' for address in addresses)} server_name {name}; {plain} }}",
+        f"    server {{ {' '.join(f'listen {address}:443 ssl http2;' for address in addresses)} server_name {name};",
+        f"        root {_ROOT}/{name}; ssl_certificate {own}; ssl_certificate_key {key}; {_API} }}",
     ))
 
 
@@ -79,7 +79,7 @@ def _objects(name: str, page: int) -> dict[str, int]:
     """What belongs to a page of a site, and sizes in bytes; the same in every run, so that visitors know it too."""
     rng = random.Random(f"{name}/{page}")
     sizes = {f"page-{page}.html": rng.randint(2000, 14_000)}
-    for place in range(rng.randint(1, 5)):
+    for place in range(rng.randint(1, 4)):
         sizes[f"{page}-{place}.{rng.choice(('css', 'js', 'jpg', 'jpg'))}"] = int(min(25_000, rng.lognormvariate(8.2, 0.8)))
     return sizes
 
@@ -133,14 +133,14 @@ def browse(w: Work) -> None:
 
 @life("web browsing", "nurse-1", "nurse-2", "office-1", "office-2", "office-3", "admin-1", "reading-1")
 def web_browsing(w: Work) -> None:
-    for _ in w.people(2400):
+    for _ in w.people(4000):
         browse(w)
 
 
 @life("visitor", "guest-1", "guest-2")
 def visitor(w: Work) -> None:
     """Visitors read, and now and then look at a film in segments."""
-    for _ in w.people(2200):
+    for _ in w.people(3400):
         browse(w)
         if w.rng.random() < 0.1:
             for place in range(w.rng.randint(3, 7)):
@@ -151,8 +151,8 @@ def visitor(w: Work) -> None:
 
 @life("software updates", "nurse-1", "office-1", "office-3", "reading-2", "infra", "files", "mail", "his")
 def software_updates(w: Work) -> None:
-    """Package lists every other hour, and the packages that are new."""
-    for _ in w.every(7200, 0.2):
+    """Package lists some times a day, and the packages that are new."""
+    for _ in w.every(9600, 0.2):
         w.run(*curl("-A", "Debian APT-HTTP/1.3 (2.6.1)", "http://packages.example/InRelease"))
         new = [f"http://packages.example/package-{w.rng.randrange(40)}.deb" for _ in range(w.rng.choice((0, 0, 1, 2, 4)))]
         if new:
@@ -162,16 +162,17 @@ def software_updates(w: Work) -> None:
 @life("virus signatures", "nurse-1", "nurse-2", "office-1", "office-2", "office-3", "admin-1")
 def virus_signatures(w: Work) -> None:
     """A protection agent reports, and fetches signatures when there are new ones."""
-    for turn in w.every(3600, 0.1):
-        w.run(*curl("--tls-max", "1.2", "-A", "agent/7", "-d", f'{{"host":"{w.host.name}","found":0}}', "https://antivirus.example/api/report"))
+    for turn in w.every(4800, 0.1):
+        agent = ("--tls-max", "1.2", "-A", "agent/7")
+        w.run(*curl(*agent, "-d", f'{{"host":"{w.host.name}","found":0}}', "https://antivirus.example/api/report"))
         if turn % 4 == 1:
-            w.run(*curl("--tls-max", "1.2", "-A", "agent/7", "https://antivirus.example/signatures.bin"))
+            w.run(*curl(*agent, "https://antivirus.example/signatures.bin"))
 
 
 @life("cloud calls", "office-1", "office-2", "admin-1", "printer", "voice", "pumps")
 def cloud_calls(w: Work) -> None:
     """Programs and devices that call their maker's cloud."""
-    for _ in w.every(2400, 0.3):
+    for _ in w.every(3600, 0.3):
         body = '{"readings":[' + ",".join(str(w.rng.randrange(1000)) for _ in range(w.rng.randint(5, 200))) + "]}"
         w.run(*curl("-A", f"{w.host.role}/2", "-d", body, "https://cloud.example/api/v2/readings"))
 
@@ -179,7 +180,7 @@ def cloud_calls(w: Work) -> None:
 @life("dead link", "office-3", "nurse-2")
 def dead_link(w: Work) -> None:
     """Links that lead nowhere: a site that does not answer, a name that is gone, a server that is no longer there."""
-    for _ in w.people(7000):
+    for _ in w.people(6000):
         where = w.rng.choice((f"https://{GONE}/", "http://moved.example/", "http://his.hospital.example:81/old",
                               f"http://{machine('files').subnet.v4}.99/"))
         w.run(*curl("-4", "-A", _AGENT, where, wait=8), good=(6, 7, 28))

@@ -11,7 +11,7 @@ from ..work import RUN
 KEYS = RUN / "keys"
 # The key that administrators, backups and whoever finds it log in with.
 SSH_KEY = KEYS / "id_ed25519"
-_CA, _CA_KEY = KEYS / "ca.pem", KEYS / "ca.key"
+AUTHORITY, _CA_KEY = KEYS / "ca.pem", KEYS / "ca.key"
 _TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -46,22 +46,23 @@ def certificate(*names: str) -> tuple[Path, Path]:
     box trust that authority."""
     own, key = KEYS / f"{names[0]}.pem", KEYS / f"{names[0]}.key"
     with _alone():
-        if not _CA.exists():
-            _sign(_CA, _CA_KEY, "Lab Authority", "basicConstraints=critical,CA:TRUE", "keyUsage=keyCertSign")
+        if not AUTHORITY.exists():
+            _sign(AUTHORITY, _CA_KEY, "Lab Authority", "basicConstraints=critical,CA:TRUE", "keyUsage=keyCertSign")
             with open(_TRUSTED, "a") as trusted:
-                trusted.write(_CA.read_text())
+                trusted.write(AUTHORITY.read_text())
         if not own.exists():
             subject = ",".join(f"{'IP' if name[-1].isdigit() or ':' in name else 'DNS'}:{name}" for name in names)
-            _sign(own, key, names[0], "basicConstraints=CA:FALSE", f"subjectAltName={subject}", issuer=["-CA", _CA, "-CAkey", _CA_KEY])
+            _sign(own, key, names[0], "basicConstraints=CA:FALSE", f"subjectAltName={subject}",
+                  issuer=["-CA", AUTHORITY, "-CAkey", _CA_KEY])
     return own, key
 
 
 def _sign(own: Path, key: Path, name: str, *extensions: str, issuer=()) -> None:
     bare = KEYS / "openssl.cnf"
     bare.write_text("[req]\ndistinguished_name = name\n[name]\n")
-    _make("openssl", "req", "-x509", "-config", bare, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 90,
-          "-subj", f"/O=Hospital Lab/CN={name}", *(word for each in extensions for word in ("-addext", each)), *issuer,
-          "-keyout", key, "-out", own)
+    _make("openssl", "req", "-x509", "-config", bare, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+          "-days", 90, "-subj", f"/O=Hospital Lab/CN={name}", *(word for each in extensions for word in ("-addext", each)),
+          *issuer, "-keyout", key, "-out", own)
 
 
 def add_account(name: str, number: int, password: str | None = None) -> None:

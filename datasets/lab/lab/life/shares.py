@@ -9,6 +9,7 @@ from .credentials import add_account
 PASSWORD = "Winter2026"
 ACCOUNTS = {"office1": "office-1", "office2": "office-2", "office3": "office-3", "nurse1": "nurse-1"}
 FILES_PER_ACCOUNT = 120
+_PUBLIC_FILES = 30
 _ROOT = "/srv/shares"
 _SETTINGS = """[global]
 workgroup = HOSPITAL
@@ -51,8 +52,14 @@ def document(rng: random.Random, kind: str) -> bytes:
     return (b"%PDF-1.7\n" if kind == "pdf" else b"PK\x03\x04") + rng.randbytes(size)
 
 
+def _name(place: int) -> str:
+    """What the document at a place of a folder is called from the beginning."""
+    return f"{_TOPICS[place % len(_TOPICS)]}-{place:03d}.{_KINDS[place // 3 % len(_KINDS)]}"
+
+
 def document_name(rng: random.Random) -> str:
-    return f"{rng.choice(_TOPICS)}-{rng.randint(1, 999):03d}.{rng.choice(_KINDS)}"
+    """A name for a new document, unlike those that were there from the beginning."""
+    return f"{rng.choice(_TOPICS)}-{rng.randrange(1000, 10_000_000)}.{rng.choice(_KINDS)}"
 
 
 @server("file shares", "files")
@@ -67,18 +74,41 @@ def file_shares(w: Work) -> None:
         w.run("mkdir", "-p", folder)
         _fill(w.rng, folder, FILES_PER_ACCOUNT)
         w.run("smbpasswd", "-c", settings, "-a", "-s", account, input=f"{PASSWORD}\n{PASSWORD}\n")
-    _fill(w.rng, f"{_ROOT}/public", 30)
+    _fill(w.rng, f"{_ROOT}/public", _PUBLIC_FILES)
     w.serve("smbd", "--foreground", "--no-process-group", "--debug-stdout", "-s", settings)
 
 
 def _fill(rng: random.Random, folder: str, files: int) -> None:
     for place in range(files):
-        kind = rng.choice(_KINDS)
-        with open(f"{folder}/{rng.choice(_TOPICS)}-{place:03d}.{kind}", "wb") as out:
-            out.write(document(rng, kind))
+        name = _name(place)
+        with open(f"{folder}/{name}", "wb") as out:
+            out.write(document(rng, name.rpartition(".")[2]))
 
 
 def smbclient(share: str, account: str | None, commands: str, password: str = PASSWORD) -> list[str]:
     """The command line that does something on a share, as an account or as a guest."""
     who = ["-U", f"{account}%{password}"] if account else ["-N"]
     return ["smbclient", "-s", "/dev/null", f"//{HOSTS['files'].fqdn}/{share}", *who, "-c", commands]
+
+
+@life("documents", *ACCOUNTS.values())
+def documents(w: Work) -> None:
+    """People look into their folder, open documents, and save new ones or new names."""
+    account = next(account for account, host in ACCOUNTS.items() if host == w.host.name)
+    own = w.dir / "documents"
+    own.mkdir(exist_ok=True)
+    for _ in w.people(2500):
+        share = w.rng.choice(("users", "users", "public"))
+        commands, saved = ["ls"], None
+        for _ in range(w.rng.randint(1, 4)):
+            match w.rng.choice(("open", "open", "save", "rename")):
+                case "open":
+                    commands.append(f"get {_name(w.rng.randrange(FILES_PER_ACCOUNT if share == 'users' else _PUBLIC_FILES))}")
+                case "save":
+                    saved = document_name(w.rng)
+                    (own / saved).write_bytes(document(w.rng, saved.rpartition(".")[2]))
+                    commands.append(f"put {saved}")
+                case "rename" if saved:
+                    commands.append(f"rename {saved} final-{saved}")
+                    saved = None
+        w.run(*smbclient(share, account, f"lcd {own}; prompt OFF; " + "; ".join(commands)))

@@ -35,7 +35,7 @@ class Modality:
 
 # Images are small, for a capture that can be kept.
 MODALITIES = {
-    "ct": Modality("CT", "1.2.840.10008.5.1.4.1.1.2", (6, 12), (64, 64), 2),
+    "ct": Modality("CT", "1.2.840.10008.5.1.4.1.1.2", (5, 10), (64, 64), 2),
     "mr": Modality("MR", "1.2.840.10008.5.1.4.1.1.4", (4, 8), (56, 56), 2),
     "us": Modality("US", "1.2.840.10008.5.1.4.1.1.6.1", (2, 3), (80, 60), 3),
 }
@@ -185,7 +185,7 @@ def _titles(w: Work, called: str = "PACS") -> list:
 def dicom_store(w: Work) -> None:
     """A study is done: its images go to the archive in one association."""
     modality, archive = MODALITIES[w.host.name], _archive(w)
-    for _ in w.people(800):
+    for _ in w.people(1000):
         if away(w):
             continue
         images = make_study(w, w.dir / "study", modality, w.rng.randint(*modality.slices), modality.size)

@@ -36,8 +36,9 @@ class Peer:
         try:
             if self._line is None:
                 self._line = socket.create_connection((self._to.v4, PORT), timeout=15)
-                if lasting:
-                    self._line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                # Also when nobody has anything to say at night, the line is not silent.
+                self._line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                self._line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 120)
             for message in messages:
                 self._line.sendall(_START + message + _END)
                 next(_read(self._line))

@@ -36,13 +36,13 @@ def database(w: Work) -> None:
     (w.dir / "hba.conf").write_text("local all all trust\nhost all all 0.0.0.0/0 trust\nhost all all ::/0 trust\n")
     threading.Thread(target=_fill, args=(w,), daemon=True).start()
     settings = {"listen_addresses": "*", "unix_socket_directories": "/tmp", "hba_file": w.dir / "hba.conf", "fsync": "off", "ssl": "off",
-                "external_pid_file": "", "config_file": "/etc/postgresql/15/main/postgresql.conf"}
+                "external_pid_file": "/tmp/postgres.pid", "config_file": "/etc/postgresql/15/main/postgresql.conf"}
     w.serve("setpriv", "--reuid=postgres", f"--regid={w.group}", "--clear-groups", "/usr/lib/postgresql/15/bin/postgres", "-D", _DATA,
             *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")))
 
 
 def _fill(w: Work) -> None:
-    while subprocess.run(["pg_isready", "-q", "-h", "/tmp"]).returncode != 0:
+    while subprocess.run(["pg_isready", "-q", "-h", "/tmp", "-U", "postgres"]).returncode != 0:
         w.pause(0.2)
     w.run("psql", "-qX", "-h", "/tmp", "-U", "postgres", input=_TABLES)
 
@@ -77,7 +77,8 @@ class Database:
 
 
 def _psql() -> list[str]:
-    return ["psql", "-qAtX", f"host={HOSTS['db'].v4} dbname=hospital user=his sslmode=disable gssencmode=disable connect_timeout=5"]
+    return ["psql", "-qAtX", f"host={HOSTS['db'].v4} dbname=hospital user=his sslmode=disable gssencmode=disable connect_timeout=5 "
+            "keepalives_idle=120"]
 
 
 def _quoted(text: str) -> str:
@@ -212,7 +213,7 @@ def pump_records(w: Work) -> None:
 
 
 def _tell(context: ssl.SSLContext, method: str, path: str, body: str | None = None) -> None:
-    line = http.client.HTTPSConnection(HOSTS["his"].v4, TLS_PORT, timeout=15, context=context)
+    line = http.client.HTTPSConnection(HOSTS["his"].fqdn, TLS_PORT, timeout=15, context=context)
     try:
         line.request(method, path, body, {"Content-Type": FHIR, "Accept": FHIR})
         line.getresponse().read()

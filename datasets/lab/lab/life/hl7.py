@@ -11,7 +11,7 @@ from .records import Database
 
 PORT = 2575
 _START, _END = b"\x0b", b"\x1c\r"
-_LABORATORY = (("718-7", "Haemoglobin", "g/dL", 9, 17), ("2345-7", "Glucose", "mg/dL", 60, 190), 
+_LABORATORY = (("718-7", "Haemoglobin", "g/dL", 9, 17), ("2345-7", "Glucose", "mg/dL", 60, 190),
                ("2951-2", "Sodium", "mmol/L", 132, 148), ("2823-3", "Potassium", "mmol/L", 3.2, 5.4),
                ("2160-0", "Creatinine", "mg/dL", 0.5, 2.1), ("6690-2", "Leucocytes", "10*3/uL", 3, 15))
 _VITALS = (("8867-4", "Heart rate", "/min", 52, 110), ("59408-5", "Oxygen saturation", "%", 91, 100),

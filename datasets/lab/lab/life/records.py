@@ -41,7 +41,8 @@ def database(w: Work) -> None:
     settings = {"listen_addresses": "*", "unix_socket_directories": "/tmp", "hba_file": w.dir / "hba.conf", "fsync": "off",
                 "ssl": "off", "external_pid_file": "/tmp/postgres.pid", "config_file": "/etc/postgresql/15/main/postgresql.conf"}
     w.serve("setpriv", "--reuid=postgres", f"--regid={w.group}", "--clear-groups",
-            "/usr/lib/postgresql/15/bin/postgres", "-D", _DATA, *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")))
+            "/usr/lib/postgresql/15/bin/postgres", "-D", _DATA,
+            *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")))
 
 
 def _fill(w: Work) -> None:

@@ -52,7 +52,8 @@ def certificate(w: Work) -> tuple[Path, Path]:
     paths = certificate_of(w.host.name), w.dir / "tls.key"
     names = f"DNS:{w.host.fqdn},DNS:{w.host.name},IP:{w.host.v4},IP:{w.host.v6}"
     w.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "825",
-          "-subj", f"/O=Hospital (made up)/CN={w.host.fqdn}", "-addext", f"subjectAltName={names}", "-out", paths[0], "-keyout", paths[1])
+          "-subj", f"/O=Hospital (made up)/CN={w.host.fqdn}", "-addext", f"subjectAltName={names}",
+          "-out", paths[0], "-keyout", paths[1])
     return paths
 
 

@@ -35,7 +35,7 @@ class Modality:
 
 # Images are small, for a capture that can be kept.
 MODALITIES = {
-    "ct": Modality("CT", "1.2.840.10008.5.1.4.1.1.2", (6, 12), (64, 64), 2),
+    "ct": Modality("CT", "1.2.840.10008.5.1.4.1.1.2", (5, 10), (64, 64), 2),
     "mr": Modality("MR", "1.2.840.10008.5.1.4.1.1.4", (4, 8), (56, 56), 2),
     "us": Modality("US", "1.2.840.10008.5.1.4.1.1.6.1", (2, 3), (80, 60), 3),
 }
@@ -62,8 +62,8 @@ def _sequence(rows) -> bytes:
 
 def _write(path: Path, storage: str, instance: str, rows) -> None:
     """A DICOM file: preamble, file meta information, data set."""
-    meta = _elements([(2, 1, "OB", b"\0\1"), (2, 2, "UI", storage), (2, 3, "UI", instance), (2, 0x10, "UI", _EXPLICIT_LITTLE_ENDIAN),
-                      (2, 0x12, "UI", "2.25.1")])
+    meta = _elements([(2, 1, "OB", b"\0\1"), (2, 2, "UI", storage), (2, 3, "UI", instance),
+                      (2, 0x10, "UI", _EXPLICIT_LITTLE_ENDIAN), (2, 0x12, "UI", "2.25.1")])
     head = _elements([(2, 0, "UL", struct.pack("<I", len(meta)))])
     path.write_bytes(bytes(128) + b"DICM" + head + meta + _elements(rows))
 
@@ -94,8 +94,9 @@ def make_study(w: Work, folder: Path, modality: Modality, slices: int, size: tup
     study, series = _uid(w), _uid(w)
     today, now = time.strftime("%Y%m%d"), time.strftime("%H%M%S")
     common = _patient(w) + [
-        (8, 0x16, "UI", modality.storage), (8, 0x20, "DA", today), (8, 0x30, "TM", now), (8, 0x50, "SH", f"A{w.rng.randrange(10**6)}"),
-        (8, 0x60, "CS", modality.kind), (8, 0x70, "LO", "Lab (made up)"), (8, 0x90, "PN", "TEST^PHYSICIAN"),
+        (8, 0x16, "UI", modality.storage), (8, 0x20, "DA", today), (8, 0x30, "TM", now),
+        (8, 0x50, "SH", f"A{w.rng.randrange(10**6)}"), (8, 0x60, "CS", modality.kind), (8, 0x70, "LO", "Lab (made up)"),
+        (8, 0x90, "PN", "TEST^PHYSICIAN"),
         (8, 0x1030, "LO", f"{modality.kind} of a phantom"), (0x20, 0xD, "UI", study), (0x20, 0xE, "UI", series),
         (0x20, 0x10, "SH", "1"), (0x20, 0x11, "IS", 1),
         (0x28, 2, "US", 3 if colour else 1), (0x28, 4, "CS", "RGB" if colour else "MONOCHROME2"),
@@ -157,10 +158,12 @@ def work_list(w: Work) -> None:
     (folder / "lockfile").touch()
     for number in range(24):
         kind = w.rng.choice(list(MODALITIES.values())).kind
-        step = [(8, 0x60, "CS", kind), (0x40, 1, "AE", kind), (0x40, 2, "DA", time.strftime("%Y%m%d")), (0x40, 3, "TM", f"{7 + number // 3:02d}0000"),
-                (0x40, 6, "PN", "TEST^PHYSICIAN"), (0x40, 7, "LO", f"{kind} of a phantom"), (0x40, 9, "SH", f"S{number}")]
-        rows = _patient(w) + [(8, 0x50, "SH", f"A{number}"), (0x20, 0xD, "UI", _uid(w)), (0x32, 0x1060, "LO", f"{kind} of a phantom"),
-                              (0x40, 0x100, "SQ", _sequence(step)), (0x40, 0x1001, "SH", f"R{number}")]
+        step = [(8, 0x60, "CS", kind), (0x40, 1, "AE", kind), (0x40, 2, "DA", time.strftime("%Y%m%d")),
+                (0x40, 3, "TM", f"{7 + number // 3:02d}0000"), (0x40, 6, "PN", "TEST^PHYSICIAN"),
+                (0x40, 7, "LO", f"{kind} of a phantom"), (0x40, 9, "SH", f"S{number}")]
+        rows = _patient(w) + [(8, 0x50, "SH", f"A{number}"), (0x20, 0xD, "UI", _uid(w)),
+                              (0x32, 0x1060, "LO", f"{kind} of a phantom"), (0x40, 0x100, "SQ", _sequence(step)),
+                              (0x40, 0x1001, "SH", f"R{number}")]
         _write(folder / f"{number}.wl", _WORK_LIST, _uid(w), rows)
     w.serve("wlmscpfs", "-dhl", "-dfr", "-dfp", w.dir / "worklist", PORT)
 
@@ -185,7 +188,7 @@ def _titles(w: Work, called: str = "PACS") -> list:
 def dicom_store(w: Work) -> None:
     """A study is done: its images go to the archive in one association."""
     modality, archive = MODALITIES[w.host.name], _archive(w)
-    for _ in w.people(800):
+    for _ in w.people(1000):
         if away(w):
             continue
         images = make_study(w, w.dir / "study", modality, w.rng.randint(*modality.slices), modality.size)
@@ -241,8 +244,8 @@ def archive_browser(w: Work) -> None:
     """A look into the archive's web interface."""
     base = f"http://{ARCHIVE.v4}:8042"
     for _ in w.people(4000):
-        w.run("curl", "-sS", "-A", "Mozilla/5.0", f"{base}/system", f"{base}/statistics", f"{base}/patients?since=0&limit=10&expand",
-              f"{base}/studies?since=0&limit=5&expand")
+        w.run("curl", "-sS", "-A", "Mozilla/5.0", f"{base}/system", f"{base}/statistics",
+              f"{base}/patients?since=0&limit=10&expand", f"{base}/studies?since=0&limit=5&expand")
 
 
 @life("study to another site", "pacs")

@@ -11,8 +11,9 @@ from .records import Database
 
 PORT = 2575
 _START, _END = b"\x0b", b"\x1c\r"
-_LABORATORY = (("718-7", "Haemoglobin", "g/dL", 9, 17), ("2345-7", "Glucose", "mg/dL", 60, 190), ("2951-2", "Sodium", "mmol/L", 132, 148),
-               ("2823-3", "Potassium", "mmol/L", 3.2, 5.4), ("2160-0", "Creatinine", "mg/dL", 0.5, 2.1), ("6690-2", "Leucocytes", "10*3/uL", 3, 15))
+_LABORATORY = (("718-7", "Haemoglobin", "g/dL", 9, 17), ("2345-7", "Glucose", "mg/dL", 60, 190),
+               ("2951-2", "Sodium", "mmol/L", 132, 148), ("2823-3", "Potassium", "mmol/L", 3.2, 5.4),
+               ("2160-0", "Creatinine", "mg/dL", 0.5, 2.1), ("6690-2", "Leucocytes", "10*3/uL", 3, 15))
 _VITALS = (("8867-4", "Heart rate", "/min", 52, 110), ("59408-5", "Oxygen saturation", "%", 91, 100),
            ("8480-6", "Systolic pressure", "mm[Hg]", 95, 160), ("8462-4", "Diastolic pressure", "mm[Hg]", 55, 95),
            ("9279-1", "Respiratory rate", "/min", 10, 24))
@@ -36,8 +37,9 @@ class Peer:
         try:
             if self._line is None:
                 self._line = socket.create_connection((self._to.v4, PORT), timeout=15)
-                if lasting:
-                    self._line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                # Also when nobody has anything to say at night, the line is not silent.
+                self._line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                self._line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 120)
             for message in messages:
                 self._line.sendall(_START + message + _END)
                 next(_read(self._line))
@@ -114,9 +116,9 @@ def hl7_vital_signs(w: Work) -> None:
     peer = Peer(w, "his")
     bed = w.host.name.split("-")[1]
     patient = w.rng.randrange(PATIENTS)
-    for _ in w.every(320):
-        report = peer.message("ORU^R01^ORU_R01", _pid(patient), f"PV1|1|I|WARD^{bed}^1", f"OBR|1|||VITALS^Vital signs|||{_now()}",
-                              *_results(w, _VITALS))
+    for _ in w.every(400):
+        report = peer.message("ORU^R01^ORU_R01", _pid(patient), f"PV1|1|I|WARD^{bed}^1",
+                              f"OBR|1|||VITALS^Vital signs|||{_now()}", *_results(w, _VITALS))
         w.attempt(_send_lasting, peer, report)
 
 
@@ -155,4 +157,5 @@ def hl7_orders(w: Work) -> None:
         what = w.rng.choice(list(peers))
         number = f"R{w.rng.randrange(10**6)}"
         w.attempt(peers[what].send, peers[what].message(
-            "ORM^O01^ORM_O01", _pid(w.rng.randrange(PATIENTS)), f"ORC|NW|{number}|||||^^^{_now()}", f"OBR|1|{number}||{what}^Examination"))
+            "ORM^O01^ORM_O01", _pid(w.rng.randrange(PATIENTS)), f"ORC|NW|{number}|||||^^^{_now()}",
+            f"OBR|1|{number}||{what}^Examination"))

@@ -31,7 +31,7 @@ def telemetry(w: Work) -> None:
     topic = f"ward/bed-{w.host.name.split('-')[1]}/vitals"
     client = w.start("mosquitto_pub", "-h", HOSTS["broker"].v4, "-i", w.host.name, "-t", topic, "-l", stdin=-1)
     w.runs += 1
-    for _ in w.every(128):
+    for _ in w.every(220):
         vitals = {"time": int(time.time()), "heart_rate": w.rng.randint(55, 105), "spo2": w.rng.randint(92, 100),
                   "temperature": round(w.rng.uniform(36.2, 38.4), 1)}
         client.stdin.write(json.dumps(vitals).encode() + b"\n")

@@ -25,7 +25,8 @@ def _alone():
 
 def _make(*argv) -> str:
     """Runs a program that has to succeed; what it says."""
-    return subprocess.run([str(word) for word in argv], check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+    argv = [str(word) for word in argv]
+    return subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
 
 
 def ssh_host_key() -> Path:

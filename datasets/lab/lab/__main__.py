@@ -127,7 +127,7 @@ class Lab:
         record = ledger.Ledger("/run/lab/ledger.tsv")
         tap = Tap(str(OUT / CAPTURE))
         listener = self._listen()
-        time.sleep(1)
+        time.sleep(3 if listener else 1)
         began = time.time()
         self.clock = Clock(began, began + WARM_UP + self.minutes * 60, self.hour - WARM_UP * self.factor / 3600, self.factor)
         # The clock's hours are those of the time after the warm-up.

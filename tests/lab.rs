@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use support::{have, lines, project};
@@ -120,15 +120,12 @@ fn alive(folder: &str) -> bool {
     })
 }
 
-fn until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
-    let start = Instant::now();
-    while !condition() {
-        if start.elapsed() > limit {
-            return false;
-        }
+/// Asks ten times a second, for so many seconds, whether it is so.
+fn within(seconds: u32, mut condition: impl FnMut() -> bool) -> bool {
+    (0..seconds * 10).any(|_| {
         std::thread::sleep(Duration::from_millis(100));
-    }
-    true
+        condition()
+    })
 }
 
 #[test]
@@ -146,7 +143,7 @@ fn nothing_stays_when_it_is_killed() {
         .unwrap();
     let capture = folder.path().join("capture.pcap");
     // The first run on a machine makes the box.
-    until(Duration::from_secs(600), || capture.exists() || run.try_wait().unwrap().is_some());
+    within(600, || capture.exists() || run.try_wait().unwrap().is_some());
     if let Some(status) = run.try_wait().unwrap() {
         assert_eq!(status.code(), Some(CANNOT_RUN), "the lab did not start");
         println!("skipped: the lab cannot run here");
@@ -157,7 +154,7 @@ fn nothing_stays_when_it_is_killed() {
     assert!(alive(&name));
     run.kill().unwrap();
     run.wait().unwrap();
-    assert!(until(Duration::from_secs(10), || !alive(&name)), "processes of the lab are still there");
+    assert!(within(10, || !alive(&name)), "processes of the lab are still there");
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
     assert!(!mounts.contains("lowerdir") || !mounts.contains("auscult-lab"), "a mount of the lab is still there");
     let spaces =

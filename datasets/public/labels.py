@@ -36,12 +36,12 @@ def row(src, dst, sport, dport, proto, start, end, label, detail=""):
     proto = "udp" if proto in ARGUS_UDP else proto
     if proto and proto not in PROTOCOLS and not proto.isdigit():
         return Skipped(f"protocol {proto}")
-    for address in filter(None, (src, dst)):
-        try:
+    try:
+        for address in filter(None, (src, dst)):
             ipaddress.ip_address(address)
-        except ValueError:
-            return Skipped("no IP address")
-    ports = ("", "") if proto in WITHOUT_PORTS else (port(sport), port(dport))
+        ports = ("", "") if proto in WITHOUT_PORTS else (port(sport), port(dport))
+    except ValueError:
+        return Skipped("no IP address or no port")
     return [src, dst, *ports, proto, seconds(start), seconds(end), label, detail]
 
 
@@ -109,7 +109,7 @@ def ctu_13(args):
         elif flow.startswith("From-Normal"):
             label = "benign"
         yield row(record["SrcAddr"], record["DstAddr"], record["Sport"], record["Dport"], record["Proto"], start,
-                      start + float(record["Dur"]), label, detail)
+                  start + float(record["Dur"]), label, detail)
 
 
 def iot_23(args):
@@ -142,7 +142,7 @@ def unsw_nb15(args):
         start, end, attack, proto, src, sport, dst, dport = (record[name].strip() for name in wanted)
         attack = {"Backdoor": "Backdoors"}.get(attack, attack).lower()
         made = row(src, dst, sport, dport, proto, float(start) - args.widen, float(end) + 1 + args.widen,
-                       "malicious" if attack else "unlabelled", attack)
+                   "malicious" if attack else "unlabelled", attack)
         if tuple(made) not in seen or isinstance(made, Skipped):
             yield made
         seen.add(tuple(made))

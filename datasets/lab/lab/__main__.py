@@ -161,7 +161,7 @@ class Lab:
         for name in [host.name] if host else activity.hosts:
             group = work.GROUP_FIRST + len(self.groups)
             self.groups[group] = name, activity.name, activity.kind == "attack"
-            pid = work.spawn(activity, plan.HOSTS[name], group, self.clock, self.options.seed, self.network, *arguments)
+            pid = work.spawn(activity, plan.machine(name), group, self.clock, self.options.seed, self.network, *arguments)
             self.children[pid] = f"{name}: {activity.name}"
         return pid
 

@@ -35,6 +35,16 @@ table netdev ledger {{
     }}
 }}
 """
+# Of what leaves the router's inner ports, only what the router itself says: its address is a subnet's first.
+_INNER = [subnet for subnet in plan.SUBNETS.values() if subnet.name != plan.OUTSIDE]
+_ROUTER_RULES = f"""
+table netdev ledger {{
+    chain out {{
+        type filter hook egress devices = {{ {", ".join(subnet.name for subnet in _INNER)} }} priority 0; policy accept;
+        ip saddr {{ {", ".join(f"{subnet.v4}.1" for subnet in _INNER)} }} meta l4proto != tcp log group {_GROUP} snaplen {_HEAD_BYTES}
+    }}
+}}
+"""
 
 
 @dataclass(frozen=True)
@@ -82,9 +92,9 @@ def _record(path: str, told: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     home = os.open("/proc/self/ns/net", os.O_RDONLY)
     choose = selectors.DefaultSelector()
-    for host in plan.HOSTS:
+    for host, rules in [*((host, _RULES) for host in plan.HOSTS), (plan.ROUTER, _ROUTER_RULES)]:
         enter_namespace(host)
-        subprocess.run(["nft", "-f", "-"], input=_RULES, text=True, check=True)
+        subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
         choose.register(_listener(), selectors.EVENT_READ, host)
     ctypes.CDLL(None).setns(home, 0)
     with open(path, "w") as out:

@@ -3,7 +3,7 @@
 import hashlib
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _PCAP = struct.Struct("<IHHiIII")
 _RECORD = struct.Struct("<IIII")
@@ -11,6 +11,7 @@ _MAGIC = 0xA1B2C3D4
 ETHERNET = 1
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 ARP = "arp"
+UNADDRESSED = "0.0.0.0"
 PROTOCOLS = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMP6: "icmp6"}
 
 
@@ -26,7 +27,7 @@ class Packet:
     about: tuple | None = None
     # Where the payload of the transport starts in the frame.
     payload: int = 0
-    # ARP: the sender's hardware address.
+    # The sender's hardware address: of ARP, and of a host that has no address yet.
     sender: str | None = None
     # ICMP echo requests and replies: their identifier.
     echo: int | None = None
@@ -56,7 +57,8 @@ def dissect(frame: bytes) -> Packet | None:
         return None
     kind = frame[12] << 8 | frame[13]
     if kind == 0x0800:
-        return _ip4(frame, 14)
+        packet = _ip4(frame, 14)
+        return replace(packet, sender=frame[6:12].hex(":")) if packet and packet.key[0] == UNADDRESSED else packet
     if kind == 0x86DD:
         return _ip6(frame, 14)
     if kind == 0x0806 and len(frame) >= 42:

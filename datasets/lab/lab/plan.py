@@ -127,17 +127,55 @@ _HOSTS = [
 HOSTS: dict[str, Host] = {host.name: host for host in _HOSTS}
 
 
+# The router as a place where servers run; its other addresses are those of the subnets that end in 1.
+GATEWAY = Host(ROUTER, "router", SUBNETS["servers"], 1, "00:1b:54:00:1e:01")
+
+
+def machine(name: str) -> Host:
+    """A host or the router."""
+    return GATEWAY if name == ROUTER else HOSTS[name]
+
+
 # Sites outside: name to the place of its address among those of `internet`; place n has an IPv4 and an IPv6 address.
-SITES: dict[str, int] = {"resolver.example": 0}
+SITES: dict[str, int] = {
+    name: place
+    for place, name in enumerate((
+        "resolver.example", "updates.medical.example", "clinic-b.example", "mx.example", "time.example", "packages.example",
+        "antivirus.example", "cloud.example", "cdn.example", "news.example", "encyclopedia.example", "weather.example",
+        "search.example", "journal.medicine.example", "guidelines.medicine.example", "drugs.medicine.example", "insurer.example",
+        "travel.example", "shop.example", "bank.example", "social.example", "video.example", "maps.example", "recipes.example",
+        "status.example", "gone.example",
+    ))
+}
 
 # The adversary's domains: name to the place of its address among those of `adversary`; the same address answers for its names.
 # Each attack has a domain of its own, so that what the hospital's resolver asks there on its behalf can be told.
-ADVERSARY_DOMAINS: dict[str, int] = {}
+ADVERSARY_DOMAINS: dict[str, int] = {
+    name: place
+    for place, name in enumerate((
+        "cdn-telemetry.example",  # https-beacon
+        "t.sync-health.example",  # dns-tunnel
+        "relay-status.example",  # slow-connection
+        "file-drop.example",  # https-exfiltration
+        "q.metrics-edge.example",  # dns-exfiltration
+        "backup-vault.example",  # slow-exfiltration
+        "second-opinion.example",  # dicom-exfiltration
+        "pool.hash-rate.example",  # cryptominer
+        "update-cache.example",  # smb-movement
+        "asset-inventory.example",  # ssh-movement
+        "invoice-portal.example",  # mail-loader
+    ))
+}
 
 
 def site(name: str) -> str:
     """The IPv4 address of a site outside."""
     return HOSTS["internet"].more[SITES[name]]
+
+
+def site6(name: str) -> str:
+    """The IPv6 address of a site outside."""
+    return HOSTS["internet"].more[30 + SITES[name]]
 
 
 def adversary(domain: str) -> str:

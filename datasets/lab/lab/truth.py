@@ -44,8 +44,8 @@ class Phase:
 def walk(path: str):
     """Yields (time in microseconds, length on the wire, frame, its conversation or None) of a capture.
 
-    ICMP errors are conversations by themselves; echoes are kept apart by their identifier. A conversation is complete when the
-    walk is over.
+    ICMP errors are conversations by themselves; echoes are kept apart by their identifier; ARP and hosts without an address (DHCP)
+    by the sender's hardware address. A conversation is complete when the walk is over.
     """
     running: dict[tuple, Conversation] = {}
     for micros, length, frame in packets.read(path):
@@ -53,7 +53,7 @@ def walk(path: str):
         if packet is None:
             yield micros, length, frame, None
             continue
-        identity = packets.both_ways(packet.key), packet.about and packets.both_ways(packet.about), packet.echo
+        identity = packets.both_ways(packet.key), packet.about and packets.both_ways(packet.about), packet.echo, packet.sender
         conversation = running.get(identity)
         if conversation is None or micros - conversation.end > IDLE_MICROS or (packet.begins and conversation.ended):
             conversation = Conversation(packet.key, micros, micros, about=packet.about, sender=packet.sender)
@@ -79,7 +79,7 @@ class Owners:
         self._groups, self._phases, self._causes, self._owned = groups, phases, causes, owned
         self._sent = defaultdict(list)
         for entry in ledger.read(path):
-            self._sent[entry.key].append((entry.time, entry.group))
+            self._sent[entry.key].append((entry.time, entry.group, entry.host))
         for entries in self._sent.values():
             entries.sort(key=lambda entry: entry[0])
         self._host_of = {address: host.name for host in plan.HOSTS.values() for address in host.addresses}
@@ -100,11 +100,13 @@ class Owners:
     def _claims(self, key: tuple, conversation: Conversation) -> set[tuple[str, str]]:
         entries = self._sent.get(key, [])
         first = bisect.bisect_left(entries, conversation.start / 1e6 - SLACK, key=lambda entry: entry[0])
+        # Hosts without an address share a key, and so do a router and who speaks ARP in its name; the ledger knows them by name.
+        sender = self._host_of_mac.get(conversation.sender, plan.ROUTER) if conversation.sender else None
         groups = set()
-        for when, group in entries[first:]:
+        for when, group, host in entries[first:]:
             if when > conversation.end / 1e6 + SLACK:
                 break
-            if group in self._groups:
+            if group in self._groups and sender in (None, host):
                 groups.add(group)
         return {self._of_group(group, key, conversation) for group in groups}
 
@@ -180,10 +182,13 @@ def write(path: str, found: list[Conversation], declared: list[list[str]]) -> No
 
 
 def check(found: list[Conversation], path: str) -> list[str]:
-    """Reads the labels as a stranger does (blank is any, either direction, malicious wins, then background) and compares."""
+    """Reads the labels as a stranger does (blank is any, either direction, malicious wins, then background) and compares. Rows
+    of no packets speak of what is missing in a conversation, which may have begun before, so they are not compared."""
     exact, loose = defaultdict(list), []
     with open(path, newline="") as file:
         for each in csv.DictReader(file):
+            if each["packets"] == "0":
+                continue
             start, end = float(each["start"]) * 1e6 - 1, float(each["end"]) * 1e6 + 1
             entry = start, end, each["label"], each["detail"]
             key = packets.key_of(",".join(each[name] for name in COLUMNS[:5]))

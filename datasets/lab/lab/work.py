@@ -90,6 +90,21 @@ class Work:
     runs: int = 0
     failures: int = 0
     notes: dict = field(default_factory=dict)
+    # Where it was started: its logs and counts carry this name, wherever it has gone on to.
+    home: plan.Host = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.home = self.host
+
+    @property
+    def account(self) -> str:
+        """The name of an account that is root with this activity's group, for programs that insist on changing to an account."""
+        name = f"lab{self.group}"
+        for path, line in (("/etc/passwd", f"{name}:x:0:{self.group}::/root:/bin/sh\n"), ("/etc/group", f"{name}:x:{self.group}:\n")):
+            if line not in Path(path).read_text():
+                with open(path, "a") as accounts:
+                    accounts.write(line)
+        return name
 
     @property
     def dir(self) -> Path:
@@ -131,7 +146,7 @@ class Work:
         """Runs a server until the lab ends, again when it stops before."""
         argv = [str(word) for word in argv]
         while not self.clock.over():
-            log = open(RUN / "log" / f"{self.host.name}.{self.activity.name}.out".replace(" ", "-"), "ab")
+            log = open(RUN / "log" / f"{self.home.name}.{self.activity.name}.out".replace(" ", "-"), "ab")
             process = self.start(*argv, env=env, stdout=log, stderr=log)
             self.runs += 1
             status = process.wait()
@@ -162,16 +177,23 @@ class Work:
             self._report()
 
     def log(self, text: str) -> None:
-        with open(RUN / "log" / f"{self.host.name}.{self.activity.name}.log".replace(" ", "-"), "a") as out:
+        with open(RUN / "log" / f"{self.home.name}.{self.activity.name}.log".replace(" ", "-"), "a") as out:
             out.write(f"{time.time():.3f} {text}\n")
 
     def on(self, host: str) -> "Elsewhere":
         """With this, an attack goes on as itself on another host (what it copied there before runs there)."""
         return Elsewhere(self, host)
 
+    def declare(self, source: str, destination: str, port: int | None, protocol: str, start: float, end: float) -> None:
+        """Adds a row to the truth for what no packet shows, such as a silent device. Addresses; times in epoch seconds."""
+        columns = (source, destination, "", "" if port is None else port, protocol, f"{start:.6f}", f"{end:.6f}", 0, 0,
+                   "malicious", self.activity.name)
+        with open(RUN / "declared.tsv", "a") as out:
+            out.write("\t".join(map(str, columns)) + "\n")
+
     def _report(self) -> None:
-        path = RUN / "counts" / f"{self.host.name}.{self.activity.name}".replace(" ", "-")
-        path.write_text(f"{self.host.name}\t{self.activity.name}\t{self.runs}\t{self.failures}\n")
+        path = RUN / "counts" / f"{self.home.name}.{self.activity.name}".replace(" ", "-")
+        path.write_text(f"{self.home.name}\t{self.activity.name}\t{self.runs}\t{self.failures}\n")
 
 
 class Elsewhere:
@@ -232,7 +254,10 @@ def spawn(activity: Activity, host: plan.Host, group: int, clock: Clock, seed: i
 
 
 def prepare() -> None:
-    """Makes the folders that activities write to."""
+    """Makes the folders that activities write to, and tells the box its resolver."""
     shutil.rmtree(RUN, ignore_errors=True)
     for name in ("log", "counts", "hosts"):
         (RUN / name).mkdir(parents=True)
+    resolver = plan.HOSTS["infra"]
+    # Most hosts ask the first; nobody's programs wait long for a lost answer.
+    Path("/etc/resolv.conf").write_text(f"search {plan.DOMAIN}\nnameserver {resolver.v4}\nnameserver {resolver.v6}\noptions timeout:2\n")

@@ -1,3 +1,14 @@
 """Attacks: importing this registers all of them."""
 
-from . import scanning  # noqa: F401
+from . import (  # noqa: F401
+    command_and_control,
+    credentials,
+    delivery,
+    devices,
+    disruption,
+    exfiltration,
+    medical,
+    movement,
+    scanning,
+    servers,
+)

@@ -244,8 +244,12 @@ def firmware_update(w: Work) -> None:
                    "-A", "gateway-updater/2.1", "-o", w.dir / "firmware.bin", UPDATES, timeout=130, good=range(256))
     if loaded.returncode != 0:
         return w.log(f"no update: {loaded.stderr.decode(errors='replace')}")
-    w.pause(5)
-    leave(w, 60)
+    # First its activities end, then its link is down.
+    leave(w, 85)
+    w.pause(20)
+    w.network.plug(w.host, False)
+    w.pause(60)
+    w.network.plug(w.host)
 
 
 @life("reports", "his")

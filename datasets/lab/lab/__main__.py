@@ -30,6 +30,8 @@ def say(text: str) -> None:
 def main() -> int:
     options = _parser().parse_args()
     if options.list:
+        # A reader that has seen enough is no error.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         _list()
         return 0
     if not options.scenario or not options.out:

@@ -14,7 +14,7 @@ from pathlib import Path
 from . import packets
 
 # Recognition reads the first bytes of a conversation; later packets keep a message's head.
-FIRST_PACKETS = 10
+FIRST_PACKETS = 6
 FIRST_BYTES = 256
 LATER_BYTES = 8
 

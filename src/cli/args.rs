@@ -214,7 +214,7 @@ pub struct EvalArgs {
     /// Captures: files, folders, or - for standard input
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub inputs: Vec<PathBuf>,
-    /// Ground truth: CSV with src_ip,dst_ip,src_port,dst_port,proto,start,end,…,label,detail
+    /// Ground truth: CSV (plain, gzip or zstd) with src_ip,dst_ip,src_port,dst_port,proto,start,end,…,label,detail
     #[arg(long, value_name = "CSV")]
     pub truth: PathBuf,
     /// Take only the rows of this file, where the truth has a column `file`

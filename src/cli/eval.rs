@@ -1,8 +1,7 @@
 //! `auscult eval`.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufReader, Write as _};
+use std::io::Write as _;
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -13,7 +12,7 @@ use super::judge::{judge, mode};
 use super::progress::Bar;
 use super::setup;
 use crate::alert::AlertContext;
-use crate::dataset::{FlowTuple, Truth};
+use crate::dataset::{self, FlowTuple, Truth};
 use crate::detect::{DetectorConfig, Notice, ScoredFlow};
 use crate::eval::{AlertLine, Judged, addresses_in, episodes, flow_auc};
 use crate::pipeline::Progress;
@@ -47,7 +46,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
 
 fn truth(args: &EvalArgs) -> anyhow::Result<Truth> {
     let name = args.truth.display().to_string();
-    let file = BufReader::new(File::open(&args.truth).with_context(|| name.clone())?);
+    let file = dataset::open(&args.truth).with_context(|| name.clone())?;
     Ok(match &args.file {
         Some(capture) => Truth::read_for(file, &name, capture)?,
         None => Truth::read(file, &name)?,

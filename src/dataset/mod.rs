@@ -6,9 +6,11 @@
 mod csv;
 mod error;
 mod index;
+mod open;
 mod row;
 mod truth;
 
 pub use error::TruthError;
+pub use open::open;
 pub use row::{Kind, Row};
 pub use truth::{FlowTuple, Label, Truth};

@@ -1,17 +1,15 @@
 """The command line of the lab; `run --help`."""
 
 import argparse
-import hashlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from . import attacks, ledger, life, plan, scenarios, truth, work
+from . import attacks, ledger, life, packets, plan, scenarios, truth, work
 from .clock import Clock, hour_of
 from .network import MONITOR, Network, Tap
 from .scenarios import SCENARIOS, Scenario, Step
@@ -32,6 +30,8 @@ def say(text: str) -> None:
 def main() -> int:
     options = _parser().parse_args()
     if options.list:
+        # A reader that has seen enough is no error.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         _list()
         return 0
     if not options.scenario or not options.out:
@@ -129,7 +129,7 @@ class Lab:
         record = ledger.Ledger("/run/lab/ledger.tsv")
         tap = Tap(str(OUT / CAPTURE))
         listener = self._listen()
-        time.sleep(1)
+        time.sleep(3 if listener else 1)
         began = time.time()
         self.clock = Clock(began, began + WARM_UP + self.minutes * 60, self.hour - WARM_UP * self.factor / 3600, self.factor)
         # The clock's hours are those of the time after the warm-up.
@@ -301,10 +301,11 @@ class Lab:
             "conversations": truth.counts(found),
             "unexplained": len(errors),
             "protocols": protocols,
+            "servers": [f"{host}: {name}" for name, each in work.ACTIVITIES.items() if each.kind == "server" for host in each.hosts],
             "activities": activities,
             "programs": _programs(),
             "kernel": os.uname().release,
-            "sha256": {name: _digest(OUT / name) for name in (CAPTURE, LABELS, PHASES)},
+            "sha256": {name: packets.digest(OUT / name) for name in (CAPTURE, LABELS, PHASES)},
         }
         (OUT / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
 
@@ -339,11 +340,6 @@ def _programs() -> dict[str, str]:
     wanted = [line.strip() for line in open("/lab/packages") if line.strip() and not line.startswith("#")]
     said = subprocess.run(["dpkg-query", "-W", "-f", "${Package}\t${Version}\n", *wanted], capture_output=True, text=True).stdout
     return dict(line.split("\t") for line in said.splitlines())
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

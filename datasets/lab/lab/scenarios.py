@@ -38,7 +38,7 @@ def _add(scenario: Scenario) -> None:
 
 
 _add(Scenario("clean", "ordinary life of a working day, 07:00 to 15:00, nothing else", 30, split=1.0))
-_add(Scenario("clean-long", "ordinary life of a whole day and night, 06:00 to 06:00", 90, hour=6.0, split=1.0))
+_add(Scenario("clean-long", "ordinary life from early in the morning to late in the evening, 06:00 to 22:00, nothing else", 60, hour=6.0, split=1.0))
 
 
 def _attacked(name: str, text: str, minutes: float, split: float, *steps: tuple[float, str, str, str]) -> None:

@@ -41,28 +41,33 @@ class Phase:
     end: float
 
 
-def conversations(path: str) -> list[Conversation]:
-    """The conversations of a capture in the order of their first packets. ICMP errors are conversations by themselves; echoes are
-    kept apart by their identifier; ARP and hosts without an address (DHCP) by the sender's hardware address."""
+def walk(path: str):
+    """Yields (time in microseconds, length on the wire, frame, its conversation or None) of a capture.
+
+    ICMP errors are conversations by themselves; echoes are kept apart by their identifier; ARP and hosts without an address (DHCP)
+    by the sender's hardware address. A conversation is complete when the walk is over.
+    """
     running: dict[tuple, Conversation] = {}
-    found = []
     for micros, length, frame in packets.read(path):
         packet = packets.dissect(frame)
         if packet is None:
+            yield micros, length, frame, None
             continue
-        # An ICMP error is no part of an exchange of echoes between the same two.
         identity = packets.both_ways(packet.key), packet.about and packets.both_ways(packet.about), packet.echo, packet.sender
         conversation = running.get(identity)
-        anew = conversation is None or micros - conversation.end > IDLE_MICROS or (packet.begins and conversation.ended)
-        if anew:
+        if conversation is None or micros - conversation.end > IDLE_MICROS or (packet.begins and conversation.ended):
             conversation = Conversation(packet.key, micros, micros, about=packet.about, sender=packet.sender)
             running[identity] = conversation
-            found.append(conversation)
         conversation.end = micros
         conversation.packets += 1
         conversation.bytes += length
         conversation.ended |= packet.ends
-    return found
+        yield micros, length, frame, conversation
+
+
+def conversations(path: str) -> list[Conversation]:
+    """The conversations of a capture in the order of their first packets."""
+    return [conversation for _, _, _, conversation in walk(path) if conversation and conversation.packets == 1]
 
 
 class Owners:

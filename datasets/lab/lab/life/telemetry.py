@@ -3,8 +3,6 @@
 import json
 import time
 
-import paho.mqtt.client
-
 from ..plan import HOSTS, with_role
 from ..work import Work, life, server
 from .clinical import away, join
@@ -56,7 +54,10 @@ def pump_telemetry(w: Work) -> None:
                 client.publish(f"ward/pump-{pump}/rate", json.dumps(state))
 
 
-def _connect(w: Work) -> paho.mqtt.client.Client:
+def _connect(w: Work):
+    # Only in the box; `run --list` works without.
+    import paho.mqtt.client
+
     w.runs += 1
     client = paho.mqtt.client.Client(client_id=w.host.name)
     client.connect(HOSTS["broker"].v4, 1883, keepalive=60)

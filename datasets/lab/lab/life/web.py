@@ -4,6 +4,7 @@ import random
 
 from ..plan import SITES, machine, site, site6
 from ..work import Work, life, server
+from .clinical import away
 from .credentials import AUTHORITY, certificate
 
 _ROOT = "/srv/web"
@@ -173,6 +174,8 @@ def virus_signatures(w: Work) -> None:
 def cloud_calls(w: Work) -> None:
     """Programs and devices that call their maker's cloud."""
     for _ in w.every(3600, 0.3):
+        if away(w):
+            continue
         body = '{"readings":[' + ",".join(str(w.rng.randrange(1000)) for _ in range(w.rng.randint(5, 200))) + "]}"
         w.run(*curl("-A", f"{w.host.role}/2", "-d", body, "https://cloud.example/api/v2/readings"))
 

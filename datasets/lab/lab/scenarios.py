@@ -109,7 +109,7 @@ _attacked(
     (275, "hl7-injection", "nurse-2", NORMAL),
     (380, "hl7-flood", "office-2", NORMAL),
     (445, "silent-device", "monitor-4", LOUD),
-    (500, "arp-spoofing", "pumps", NORMAL),
+    (500, "arp-spoofing", "analyser", NORMAL),
     (620, "rogue-device", "rogue", NORMAL),
 )
 _attacked(

@@ -81,12 +81,15 @@ def stretch(source: Path, target: Path, day: int) -> None:
 
 def _capture(source: Path, target: Path, move: Stretch, labels: list[dict], servers: set[str]) -> None:
     """Writes the capture with its new times, and puts those of the conversations into the labels' rows."""
-    told = {tuple(row[name] for name in truth.COLUMNS[:6]): row for row in labels}
+    told = defaultdict(list)
+    for row in labels:
+        told[tuple(row[name] for name in truth.COLUMNS[:6])].append(row)
     actors: dict[int, str] = {}
     frames, owners, times, found = [], [], defaultdict(list), []
     for micros, length, frame, conversation in truth.walk(str(source / "capture.pcap")):
         if conversation is not None and conversation.packets == 1:
-            row = told.get(tuple(truth.row(conversation)[:6]))
+            rows = told[tuple(truth.row(conversation)[:6])]
+            row = rows.pop(0) if rows else None
             actors[id(conversation)] = _actor(conversation, row, servers, len(found))
             found.append((conversation, row))
         actor = actors[id(conversation)] if conversation is not None else "others"

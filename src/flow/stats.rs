@@ -116,6 +116,8 @@ impl SideStats {
         self.retransmitted += u32::from(sequence.retransmitted);
         self.out_of_order += u32::from(sequence.out_of_order);
         self.missing_bytes += u64::from(sequence.missing_bytes);
+        // The hole may have been left in an earlier segment, whose record is out.
+        self.missing_bytes = self.missing_bytes.saturating_sub(u64::from(sequence.filled_bytes));
         self.zero_window += u32::from(window == 0 && !flags.has(TcpFlags::RST));
     }
 

@@ -83,6 +83,8 @@ pub struct Sequence {
     pub missing_bytes: u32,
     /// It fills a hole that an earlier packet left.
     pub out_of_order: bool,
+    /// Bytes of that hole which it brought.
+    pub filled_bytes: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -209,6 +211,7 @@ impl Side {
             if self.hole_bytes >= payload_bytes && payload_bytes > 0 {
                 self.hole_bytes -= payload_bytes;
                 told.out_of_order = true;
+                told.filled_bytes = payload_bytes;
             } else {
                 told.retransmitted = !keep_alive;
             }
@@ -281,6 +284,7 @@ mod tests {
         assert!(told[2].retransmitted);
         assert_eq!(told[3].missing_bytes, 10);
         assert!(told[4].out_of_order && !told[4].retransmitted);
+        assert_eq!(told[4].filled_bytes, 10, "nothing is missing any more");
         assert!(told[5].retransmitted);
     }
 

@@ -157,7 +157,7 @@ const FLOW: [(&str, Kind); 19] = [
     ("auscult.under_way", Flag),
 ];
 
-const TCP: [(&str, Kind); 11] = [
+const TCP: [(&str, Kind); 12] = [
     ("tcp.tcp_flags", Text),
     ("tcp.tcp_flags_ts", Text),
     ("tcp.tcp_flags_tc", Text),
@@ -169,6 +169,7 @@ const TCP: [(&str, Kind); 11] = [
     ("tcp.urg", Flag),
     ("tcp.ecn", Flag),
     ("tcp.cwr", Flag),
+    ("auscult.history", Text),
 ];
 
 /// What EVE's schema knows at the top; it refuses all else.

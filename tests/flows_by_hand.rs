@@ -8,7 +8,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::packets::{ACK, End, FIN, PSH, RST, SYN, Shot, icmp, pcap, tcp, udp};
+use support::packets::{ACK, End, FIN, PSH, RST, SYN, Shot, icmp, pcap, tcp_window, udp};
 use support::{Folder, auscult, lines, project};
 
 /// 2023-11-14T22:13:20Z, from which the packets' seconds count.
@@ -26,7 +26,7 @@ fn end(text: &str) -> End {
 }
 
 /// A line such as `0.5 10.0.0.5:40000 > 10.0.0.1:80 tcp SA 500 101 0`: seconds, ends, and for TCP flags, sequence number,
-/// acknowledgement and payload; for UDP the payload; for ICMP type, code and payload.
+/// acknowledgement, payload and, if it is not 8192, the window; for UDP the payload; for ICMP type, code and payload.
 fn shot(line: &str) -> Shot {
     let words: Vec<&str> = line.split_whitespace().collect();
     let [seconds, from, ">", to, protocol, rest @ ..] = words.as_slice() else { panic!("{line}") };
@@ -43,7 +43,8 @@ fn shot(line: &str) -> Shot {
                 'A' => ACK,
                 other => panic!("{other} in {line}"),
             };
-            tcp(from, to, number(1), number(2), rest[0].chars().map(flag).sum(), &payload(3))
+            let window = rest.get(4).map_or(8192, |window| window.parse().unwrap());
+            tcp_window(from, to, number(1), number(2), rest[0].chars().map(flag).sum(), window, &payload(3))
         }
         "udp" => udp(from, to, &payload(0)),
         "icmp" => icmp(from.0, to.0, number(0) as u8, number(1) as u8, 1, &payload(2)),
@@ -89,7 +90,7 @@ fn judge(folder: &Path) -> Vec<String> {
 fn every_case_gives_the_flows_worked_out_by_hand() {
     let mut cases: Vec<PathBuf> = std::fs::read_dir(project("tests/cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
-    assert!(cases.len() >= 12, "only {} cases", cases.len());
+    assert!(cases.len() >= 23, "only {} cases", cases.len());
     let name = |case: &Path| case.file_name().unwrap().display().to_string();
     let wrong: Vec<String> =
         cases.iter().flat_map(|case| judge(case).into_iter().map(|text| format!("{}: {text}", name(case)))).collect();

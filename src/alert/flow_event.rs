@@ -80,6 +80,9 @@ fn product(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
         "app_by": format!("{:?}", record.app.1).to_lowercase(),
         "orig": side(&record.orig), "resp": side(&record.resp),
     });
+    if record.key.protocol == 6 {
+        product["history"] = json!(record.history.as_str());
+    }
     match judged {
         Some((bits, behaviour)) => {
             product["bits"] = json!(rounded(bits));

@@ -69,7 +69,7 @@ pub trait FlowTable {
 
 use ColumnKind::{Integer, Number, Text, Time};
 
-const FIXED: [(&str, ColumnKind); 22] = [
+const FIXED: [(&str, ColumnKind); 23] = [
     ("flow_id", Integer),
     ("community_id", Text),
     ("src_ip", Text),
@@ -91,6 +91,7 @@ const FIXED: [(&str, ColumnKind); 22] = [
     ("auscult_segment", Integer),
     ("auscult_partial", Integer),
     ("auscult_conn_state", Text),
+    ("auscult_history", Text),
     ("auscult_direction", Text),
 ];
 
@@ -128,6 +129,7 @@ pub fn cells(record: &FlowRecord) -> Vec<Cell> {
         Cell::Integer(record.segment.into()),
         Cell::Integer(record.partial().into()),
         Cell::Text(record.state.name().to_owned()),
+        Cell::Text(record.history.to_string()),
         Cell::Text(record.direction.name().to_owned()),
     ]);
     cells.extend(extract(record).map(Cell::Number));

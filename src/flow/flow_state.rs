@@ -1,7 +1,9 @@
 //! An open flow in the table.
 
 use super::limits::CheckedLimits;
-use super::{ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, HomeNets, SideStats, Sight, TcpTracker};
+use super::{
+    ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, History, HomeNets, SideStats, Sight, TcpTracker,
+};
 use crate::app::{AppState, Ports, Side};
 use crate::time::{Span, Timestamp};
 use crate::wire::Packet;
@@ -39,6 +41,10 @@ impl Flow {
     pub fn open(key: FlowKey, hash: u64, from_low: bool, first: &Packet, home: &HomeNets) -> Self {
         let (sender_is_orig, direction) = DirectionBasis::decide(first, home);
         let macs = if sender_is_orig { [first.src_mac, first.dst_mac] } else { [first.dst_mac, first.src_mac] };
+        let mut tcp = TcpTracker::default();
+        if !sender_is_orig {
+            tcp.flipped();
+        }
         Self {
             key,
             id: flow_id(hash, first.time),
@@ -56,7 +62,7 @@ impl Flow {
             last_data_from_orig: None,
             first_sizes: [0; FIRST_SIZES],
             first_sizes_len: 0,
-            tcp: TcpTracker::default(),
+            tcp,
             app: AppState::default(),
             macs,
             vlans: first.vlans,
@@ -74,7 +80,7 @@ impl Flow {
         side.observe(packet);
         if let Some(tcp) = packet.tcp {
             let sequence = self.tcp.observe(packet, tcp, from_orig);
-            side.observe_tcp(tcp.flags, tcp.window, sequence);
+            side.observe_tcp(tcp.flags, sequence);
         }
         if packet.payload_bytes > 0 {
             self.observe_data(packet.payload_bytes, from_orig, payload);
@@ -180,6 +186,7 @@ impl Flow {
             looked_at: self.looked_at,
             direction: self.direction,
             state: if self.key.protocol == 6 { self.tcp.state() } else { ConnState::Oth },
+            history: if self.key.protocol == 6 { self.tcp.history() } else { History::default() },
             under_way: self.under_way,
             fragmented: self.fragmented,
             start: self.start,

@@ -6,6 +6,7 @@
 mod community_id;
 mod direction;
 mod flow_state;
+mod history;
 mod key;
 mod limits;
 mod record;
@@ -17,6 +18,7 @@ mod wheel;
 pub use community_id::community_id;
 pub use direction::{DirectionBasis, HomeNets, ParseNetError, is_group};
 pub use flow_state::Flow;
+pub use history::{HISTORY_LETTERS, History};
 pub use key::{FlowKey, SHARDS, Service};
 pub use limits::{CheckedLimits, FlowLimits, LimitsError};
 pub use record::{EndReason, FlowRecord, Sight};

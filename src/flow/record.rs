@@ -1,6 +1,6 @@
 //! The flow record: the seam between everything that works per packet and everything that works per flow.
 
-use super::{ConnState, DirectionBasis, FIRST_SIZES, FlowKey, Service, SideStats};
+use super::{ConnState, DirectionBasis, FIRST_SIZES, FlowKey, History, Service, SideStats};
 use crate::app::{App, Basis, Facts};
 use crate::time::{Span, Timestamp};
 use crate::wire::Addr;
@@ -82,6 +82,8 @@ pub struct FlowRecord {
     pub direction: DirectionBasis,
     /// TCP's state at the end of the segment; [`ConnState::Oth`] for other protocols.
     pub state: ConnState,
+    /// What happened in the TCP connection up to the end of the segment; empty for other protocols.
+    pub history: History,
     /// Was the conversation already under way at its first packet (TCP without SYN)?
     pub under_way: bool,
     /// Was any packet a fragment?

@@ -49,9 +49,9 @@ pub struct SideStats {
     pub retransmitted: u32,
     /// Packets that fill a hole left earlier.
     pub out_of_order: u32,
-    /// Bytes that were never seen though later ones were.
+    /// Bytes that were not captured though later ones were, those of late packets taken off again.
     pub missing_bytes: u64,
-    /// Packets that closed the receive window.
+    /// Packets that closed the receive window while data could still come.
     pub zero_window: u32,
 }
 
@@ -107,7 +107,7 @@ impl SideStats {
     }
 
     /// Takes the TCP side of the same packet.
-    pub fn observe_tcp(&mut self, flags: TcpFlags, window: u16, sequence: Sequence) {
+    pub fn observe_tcp(&mut self, flags: TcpFlags, sequence: Sequence) {
         self.flags |= flags.0;
         self.syn += u32::from(flags.has(TcpFlags::SYN));
         self.fin += u32::from(flags.has(TcpFlags::FIN));
@@ -116,7 +116,9 @@ impl SideStats {
         self.retransmitted += u32::from(sequence.retransmitted);
         self.out_of_order += u32::from(sequence.out_of_order);
         self.missing_bytes += u64::from(sequence.missing_bytes);
-        self.zero_window += u32::from(window == 0 && !flags.has(TcpFlags::RST));
+        // The hole may have been left in an earlier segment, whose record is out.
+        self.missing_bytes = self.missing_bytes.saturating_sub(u64::from(sequence.filled_bytes));
+        self.zero_window += u32::from(sequence.zero_window);
     }
 
     /// Seconds between first and last packet; 0 for fewer than two packets.

@@ -1,8 +1,12 @@
 //! A TCP connection's state as a passive listener can tell it (RFC 9293; names of the outcome as in Zeek's conn.log).
 
+use super::history::{History, Told};
 use crate::wire::{Packet, Tcp, TcpFlags};
 
-/// How a connection stood at a moment, in Zeek's terms.
+/// How a connection stood at a moment, in Zeek's terms, by the words of its documentation.
+///
+/// A connection of which no SYN was captured is [`ConnState::Oth`] however it ended. One whose SYN was not captured while its
+/// SYN-ACK and an answer to that were is established.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConnState {
     /// SYN seen, no answer.
@@ -11,7 +15,7 @@ pub enum ConnState {
     S1,
     /// Established and closed by both sides.
     Sf,
-    /// SYN answered by RST.
+    /// SYN answered by RST, before any SYN-ACK or data.
     Rej,
     /// Established, only the initiator closed.
     S2,
@@ -19,7 +23,7 @@ pub enum ConnState {
     S3,
     /// Established, the initiator reset.
     Rsto,
-    /// Established, the responder reset.
+    /// The responder reset after it had answered.
     Rstr,
     /// SYN then RST by the initiator, no answer.
     Rstos0,
@@ -29,7 +33,7 @@ pub enum ConnState {
     Sh,
     /// SYN-ACK then FIN by the responder, no SYN seen.
     Shr,
-    /// No SYN seen, or not TCP.
+    /// No SYN seen, or its answer not captured though data of the responder was, or not TCP.
     #[default]
     Oth,
 }
@@ -83,6 +87,10 @@ pub struct Sequence {
     pub missing_bytes: u32,
     /// It fills a hole that an earlier packet left.
     pub out_of_order: bool,
+    /// Bytes of that hole which it brought.
+    pub filled_bytes: u32,
+    /// It closed the receive window while data could still come.
+    pub zero_window: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,26 +106,49 @@ struct Side {
     fin: bool,
     fin_acked: bool,
     rst: bool,
+    data: bool,
+    /// Is there a hole that the other side has not acknowledged?
+    has_hole: bool,
+    /// Where the first such hole ends.
+    hole_end: u32,
     /// Bytes of this side's stream that are missing so far, to tell a late packet from a repeated one.
     hole_bytes: u32,
+    told: Told,
 }
 
-/// Follows one connection; 52 bytes.
+/// Follows one connection in constant memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TcpTracker {
     orig: Side,
     resp: Side,
-    /// Did the responder reset before it ever answered with SYN-ACK?
+    /// Did the responder reset before it ever answered otherwise?
     rejected: bool,
+    history: History,
 }
 
 impl TcpTracker {
     /// Takes the next packet of the connection.
     pub fn observe(&mut self, packet: &Packet, tcp: Tcp, from_orig: bool) -> Sequence {
         let (sender, other) = if from_orig { (&mut self.orig, &mut self.resp) } else { (&mut self.resp, &mut self.orig) };
-        let syn = tcp.flags.has(TcpFlags::SYN);
-        let fin = tcp.flags.has(TcpFlags::FIN);
-        let sequence = sender.advance(tcp.seq, packet.payload_bytes, syn, fin);
+        let (syn, fin, rst) = (tcp.flags.has(TcpFlags::SYN), tcp.flags.has(TcpFlags::FIN), tcp.flags.has(TcpFlags::RST));
+        let mut sequence = sender.advance(tcp.seq, packet.payload_bytes, syn, fin);
+        // A window says nothing once its owner has reset or nothing more can come (Zeek passes over these too).
+        sequence.zero_window = tcp.window == 0 && !rst && !sender.rst && !other.fin;
+        let acknowledged = tcp.flags.has(TcpFlags::ACK).then_some(tcp.ack);
+        let gap = acknowledged.is_some_and(|ack| !rst && other.acknowledges_hole(ack));
+        let has_data = packet.payload_bytes > 0;
+        if let Some(letter) = sender.told.packet(tcp.flags, tcp.seq, has_data) {
+            self.history.add(letter, from_orig);
+        }
+        if sequence.zero_window && sender.told.zero_window() {
+            self.history.add(b'w', from_orig);
+        }
+        if gap && other.told.gap() {
+            self.history.add(b'g', !from_orig);
+        }
+        if sequence.retransmitted && has_data && sender.told.repeat() {
+            self.history.add(b't', from_orig);
+        }
         if syn && !sender.syn {
             sender.syn = true;
             sender.syn_seq = tcp.seq;
@@ -126,14 +157,24 @@ impl TcpTracker {
             sender.fin = true;
             sender.fin_ack = tcp.seq.wrapping_add(packet.payload_bytes).wrapping_add(1);
         }
-        if tcp.flags.has(TcpFlags::ACK) && other.fin && reaches(tcp.ack, other.fin_ack) {
+        if other.fin && acknowledged.is_some_and(|ack| reaches(ack, other.fin_ack)) {
             other.fin_acked = true;
         }
-        if tcp.flags.has(TcpFlags::RST) {
-            self.rejected |= !from_orig && !self.resp.syn;
-            if from_orig { self.orig.rst = true } else { self.resp.rst = true }
-        }
+        sender.rst |= rst;
+        sender.data |= has_data && !rst;
+        self.rejected |= rst && !from_orig && !self.resp.syn && !self.resp.data;
         sequence
+    }
+
+    /// Says that the initiator did not send the first packet.
+    pub fn flipped(&mut self) {
+        self.history.flipped();
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub const fn history(&self) -> History {
+        self.history
     }
 
     /// Is it over: both FINs acknowledged, or reset?
@@ -152,7 +193,8 @@ impl TcpTracker {
     #[must_use]
     pub const fn state(&self) -> ConnState {
         let (orig, resp) = (&self.orig, &self.resp);
-        match (orig.syn, resp.syn) {
+        // Who answers a SYN-ACK has sent a SYN, which only was not captured.
+        match (orig.syn || resp.syn && orig.has_seq, resp.syn) {
             (true, true) if resp.rst => ConnState::Rstr,
             (true, true) if orig.rst => ConnState::Rsto,
             (true, true) if orig.fin && resp.fin => ConnState::Sf,
@@ -160,8 +202,10 @@ impl TcpTracker {
             (true, true) if resp.fin => ConnState::S3,
             (true, true) => ConnState::S1,
             (true, false) if self.rejected => ConnState::Rej,
+            (true, false) if resp.rst => ConnState::Rstr,
             (true, false) if orig.rst => ConnState::Rstos0,
             (true, false) if orig.fin => ConnState::Sh,
+            (true, false) if resp.data => ConnState::Oth,
             (true, false) => ConnState::S0,
             (false, true) if resp.rst => ConnState::Rstrh,
             (false, true) if resp.fin => ConnState::Shr,
@@ -178,11 +222,20 @@ impl TcpTracker {
         }
         let sender = if from_orig { &self.orig } else { &self.resp };
         // A repeated SYN has the number of the first. A new one may have any other, lower ones too: they are random (RFC 6528).
-        self.closed() && !(sender.syn && sender.syn_seq == tcp.seq)
+        // Who has sent FIN cannot send another SYN in the same connection, so that this suffices where the other side's end
+        // was not captured (a one-way mirror).
+        (self.closed() || sender.fin) && !(sender.syn && sender.syn_seq == tcp.seq)
     }
 }
 
 impl Side {
+    /// Does this acknowledgement cover bytes that were not captured? Says so once for each hole.
+    const fn acknowledges_hole(&mut self, ack: u32) -> bool {
+        let does = self.has_hole && reaches(ack, self.hole_end);
+        self.has_hole &= !does;
+        does
+    }
+
     fn advance(&mut self, seq: u32, payload_bytes: u32, syn: bool, fin: bool) -> Sequence {
         let seq_bytes = payload_bytes.wrapping_add(u32::from(syn)).wrapping_add(u32::from(fin));
         let end = seq.wrapping_add(seq_bytes);
@@ -201,6 +254,9 @@ impl Side {
             told.missing_bytes = if ahead < 1 << 24 { ahead as u32 } else { 0 };
             self.hole_bytes = self.hole_bytes.saturating_add(told.missing_bytes);
             self.next_seq = end;
+            if told.missing_bytes > 0 && !self.has_hole {
+                (self.has_hole, self.hole_end) = (true, seq);
+            }
         } else if ahead == 0 {
             self.next_seq = end;
         } else if reaches(self.next_seq, end) {
@@ -208,7 +264,9 @@ impl Side {
             let keep_alive = ahead == -1 && payload_bytes <= 1 && !syn && !fin;
             if self.hole_bytes >= payload_bytes && payload_bytes > 0 {
                 self.hole_bytes -= payload_bytes;
+                self.has_hole &= self.hole_bytes > 0;
                 told.out_of_order = true;
+                told.filled_bytes = payload_bytes;
             } else {
                 told.retransmitted = !keep_alive;
             }
@@ -260,14 +318,59 @@ mod tests {
         assert_eq!((t.state(), t.closed()), (ConnState::Sf, true));
     }
 
+    /// Zeek's documentation of conn_state, one line each, and the history of the same packets.
     #[test]
-    fn resets_and_refusals_are_told_apart() {
-        assert_eq!(play(&[(true, 1, 0, 0x02, 0), (false, 0, 2, 0x14, 0)]).state(), ConnState::Rej);
-        assert_eq!(play(&[(true, 1, 0, 0x02, 0), (true, 2, 0, 0x04, 0)]).state(), ConnState::Rstos0);
-        assert_eq!(after_handshake(&[(true, 101, 501, 0x04, 0)]).state(), ConnState::Rsto);
-        assert_eq!(after_handshake(&[(false, 501, 101, 0x04, 0)]).state(), ConnState::Rstr);
-        assert_eq!(play(&[(true, 1, 0, 0x02, 0)]).state(), ConnState::S0);
-        assert_eq!(play(&[(true, 1, 0, 0x10, 5)]).state(), ConnState::Oth);
+    fn every_state_of_zeek_is_told_by_its_definition() {
+        const S: (bool, u32, u32, u8, u32) = (true, 100, 0, 0x02, 0);
+        const H: (bool, u32, u32, u8, u32) = (false, 500, 101, 0x12, 0);
+        const A: (bool, u32, u32, u8, u32) = (true, 101, 501, 0x10, 0);
+        const FIN_ORIG: (bool, u32, u32, u8, u32) = (true, 101, 501, 0x11, 0);
+        const FIN_RESP: (bool, u32, u32, u8, u32) = (false, 501, 102, 0x11, 0);
+        const RST_ORIG: (bool, u32, u32, u8, u32) = (true, 101, 0, 0x04, 0);
+        const RST_RESP: (bool, u32, u32, u8, u32) = (false, 501, 101, 0x14, 0);
+        const DATA_RESP: (bool, u32, u32, u8, u32) = (false, 501, 101, 0x18, 9);
+        for (packets, state, history) in [
+            (&[S][..], ConnState::S0, "S"),
+            // Some stacks acknowledge a SYN before they answer it.
+            (&[S, (false, 0, 101, 0x10, 0)], ConnState::S0, "Sa"),
+            (&[S, H, A], ConnState::S1, "ShA"),
+            (&[S, H, A, FIN_ORIG, FIN_RESP], ConnState::Sf, "ShAFf"),
+            (&[S, (false, 0, 101, 0x14, 0)], ConnState::Rej, "Sr"),
+            (&[S, RST_ORIG, RST_RESP], ConnState::Rej, "SRr"),
+            (&[S, H, A, FIN_ORIG], ConnState::S2, "ShAF"),
+            (&[S, H, A, FIN_RESP], ConnState::S3, "ShAf"),
+            (&[S, H, A, RST_ORIG], ConnState::Rsto, "ShAR"),
+            (&[S, H, A, FIN_RESP, RST_ORIG], ConnState::Rsto, "ShAfR"),
+            (&[S, H, RST_ORIG], ConnState::Rsto, "ShR"),
+            (&[S, H, A, RST_RESP], ConnState::Rstr, "ShAr"),
+            (&[S, A, DATA_RESP, RST_RESP], ConnState::Rstr, "SAdr"),
+            (&[S, RST_ORIG], ConnState::Rstos0, "SR"),
+            (&[H, RST_RESP], ConnState::Rstrh, "hr"),
+            (&[S, FIN_ORIG], ConnState::Sh, "SF"),
+            (&[H, FIN_RESP], ConnState::Shr, "hf"),
+            (&[H], ConnState::Oth, "h"),
+            (&[A, DATA_RESP], ConnState::Oth, "Ad"),
+            (&[A, RST_RESP], ConnState::Oth, "Ar"),
+            (&[S, A, DATA_RESP], ConnState::Oth, "SAd"),
+            (&[H, A], ConnState::S1, "hA"),
+        ] {
+            let tracker = play(packets);
+            assert_eq!((tracker.state(), tracker.history().as_str()), (state, history));
+        }
+    }
+
+    #[test]
+    fn trouble_is_in_the_history() {
+        let data = |seq, payload| (true, seq, 501, 0x18, payload);
+        let repeats: Vec<_> = std::iter::repeat_n(data(101, 10), 11).collect();
+        assert_eq!(after_handshake(&repeats).history().as_str(), "ShADTT", "the first and the tenth");
+        let hole = [data(101, 10), data(121, 10)];
+        let ack = |number| (false, 501, number, 0x10, 0);
+        assert_eq!(after_handshake(&[&hole[..], &[ack(111)]].concat()).history().as_str(), "ShADa", "it waits for them");
+        assert_eq!(after_handshake(&[&hole[..], &[ack(131), ack(131)]].concat()).history().as_str(), "ShADaG");
+        assert_eq!(after_handshake(&[&hole[..], &[data(111, 10), ack(131)]].concat()).history().as_str(), "ShADa");
+        assert_eq!(play(&[(true, 1, 0, 0x02, 0), (true, 1, 0, 0x02, 0), (true, 7, 0, 0x02, 0)]).history().as_str(), "SS");
+        assert_eq!(play(&[(true, 1, 0, 0x03, 0), (true, 1, 0, 0x05, 0)]).history().as_str(), "QI");
     }
 
     fn sequence(steps: &[(u32, u32)]) -> Vec<Sequence> {
@@ -281,6 +384,7 @@ mod tests {
         assert!(told[2].retransmitted);
         assert_eq!(told[3].missing_bytes, 10);
         assert!(told[4].out_of_order && !told[4].retransmitted);
+        assert_eq!(told[4].filled_bytes, 10, "nothing is missing any more");
         assert!(told[5].retransmitted);
     }
 
@@ -304,5 +408,8 @@ mod tests {
         assert!(t.is_new_connection(syn(7), true), "initial numbers are random");
         assert!(!t.is_new_connection(syn(100), true), "a repeated SYN");
         assert!(!after_handshake(&[]).is_new_connection(syn(9000), true), "still open");
+        let fin = after_handshake(&[(true, 101, 501, 0x11, 0)]);
+        assert!(fin.is_new_connection(syn(9000), true), "who has sent FIN sends no SYN in the same connection");
+        assert!(!fin.is_new_connection(syn(9000), false), "the other side has not");
     }
 }

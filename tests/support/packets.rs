@@ -43,10 +43,16 @@ fn with_checksum(src: [u8; 4], dst: [u8; 4], protocol: u8, mut body: Vec<u8>, pl
     ipv4(src, dst, protocol, &body)
 }
 
-/// A TCP segment: 54 bytes in front of the payload.
+/// A TCP segment with a window of 8192: 54 bytes in front of the payload.
 pub fn tcp(src: End, dst: End, seq: u32, ack: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+    tcp_window(src, dst, seq, ack, flags, 0x2000, payload)
+}
+
+/// The same with this window.
+pub fn tcp_window(src: End, dst: End, seq: u32, ack: u32, flags: u8, window: u16, payload: &[u8]) -> Vec<u8> {
     let ports = [src.1.to_be_bytes(), dst.1.to_be_bytes()].concat();
-    let body = [&ports[..], &seq.to_be_bytes(), &ack.to_be_bytes(), &[0x50, flags, 0x20, 0, 0, 0, 0, 0], payload].concat();
+    let [high, low] = window.to_be_bytes();
+    let body = [&ports[..], &seq.to_be_bytes(), &ack.to_be_bytes(), &[0x50, flags, high, low, 0, 0, 0, 0], payload].concat();
     with_checksum(src.0, dst.0, 6, body, 16)
 }
 

@@ -42,7 +42,7 @@ links_libpcap() {
 # What the lab needs outside its box (datasets/lab): no Rust.
 if [ "${1:-}" = lab ]; then
     PATH="$PATH:/usr/sbin:/sbin"
-    for pair in unshare:util-linux flock:util-linux mmdebstrap:mmdebstrap python3:python3; do
+    for pair in unshare:util-linux flock:util-linux mmdebstrap:mmdebstrap python3:python3 zstd:zstd; do
         command -v "${pair%%:*}" >/dev/null 2>&1 || install "${pair##*:}" >/dev/null 2>&1 || true
         command -v "${pair%%:*}" >/dev/null 2>&1 && continue
         say "setup: ${pair%%:*} is missing and could not be installed (package ${pair##*:})" >&2

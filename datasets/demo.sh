@@ -52,7 +52,7 @@ day=datasets/hospital/intrusion-loud
 
 cat <<END
 
-A small hospital: real programs on 37 machines in a network in a box, recorded at a SPAN port. The model has heard another,
+A small hospital: real programs on 38 machines in a network in a box, recorded at a SPAN port. The model has heard another,
 ordinary day. In this recording an intruder takes over an office PC at $(clock "$(first_attack)") UTC:
 
   auscult replay $day/capture.pcap.zst --model models/hospital.json --alerts $out/alerts.jsonl

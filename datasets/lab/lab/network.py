@@ -46,14 +46,14 @@ class Network:
 
     def build(self) -> None:
         # What the kernel does by itself on the switch would be heard as a station that is nowhere.
-        for key, value in (("net.ipv6.conf.all.disable_ipv6", 1), ("net.ipv6.conf.default.disable_ipv6", 1)):
-            Path("/proc/sys", *key.split(".")).write_text(str(value)) if Path("/proc/sys", *key.split(".")).exists() else None
+        for scope in ("all", "default"):
+            Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6").write_text("1")
         sh("ip link set lo up")
         for name in (MONITOR, plan.ROUTER, *plan.HOSTS):
             sh(f"ip netns add {name}")
         _batch([f"link add {_SPAN} mtu 9000 type veth peer name {TAP} mtu 9000 netns {MONITOR}", f"link set {_SPAN} up"])
         sh(f"ip netns exec {MONITOR} sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.{TAP}.disable_ipv6=1")
-        _batch([f"link set lo up", f"link set {TAP} up promisc on"], MONITOR)
+        _batch(["link set lo up", f"link set {TAP} up promisc on"], MONITOR)
         for subnet in plan.SUBNETS.values():
             self._segment(subnet)
         for host in plan.HOSTS.values():
@@ -138,11 +138,6 @@ class Network:
                                   pass_fds=[switch.fileno()], capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"{command}: {done.stderr.strip()}")
-
-
-def lan(host: plan.Host) -> str:
-    """The subnet of a host as CIDR."""
-    return f"{host.subnet.v4}.0/24"
 
 
 class Tap:

@@ -195,25 +195,19 @@ def write(path: str, found: list[Conversation], declared: list[list[str]]) -> No
 def check(found: list[Conversation], path: str) -> list[str]:
     """Reads the labels as a stranger does (blank is any, either direction, malicious wins, then background) and compares. Rows
     of no packets speak of what is missing in a conversation, which may have begun before, so they are not compared."""
-    exact, loose = defaultdict(list), []
+    rows = defaultdict(list)
     with open(path, newline="") as file:
         for each in csv.DictReader(file):
             if each["packets"] == "0":
                 continue
             start, end = float(each["start"]) * 1e6 - 1, float(each["end"]) * 1e6 + 1
-            entry = start, end, each["label"], each["detail"]
             key = packets.key_of(",".join(each[name] for name in COLUMNS[:5]))
-            # Rows without ports fit everything between the two.
-            (exact[packets.both_ways(key)].append(entry) if key[2] is not None or key[4] not in ("tcp", "udp")
-             else loose.append((key, entry)))
+            rows[packets.both_ways(key)].append((start, end, each["label"], each["detail"]))
     errors = []
     for conversation in found:
-        fitting = [entry for entry in exact[packets.both_ways(conversation.key)]
-                   if entry[0] <= conversation.end and entry[1] >= conversation.start]
-        for key, entry in loose:
-            if _fits(key, conversation.key) and entry[0] <= conversation.end and entry[1] >= conversation.start:
-                fitting.append(entry)
-        told = {entry[2:] for entry in fitting}
+        fitting = [row for row in rows[packets.both_ways(conversation.key)]
+                   if row[0] <= conversation.end and row[1] >= conversation.start]
+        told = {row[2:] for row in fitting}
         if not told:
             errors.append(f"no row for {describe(conversation)}")
         attacks = {detail for label, detail in told if label == MALICIOUS}
@@ -222,10 +216,6 @@ def check(found: list[Conversation], path: str) -> list[str]:
         if attacks and conversation.label == BENIGN:
             errors.append(f"{describe(conversation)} is benign, but a row of {sorted(attacks)} fits it")
     return errors
-
-
-def _fits(pattern: tuple, key: tuple) -> bool:
-    return any(all(want is None or want == "" or want == have for want, have in zip(pattern, way)) for way in (key, packets.reverse(key)))
 
 
 def counts(found: list[Conversation]) -> dict[str, int]:

@@ -89,7 +89,6 @@ class Work:
     network: object
     runs: int = 0
     failures: int = 0
-    notes: dict = field(default_factory=dict)
     # Where it was started: its logs and counts carry this name, wherever it has gone on to.
     home: plan.Host = field(init=False)
 

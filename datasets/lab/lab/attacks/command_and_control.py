@@ -3,7 +3,7 @@
 import json
 import socket
 
-from ..plan import HOSTS, adversary
+from ..plan import HOSTS
 from ..work import Work, attack
 from .means import asks, by, https, turns
 from .servers import POOL_PORT, RELAY_PORT, TUNNEL_DOMAIN, TUNNEL_PASSWORD, TUNNEL_PORT, TUNNEL_SERVER

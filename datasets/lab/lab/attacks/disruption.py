@@ -7,7 +7,7 @@ import time
 
 from ..plan import HOSTS
 from ..work import Work, attack
-from .means import EMPLOYEE, by, smb, turns
+from .means import by, smb, turns
 
 _RAW_BYTES = 20
 

@@ -1,9 +1,14 @@
 #!/bin/sh
-# Builds auscult and lets it judge the attack half of the capture in datasets/clinic by a model of the half before it.
+# Builds auscult and lets it judge a recording of the lab's hospital under attack by a model of an ordinary day.
 # Safe to run again.
 set -eu
 cd "$(dirname "$0")/.."
 [ -r "${HOME:-/root}/.cargo/env" ] && . "${HOME:-/root}/.cargo/env"
+
+# Epoch seconds as a time of day.
+clock() { date -u -d "@${1%.*}" '+%H:%M:%S' 2>/dev/null || echo "${1%.*}"; }
+
+first_attack() { sed -n '2s/^[^,]*,[^,]*,[^,]*,[^,]*,\([^,]*\),.*/\1/p' "$day/phases.csv"; }
 
 # Prints one JSON object with a line for each value (and for each list of plain values), in plain awk: nothing else is sure
 # to be installed.
@@ -43,21 +48,24 @@ cargo build --release --locked
 
 out="${CARGO_TARGET_DIR:-target}/demo"
 mkdir -p "$out"
-split=$(sed -n 's/.*"split": "\([0-9]*\).*/\1/p' datasets/clinic/manifest.json)
+day=datasets/hospital/intrusion-loud
 
 cat <<END
 
-A synthetic clinic of 24 devices, one morning. The model knows the first 60 % of it. What follows is the rest,
-from $(date -u -d "@$split" '+%H:%M' 2>/dev/null || echo "$split") UTC on, in which one office PC is taken over:
+A small hospital: real programs on 37 machines in a network in a box, recorded at a SPAN port. The model has heard another,
+ordinary day. In this recording an intruder takes over an office PC at $(clock "$(first_attack)") UTC:
 
-  auscult replay datasets/clinic/clinic.pcap.zst --from $split --model models/clinic.json --alerts $out/alerts.jsonl
+  auscult replay $day/capture.pcap.zst --model models/hospital.json --alerts $out/alerts.jsonl
 
 END
-"${CARGO_TARGET_DIR:-target}/release/auscult" replay datasets/clinic/clinic.pcap.zst --from "$split" \
-    --model models/clinic.json --alerts "$out/alerts.jsonl"
+"${CARGO_TARGET_DIR:-target}/release/auscult" replay "$day/capture.pcap.zst" --model models/hospital.json \
+    --alerts "$out/alerts.jsonl"
 
 printf '\nThe first of %s alert lines that has the highest severity (README.md says how to read it):\n\n' \
     "$(wc -l <"$out/alerts.jsonl")"
 { grep -m 1 '"severity":1' "$out/alerts.jsonl" || head -n 1 "$out/alerts.jsonl"; } | pretty
 printf '\nAll of them, one JSON object per line: %s\n' "$out/alerts.jsonl"
-echo "What really happened: the rows of datasets/clinic/clinic.labels.csv that are labelled malicious."
+printf '\nWhat really happened (%s):\n\n' "$day/phases.csv"
+tail -n +2 "$day/phases.csv" | while IFS=, read -r attack _ address intensity start end; do
+    printf '  %s to %s  %-20s by %s, %s\n' "$(clock "$start")" "$(clock "$end")" "$attack" "$address" "$intensity"
+done

@@ -138,7 +138,7 @@ pub struct ParseTimeError {
     text: String,
 }
 
-/// Reads epoch seconds, with or without a fraction, or RFC 3339.
+/// Reads epoch seconds, with or without a fraction, or RFC 3339, also with the offset's colon left out as EVE writes it.
 ///
 /// # Errors
 /// When the text is neither, or lies outside the range of [`Timestamp`].
@@ -158,7 +158,14 @@ fn parse_epoch(text: &str) -> Option<Timestamp> {
 }
 
 fn parse_rfc3339(text: &str) -> Option<Timestamp> {
-    let moment = ::time::OffsetDateTime::parse(text, &::time::format_description::well_known::Rfc3339).ok()?;
+    let with_colon = match text.as_bytes().last_chunk::<5>() {
+        Some([b'+' | b'-', offset @ ..]) if offset.is_ascii() => {
+            let (before, minutes) = text.split_at(text.len() - 2);
+            format!("{before}:{minutes}")
+        }
+        _ => text.to_owned(),
+    };
+    let moment = ::time::OffsetDateTime::parse(&with_colon, &::time::format_description::well_known::Rfc3339).ok()?;
     i64::try_from(moment.unix_timestamp_nanos()).ok().map(Timestamp::from_nanos)
 }
 
@@ -180,6 +187,7 @@ mod tests {
         assert_eq!(parse("1615367520.25"), Ok(want));
         assert_eq!(parse("2021-03-10T09:12:00.25Z"), Ok(want));
         assert_eq!(parse("2021-03-10T10:12:00.25+01:00"), Ok(want));
+        assert_eq!(parse(&want.to_string()), Ok(want), "as it is written");
     }
 
     #[test]

@@ -153,6 +153,7 @@ fn tuple(flow: &Value) -> FlowTuple {
         "UDP" => 17,
         "ICMP" => 1,
         "IPv6-ICMP" => 58,
+        "IGMP" => 2,
         other => panic!("{other}: a protocol that the lab does not have"),
     };
     FlowTuple {

@@ -76,6 +76,20 @@ fn eval_prints_a_table_for_people() {
 }
 
 #[test]
+fn benign_time_alone_is_scored_by_its_false_alerts() {
+    let folder = Folder::new();
+    let (capture, model) = (clinic(), clinic_model(&folder));
+    let rows = b"src_ip,dst_ip,src_port,dst_port,proto,start,end,label,detail\n10.77.0.0,10.77.0.1,,,,,,benign,\n";
+    let truth = folder.put("benign.csv", rows);
+    let arguments = ["eval", text(&capture), "--truth", &truth, "--model", &model, "--to", CLINIC_SPLIT];
+    let page = String::from_utf8(auscult(&arguments).ended(0).stdout).unwrap();
+    assert!(page.contains("no attack in the ground truth") && page.contains("false per host-day"), "{page}");
+    let json = auscult(&[&arguments[..], &["--json"]].concat()).ended(0);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert!(json["flows"].is_null() && json["alerts"]["false_alerts"].is_number(), "{json}");
+}
+
+#[test]
 fn a_truth_that_cannot_be_read_is_status_1_with_its_name_and_line() {
     let folder = Folder::new();
     let capture = clinic();

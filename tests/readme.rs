@@ -98,7 +98,7 @@ fn fields(value: &Value, at: &str, found: &mut BTreeSet<String>) {
 fn the_alert_shown_has_the_fields_of_a_real_one() {
     let shown = blocks(&readme(), "```json").into_iter().find(|block| block.contains(r#""event_type": "alert""#)).unwrap();
     let shown: Value = serde_json::from_str(&shown).unwrap();
-    let replay = "auscult replay datasets/clinic/clinic.pcap.zst --from 1772534160 --model models/clinic.json";
+    let replay = "auscult replay datasets/hospital/intrusion-loud/capture.pcap.zst --model models/hospital.json";
     let output = shell(scratch().path(), replay);
     let alerts = String::from_utf8(output.stdout).unwrap();
     let (mut told, mut real) = (BTreeSet::new(), BTreeSet::new());
@@ -113,7 +113,14 @@ fn the_alert_shown_has_the_fields_of_a_real_one() {
 
 #[test]
 fn links_lead_somewhere() {
-    for page in ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/measures.md"] {
+    for page in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/architecture.md",
+        "docs/measures.md",
+        "datasets/README.md",
+        "datasets/lab/README.md",
+    ] {
         let text = fs::read_to_string(root().join(page)).unwrap();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = target.split('#').next().unwrap();
@@ -126,7 +133,9 @@ fn links_lead_somewhere() {
 
 #[test]
 fn scripts_are_sound() {
-    for script in ["setup.sh", "datasets/demo.sh", "models/make.sh", "tests/run.sh", ".ci/run"] {
+    let lab = ["run", "enter", "small", "stretch"].map(|name| format!("datasets/lab/{name}"));
+    let others = ["setup.sh", "datasets/demo.sh", "models/make.sh", "tests/run.sh", ".ci/run"].map(str::to_owned);
+    for script in others.iter().chain(&lab) {
         let output = Command::new("sh").arg("-n").arg(root().join(script)).output().unwrap();
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -32,12 +32,17 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
     let (_, damage, verdict) = judge(&mut source, &config, mode, DetectorConfig { score_flows: true }, &mut scores)?;
     scores.bar.clear();
     verdict?;
-    let flows = flow_auc(scores.flows.into_iter(), &truth, truth.first_attack()).context("scoring flows")?;
+    // Without an attack there is nothing to rank flows against, but false alerts there may be.
+    let flows = truth.first_attack().map(|first| flow_auc(scores.flows.into_iter(), &truth, Some(first))).transpose();
+    let flows = flows.context("scoring flows")?;
     let hosts = args.hosts.as_deref().map(addresses_in).transpose().context("--hosts")?;
     let judged = Judged { from: args.time.from, to: args.time.to, hosts, ..Judged::default() };
     let alerts = episodes(&scores.alerts, &truth, &judged);
-    let page =
-        if args.json { format!("{:#}\n", json!({"flows": flows, "alerts": alerts})) } else { format!("{flows}\n{alerts}\n") };
+    let page = match &flows {
+        _ if args.json => format!("{:#}\n", json!({"flows": flows, "alerts": alerts})),
+        Some(flows) => format!("{flows}\n{alerts}\n"),
+        None => format!("no attack in the ground truth: flows are not scored\n{alerts}\n"),
+    };
     std::io::stdout().write_all(page.as_bytes()).context("standard output")?;
     let mut outcome = Outcome::default();
     outcome.add_damage(&damage);

@@ -398,6 +398,19 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_is_odd_towards_a_stranger_and_not_towards_a_server_at_home() {
+        let taught = taught();
+        let every_half_minute = |to: u8, port: u16| {
+            let flows: Vec<_> = (0..14).map(|n| flow(LATER_MS + n * 30_000, 11, to, port, true)).collect();
+            let mut detector = detector(&taught);
+            show(&mut detector, flows);
+            detector.ranks().iter().map(|rank| rank.bits).fold(0.0, f64::max)
+        };
+        let (server, stranger) = (every_half_minute(100, 80), every_half_minute(200, 80));
+        assert!(stranger > server + 5.0, "server {server}, stranger {stranger}");
+    }
+
+    #[test]
     fn a_bystander_of_a_scan_has_no_case() {
         let taught = taught();
         let mut flows = scan(LATER_MS, 200);

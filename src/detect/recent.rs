@@ -40,7 +40,7 @@ impl Recent {
         if let Some((_, window)) = self.minutes.back_mut() {
             window.add(seen, surprise.behaviour);
         }
-        if seen.is_first_sight() && surprise.unknown_edge {
+        if seen.is_first_sight() && surprise.unknown_edge && !seen.service.maintains_link() {
             self.rhythms.observe(seen);
         }
     }
@@ -58,7 +58,9 @@ impl Recent {
                 found = strongest(found, served_rate(seen, window, baselines));
             }
         }
-        strongest(found, if surprise.unknown_edge { self.rhythm(seen) } else { None })
+        // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
+        let established = baselines.hosts.get(&seen.resp).is_some_and(|host| host.local && host.offers.contains(seen.service));
+        strongest(found, if surprise.unknown_edge && !established { self.rhythm(seen) } else { None })
     }
 
     fn rhythm(&self, seen: &Observation) -> Option<Contribution> {

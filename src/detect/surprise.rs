@@ -45,6 +45,11 @@ impl Surprise {
         let edge = Edge { service: seen.service, peer: seen.resp };
         let client = Edge { service: seen.service, peer: seen.orig };
         let unknown_client = !resp.is_some_and(|host| host.clients.contains(client));
+        // What keeps the link up says nothing of the device but that it is there; how much of it there is counts still.
+        if seen.service.maintains_link() {
+            let unknown_edge = unknown_client && !orig.is_some_and(|host| host.edges.contains(edge));
+            return Self { unknown_edge, unknown_client, behaviour: found.behaviour, ..Self::default() };
+        }
         let shape = if seen.is_complete() { shape(seen, found, orig, baselines, &knowledge.vocabulary) } else { None };
         Self {
             new: newness(seen, orig, resp, baselines),
@@ -153,7 +158,9 @@ fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines
     let own = own.filter(|own| own.bytes_orig.total() >= OWN_FLOWS);
     let (asked, of) = own.map_or((pooled, Of::Network), |own| (own, Of::Device));
     let mut strongest_yet = None;
-    for feature in VOLUMES {
+    // Without connections there is no end: two exchanges from one port would be a long one.
+    let features = if seen.service.connects() { &VOLUMES[..] } else { &VOLUMES[1..] };
+    for &feature in features {
         let value = f64::from(seen.vector[feature]);
         let (histogram, value, scale) = match feature {
             0 => (&asked.duration_ms, value * 1e3, 1e-3),

@@ -8,6 +8,9 @@ pub const SHARDS: usize = 64;
 
 const ICMP: u8 = 1;
 const ICMP_V6: u8 = 58;
+const IGMP: u8 = 2;
+const TCP: u8 = 6;
+const SCTP: u8 = 132;
 
 /// A flow's key: both ends and the protocol, the same for both directions.
 ///
@@ -114,12 +117,29 @@ pub struct Service {
 }
 
 impl Service {
+    /// Does it have connections, with a beginning and an end?
+    #[must_use]
+    pub const fn connects(self) -> bool {
+        matches!(self.protocol, TCP | SCTP)
+    }
+
     /// Is it an ICMP error message (RFC 1122, 3.2.2; RFC 4443, 2.1)?
     #[must_use]
     pub const fn is_icmp_error(self) -> bool {
         match self.protocol {
             ICMP => matches!(self.port, 3 | 4 | 5 | 11 | 12),
             ICMP_V6 => self.port < 128,
+            _ => false,
+        }
+    }
+
+    /// Is it how neighbours and multicast groups are kept on a link: neighbour discovery (RFC 4861), multicast listener
+    /// discovery (RFC 2710, RFC 3810) or IGMP (RFC 3376)? A kernel sends it by itself, whenever it talks to anybody at all.
+    #[must_use]
+    pub const fn maintains_link(self) -> bool {
+        match self.protocol {
+            IGMP => true,
+            ICMP_V6 => matches!(self.port, 130..=137 | 143),
             _ => false,
         }
     }
@@ -150,6 +170,13 @@ mod tests {
         let ask = FlowKey::of(&packet(0, 1, 8, 2, 0, ICMP)).0;
         let answer = FlowKey::of(&packet(0, 2, 0, 1, 0, ICMP)).0;
         assert_eq!(ask, answer);
+    }
+
+    #[test]
+    fn what_keeps_a_link_is_told_from_what_uses_it() {
+        let kept = |protocol, port| Service { protocol, port }.maintains_link();
+        assert!(kept(ICMP_V6, 135) && kept(ICMP_V6, 136) && kept(ICMP_V6, 143) && kept(IGMP, 0));
+        assert!(!kept(ICMP_V6, 128) && !kept(ICMP_V6, 1) && !kept(ICMP, 8) && !kept(TCP, 135));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 Every activity runs under a group id of its own. In each host's namespace nftables logs, on the way out, the first segment of
 each TCP connection and every other packet, and the kernel adds the group id of the process whose socket sent it (NFULA_GID of
-nfnetlink_log). Packets that no process sent (ARP, neighbour discovery, resets, ICMP errors) have none. The ledger is the only
-source of the ground truth; nothing is inferred from how traffic looks.
+nfnetlink_log). A packet that waits for its neighbour's address may outlive its socket, so it also carries the group id as its mark from
+where it was sent; packet sockets, which pass that place by, do not wait. Packets that no process sent (ARP, neighbour discovery,
+resets, ICMP errors) have neither. The ledger is the only source of the ground truth; nothing is inferred from how traffic looks.
 """
 
 import ctypes
@@ -17,15 +18,23 @@ import time
 from dataclasses import dataclass
 
 from . import packets, plan
-from .work import enter_namespace
+from .work import GROUP_FIRST, GROUPS_MAX, enter_namespace
 
 _GROUP = 5
 _HEAD_BYTES = 160
 _NETLINK_NETFILTER = 12
 _SO_RCVBUFFORCE = 33
 _ULOG_PACKET, _ULOG_CONFIG = (4 << 8) | 0, (4 << 8) | 1
-_PAYLOAD, _GID, _TIMESTAMP = 9, 14, 3
+_PAYLOAD, _GID, _MARK, _TIMESTAMP = 9, 14, 2, 3
+# nftables takes no group id for a mark but by way of a map.
+_SAME = ", ".join(f"{group} : {group}" for group in range(GROUP_FIRST, GROUP_FIRST + GROUPS_MAX))
 _RULES = f"""
+table inet ledger {{
+    chain out {{
+        type filter hook output priority 0; policy accept;
+        meta mark set meta skgid map {{ {_SAME} }}
+    }}
+}}
 table netdev ledger {{
     chain out {{
         type filter hook egress device eth0 priority 0; policy accept;
@@ -142,7 +151,7 @@ def _entries(datagram: bytes, host: str):
             if packet:
                 stamp = found.get(_TIMESTAMP)
                 when = struct.unpack("!QQ", stamp) if stamp else None
-                group = found.get(_GID)
+                group = found.get(_GID) or found.get(_MARK)
                 yield Entry(when[0] + when[1] / 1e6 if when else time.time(), host, struct.unpack("!I", group)[0] if group else None,
                             packet.key)
         place += (length + 3) & ~3

@@ -12,7 +12,7 @@ ETHERNET = 1
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 ARP = "arp"
 UNADDRESSED = "0.0.0.0"
-PROTOCOLS = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMP6: "icmp6"}
+PROTOCOLS = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMP6: "icmpv6"}
 
 
 @dataclass(frozen=True)

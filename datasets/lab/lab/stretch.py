@@ -81,24 +81,27 @@ def stretch(source: Path, target: Path, day: int) -> None:
 
 def _capture(source: Path, target: Path, move: Stretch, labels: list[dict], servers: set[str]) -> None:
     """Writes the capture with its new times, and puts those of the conversations into the labels' rows."""
-    told = {tuple(row[name] for name in truth.COLUMNS[:6]): row for row in labels}
-    actors: dict[int, str] = {}
-    frames, owners, times, found = [], [], defaultdict(list), []
-    for micros, length, frame, conversation in truth.walk(str(source / "capture.pcap")):
-        if conversation is not None and conversation.packets == 1:
-            row = told.get(tuple(truth.row(conversation)[:6]))
-            actors[id(conversation)] = _actor(conversation, row, servers, len(found))
-            found.append((conversation, row))
-        actor = actors[id(conversation)] if conversation is not None else "others"
-        frames.append((micros, length, frame))
-        owners.append(actor)
+    told = defaultdict(list)
+    for row in labels:
+        told[tuple(row[name] for name in truth.COLUMNS[:6])].append(row)
+    frames = list(truth.walk(str(source / "capture.pcap")))
+    # A conversation is complete, and equal to its row, only now.
+    conversations = {id(conversation): conversation for *_, conversation in frames if conversation is not None}
+    actors, found, times = {}, [], defaultdict(list)
+    for number, (place, conversation) in enumerate(conversations.items()):
+        rows = told[tuple(truth.row(conversation)[:6])]
+        row = rows.pop(0) if rows else None
+        actors[place] = _actor(conversation, row, servers, number)
+        found.append((conversation, row))
+    owners = [actors[id(conversation)] if conversation is not None else "others" for *_, conversation in frames]
+    for actor, (micros, *_) in zip(owners, frames):
         times[actor].append(micros)
     for actor, its_times in times.items():
         move.learn(actor, its_times)
-    moved = array("q", (move.of(actor, micros) for actor, (micros, _, _) in zip(owners, frames)))
+    moved = array("q", (move.of(actor, micros) for actor, (micros, *_) in zip(owners, frames)))
     with packets.Writer(str(target / "capture.pcap")) as out:
         for place in sorted(range(len(frames)), key=moved.__getitem__):
-            out.write(moved[place], *frames[place][1:])
+            out.write(moved[place], *frames[place][1:3])
     for conversation, row in found:
         if row is not None:
             actor = actors[id(conversation)]

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from . import ledger, packets, plan
 
-IDLE_MICROS = 600_000_000
+# As long as a connection, or another exchange, may pause and still be the same.
+IDLE_MICROS = {"tcp": 600_000_000}
+OTHER_IDLE_MICROS = 60_000_000
 # How far the clocks of the two recorders may be apart: both are the kernel's, at different places of the same path.
 SLACK = 2.0
 BENIGN, MALICIOUS, BACKGROUND = "benign", "malicious", "background"
@@ -28,6 +30,14 @@ class Conversation:
     sender: str | None = None
     label: str = ""
     detail: str = ""
+    # Where this is what is left of it: the conversation as it was.
+    whole: "Conversation | None" = None
+
+    def count(self, micros: int, length: int) -> None:
+        """Counts a packet. Two ports of a switch may deliver out of order."""
+        self.start, self.end = min(self.start, micros), max(self.end, micros)
+        self.packets += 1
+        self.bytes += length
 
 
 @dataclass(frozen=True)
@@ -55,12 +65,11 @@ def walk(path: str):
             continue
         identity = packets.both_ways(packet.key), packet.about and packets.both_ways(packet.about), packet.echo, packet.sender
         conversation = running.get(identity)
-        if conversation is None or micros - conversation.end > IDLE_MICROS or (packet.begins and conversation.ended):
+        idle = IDLE_MICROS.get(packet.key[4], OTHER_IDLE_MICROS)
+        if conversation is None or micros - conversation.end > idle or (packet.begins and conversation.ended):
             conversation = Conversation(packet.key, micros, micros, about=packet.about, sender=packet.sender)
             running[identity] = conversation
-        conversation.end = micros
-        conversation.packets += 1
-        conversation.bytes += length
+        conversation.count(micros, length)
         conversation.ended |= packet.ends
         yield micros, length, frame, conversation
 
@@ -126,9 +135,9 @@ def infrastructure(key: tuple) -> str | None:
     """What the kernels say by themselves, by name; None for anything else."""
     if key[4] == packets.ARP:
         return "arp"
-    if key[4] == "icmp6" and (key[0].startswith("fe80:") or key[1].startswith(("ff02:", "fe80:")) or key[0] == "::"):
+    if key[4] == "icmpv6" and (key[0].startswith("fe80:") or key[1].startswith(("ff02:", "fe80:")) or key[0] == "::"):
         return "neighbour discovery and multicast membership"
-    if key[4] == "icmp6":
+    if key[4] == "icmpv6":
         return "neighbour discovery"
     if key[4] == "2":
         return "multicast membership"
@@ -147,8 +156,10 @@ def judge(found: list[Conversation], owners: Owners) -> list[str]:
             later.append(conversation)
             continue
         claims = owners.label(conversation)
-        if len(claims) == 1:
-            conversation.label, conversation.detail = claims.pop()
+        labels = {label for label, _ in claims}
+        # Two programs of a host that use the same port within a minute are one conversation on the wire; both ordinary, it is too.
+        if len(claims) == 1 or labels == {BENIGN}:
+            conversation.label, conversation.detail = labels.pop(), "; ".join(sorted(detail for _, detail in claims))
         else:
             errors.append(f"{'nobody' if not claims else 'more than one'} owns {describe(conversation)}: {sorted(claims)}")
     # An ICMP error belongs to what it complains about.

@@ -18,7 +18,7 @@ from . import plan
 from .clock import Clock
 
 RUN = Path("/run/lab")
-GROUP_FIRST = 50_000
+GROUP_FIRST, GROUPS_MAX = 50_000, 1_000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x4000_0000
 _PR_SET_PDEATHSIG = 1

@@ -59,6 +59,18 @@ if cargo deny --version >/dev/null 2>&1; then
 else
     skip "licences and advisories" "cargo-deny is not installed (cargo install cargo-deny)"
 fi
+# Each target for a short time; the stable toolchain runs the same bodies in tests/fuzz_bodies.rs.
+fuzz_all() {
+    for target in $(cargo +nightly fuzz list); do
+        mkdir -p "fuzz/corpus/$target"
+        cargo +nightly fuzz run "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- -max_total_time="${FUZZ_SECONDS:-10}" || return 1
+    done
+}
+if cargo +nightly fuzz --version >/dev/null 2>&1; then
+    step "fuzzing" fuzz_all
+else
+    skip "fuzzing" "no nightly toolchain with cargo-fuzz (the same bodies run in the tests)"
+fi
 printf '\n== tests\n'
 if all_tests; then outcome=passed; else outcome=failed; fi
 closing_lines

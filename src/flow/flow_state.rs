@@ -167,6 +167,12 @@ impl Flow {
         now >= self.start + limits.active
     }
 
+    /// The last packet of the current segment.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        self.orig.last.max(self.resp.last).max(self.start)
+    }
+
     /// The record of the current segment.
     #[must_use]
     pub fn record(&self, reason: EndReason) -> FlowRecord {
@@ -190,7 +196,7 @@ impl Flow {
             under_way: self.under_way,
             fragmented: self.fragmented,
             start: self.start,
-            end: self.orig.last.max(self.resp.last).max(self.start),
+            end: self.end(),
             orig: self.orig.clone(),
             resp: self.resp.clone(),
             turns: self.turns,

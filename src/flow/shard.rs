@@ -133,10 +133,20 @@ impl Shard {
     /// Ends every flow: the capture is over.
     pub fn finish(&mut self, limits: &CheckedLimits, now: Timestamp, out: &mut Vec<Box<FlowRecord>>) {
         for slot in 0..self.slots.len() as u32 {
-            if let Some(flow) = &self.slots[slot as usize].flow {
-                let reason = if now >= flow.deadline(limits) { flow.idle_reason() } else { EndReason::Shutdown };
-                self.end(slot, reason, out);
-            }
+            self.finish_slot(slot, limits, now, out);
+        }
+    }
+
+    /// Open flows: the end that their record would have, and their slots.
+    pub fn ends(&self) -> impl Iterator<Item = (Timestamp, u32)> {
+        self.slots.iter().zip(0..).filter_map(|(slot, number)| Some((slot.flow.as_ref()?.end(), number)))
+    }
+
+    /// Ends the flow in a slot, if there is one: the capture is over.
+    pub fn finish_slot(&mut self, slot: u32, limits: &CheckedLimits, now: Timestamp, out: &mut Vec<Box<FlowRecord>>) {
+        if let Some(flow) = self.slots.get(slot as usize).and_then(|slot| slot.flow.as_ref()) {
+            let reason = if now >= flow.deadline(limits) { flow.idle_reason() } else { EndReason::Shutdown };
+            self.end(slot, reason, out);
         }
     }
 

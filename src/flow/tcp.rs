@@ -224,7 +224,7 @@ impl TcpTracker {
         // A repeated SYN has the number of the first. A new one may have any other, lower ones too: they are random (RFC 6528).
         // Who has sent FIN cannot send another SYN in the same connection, so that this suffices where the other side's end
         // was not captured (a one-way mirror).
-        (self.closed() || sender.fin) && !(sender.syn && sender.syn_seq == tcp.seq)
+        (self.closed() || sender.syn && sender.fin) && !(sender.syn && sender.syn_seq == tcp.seq)
     }
 }
 

@@ -4,6 +4,8 @@ use crate::time::Timestamp;
 
 /// Buckets of the wheel; a look further ahead than this many seconds comes early and is put off again.
 const BUCKETS: usize = 512;
+/// An empty bucket keeps room for this many timers; after a flood, 512 buckets of every shard would hold gigabytes.
+const KEPT: usize = 256;
 
 /// A slot to be looked at, and when. The slot's owner remembers the time, so that an outdated timer can be told.
 pub type Timer = (u32, Timestamp);
@@ -39,7 +41,9 @@ impl Wheel {
         let to = to.seconds();
         let from = self.now.map_or(to - BUCKETS as i64, |now| now.max(to - BUCKETS as i64));
         for second in from + 1..=to {
-            due.append(&mut self.buckets[second.rem_euclid(BUCKETS as i64) as usize]);
+            let bucket = &mut self.buckets[second.rem_euclid(BUCKETS as i64) as usize];
+            due.append(bucket);
+            bucket.shrink_to(KEPT);
         }
         self.now = Some(self.now.map_or(to, |now| now.max(to)));
     }
@@ -82,6 +86,18 @@ mod tests {
         wheel.advance(at(1_000_000), &mut due);
         due.sort_unstable();
         assert_eq!(due, (0..600).map(|slot| (slot, at(i64::from(slot)))).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_flood_leaves_no_room_behind() {
+        let (mut wheel, mut due) = (Wheel::default(), Vec::new());
+        wheel.advance(at(0), &mut due);
+        for second in 0..300 {
+            (0..10_000).for_each(|slot| wheel.schedule(slot, at(second)));
+            wheel.advance(at(second + 1), &mut due);
+        }
+        let room: usize = wheel.buckets.iter().map(Vec::capacity).sum();
+        assert!(room <= BUCKETS * KEPT, "room for {room} timers");
     }
 
     #[test]

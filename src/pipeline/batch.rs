@@ -36,12 +36,21 @@ pub struct Emitted {
     pub found: Option<Match>,
 }
 
+/// What became known at a tick.
+#[derive(Debug)]
+pub(super) struct Tick {
+    pub now: Timestamp,
+    pub records: Vec<Emitted>,
+    /// Does the consumer hear of it? Not of a part of the records at the end of a capture.
+    pub whole: bool,
+}
+
 /// What a worker says after a batch.
 #[derive(Debug)]
 pub(super) struct Told {
     pub worker: usize,
     /// For every tick of the batch, in order: its time and the records that became known at it.
-    pub ticks: Vec<(Timestamp, Vec<Emitted>)>,
+    pub ticks: Vec<Tick>,
     /// The worker's flow account so far, when it is done.
     pub finished: Option<ShardCounters>,
 }

@@ -2,16 +2,17 @@
 
 use std::collections::VecDeque;
 
-use super::batch::{Emitted, Told};
+use super::batch::{Emitted, Tick, Told};
+use super::gate::Gate;
 use super::run::Consumer;
 use crate::flow::ShardCounters;
-use crate::time::Timestamp;
 
 /// Collects records by tick until every worker has reached it; then they are handed on sorted by (end, start, key, segment).
 #[derive(Debug)]
-pub(super) struct Merge {
+pub(super) struct Merge<'a> {
+    gate: &'a Gate,
     /// Ticks not handed on yet, the first is number `first`.
-    pending: VecDeque<(Timestamp, Vec<Emitted>)>,
+    pending: VecDeque<Tick>,
     first: usize,
     /// Ticks that each worker has told.
     told: Vec<usize>,
@@ -19,19 +20,19 @@ pub(super) struct Merge {
     pub flows: ShardCounters,
 }
 
-impl Merge {
-    pub(super) fn new(workers: usize) -> Self {
-        Self { pending: VecDeque::new(), first: 0, told: vec![0; workers], flows: ShardCounters::default() }
+impl<'a> Merge<'a> {
+    pub(super) fn new(workers: usize, gate: &'a Gate) -> Self {
+        Self { gate, pending: VecDeque::new(), first: 0, told: vec![0; workers], flows: ShardCounters::default() }
     }
 
     pub(super) fn take(&mut self, message: Told, consumer: &mut dyn Consumer) {
-        for (now, records) in message.ticks {
+        for tick in message.ticks {
             let place = self.told[message.worker] - self.first;
             self.told[message.worker] += 1;
             if place == self.pending.len() {
-                self.pending.push_back((now, records));
+                self.pending.push_back(tick);
             } else {
-                self.pending[place].1.extend(records);
+                self.pending[place].records.extend(tick.records);
             }
         }
         if let Some(flows) = message.finished {
@@ -39,12 +40,23 @@ impl Merge {
         }
         let reached = self.told.iter().copied().min().unwrap_or(0);
         while self.first < reached {
-            let Some((now, mut records)) = self.pending.pop_front() else { break };
+            let Some(Tick { now, mut records, whole }) = self.pending.pop_front() else { break };
             self.first += 1;
+            let count = records.len();
             // Stable: records that tie come from one shard, whose own order holds.
-            records.sort_by_key(|emitted| emitted.record.order());
+            records.sort_by_key(|emitted: &Emitted| emitted.record.order());
             records.into_iter().for_each(|emitted| consumer.record(emitted));
-            consumer.tick(now);
+            if whole {
+                consumer.tick(now);
+            }
+            self.gate.handed_on(count);
         }
+    }
+}
+
+impl Drop for Merge<'_> {
+    /// Also when the consumer has panicked: the workers must come to their end.
+    fn drop(&mut self) {
+        self.gate.close();
     }
 }

@@ -13,6 +13,7 @@
 mod accounting;
 mod batch;
 mod clock;
+mod gate;
 mod merge;
 mod reader;
 mod run;

@@ -17,6 +17,9 @@ use crate::wire::decode;
 /// not end every flow.
 const LEAP: Span = Span::from_secs(3600);
 
+/// After this many packets within a second there is a tick too, so that the records of a flood do not pile up until the next.
+const PACKETS_PER_TICK: u32 = 1 << 14;
+
 /// The capture's clock: the latest time that was not a lone leap.
 #[derive(Debug, Default)]
 pub(super) struct CaptureClock {
@@ -58,6 +61,8 @@ pub(super) struct Reader<'a> {
     pub accounting: Accounting,
     pub clock: CaptureClock,
     pub errors: Vec<CaptureError>,
+    /// Packets since the latest tick.
+    since_tick: u32,
     spare_blocks: Vec<Block>,
     spare_batches: Vec<Batch>,
 }
@@ -78,6 +83,7 @@ impl<'a> Reader<'a> {
             accounting: Accounting::default(),
             clock: CaptureClock::default(),
             errors: Vec::new(),
+            since_tick: 0,
             spare_blocks: Vec::new(),
             spare_batches: Vec::new(),
         }
@@ -113,12 +119,13 @@ impl<'a> Reader<'a> {
             }
             let frame = block.frame(span);
             self.accounting.cut += u64::from((frame.data.len() as u64) < u64::from(frame.wire_bytes));
-            if let Some(now) = self.clock.advance(span.time) {
+            if let Some(now) = self.tick(span.time) {
                 batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
             }
             match decode(&frame) {
                 Ok(mut packet) => {
                     self.accounting.packets += 1;
+                    self.since_tick += 1;
                     self.accounting.wire_bytes += u64::from(packet.wire_bytes);
                     packet.payload.start += span.bytes.start;
                     packet.payload.end += span.bytes.start;
@@ -140,6 +147,16 @@ impl<'a> Reader<'a> {
             let _ = worker.send(batch);
         }
         self.take_back(block);
+    }
+
+    /// The time of a tick before a packet of this time, if there is one.
+    fn tick(&mut self, at: Timestamp) -> Option<Timestamp> {
+        let new_second = self.clock.advance(at);
+        let tick = new_second.or_else(|| self.clock.now().filter(|_| self.since_tick >= PACKETS_PER_TICK));
+        if tick.is_some() {
+            self.since_tick = 0;
+        }
+        tick
     }
 
     /// Live, when nothing came for a while, the wall clock moves the time.

@@ -8,6 +8,7 @@ use crossbeam::channel::{RecvTimeoutError, bounded, unbounded};
 
 use super::accounting::Accounting;
 use super::batch::Emitted;
+use super::gate::Gate;
 use super::merge::Merge;
 use super::reader::Reader;
 use super::worker::Worker;
@@ -60,7 +61,8 @@ pub struct Progress {
 /// Reads `source` to its end or until `stop`, and hands every record to `consumer` in the order (tick, end, start, key,
 /// segment). With a vocabulary, records carry the behaviour that they resemble. Returns the account and what was damaged.
 ///
-/// Memory: blocks of 256 KiB, at most four batches of them waiting per worker; the flow tables as [`CheckedLimits`] says.
+/// Memory: blocks of 256 KiB, at most four batches of them waiting per worker; the flow tables as [`CheckedLimits`] says; the
+/// records of some ticks, in each of which at most 16,384 packets have come.
 pub fn run(
     source: &mut dyn Source,
     config: &PipelineConfig,
@@ -72,10 +74,11 @@ pub fn run(
     let (recycle, recycled) = unbounded();
     let (tell, told) = bounded(MESSAGES);
     let (to_workers, from_reader): (Vec<_>, Vec<_>) = (0..config.workers).map(|_| bounded(BATCHES_PER_WORKER)).unzip();
+    let gate = Gate::default();
     let reader = Reader::new(config, (stop, &read_bytes), to_workers, recycled);
     std::thread::scope(|scope| {
         for (index, batches) in from_reader.into_iter().enumerate() {
-            let worker = Worker::new(index, config, vocabulary.cloned());
+            let worker = Worker::new(index, config, vocabulary.cloned(), &gate);
             let (recycle, tell) = (recycle.clone(), tell.clone());
             scope.spawn(move || worker.run(&batches, &recycle, &tell));
         }
@@ -86,7 +89,7 @@ pub fn run(
             done.to_workers.clear();
             (done.accounting, done.errors)
         });
-        let mut merge = Merge::new(config.workers);
+        let mut merge = Merge::new(config.workers, &gate);
         loop {
             match told.recv_timeout(Duration::from_millis(200)) {
                 Ok(message) => merge.take(message, consumer),

@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Sender};
 
-use super::batch::{Batch, Emitted, Told};
+use super::batch::{Batch, Emitted, Tick, Told};
+use super::gate::Gate;
 use super::run::PipelineConfig;
 use crate::feature::Observation;
 use crate::flow::{FlowKey, FlowRecord, SHARDS, Shard, ShardCounters};
 use crate::model::Vocabulary;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
+
+/// How the end of a capture is parted by the ends of the flows that are open: the last seconds finely, since a flood may have
+/// filled the table in one, and what is older by the second.
+const LAST_PARTS: (i64, Span) = (100, Span::from_nanos(100_000_000));
+const OLDER_PARTS: i64 = 300;
 
 pub(super) struct Worker<'a> {
     pub index: usize,
@@ -21,13 +27,16 @@ pub(super) struct Worker<'a> {
     fresh: Vec<Box<FlowRecord>>,
     /// Time of the latest tick.
     now: Timestamp,
+    gate: &'a Gate,
+    /// Ticks told.
+    told: usize,
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(index: usize, config: &'a PipelineConfig, vocabulary: Option<Arc<Vocabulary>>) -> Self {
+    pub(super) fn new(index: usize, config: &'a PipelineConfig, vocabulary: Option<Arc<Vocabulary>>, gate: &'a Gate) -> Self {
         let count = (0..SHARDS).filter(|shard| shard % config.workers == index).count();
         let shards = (0..count).map(|_| Shard::default()).collect();
-        Self { index, config, vocabulary, shards, fresh: Vec::new(), now: Timestamp::MIN }
+        Self { index, config, vocabulary, shards, fresh: Vec::new(), now: Timestamp::MIN, gate, told: 0 }
     }
 
     /// Works until the reader hangs up; then ends every flow.
@@ -35,21 +44,53 @@ impl<'a> Worker<'a> {
         for batch in batches {
             let ticks = self.work(&batch);
             let _ = recycle.send(batch);
-            if !ticks.is_empty() && tell.send(Told { worker: self.index, ticks, finished: None }).is_err() {
+            if !ticks.is_empty() && !self.tell(ticks, tell) {
                 return;
             }
         }
-        let mut records = std::mem::take(&mut self.fresh);
-        for shard in &mut self.shards {
-            shard.finish(&self.config.limits, self.now, &mut records);
+        self.finish(tell);
+    }
+
+    /// Hands on ticks, when there is room; says whether anybody takes them.
+    fn tell(&mut self, ticks: Vec<Tick>, tell: &Sender<Told>) -> bool {
+        self.gate.pass(self.told, ticks.iter().map(|tick| tick.records.len()).sum());
+        self.told += ticks.len();
+        tell.send(Told { worker: self.index, ticks, finished: None }).is_ok()
+    }
+
+    /// Ends every flow, in parts by the flows' ends: the records are in the same order as in one part, and the table and all
+    /// its records are never in memory together. Every worker makes the same parts.
+    fn finish(mut self, tell: &Sender<Told>) {
+        let of_shard =
+            |(place, shard): (usize, &Shard)| shard.ends().map(move |(end, slot)| (end, place, slot)).collect::<Vec<_>>();
+        let mut open: Vec<_> = self.shards.iter().enumerate().flat_map(of_shard).collect();
+        open.sort_unstable();
+        let mut open = open.into_iter().peekable();
+        let mut fresh = std::mem::take(&mut self.fresh);
+        fresh.sort_by_key(|record| record.end);
+        let mut fresh = fresh.into_iter().peekable();
+        let mut records = Vec::new();
+        for before in parts(self.now) {
+            records.extend(std::iter::from_fn(|| fresh.next_if(|record| record.end < before)));
+            while let Some((_, place, slot)) = open.next_if(|&(end, ..)| end < before) {
+                self.shards[place].finish_slot(slot, &self.config.limits, self.now, &mut records);
+            }
+            let part = Tick { now: self.now, records: self.emit(std::mem::take(&mut records), self.now), whole: false };
+            if !self.tell(vec![part], tell) {
+                return;
+            }
         }
-        let last = (self.now, self.emit(records, self.now));
+        records.extend(fresh);
+        for (_, place, slot) in open {
+            self.shards[place].finish_slot(slot, &self.config.limits, self.now, &mut records);
+        }
+        let last = Tick { now: self.now, records: self.emit(records, self.now), whole: true };
         let mut counters = ShardCounters::default();
         self.shards.iter().for_each(|shard| counters.add(shard.counters()));
         let _ = tell.send(Told { worker: self.index, ticks: vec![last], finished: Some(counters) });
     }
 
-    fn work(&mut self, batch: &Batch) -> Vec<(Timestamp, Vec<Emitted>)> {
+    fn work(&mut self, batch: &Batch) -> Vec<Tick> {
         let mut told = Vec::with_capacity(batch.ticks.len());
         let mut ticks = batch.ticks.iter().peekable();
         for (place, item) in batch.items.iter().enumerate() {
@@ -67,13 +108,13 @@ impl<'a> Worker<'a> {
         told
     }
 
-    fn tick(&mut self, now: Timestamp) -> (Timestamp, Vec<Emitted>) {
+    fn tick(&mut self, now: Timestamp) -> Tick {
         self.now = now;
         let mut records = std::mem::take(&mut self.fresh);
         for shard in &mut self.shards {
             shard.tick(now, &self.config.limits, &mut records);
         }
-        (now, self.emit(records, now))
+        Tick { now, records: self.emit(records, now), whole: true }
     }
 
     fn emit(&self, records: Vec<Box<FlowRecord>>, seen: Timestamp) -> Vec<Emitted> {
@@ -83,5 +124,29 @@ impl<'a> Worker<'a> {
             Emitted { record, observation, found }
         };
         records.into_iter().map(emit).collect()
+    }
+}
+
+/// Where the parts of the end of a capture end, in order; the last part has no end.
+fn parts(now: Timestamp) -> impl Iterator<Item = Timestamp> {
+    let (last, each) = LAST_PARTS;
+    let back = move |nanos: i64| Timestamp::from_nanos(now.nanos().saturating_sub(nanos));
+    let finely = last * each.nanos();
+    let older = (0..OLDER_PARTS).map(move |n| back(finely + (OLDER_PARTS - n) * 1_000_000_000));
+    older.chain((0..=last).map(move |n| back(finely - n * each.nanos())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_the_end_are_in_order_and_reach_back_beyond_the_idle_time() {
+        let now = Timestamp::from_parts(1_000_000, 0);
+        let parts: Vec<Timestamp> = parts(now).collect();
+        assert!(parts.is_sorted_by(|a, b| a < b));
+        assert_eq!(parts.first(), Some(&Timestamp::from_parts(1_000_000 - 310, 0)));
+        assert_eq!(parts.last(), Some(&now));
+        assert!(super::parts(Timestamp::MIN).is_sorted(), "an empty capture");
     }
 }

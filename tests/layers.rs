@@ -48,8 +48,8 @@ const NOT_IN_CORE: [&str; 8] =
 const HOMES: [(&str, &[&str]); 14] = [
     ("etherparse", &["wire"]),
     ("pcap", &["capture"]),
-    ("flate2", &["capture"]),
-    ("zstd", &["capture"]),
+    ("flate2", &["capture", "dataset"]),
+    ("zstd", &["capture", "dataset"]),
     ("rustix", &["capture"]),
     ("linfa", &["model"]),
     ("linfa_clustering", &["model"]),

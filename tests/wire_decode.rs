@@ -66,6 +66,7 @@ fn tells_every_field_of_a_tcp_packet() {
         protocol: 6,
         ttl: 63,
         vlans: [0, 0],
+        tunnel: None,
         src_mac: SRC_MAC,
         dst_mac: DST_MAC,
         wire_bytes: 1000,
@@ -180,14 +181,15 @@ fn what_is_not_ip_says_what_it_is() {
     let skip = |ether_type: u16, content: &[u8]| decode(&ethernet(&with_ether_type(ether_type, content))).unwrap_err();
     assert_eq!(skip(0x0806, &[0; 28]), Skip::Arp);
     assert_eq!(skip(0x88cc, &[0; 28]), Skip::Lldp);
-    assert_eq!(skip(0x8847, &[0; 28]), Skip::UnsupportedTunnel);
-    assert_eq!(skip(0x8864, &[0; 28]), Skip::UnsupportedTunnel);
+    assert_eq!(skip(0x88e5, &[0; 28]), Skip::UnsupportedTunnel, "encrypted");
+    assert_eq!(skip(0x8847, &[0; 28]), Skip::TruncatedLink, "a stack without a bottom");
+    assert_eq!(skip(0x8864, &[0x11, 0, 0, 1, 0, 8, 0xc0, 0x21, 1, 1]), Skip::NonIp, "the control of a link");
     assert_eq!(skip(0x88ba, &[0; 28]), Skip::NonIp);
     assert_eq!(skip(0x0026, &[0x42, 0x42, 3, 0, 0]), Skip::Llc, "spanning tree");
     assert_eq!(skip(0x0026, &[0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0]), Skip::Llc, "Cisco's discovery protocol");
     assert_eq!(skip(0x0026, &[0xaa, 0xaa, 3, 0, 0, 0]), Skip::TruncatedLink);
     assert_eq!(decode(&ethernet(&[0; 13])), Err(Skip::TruncatedLink));
-    assert_eq!(decode(&frame(LinkType(105), &[0; 100])), Err(Skip::UnsupportedLinkType));
+    assert_eq!(decode(&frame(LinkType(147), &[0; 100])), Err(Skip::UnsupportedLinkType));
 }
 
 #[test]

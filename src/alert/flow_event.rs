@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::eve::rounded;
 use crate::feature::{SCHEMA, extract};
 use crate::flow::{EndReason, FlowRecord, SideStats, community_id};
-use crate::wire::TcpFlags;
+use crate::wire::{TcpFlags, Tunnel};
 
 /// The event of a flow record. `judged` is (bits, behaviour); without it the event carries `auscult.features` instead.
 #[must_use]
@@ -17,6 +17,9 @@ pub fn flow_event(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
     if record.vlans[0] != 0 {
         let vlans: Vec<u16> = record.vlans.into_iter().filter(|&vlan| vlan != 0).collect();
         event.insert("vlan".into(), json!(vlans));
+    }
+    if let Some(tunnel) = &record.tunnel {
+        event.insert("tunnel".into(), carrier(tunnel));
     }
     event.insert("src_ip".into(), json!(record.orig_addr().to_string()));
     event.insert("dest_ip".into(), json!(record.resp_addr().to_string()));
@@ -37,6 +40,15 @@ pub fn flow_event(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
     }
     event.insert("auscult".into(), product(record, judged));
     Value::Object(event)
+}
+
+/// The outermost packet that carried the flow's first.
+fn carrier(tunnel: &Tunnel) -> Value {
+    json!({
+        "src_ip": tunnel.src.to_string(), "src_port": tunnel.src_port,
+        "dest_ip": tunnel.dst.to_string(), "dest_port": tunnel.dst_port,
+        "proto": protocol_name(tunnel.protocol), "depth": tunnel.depth,
+    })
 }
 
 fn counts(record: &FlowRecord) -> Value {
@@ -82,6 +94,9 @@ fn product(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
     });
     if record.key.protocol == 6 {
         product["history"] = json!(record.history.as_str());
+    }
+    if let Some(tunnel) = &record.tunnel {
+        product["tunnel"] = json!(tunnel.kind.name());
     }
     match judged {
         Some((bits, behaviour)) => {

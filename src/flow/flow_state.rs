@@ -6,7 +6,10 @@ use super::{
 };
 use crate::app::{AppState, Ports, Side};
 use crate::time::{Span, Timestamp};
-use crate::wire::Packet;
+use crate::wire::{Packet, Tunnel};
+
+/// No tick is as early: an `Option` would cost eight bytes in every flow.
+const NOT_LOOKED: Timestamp = Timestamp::MIN;
 
 /// A conversation under way and what has been counted of it.
 #[derive(Clone, Debug)]
@@ -17,7 +20,8 @@ pub struct Flow {
     direction: DirectionBasis,
     under_way: bool,
     fragmented: bool,
-    looked_at: Option<Timestamp>,
+    /// The tick of the first look at this segment; [`NOT_LOOKED`] before.
+    looked_at: Timestamp,
     segment: u32,
     /// First packet of the segment.
     start: Timestamp,
@@ -33,6 +37,7 @@ pub struct Flow {
     app: AppState,
     macs: [[u8; 6]; 2],
     vlans: [u16; 2],
+    tunnel: Option<Box<Tunnel>>,
 }
 
 impl Flow {
@@ -52,7 +57,7 @@ impl Flow {
             direction,
             under_way: first.tcp.is_some() && direction != DirectionBasis::Syn,
             fragmented: false,
-            looked_at: None,
+            looked_at: NOT_LOOKED,
             segment: 0,
             start: first.time,
             last: first.time,
@@ -66,6 +71,7 @@ impl Flow {
             app: AppState::default(),
             macs,
             vlans: first.vlans,
+            tunnel: first.tunnel.clone(),
         }
     }
 
@@ -138,11 +144,15 @@ impl Flow {
         self.last + self.idle_timeout(limits)
     }
 
+    fn looked_at(&self) -> Option<Timestamp> {
+        (self.looked_at != NOT_LOOKED).then_some(self.looked_at)
+    }
+
     /// The moment at which the table must look at it next.
     #[must_use]
     pub fn next_look(&self, limits: &CheckedLimits) -> Timestamp {
         let deadline = self.deadline(limits);
-        if self.looked_at.is_some() { deadline } else { deadline.min(self.start + limits.first_look) }
+        if self.looked_at().is_some() { deadline } else { deadline.min(self.start + limits.first_look) }
     }
 
     /// Why a packet cannot belong to this flow any more, if so.
@@ -176,7 +186,7 @@ impl Flow {
     /// The record of the current segment.
     #[must_use]
     pub fn record(&self, reason: EndReason) -> FlowRecord {
-        let sight = match (reason, self.looked_at.is_some()) {
+        let sight = match (reason, self.looked_at().is_some()) {
             (EndReason::FirstLook, _) => Sight::Early,
             (_, true) => Sight::Again,
             (_, false) => Sight::Whole,
@@ -189,7 +199,7 @@ impl Flow {
             segment: self.segment,
             reason,
             sight,
-            looked_at: self.looked_at,
+            looked_at: self.looked_at(),
             direction: self.direction,
             state: if self.key.protocol == 6 { self.tcp.state() } else { ConnState::Oth },
             history: if self.key.protocol == 6 { self.tcp.history() } else { History::default() },
@@ -206,19 +216,20 @@ impl Flow {
             facts: self.app.facts().cloned().map(Box::new),
             macs: self.macs,
             vlans: self.vlans,
+            tunnel: self.tunnel.clone(),
         }
     }
 
     /// Remembers that the flow was looked at while open, at the tick `now`.
     pub fn mark_looked(&mut self, now: Timestamp) {
-        self.looked_at = Some(now);
+        self.looked_at = now;
     }
 
     /// Begins the next segment at `start`.
     pub fn begin_segment(&mut self, start: Timestamp) {
         self.segment += 1;
         self.start = start;
-        self.looked_at = None;
+        self.looked_at = NOT_LOOKED;
         self.turns = 0;
         self.orig = SideStats::default();
         self.resp = SideStats::default();

@@ -3,7 +3,7 @@
 use super::{ConnState, DirectionBasis, FIRST_SIZES, FlowKey, History, Service, SideStats};
 use crate::app::{App, Basis, Facts};
 use crate::time::{Span, Timestamp};
-use crate::wire::Addr;
+use crate::wire::{Addr, Tunnel};
 
 /// Why a record was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,6 +111,8 @@ pub struct FlowRecord {
     pub macs: [[u8; 6]; 2],
     /// Outermost and next VLAN of the first packet; 0 where there is none.
     pub vlans: [u16; 2],
+    /// The tunnel that carried the first packet; none where it was not tunnelled.
+    pub tunnel: Option<Box<Tunnel>>,
 }
 
 impl FlowRecord {

@@ -166,6 +166,7 @@ pub(crate) mod testing {
             protocol,
             ttl: 64,
             vlans: [0; 2],
+            tunnel: None,
             src_mac: [0; 6],
             dst_mac: [0; 6],
             wire_bytes: 54,

@@ -10,9 +10,11 @@ mod network;
 mod packet;
 mod skip;
 mod transport;
+mod tunnel;
 
 pub use addr::Addr;
 pub use decode::decode;
 pub use frame::{Frame, LinkType};
 pub use packet::{Packet, Tcp, TcpFlags};
 pub use skip::Skip;
+pub use tunnel::{Tunnel, TunnelKind};

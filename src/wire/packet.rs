@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::Addr;
+use super::{Addr, Tunnel};
 use crate::time::Timestamp;
 
 /// What one frame said at the network and transport layers. Fixed size, no borrow: it can be sent between threads.
@@ -46,6 +46,8 @@ pub struct Packet {
     pub later_fragment: bool,
     /// Is it a fragment at all?
     pub fragment: bool,
+    /// The outermost packet, when this one was carried in a tunnel.
+    pub tunnel: Option<Box<Tunnel>>,
 }
 
 /// Fields of a TCP header (RFC 9293).

@@ -17,7 +17,7 @@ pub enum Skip {
     Lldp,
     /// An 802.2 frame that carries no IP (spanning tree, IS-IS, Cisco's discovery …).
     Llc,
-    /// A tunnel below IP that is not read: MPLS, PPPoE, MACsec, provider backbone bridges, VN-Tag, NSH.
+    /// What a header below IP carries is not read: MACsec, several packets in one 802.11 frame, a pseudowire of unknown kind.
     UnsupportedTunnel,
     /// Any other protocol that is not IP.
     NonIp,

@@ -1,11 +1,13 @@
 //! What went in, what came out, and where the rest went.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 
+use crate::capture::link_type_name;
 use crate::flow::ShardCounters;
-use crate::wire::Skip;
+use crate::wire::{Frame, LinkType, Skip};
 
 /// Counters of a run. They balance: see [`Accounting::balanced`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +24,10 @@ pub struct Accounting {
     pub cut: u64,
     /// Frames passed over, by reason.
     pub skipped: [u64; Skip::COUNT],
+    /// Frames of link types that are not read, by type.
+    pub link_types: BTreeMap<LinkType, u64>,
+    /// Frames passed over by their EtherType, where they have one, whatever the reason.
+    pub ether_types: BTreeMap<u16, u64>,
     /// Frames that the kernel or the interface dropped before they could be read (live only).
     pub dropped: u64,
     /// The flow table's account.
@@ -29,6 +35,25 @@ pub struct Accounting {
 }
 
 impl Accounting {
+    /// Counts a frame that is no packet.
+    #[cold]
+    pub(super) fn skip(&mut self, frame: &Frame<'_>, reason: Skip) {
+        self.skipped[reason.index()] += 1;
+        if reason == Skip::UnsupportedLinkType {
+            *self.link_types.entry(frame.link).or_default() += 1;
+        } else if let Some(ether_type) = frame.ether_type() {
+            *self.ether_types.entry(ether_type).or_default() += 1;
+        }
+    }
+
+    /// Link types that are not read, by number and name, and how many frames had them.
+    fn link_type_counts(&self) -> impl Iterator<Item = (String, u64)> + '_ {
+        self.link_types.iter().map(|(&link, &count)| match link_type_name(link) {
+            Some(name) => (format!("{} {name}", link.0), count),
+            None => (link.0.to_string(), count),
+        })
+    }
+
     /// Frames passed over for any reason.
     #[must_use]
     pub fn skipped_in_all(&self) -> u64 {
@@ -56,11 +81,14 @@ impl Serialize for Accounting {
         map.serialize_entry("packets", &self.packets)?;
         map.serialize_entry("wire_bytes", &self.wire_bytes)?;
         map.serialize_entry("cut", &self.cut)?;
-        map.serialize_entry("skipped", &self.skips().collect::<std::collections::BTreeMap<_, _>>())?;
+        map.serialize_entry("skipped", &self.skips().collect::<BTreeMap<_, _>>())?;
+        map.serialize_entry("skipped_link_types", &self.link_type_counts().collect::<BTreeMap<_, _>>())?;
+        let ether_types = self.ether_types.iter().map(|(ether_type, count)| (format!("0x{ether_type:04x}"), count));
+        map.serialize_entry("skipped_ether_types", &ether_types.collect::<BTreeMap<_, _>>())?;
         map.serialize_entry("dropped", &self.dropped)?;
         let ShardCounters { opened, ended, evicted, partial, open } = self.flows;
         let flows = [("opened", opened), ("ended", ended), ("evicted", evicted), ("partial", partial), ("open", open)];
-        map.serialize_entry("flows", &flows.into_iter().collect::<std::collections::BTreeMap<_, _>>())?;
+        map.serialize_entry("flows", &flows.into_iter().collect::<BTreeMap<_, _>>())?;
         map.serialize_entry("balanced", &self.balanced())?;
         map.end()
     }
@@ -76,6 +104,9 @@ impl fmt::Display for Accounting {
         if self.cut > 0 {
             write!(f, "   ({} cut by the snap length)", self.cut)?;
         }
+        for (link_type, count) in self.link_type_counts() {
+            write!(f, "\nwarning  link type {link_type} is not read: {count} frames passed over")?;
+        }
         if self.dropped > 0 {
             write!(f, "\ndropped  {} frames before they could be read", self.dropped)?;
         }
@@ -88,5 +119,25 @@ impl fmt::Display for Accounting {
             write!(f, "\nwarning  the account does not balance; please report this")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn a_frame_that_is_no_packet_counts_by_what_it_is() {
+        let tagged_arp = [&[0; 12][..], &[0x81, 0, 0, 5, 8, 6]].concat();
+        let frame = |link, data| Frame { time: Timestamp::MIN, link, wire_bytes: 18, data };
+        let mut account = Accounting::default();
+        account.skip(&frame(LinkType::ETHERNET, &tagged_arp), Skip::Arp);
+        account.skip(&frame(LinkType(230), &tagged_arp), Skip::UnsupportedLinkType);
+        account.skip(&frame(LinkType::ETHERNET, &[]), Skip::TruncatedLink);
+        assert_eq!((account.skipped_in_all(), account.ether_types.get(&0x0806)), (3, Some(&1)));
+        let stats = serde_json::to_value(&account).unwrap();
+        assert_eq!(stats["skipped_link_types"], serde_json::json!({"230 IEEE802_15_4_NOFCS": 1}));
+        assert_eq!(stats["skipped_ether_types"], serde_json::json!({"0x0806": 1}));
     }
 }

@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
                     let hash = FlowKey::of(&packet).0.hash();
                     batches[FlowKey::shard(hash) % workers].items.push(Item { hash, packet });
                 }
-                Err(skip) => self.accounting.skipped[skip.index()] += 1,
+                Err(skip) => self.accounting.skip(&frame, skip),
             }
         }
         self.idle_tick(&block, &mut batches);

@@ -1,6 +1,6 @@
 //! A frame as it was captured.
 
-use super::Packet;
+use super::{Packet, link};
 use crate::time::Timestamp;
 
 /// A link-layer type by its number in the pcap registry (`LINKTYPE_…`, <https://www.tcpdump.org/linktypes.html>).
@@ -74,6 +74,12 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    /// The EtherType behind its VLAN tags, where its link layer has one.
+    #[must_use]
+    pub fn ether_type(&self) -> Option<u16> {
+        link::ether_type_of(self.link, self.data)
+    }
+
     /// The captured part of the payload of this frame's packet; empty when none was captured.
     #[must_use]
     pub fn payload(&self, packet: &Packet) -> &'a [u8] {

@@ -371,6 +371,25 @@ fn be_u32(data: &[u8], at: usize) -> Result<u32, Skip> {
     chunk(data, at).copied().map(u32::from_be_bytes)
 }
 
+/// The EtherType behind a frame's VLAN tags, of link layers that have one; for the account of frames that are no packets.
+#[cold]
+pub(super) fn ether_type_of(link: LinkType, data: &[u8]) -> Option<u16> {
+    let mut at = match link {
+        LinkType::ETHERNET => 12,
+        LinkType::LINUX_SLL => 14,
+        LinkType::LINUX_SLL2 => 0,
+        _ => return None,
+    };
+    for _ in 0..=MAX_VLAN_TAGS {
+        match u16::from_be_bytes(*chunk(data, at).ok()?) {
+            0x8100 | 0x88a8 | 0x9100 if link == LinkType::ETHERNET => at += 4,
+            length if length < MIN_ETHER_TYPE => return None,
+            other => return Some(other),
+        }
+    }
+    None
+}
+
 /// The EtherType in an LLC header with a SNAP extension (RFC 1042), eight bytes in all.
 fn snap(data: &[u8], at: usize) -> Result<u16, Skip> {
     match rest(data, at).unwrap_or_default() {

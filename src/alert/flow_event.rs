@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::eve::rounded;
+use super::fact_event::fact_object;
 use crate::feature::{SCHEMA, extract};
 use crate::flow::{EndReason, FlowRecord, SideStats, community_id};
 use crate::wire::{TcpFlags, Tunnel};
@@ -94,6 +95,9 @@ fn product(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
     });
     if record.key.protocol == 6 {
         product["history"] = json!(record.history.as_str());
+    }
+    if let Some(facts) = record.facts.as_deref().and_then(fact_object) {
+        product["facts"] = facts;
     }
     if let Some(tunnel) = &record.tunnel {
         product["tunnel"] = json!(tunnel.kind.name());

@@ -2,6 +2,7 @@
 //! [`std::io::Write`].
 
 mod eve;
+mod fact_event;
 mod flow_event;
 mod lines;
 #[cfg(feature = "parquet")]

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use auscult::app::{AppState, Ports, Side};
+use auscult::app::{AppState, Payload, Ports, Side};
 use auscult::capture::{Block, Input, Reader, Source as _};
 use auscult::dataset::Truth;
 use auscult::feature::extract;
@@ -155,7 +155,7 @@ fn app(ports: Ports, mut data: &[u8]) {
         let side = if who & 1 == 0 { Side::Orig } else { Side::Resp };
         // A second bit says that the capture cut the packet.
         let cut = if who & 2 == 0 { 0 } else { 100 };
-        state.observe(ports, side, payload, u32::try_from(length).unwrap_or(u32::MAX).saturating_add(cut));
+        state.observe(ports, &Payload::new(side, payload, u32::try_from(length).unwrap_or(u32::MAX).saturating_add(cut)));
         data = rest;
     }
     let _ = (state.app(ports), state.facts());

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::process::Command;
 
-use auscult::app::{App, AppState, Basis, DicomFacts, Facts, MqttFacts, Ports, Side};
+use auscult::app::{App, AppState, Basis, DicomFacts, Facts, MqttFacts, Payload, Ports, Side};
 use auscult::wire::{Addr, Packet, TcpFlags, decode};
 use wire_support::{data_file, read_pcap};
 
@@ -53,7 +53,7 @@ impl Flows {
             *next = Some(tcp.seq.wrapping_add(packet.payload_bytes));
         }
         flow.payloads += u32::from(!payload.is_empty());
-        flow.state.observe(ports(&key), side, payload, packet.payload_bytes);
+        flow.state.observe(ports(&key), &Payload::new(side, payload, packet.payload_bytes));
     }
 
     /// Flows with payload that were not told by their content, or not as the application of this port in this capture.
@@ -277,7 +277,7 @@ fn time_per_payload() {
         #[expect(clippy::disallowed_methods, reason = "the wall clock is what is measured")]
         let start = std::time::Instant::now();
         for (flow, ports, side, payload, payload_bytes) in &plan {
-            states[*flow].observe(*ports, *side, payload, *payload_bytes);
+            states[*flow].observe(*ports, &Payload::new(*side, payload, *payload_bytes));
         }
         best = best.min(start.elapsed().as_secs_f64() * 1e9 / plan.len() as f64);
     }

@@ -6,8 +6,8 @@ use app_support::{
     after, associate, client_hello, command, dns, extension, facts, hl7, pdu, server_hello, tcp, udp, value, vec8, vec16,
 };
 use auscult::app::{
-    AppState, ContentClass, DicomFacts, DnsFacts, Facts, Hl7Facts, Hl7Type, HttpFacts, MqttFacts, QueryTypes, Side, SshFacts,
-    TlsFacts,
+    AppState, ContentClass, DicomFacts, DnsFacts, Facts, Hl7Facts, Hl7Type, HttpFacts, MqttFacts, Payload, QueryTypes, Side,
+    SshFacts, TlsFacts,
 };
 
 use Side::{Orig, Resp};
@@ -142,7 +142,7 @@ fn dns_over_tcp_is_counted_message_by_message() {
 fn a_query_that_the_capture_cut_is_not_malformed() {
     let query = dns("a.example", 1, 0x0100, 0);
     let mut state = AppState::default();
-    state.observe(udp(53), Orig, &query[..20], query.len() as u32);
+    state.observe(udp(53), &Payload::new(Orig, &query[..20], query.len() as u32));
     assert!(matches!(facts(&state), Facts::Dns(dns) if (dns.queries, dns.names, dns.malformed) == (1, 0, 0)));
 }
 
@@ -196,7 +196,7 @@ fn dicom_packets_cut_by_the_capture_keep_their_place() {
     let mut state = AppState::default();
     for payload in dicom_stream().chunks(1460) {
         let captured = &payload[..payload.len().min(400)];
-        state.observe(tcp(11112), Orig, captured, payload.len() as u32);
+        state.observe(tcp(11112), &Payload::new(Orig, captured, payload.len() as u32));
     }
     assert!(matches!(facts(&state), Facts::Dicom(d) if (d.echo, d.store) == (1, 0)), "the first packet holds what is captured");
 }

@@ -3,7 +3,7 @@
 mod app_support;
 
 use app_support::{after, associate, client_hello, command, dns, extension, facts, hl7, server_hello, tcp, udp, value, vec16};
-use auscult::app::{AppState, Facts, Ports, Side};
+use auscult::app::{AppState, Facts, Payload, Ports, Side};
 use proptest::prelude::*;
 
 /// Ports of every parser, and one that says nothing.
@@ -95,7 +95,7 @@ proptest! {
     ) {
         let mut state = AppState::default();
         for (is_orig, payload, payload_bytes) in payloads {
-            state.observe(PORTS[ports], side(is_orig), &payload, payload_bytes);
+            state.observe(PORTS[ports], &Payload::new(side(is_orig), &payload, payload_bytes));
         }
         check_sound(&state)?;
     }
@@ -114,10 +114,10 @@ proptest! {
         }
         let (front, back) = bytes.split_at(split.index(bytes.len()));
         let mut state = AppState::default();
-        state.observe(PORTS[ports], Side::Orig, front, front.len() as u32 + lost);
-        state.observe(PORTS[ports], side(is_orig), back, back.len() as u32);
+        state.observe(PORTS[ports], &Payload::new(Side::Orig, front, front.len() as u32 + lost));
+        state.observe(PORTS[ports], &Payload::new(side(is_orig), back, back.len() as u32));
         let other = &valid()[then];
-        state.observe(PORTS[ports], Side::Resp, other, other.len() as u32);
+        state.observe(PORTS[ports], &Payload::new(Side::Resp, other, other.len() as u32));
         check_sound(&state)?;
     }
 

@@ -3,7 +3,7 @@
 mod app_support;
 
 use app_support::{TCP, UDP, after, alone, associate, client_hello, dns, hl7, server_hello, tcp, udp, vec16};
-use auscult::app::{App, AppState, Basis, Ports, Side};
+use auscult::app::{App, AppState, Basis, Payload, Ports, Side};
 
 fn content(app: App) -> (App, Basis) {
     (app, Basis::Content)
@@ -124,7 +124,7 @@ fn stops_looking_when_there_is_nothing_more_to_learn() {
         let mut state = AppState::default();
         (0..500)
             .take_while(|_| {
-                state.observe(ports, Side::Orig, payload, payload.len() as u32);
+                state.observe(ports, &Payload::new(Side::Orig, payload, payload.len() as u32));
                 state.wants_more()
             })
             .count()

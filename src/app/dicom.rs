@@ -1,7 +1,10 @@
 //! DICOM upper layer: who associates with whom, and which commands are sent (PS3.8, 9.3; PS3.7, 9 and E). Data sets are not
 //! looked at.
 
+use serde::Serialize;
+
 use super::framing::{self, Skip};
+use super::listen::{Heard, Listen, Place};
 use super::reader::Reader;
 use super::text::{NAME_BYTES, printable};
 
@@ -13,23 +16,29 @@ const MAX_PDU_BYTES: u32 = 16 << 20;
 const MAX_ELEMENTS: usize = 8;
 
 /// Facts of a DICOM association.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DicomFacts {
     /// AE title of the initiator, up to 16 characters.
     pub calling_ae: Option<Box<str>>,
     /// AE title of the responder.
     pub called_ae: Option<Box<str>>,
     /// C-ECHO requests: is anybody there?
+    #[serde(rename = "c_echo")]
     pub echo: u32,
     /// C-STORE requests: take this object.
+    #[serde(rename = "c_store")]
     pub store: u32,
     /// C-FIND requests: what is there?
+    #[serde(rename = "c_find")]
     pub find: u32,
     /// C-GET requests: give me these.
+    #[serde(rename = "c_get")]
     pub get: u32,
     /// C-MOVE requests: send these there.
+    #[serde(rename = "c_move")]
     pub moves: u32,
     /// Requests of the normalised services (N-…) and cancellations.
+    #[serde(rename = "other_requests")]
     pub other: u32,
     /// Responses of any kind.
     pub responses: u32,
@@ -39,10 +48,19 @@ pub struct DicomFacts {
     pub aborted: u32,
 }
 
+impl Listen for DicomFacts {
+    const MOST_LOOKS: Option<u8> = None;
+
+    fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+        self.segment(&mut place.skip, &mut place.pending, heard.payload.bytes, heard.payload.wire_bytes);
+        true
+    }
+}
+
 impl DicomFacts {
     /// Counts what starts in this segment. `pending` are the bytes of a command whose header ended the segment before: a
     /// widespread library sends the two apart.
-    pub(super) fn segment(&mut self, skip: &mut Skip, pending: &mut u16, payload: &[u8], payload_bytes: u32) {
+    fn segment(&mut self, skip: &mut Skip, pending: &mut u16, payload: &[u8], payload_bytes: u32) {
         framing::messages(skip, payload, payload_bytes, |rest| match std::mem::take(pending) {
             0 => self.pdu(rest, pending),
             bytes => {

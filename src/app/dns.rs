@@ -1,11 +1,14 @@
 //! DNS over UDP and TCP, multicast DNS and LLMNR: running figures over the messages of a flow (RFC 1035, 4).
 
+use serde::Serialize;
+
 use super::framing::{self, Skip};
+use super::listen::{Heard, Listen, Place};
 use super::reader::Reader;
 use super::text::{HOST_BYTES, printable};
 
 /// Figures over all DNS messages of a flow. Name figures are over queries, so that an answer does not count a name twice.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct DnsFacts {
     /// Queries.
     pub queries: u32,
@@ -20,24 +23,30 @@ pub struct DnsFacts {
     /// Sum of the answer counts that responses state.
     pub answers: u64,
     /// Queries whose name was read: the divisor for the means of the name figures.
+    #[serde(skip)]
     pub names: u32,
     /// Sum of the lengths of the names asked for, in characters, dots included.
+    #[serde(skip)]
     pub qname_chars: u64,
     /// Length of the longest name asked for, in characters, 0 to 253.
+    #[serde(rename = "longest_name")]
     pub qname_chars_max: u16,
     /// Length of the longest label asked for, in characters, 0 to 63.
+    #[serde(rename = "longest_label")]
     pub label_chars_max: u8,
     /// Sum over queries of the entropy of the name without its last two labels (of a shorter name: of its first label), in
     /// bits per character, case ignored (Shannon 1948). A query adds 0 to about 5.3.
+    #[serde(skip)]
     pub label_entropy_bits: f64,
     /// Queries by their type.
     pub types: QueryTypes,
     /// The first name asked for, up to 253 characters.
+    #[serde(rename = "first_name")]
     pub first_qname: Option<Box<str>>,
 }
 
 /// How many queries asked for which type (the first question of each).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct QueryTypes {
     /// Addresses: A and AAAA.
     pub address: u32,
@@ -67,16 +76,30 @@ impl QueryTypes {
     }
 }
 
+impl Listen for DnsFacts {
+    const MOST_LOOKS: Option<u8> = None;
+
+    fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+        let payload = &heard.payload;
+        if heard.ports.is_tcp() {
+            self.segment(&mut place.skip, payload.bytes, payload.wire_bytes);
+        } else {
+            self.datagram(payload.bytes, payload.is_whole());
+        }
+        true
+    }
+}
+
 impl DnsFacts {
     /// Counts a message, or what was captured of it.
-    pub(super) fn datagram(&mut self, message: &[u8], is_whole: bool) {
+    fn datagram(&mut self, message: &[u8], is_whole: bool) {
         if self.message(message).is_none() && is_whole {
             self.malformed = self.malformed.saturating_add(1);
         }
     }
 
     /// Counts the messages that start in a segment of TCP, each behind its length (RFC 7766, 8).
-    pub(super) fn segment(&mut self, skip: &mut Skip, payload: &[u8], payload_bytes: u32) {
+    fn segment(&mut self, skip: &mut Skip, payload: &[u8], payload_bytes: u32) {
         framing::messages(skip, payload, payload_bytes, |rest| {
             let mut reader = Reader(rest);
             let bytes = reader.u16().filter(|bytes| *bytes >= 12)?;

@@ -1,24 +1,61 @@
 //! What is kept of a flow's application.
 
-use super::{DicomFacts, DnsFacts, Hl7Facts, HttpFacts, MqttFacts, SshFacts, TlsFacts};
+use serde::Serialize;
 
-/// Metadata of a flow by its application. All text is printable ASCII of bounded length; counters stop at their maximum.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Facts {
-    /// Of TLS.
-    Tls(TlsFacts),
-    /// Of HTTP/1.
-    Http(HttpFacts),
-    /// Of SSH.
-    Ssh(SshFacts),
-    /// Of DNS, multicast DNS and LLMNR.
-    Dns(DnsFacts),
+use super::listen::{Heard, Listen, Place};
+use super::{App, DicomFacts, DnsFacts, Hl7Facts, HttpFacts, MqttFacts, SshFacts, TlsFacts};
+
+macro_rules! facts {
+    ($($(#[doc = $doc:literal])+ $variant:ident($facts:ty) of $($app:ident)|+,)+) => {
+        /// Metadata of a flow by its application. All text is printable ASCII of bounded length; counters stop at their
+        /// maximum. Serialized as an object of what was told, the application left out.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub enum Facts {
+            $($(#[doc = $doc])+ $variant($facts),)+
+        }
+
+        impl Facts {
+            /// Empty facts of this application, if it has any.
+            pub(super) fn of(app: App) -> Option<Self> {
+                match app {
+                    $($(App::$app)|+ => Some(Self::$variant(<$facts>::default())),)+
+                    _ => None,
+                }
+            }
+
+            /// Reads a payload. Returns whether a later one can tell more.
+            pub(super) fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+                match self {
+                    $(Self::$variant(facts) => facts.hear(heard, place),)+
+                }
+            }
+
+            /// Payloads that are looked at; none stands for every payload of the flow.
+            pub(super) const fn most_looks(&self) -> Option<u8> {
+                match self {
+                    $(Self::$variant(_) => <$facts as Listen>::MOST_LOOKS,)+
+                }
+            }
+        }
+    };
+}
+
+facts! {
     /// Of DICOM.
-    Dicom(DicomFacts),
+    Dicom(DicomFacts) of Dicom,
+    /// Of DNS, multicast DNS and LLMNR.
+    Dns(DnsFacts) of Dns | Mdns | Llmnr,
     /// Of HL7.
-    Hl7(Hl7Facts),
+    Hl7(Hl7Facts) of Hl7,
+    /// Of HTTP/1.
+    Http(HttpFacts) of Http,
     /// Of MQTT.
-    Mqtt(MqttFacts),
+    Mqtt(MqttFacts) of Mqtt,
+    /// Of SSH.
+    Ssh(SshFacts) of Ssh,
+    /// Of TLS.
+    Tls(TlsFacts) of Tls,
 }
 
 impl Facts {

@@ -1,5 +1,8 @@
 //! HL7 version 2 over MLLP: the message header segment and nothing behind it (HL7 2.x, 2.14.9; MLLP release 1).
 
+use serde::{Serialize, Serializer};
+
+use super::listen::{Heard, Listen, Place};
 use super::text::{NAME_BYTES, printable};
 
 /// Distinct message types that are counted by name.
@@ -19,25 +22,42 @@ pub struct Hl7Type {
 }
 
 /// Facts of a connection with HL7 messages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Hl7Facts {
     /// Messages, acknowledgements included.
     pub messages: u32,
     /// Acknowledgements.
     pub acks: u32,
     /// Message types other than plain acknowledgements in the order in which they were first seen; four at most.
+    #[serde(serialize_with = "by_type")]
     pub types: Vec<Hl7Type>,
     /// Messages of any further type, or of none that could be read.
+    #[serde(rename = "other_types")]
     pub other: u32,
     /// Sending application (MSH-3) of the first message that is no acknowledgement, up to 64 characters.
+    #[serde(rename = "sending_application")]
     pub sending: Option<Box<str>>,
     /// Receiving application (MSH-5) of that message.
+    #[serde(rename = "receiving_application")]
     pub receiving: Option<Box<str>>,
+}
+
+fn by_type<S: Serializer>(types: &[Hl7Type], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(types.iter().map(|kind| (&kind.name, kind.count)))
+}
+
+impl Listen for Hl7Facts {
+    const MOST_LOOKS: Option<u8> = None;
+
+    fn hear(&mut self, heard: &Heard<'_>, _: &mut Place) -> bool {
+        self.segment(heard.payload.bytes);
+        true
+    }
 }
 
 impl Hl7Facts {
     /// Counts the messages that start in this segment.
-    pub(super) fn segment(&mut self, payload: &[u8]) {
+    fn segment(&mut self, payload: &[u8]) {
         let mut next = payload.strip_prefix(b"\x0b").or_else(|| behind_next_start(payload));
         while let Some(message) = next {
             if is_header(message) {

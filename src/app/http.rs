@@ -1,5 +1,8 @@
 //! HTTP/1: the first request and the first response, without target and body (RFC 9112).
 
+use serde::{Serialize, Serializer};
+
+use super::listen::{Heard, Listen, Place};
 use super::reader::{first_line, holds};
 use super::text::{HOST_BYTES, printable};
 
@@ -58,7 +61,7 @@ pub enum ContentClass {
 }
 
 /// Facts of the first exchange of an HTTP connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct HttpFacts {
     /// Host that the client asked for, without its port, up to 253 characters.
     pub host: Option<Box<str>>,
@@ -67,16 +70,40 @@ pub struct HttpFacts {
     /// Status of the response, 100 to 999.
     pub status: Option<u16>,
     /// What the request carries.
+    #[serde(rename = "request_content", serialize_with = "class")]
     pub request: ContentClass,
     /// What the response carries.
+    #[serde(rename = "response_content", serialize_with = "class")]
     pub response: ContentClass,
     /// Did either side name a FHIR or HL7 content type, as what it carries or as what it accepts?
     pub fhir: bool,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn class<S: Serializer>(class: &ContentClass, serializer: S) -> Result<S::Ok, S::Error> {
+    match class {
+        ContentClass::None => serializer.serialize_none(),
+        class => serializer.serialize_str(&format!("{class:?}").to_lowercase()),
+    }
+}
+
+impl Listen for HttpFacts {
+    /// The response comes after all of the request's body.
+    const MOST_LOOKS: Option<u8> = Some(200);
+
+    fn hear(&mut self, heard: &Heard<'_>, _: &mut Place) -> bool {
+        if heard.asks {
+            self.ask(heard.payload.bytes);
+        } else {
+            self.answer(heard.payload.bytes);
+        }
+        !self.is_complete()
+    }
+}
+
 impl HttpFacts {
     /// Reads the head of a request if this is one and none was seen; anything else is passed over.
-    pub(super) fn ask(&mut self, payload: &[u8]) {
+    fn ask(&mut self, payload: &[u8]) {
         if let (Some(method), None) = (method(payload), self.method) {
             self.method = Some(method);
             self.request = self.headers(payload);
@@ -84,7 +111,7 @@ impl HttpFacts {
     }
 
     /// Reads the head of a response in the same way.
-    pub(super) fn answer(&mut self, payload: &[u8]) {
+    fn answer(&mut self, payload: &[u8]) {
         if let (Some(status), None) = (status(payload), self.status) {
             self.status = Some(status);
             self.response = self.headers(payload);
@@ -92,7 +119,7 @@ impl HttpFacts {
     }
 
     /// Have both a request and a response been seen?
-    pub(super) const fn is_complete(&self) -> bool {
+    const fn is_complete(&self) -> bool {
         self.method.is_some() && self.status.is_some()
     }
 

@@ -1,10 +1,13 @@
 //! MQTT: how many packets of which kind (OASIS MQTT 3.1.1 and 5.0, chapter 2). Topics, names and payloads are not looked at.
 
+use serde::Serialize;
+
 use super::framing::{self, Skip};
+use super::listen::{Heard, Listen, Place};
 use super::reader::Reader;
 
 /// Facts of an MQTT connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MqttFacts {
     /// Protocol level of the CONNECT packet: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0; 0 when it was not seen.
     pub level: u8,
@@ -26,9 +29,18 @@ pub struct MqttFacts {
     pub other: u32,
 }
 
+impl Listen for MqttFacts {
+    const MOST_LOOKS: Option<u8> = None;
+
+    fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+        self.segment(&mut place.skip, heard.payload.bytes, heard.payload.wire_bytes);
+        true
+    }
+}
+
 impl MqttFacts {
     /// Counts the packets that start in this segment.
-    pub(super) fn segment(&mut self, skip: &mut Skip, payload: &[u8], payload_bytes: u32) {
+    fn segment(&mut self, skip: &mut Skip, payload: &[u8], payload_bytes: u32) {
         framing::messages(skip, payload, payload_bytes, |rest| self.packet(rest));
     }
 

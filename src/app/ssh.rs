@@ -1,11 +1,14 @@
 //! SSH: the identification strings (RFC 4253, 4.2).
 
+use serde::Serialize;
+
 use super::Side;
+use super::listen::{Heard, Listen, Place};
 use super::reader::first_line;
 use super::text::{NAME_BYTES, printable};
 
 /// Facts of an SSH connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SshFacts {
     /// Software of the initiator as it names itself (`OpenSSH_9.2p1 Debian-2`), up to 64 characters.
     pub software_orig: Option<Box<str>>,
@@ -13,9 +16,18 @@ pub struct SshFacts {
     pub software_resp: Option<Box<str>>,
 }
 
+impl Listen for SshFacts {
+    const MOST_LOOKS: Option<u8> = Some(8);
+
+    fn hear(&mut self, heard: &Heard<'_>, _: &mut Place) -> bool {
+        self.banner(heard.payload.side, heard.payload.bytes);
+        !self.is_complete()
+    }
+}
+
 impl SshFacts {
     /// Reads an identification string; anything else is passed over.
-    pub(super) fn banner(&mut self, side: Side, payload: &[u8]) {
+    fn banner(&mut self, side: Side, payload: &[u8]) {
         let software = payload.strip_prefix(b"SSH-").and_then(|rest| {
             let line = first_line(rest);
             let dash = line.iter().position(|b| *b == b'-')?;
@@ -31,7 +43,7 @@ impl SshFacts {
     }
 
     /// Have both sides named themselves?
-    pub(super) const fn is_complete(&self) -> bool {
+    const fn is_complete(&self) -> bool {
         self.software_orig.is_some() && self.software_resp.is_some()
     }
 }

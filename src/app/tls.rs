@@ -1,6 +1,9 @@
 //! TLS: what the two hellos say in the clear (RFC 8446, 4.1; RFC 6066, 3; RFC 7301).
 
+use serde::{Serialize, Serializer};
+
 use super::framing::Skip;
+use super::listen::{Heard, Listen, Place};
 use super::reader::Reader;
 use super::text::{HOST_BYTES, NAME_BYTES, printable};
 
@@ -12,21 +15,67 @@ const ALPN: u16 = 16;
 const SUPPORTED_VERSIONS: u16 = 43;
 
 /// Facts of a TLS connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TlsFacts {
     /// Server name that the client asked for, up to 253 characters.
+    #[serde(rename = "sni")]
     pub server_name: Option<Box<str>>,
     /// Highest version that the client offers (0x0301 is TLS 1.0, 0x0304 TLS 1.3); 0 when its hello was not seen.
+    #[serde(serialize_with = "version")]
     pub version_offered: u16,
     /// Version that the server chose; 0 when its hello was not seen.
+    #[serde(rename = "version", serialize_with = "version")]
     pub version_chosen: u16,
     /// Application protocol: the server's choice where it is in the clear, else the client's first offer; up to 64 characters.
     pub alpn: Option<Box<str>>,
 }
 
+/// As EVE spells it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn version<S: Serializer>(version: &u16, serializer: S) -> Result<S::Ok, S::Error> {
+    match version {
+        0 => serializer.serialize_none(),
+        0x0300 => serializer.serialize_str("SSLv3"),
+        0x0301 => serializer.serialize_str("TLSv1"),
+        0x0302 => serializer.serialize_str("TLS 1.1"),
+        0x0303 => serializer.serialize_str("TLS 1.2"),
+        0x0304 => serializer.serialize_str("TLS 1.3"),
+        other => serializer.collect_str(&format_args!("0x{other:04x}")),
+    }
+}
+
+impl Listen for TlsFacts {
+    const MOST_LOOKS: Option<u8> = Some(8);
+
+    fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+        let payload = heard.payload.bytes;
+        if heard.asks {
+            self.client(payload, place);
+            return true;
+        }
+        let is_hello = is_server_hello(payload);
+        if is_hello {
+            self.hello(payload);
+        }
+        !is_hello
+    }
+}
+
 impl TlsFacts {
+    /// Reads a client's hello, or goes on with one that did not fit the payloads before.
+    fn client(&mut self, payload: &[u8], place: &mut Place) {
+        let rest = if place.pending > 0 {
+            self.go_on(payload, Rest { left: place.pending, skip: place.skip })
+        } else if is_hello(payload) {
+            self.hello(payload)
+        } else {
+            return;
+        };
+        (place.pending, place.skip) = rest.map_or((0, 0), |rest| (rest.left, rest.skip));
+    }
+
     /// Reads a hello. Returns where its extensions go on when the payload ends among them.
-    pub(super) fn hello(&mut self, payload: &[u8]) -> Option<Rest> {
+    fn hello(&mut self, payload: &[u8]) -> Option<Rest> {
         let mut reader = Reader(payload);
         reader.take(5)?;
         let kind = reader.u8()?;
@@ -47,7 +96,7 @@ impl TlsFacts {
     }
 
     /// Reads the client's extensions on from an earlier payload: hellos with post-quantum keys do not fit one packet.
-    pub(super) fn go_on(&mut self, payload: &[u8], rest: Rest) -> Option<Rest> {
+    fn go_on(&mut self, payload: &[u8], rest: Rest) -> Option<Rest> {
         self.extensions(true, payload, rest)
     }
 
@@ -118,7 +167,7 @@ impl TlsFacts {
 
 /// Where the extensions of a hello go on in the next payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rest {
+struct Rest {
     /// Bytes of extensions still to come.
     pub left: u16,
     /// How many of them belong to an extension that has been looked at.

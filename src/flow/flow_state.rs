@@ -1,10 +1,11 @@
 //! An open flow in the table.
 
 use super::limits::CheckedLimits;
+use super::tcp::Sequence;
 use super::{
     ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, History, HomeNets, SideStats, Sight, TcpTracker,
 };
-use crate::app::{AppState, Ports, Side};
+use crate::app::{AppState, Payload, Ports, Side};
 use crate::time::{Span, Timestamp};
 use crate::wire::{Packet, Tunnel};
 
@@ -75,8 +76,9 @@ impl Flow {
         }
     }
 
-    /// Counts a packet. `payload` is its captured payload.
-    pub fn observe(&mut self, packet: &Packet, from_low: bool, payload: &[u8]) {
+    /// Counts a packet. `payload` is its captured payload; `may_hold` says whether there is room to hold the start of a message
+    /// of its application.
+    pub fn observe(&mut self, packet: &Packet, from_low: bool, payload: &[u8], may_hold: bool) {
         let from_orig = from_low == self.orig_is_low;
         // An unsorted capture may bring a packet from before the first.
         self.start = self.start.min(packet.time);
@@ -84,16 +86,27 @@ impl Flow {
         self.fragmented |= packet.fragment;
         let side = if from_orig { &mut self.orig } else { &mut self.resp };
         side.observe(packet);
+        let mut sequence = Sequence::default();
         if let Some(tcp) = packet.tcp {
-            let sequence = self.tcp.observe(packet, tcp, from_orig);
+            sequence = self.tcp.observe(packet, tcp, from_orig);
             side.observe_tcp(tcp.flags, sequence);
         }
         if packet.payload_bytes > 0 {
-            self.observe_data(packet.payload_bytes, from_orig, payload);
+            self.observe_data(packet.payload_bytes, from_orig);
+            if self.app.wants_more() && !sequence.retransmitted {
+                let side = if from_orig { Side::Orig } else { Side::Resp };
+                let payload = Payload {
+                    missing_bytes: sequence.missing_bytes,
+                    late: sequence.out_of_order,
+                    may_hold,
+                    ..Payload::new(side, payload, packet.payload_bytes)
+                };
+                self.app.observe(self.ports(), &payload);
+            }
         }
     }
 
-    fn observe_data(&mut self, bytes: u32, from_orig: bool, payload: &[u8]) {
+    fn observe_data(&mut self, bytes: u32, from_orig: bool) {
         if self.last_data_from_orig.is_some_and(|last| last != from_orig) {
             self.turns += 1;
         }
@@ -103,10 +116,12 @@ impl Flow {
             *size = if from_orig { magnitude } else { -magnitude };
             self.first_sizes_len += 1;
         }
-        if self.app.wants_more() {
-            let side = if from_orig { Side::Orig } else { Side::Resp };
-            self.app.observe(self.ports(), side, payload, bytes);
-        }
+    }
+
+    /// Bytes of messages that the application holds until their rest has come.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.app.held_bytes()
     }
 
     const fn ports(&self) -> Ports {
@@ -253,7 +268,7 @@ mod tests {
         let (key, from_low) = FlowKey::of(&packets[0]);
         let mut flow = Flow::open(key, key.hash(), from_low, &packets[0], &HomeNets::default());
         for packet in packets {
-            flow.observe(packet, FlowKey::of(packet).1, &[]);
+            flow.observe(packet, FlowKey::of(packet).1, &[], true);
         }
         flow
     }
@@ -323,7 +338,7 @@ mod tests {
         assert!(!flow.segment_over(at(299_999), &limits()) && flow.segment_over(at(300_000), &limits()));
         let first = flow.record(EndReason::Active);
         flow.begin_segment(at(300_000));
-        flow.observe(&packet(300_000, 2, 53, 1, 9, 17), false, &[]);
+        flow.observe(&packet(300_000, 2, 53, 1, 9, 17), false, &[], true);
         let second = flow.record(EndReason::Idle);
         assert_eq!((first.segment, second.segment, first.id), (0, 1, second.id));
         assert_eq!((second.orig.packets, second.resp.packets, second.turns), (0, 1, 0));

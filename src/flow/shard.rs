@@ -10,6 +10,9 @@ use super::{EndReason, Flow, FlowKey, FlowRecord, HomeNets};
 use crate::time::Timestamp;
 use crate::wire::Packet;
 
+/// Bytes of messages that all flows of a shard may hold until their rest has come; 16 MiB for all shards.
+const MOST_HELD_BYTES: usize = 256 << 10;
+
 /// What a shard has counted. Flows opened = ended + evicted + open, at any moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShardCounters {
@@ -65,6 +68,8 @@ pub struct Shard {
     /// Flows in the order in which they began, some of them answered or gone since.
     attempts: VecDeque<(u32, u32)>,
     due: Vec<Timer>,
+    /// Bytes of messages that flows hold.
+    held_bytes: usize,
     counters: ShardCounters,
 }
 
@@ -77,6 +82,7 @@ impl Default for Shard {
             wheel: Wheel::default(),
             attempts: VecDeque::new(),
             due: Vec::new(),
+            held_bytes: 0,
             counters: ShardCounters::default(),
         }
     }
@@ -108,7 +114,9 @@ impl Shard {
         }
         let slot = slot.unwrap_or_else(|| self.open((key, from_low, hash), packet, (limits, home), out));
         let Some(flow) = self.slots[slot as usize].flow.as_mut() else { return };
-        flow.observe(packet, from_low, payload);
+        let held_bytes = flow.held_bytes();
+        flow.observe(packet, from_low, payload, self.held_bytes < MOST_HELD_BYTES);
+        self.held_bytes = self.held_bytes - held_bytes + flow.held_bytes();
         // Closing brings the end nearer than the timer that is set; everything else only puts it off.
         if packet.tcp.is_some() && flow.next_look(limits) < self.slots[slot as usize].look_at {
             self.reschedule(slot, limits);
@@ -199,6 +207,7 @@ impl Shard {
             found.remove();
         }
         self.free.push(slot);
+        self.held_bytes -= flow.held_bytes();
         out.push(Box::new(flow.record(reason)));
         self.counters.open -= 1;
         if reason == EndReason::Evicted { self.counters.evicted += 1 } else { self.counters.ended += 1 }

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, clippy::expect_used)]
 
-use auscult::app::{App, AppState, Basis, Facts, Ports, Side};
+use auscult::app::{App, AppState, Basis, Facts, Payload, Ports, Side};
 
 pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
@@ -19,7 +19,7 @@ pub const fn udp(resp: u16) -> Ports {
 pub fn after(ports: Ports, payloads: &[(Side, &[u8])]) -> AppState {
     let mut state = AppState::default();
     for (side, payload) in payloads {
-        state.observe(ports, *side, payload, payload.len() as u32);
+        state.observe(ports, &Payload::new(*side, payload, payload.len() as u32));
     }
     state
 }

@@ -31,6 +31,8 @@ macro_rules! applications {
 }
 
 applications! {
+    /// Laboratory instruments (CLSI LIS1-A and LIS2-A2, formerly ASTM E1381 and E1394).
+    Astm = "astm",
     /// BACnet/IP, building automation (ASHRAE 135, annex J).
     Bacnet = "bacnet",
     /// BitTorrent's peer protocol (BEP 3).
@@ -67,6 +69,8 @@ applications! {
     Ike = "ike",
     /// Internet message access (RFC 9051).
     Imap = "imap",
+    /// Internet relay chat (RFC 1459, RFC 2812).
+    Irc = "irc",
     /// Kerberos version 5 (RFC 4120).
     Kerberos = "krb5",
     /// Lightweight directory access (RFC 4511), over TCP or UDP.
@@ -87,6 +91,12 @@ applications! {
     Nfs = "nfs",
     /// Network time (RFC 5905).
     Ntp = "ntp",
+    /// OPC UA over TCP, industrial control (IEC 62541-6).
+    OpcUa = "opcua",
+    /// OpenVPN, over UDP or TCP.
+    OpenVpn = "openvpn",
+    /// Point-of-care devices (CLSI POCT1-A).
+    Poct1a = "poct1a",
     /// Post office protocol (RFC 1939).
     Pop3 = "pop3",
     /// PostgreSQL.
@@ -99,6 +109,10 @@ applications! {
     Rdp = "rdp",
     /// Remote frame buffer, VNC (RFC 6143).
     Rfb = "rfb",
+    /// Real-time media and its control (RFC 3550).
+    Rtp = "rtp",
+    /// Siemens S7 controllers, over ISO on TCP (RFC 1006).
+    S7Comm = "s7comm",
     /// Session initiation (RFC 3261).
     Sip = "sip",
     /// Server message block, versions 1 to 3 (MS-SMB2).
@@ -123,6 +137,8 @@ applications! {
     Tftp = "tftp",
     /// TLS over TCP (RFC 8446).
     Tls = "tls",
+    /// WireGuard tunnels.
+    WireGuard = "wireguard",
     /// Web services discovery, as printers and IEEE 11073 medical devices use it.
     WsDiscovery = "ws-discovery",
 }

@@ -51,8 +51,11 @@ fn read(frame: &Frame<'_>, data: &[u8], on_wire: u64, link: Link) -> Result<Pack
         payload_bytes: transport.payload_bytes,
         payload: start as u32..end as u32,
         tcp: transport.tcp,
-        later_fragment: network.later_fragment,
+        network_at: link.at as u32,
+        transport_at: link.at as u32 + network.header_bytes,
         fragment: network.fragment,
+        bad_checksum: false,
+        quoted: None,
         tunnel: None,
     })
 }

@@ -25,7 +25,7 @@ pub(super) struct Transport {
 /// Reads the transport header at the start of `data`: the captured part of the IP packet's payload, without padding.
 #[inline]
 pub(super) fn read(network: &Network, data: &[u8]) -> Result<Transport, Skip> {
-    if network.later_fragment {
+    if network.is_later_fragment() {
         return Ok(Transport { payload_bytes: network.payload_bytes(), ..Transport::default() });
     }
     match network.protocol {
@@ -120,7 +120,7 @@ fn sctp(network: &Network, data: &[u8]) -> Result<Transport, Skip> {
 fn behind(network: &Network, header_bytes: u32) -> Result<u32, Skip> {
     match network.payload_bytes().checked_sub(header_bytes) {
         Some(rest) => Ok(rest),
-        None if network.fragment => Ok(0),
+        None if network.fragment.is_some() => Ok(0),
         None => Err(Skip::BadTransportHeader),
     }
 }
@@ -128,5 +128,9 @@ fn behind(network: &Network, header_bytes: u32) -> Result<u32, Skip> {
 /// Why a header that needs this many bytes could not be read: cut in the capture or by fragmentation, or never there.
 #[cold]
 fn short(network: &Network, header_bytes: u32) -> Skip {
-    if network.payload_bytes() < header_bytes && !network.fragment { Skip::BadTransportHeader } else { Skip::TruncatedTransport }
+    if network.payload_bytes() < header_bytes && network.fragment.is_none() {
+        Skip::BadTransportHeader
+    } else {
+        Skip::TruncatedTransport
+    }
 }

@@ -30,16 +30,13 @@ impl Duplicates {
     /// since ports are mirrored with and without. A packet that a router, or somebody who poses as one, passes on is not the same:
     /// it has other stations and a lower hop limit.
     ///
-    /// Of packets that carry no identification (IPv6, and IPv4 with 0) and no sequence number only the second is a copy, the
-    /// third is new: equal datagrams may also be sent.
+    /// Only the second is a copy, the third is new: a flood sends equal packets on purpose, and must not vanish.
     pub fn contains(&mut self, frame: &Frame<'_>, packet: &Packet) -> bool {
-        let Some((print, is_identified)) = fingerprint(frame, packet) else { return false };
+        let Some(print) = fingerprint(frame, packet) else { return false };
         let Some(slot) = self.slots.get_mut(print as usize % SLOTS) else { return false };
         let age = packet.time.since(slot.1);
         if slot.0 == print && age >= Span::ZERO && age <= DUPLICATE_WINDOW {
-            if !is_identified {
-                *slot = (0, Timestamp::MIN);
-            }
+            *slot = (0, Timestamp::MIN);
             return true;
         }
         *slot = (print, packet.time);
@@ -47,16 +44,14 @@ impl Duplicates {
     }
 }
 
-/// A hash of what makes this packet itself, and whether it can be told from an equal one that was sent apart.
-fn fingerprint(frame: &Frame<'_>, packet: &Packet) -> Option<(u64, bool)> {
+/// A hash of what makes this packet itself.
+fn fingerprint(frame: &Frame<'_>, packet: &Packet) -> Option<u64> {
     let data = frame.data;
     let (at, end) = (packet.network_at as usize, packet.network_at as usize + packet.ip_bytes as usize);
     let header: &[u8; 8] = data.get(at..)?.first_chunk()?;
     let transport = data.get(packet.transport_at as usize..data.len().min(end)).unwrap_or_default();
     let transport = transport.get(..COMPARED_BYTES).unwrap_or(transport);
     // IPv4 has lengths, identification and fragment offset in these.
-    let [_, _, _, _, high, low, _, _] = *header;
-    let identification = if packet.src.is_v4() { u16::from_be_bytes([high, low]) } else { 0 };
     let mut print = u64::from_be_bytes(*header);
     let mut add = |word: u64| print = mix(print ^ word ^ SECRETS[0], SECRETS[1]);
     for [a, b, c, d, e, f] in [packet.src_mac, packet.dst_mac] {
@@ -72,5 +67,5 @@ fn fingerprint(frame: &Frame<'_>, packet: &Packet) -> Option<(u64, bool)> {
         }
         add(u64::from_le_bytes(bytes));
     }
-    Some((print, identification != 0 || packet.tcp.is_some()))
+    Some(print)
 }

@@ -40,7 +40,7 @@ pub struct Packet {
     /// Where the captured part of the payload lies in the frame's data (see [`Frame::payload`](super::Frame::payload)); empty
     /// when none was captured.
     pub payload: Range<u32>,
-    /// The TCP header's fields, for TCP.
+    /// The TCP header's fields, for TCP; nothing in a fragment that does not hold them.
     pub tcp: Option<Tcp>,
     /// Where the IP header lies in the frame's data.
     pub network_at: u32,

@@ -23,9 +23,6 @@ pub struct Flow {
     orig_is_low: bool,
     direction: DirectionBasis,
     under_way: bool,
-    fragments: Fragments,
-    icmp_error: Option<IcmpError>,
-    quoted: Option<Box<Quoted>>,
     /// The tick of the first look at this segment; [`NOT_LOOKED`] before.
     looked_at: Timestamp,
     segment: u32,
@@ -43,7 +40,23 @@ pub struct Flow {
     app: AppState,
     macs: [[u8; 6]; 2],
     vlans: [u16; 2],
+    rare: Option<Box<Rare>>,
+}
+
+/// What few flows have.
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    fragments: Fragments,
+    icmp_error: Option<IcmpError>,
+    quoted: Option<Box<Quoted>>,
     tunnel: Option<Box<Tunnel>>,
+}
+
+impl Rare {
+    fn of(first: &Packet) -> Option<Box<Self>> {
+        let (quoted, tunnel) = (first.quoted.clone(), first.tunnel.clone());
+        (quoted.is_some() || tunnel.is_some()).then(|| Box::new(Self { quoted, tunnel, ..Self::default() }))
+    }
 }
 
 impl Flow {
@@ -62,9 +75,6 @@ impl Flow {
             orig_is_low: from_low == sender_is_orig,
             direction,
             under_way: first.tcp.is_some() && direction != DirectionBasis::Syn,
-            fragments: Fragments::default(),
-            icmp_error: None,
-            quoted: first.quoted.clone(),
             looked_at: NOT_LOOKED,
             segment: 0,
             start: first.time,
@@ -79,7 +89,7 @@ impl Flow {
             app: AppState::default(),
             macs,
             vlans: first.vlans,
-            tunnel: first.tunnel.clone(),
+            rare: Rare::of(first),
         }
     }
 
@@ -91,7 +101,7 @@ impl Flow {
         self.start = self.start.min(packet.time);
         self.last = self.last.max(packet.time);
         if let Some(fragment) = packet.fragment {
-            self.fragments.count(fragment);
+            self.rare.get_or_insert_default().fragments.count(fragment);
         }
         let side = if from_orig { &mut self.orig } else { &mut self.resp };
         side.observe(packet);
@@ -217,6 +227,7 @@ impl Flow {
             (_, true) => Sight::Again,
             (_, false) => Sight::Whole,
         };
+        let rare = self.rare.as_deref();
         let heard = self.orig.packets > 0 && self.resp.packets > 0;
         FlowRecord {
             key: self.key,
@@ -230,9 +241,9 @@ impl Flow {
             state: if self.key.protocol == 6 { self.tcp.state() } else { ConnState::Oth },
             history: if self.key.protocol == 6 { self.tcp.history() } else { History::default() },
             under_way: self.under_way,
-            fragments: self.fragments,
-            icmp_error: self.icmp_error,
-            quoted: self.quoted.clone(),
+            fragments: rare.map(|rare| rare.fragments).unwrap_or_default(),
+            icmp_error: rare.and_then(|rare| rare.icmp_error),
+            quoted: rare.and_then(|rare| rare.quoted.clone()),
             start: self.start,
             end: self.end(),
             orig: self.orig.clone(),
@@ -244,14 +255,15 @@ impl Flow {
             facts: self.app.facts().cloned().map(Box::new),
             macs: self.macs,
             vlans: self.vlans,
-            tunnel: self.tunnel.clone(),
+            tunnel: rare.and_then(|rare| rare.tunnel.clone()),
         }
     }
 
     /// Takes an ICMP error about one of its packets.
     pub fn icmp_error(&mut self, kind: u8, code: u8) {
-        let count = self.icmp_error.map_or(0, |error| error.count);
-        self.icmp_error = Some(IcmpError { kind, code, count: count.saturating_add(1) });
+        let rare = self.rare.get_or_insert_default();
+        let count = rare.icmp_error.map_or(0, |error| error.count);
+        rare.icmp_error = Some(IcmpError { kind, code, count: count.saturating_add(1) });
     }
 
     /// Remembers that the flow was looked at while open, at the tick `now`.

@@ -53,8 +53,8 @@ pub struct SideStats {
     pub missing_bytes: u64,
     /// Packets that closed the receive window while data could still come.
     pub zero_window: u32,
-    /// Packets with a wrong checksum; they count as any other.
-    pub bad_checksums: u32,
+    /// Packets with a wrong checksum, 65,535 at most; they count as any other.
+    pub bad_checksums: u16,
 }
 
 impl Default for SideStats {
@@ -99,7 +99,7 @@ impl SideStats {
         self.first = self.first.min(packet.time);
         self.last = self.last.max(packet.time);
         self.packets += 1;
-        self.bad_checksums += u32::from(packet.bad_checksum);
+        self.bad_checksums = self.bad_checksums.saturating_add(packet.bad_checksum.into());
         self.ip_bytes += u64::from(packet.ip_bytes);
         self.wire_bytes += u64::from(packet.wire_bytes);
         if packet.payload_bytes > 0 {

@@ -22,7 +22,9 @@ pub struct Accounting {
     pub outside_time: u64,
     /// Frames shorter than they were on the wire (cut by the snap length); they are counted as packets too.
     pub cut: u64,
-    /// Frames whose packet another frame had brought a moment before; they are not packets.
+    /// Frames whose packet another frame had brought a moment before.
+    pub copies: u64,
+    /// Of these, those that are not counted as packets, since the port mirrored both ends of conversations.
     pub duplicates: u64,
     /// Packets with a wrong checksum of IPv4, TCP, UDP or ICMP.
     pub bad_checksums: u64,
@@ -95,6 +97,7 @@ impl Serialize for Accounting {
         map.serialize_entry("skipped_link_types", &self.link_type_counts().collect::<BTreeMap<_, _>>())?;
         let ether_types = self.ether_types.iter().map(|(ether_type, count)| (format!("0x{ether_type:04x}"), count));
         map.serialize_entry("skipped_ether_types", &ether_types.collect::<BTreeMap<_, _>>())?;
+        map.serialize_entry("copies", &self.copies)?;
         map.serialize_entry("bad_checksums", &self.bad_checksums)?;
         map.serialize_entry("unfilled_checksums", &self.unfilled_checksums)?;
         map.serialize_entry("fragments", &self.fragments)?;
@@ -124,7 +127,7 @@ impl fmt::Display for Accounting {
         if self.duplicates > 0 {
             write!(
                 f,
-                "\nnote     {} frames brought a packet a second time, as a mirror of both its ends does: counted once (--keep-duplicates counts all)",
+                "\nnote     {} frames brought a packet a second time, as a port does that mirrors both ends: counted once (--keep-duplicates counts all)",
                 self.duplicates
             )?;
         }

@@ -8,10 +8,10 @@ use crossbeam::channel::{Receiver, Sender};
 use super::accounting::Accounting;
 use super::batch::{Batch, Event, Item};
 use super::run::PipelineConfig;
-use crate::capture::{Block, CaptureError, Source};
+use crate::capture::{Block, CaptureError, FrameSpan, Source};
 use crate::flow::FlowKey;
 use crate::time::{Span, Timestamp};
-use crate::wire::{Checksum, Duplicates, Fragments, Frame, Packet, checksum, decode, quoted};
+use crate::wire::{Checksum, Duplicates, Fragments, Frame, Packet, Skip, checksum, decode, quoted};
 
 /// A packet this much later than the one before moves the clock only when the next one agrees: one damaged timestamp must
 /// not end every flow.
@@ -52,6 +52,32 @@ impl CaptureClock {
     }
 }
 
+/// A frame, what it holds, and whether another frame has brought the same packet a moment before.
+#[derive(Debug)]
+pub(super) struct Decoded {
+    span: FrameSpan,
+    packet: Result<Packet, Skip>,
+    is_copy: bool,
+}
+
+/// Does the port mirror both ends of conversations? Told for each block, so that the few packets that look like copies of
+/// others elsewhere stay what they are.
+#[derive(Debug, Default)]
+struct Mirror {
+    is_double: bool,
+}
+
+impl Mirror {
+    /// One packet in twenty that is a copy says so; it is over when fewer than one in a hundred are.
+    fn judge(&mut self, decoded: &[Decoded]) {
+        let packets = decoded.iter().filter(|decoded| decoded.packet.is_ok()).count();
+        let copies = decoded.iter().filter(|decoded| decoded.is_copy).count();
+        if packets > 0 {
+            self.is_double = copies > 0 && copies * if self.is_double { 100 } else { 20 } >= packets;
+        }
+    }
+}
+
 pub(super) struct Reader<'a> {
     pub config: &'a PipelineConfig,
     pub stop: &'a AtomicBool,
@@ -64,6 +90,9 @@ pub(super) struct Reader<'a> {
     /// Packets since the latest tick.
     since_tick: u32,
     duplicates: Duplicates,
+    mirror: Mirror,
+    /// Of the block that is dealt out.
+    decoded: Vec<Decoded>,
     fragments: Fragments,
     /// Fragments that can go on.
     fragments_out: Vec<Packet>,
@@ -89,6 +118,8 @@ impl<'a> Reader<'a> {
             errors: Vec::new(),
             since_tick: 0,
             duplicates: Duplicates::default(),
+            mirror: Mirror::default(),
+            decoded: Vec::new(),
             fragments: Fragments::default(),
             fragments_out: Vec::new(),
             spare_blocks: Vec::new(),
@@ -121,24 +152,22 @@ impl<'a> Reader<'a> {
         let workers = self.to_workers.len();
         let mut batches: Vec<Batch> = (0..workers).map(|_| self.spare_batches.pop().unwrap_or_default()).collect();
         self.hand_on_fragments(&mut batches);
-        for span in &block.frames {
-            self.accounting.frames += 1;
-            if self.config.from.is_some_and(|from| span.time < from) || self.config.to.is_some_and(|to| span.time >= to) {
-                self.accounting.outside_time += 1;
-                continue;
-            }
-            let frame = block.frame(span);
-            self.accounting.cut += u64::from((frame.data.len() as u64) < u64::from(frame.wire_bytes));
+        let mut decoded = std::mem::take(&mut self.decoded);
+        self.decode(&block, &mut decoded);
+        self.mirror.judge(&decoded);
+        for Decoded { span, packet, is_copy } in decoded.drain(..) {
             if let Some(now) = self.tick(span.time) {
                 self.fragments.let_go_before(now, &mut self.fragments_out);
                 self.hand_on_fragments(&mut batches);
                 batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
             }
-            match decode(&frame) {
-                Ok(packet) => self.packet(&frame, span.bytes.start, packet, &mut batches),
-                Err(skip) => self.accounting.skip(&frame, skip),
+            match packet {
+                Ok(_) if is_copy && self.mirror.is_double => self.accounting.duplicates += 1,
+                Ok(packet) => self.packet(&block.frame(&span), span.bytes.start, packet, &mut batches),
+                Err(skip) => self.accounting.skip(&block.frame(&span), skip),
             }
         }
+        self.decoded = decoded;
         self.idle_tick(&block, &mut batches);
         let block = Arc::new(block);
         for (mut batch, worker) in batches.into_iter().zip(&self.to_workers) {
@@ -153,13 +182,26 @@ impl<'a> Reader<'a> {
         self.take_back(block);
     }
 
+    /// Decodes the frames of a block that are within the time asked for.
+    fn decode(&mut self, block: &Block, decoded: &mut Vec<Decoded>) {
+        for span in &block.frames {
+            self.accounting.frames += 1;
+            if self.config.from.is_some_and(|from| span.time < from) || self.config.to.is_some_and(|to| span.time >= to) {
+                self.accounting.outside_time += 1;
+                continue;
+            }
+            let frame = block.frame(span);
+            self.accounting.cut += u64::from((frame.data.len() as u64) < u64::from(frame.wire_bytes));
+            let packet = decode(&frame);
+            let is_copy = self.config.deduplicate && packet.as_ref().is_ok_and(|packet| self.duplicates.contains(&frame, packet));
+            self.accounting.copies += u64::from(is_copy);
+            decoded.push(Decoded { span: span.clone(), packet, is_copy });
+        }
+    }
+
     /// Takes a packet whose frame begins at `at` in its block.
     #[inline]
     fn packet(&mut self, frame: &Frame<'_>, at: u32, mut packet: Packet, batches: &mut [Batch]) {
-        if self.config.deduplicate && self.duplicates.contains(frame, &packet) {
-            self.accounting.duplicates += 1;
-            return;
-        }
         self.accounting.packets += 1;
         self.since_tick += 1;
         self.accounting.wire_bytes += u64::from(packet.wire_bytes);

@@ -1,5 +1,7 @@
 //! Encrypted protocols and HTTP/2: exchanges made by hand, cut at every byte, out of order, and what only looks like them.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
+
 mod app_support;
 mod secure_support;
 

@@ -71,11 +71,15 @@ impl HttpFacts {
             return;
         }
         place.skip = 0;
-        if let Message::Whole(stream) = place.held.message(bytes, payload.may_hold && payload.is_whole(), needed) {
-            let missing = self.frames_of(stream, is_request);
-            let not_captured = on_wire - payload.bytes.len() as u32;
-            place.skip = u32::try_from(missing).unwrap_or(0).saturating_sub(not_captured);
-        }
+        let is_start = !place.held.is_waiting();
+        let missing = match place.held.message(bytes, payload.may_hold && payload.is_whole(), needed) {
+            Message::Whole(stream) => self.frames_of(stream, is_request),
+            // Too long to hold: its first fields tell most.
+            Message::Lost if is_start => self.frames_of(bytes, is_request),
+            Message::Part | Message::Lost => 0,
+        };
+        let not_captured = on_wire - payload.bytes.len() as u32;
+        place.skip = u32::try_from(missing).unwrap_or(0).saturating_sub(not_captured);
     }
 
     /// Reads frames. Returns how many bytes of the last are still to come.
@@ -83,8 +87,15 @@ impl HttpFacts {
         let mut reader = Reader(stream.strip_prefix(PREFACE).unwrap_or(stream));
         let mut block = Vec::new();
         while let Some((bytes, kind, flags)) = head(reader.0) {
-            let Some(frame) = reader.take(HEADER_BYTES + bytes) else { return HEADER_BYTES + bytes - reader.0.len() };
+            let missing = (HEADER_BYTES + bytes).saturating_sub(reader.0.len());
+            let frame = reader.take(HEADER_BYTES + bytes - missing).unwrap_or_default();
             let body = frame.get(HEADER_BYTES..).unwrap_or_default();
+            if missing > 0 {
+                if kind == HEADERS {
+                    self.block(fragment(body, flags & !PADDED).unwrap_or_default(), is_request);
+                }
+                return missing;
+            }
             match kind {
                 HEADERS => block = fragment(body, flags).unwrap_or_default().to_vec(),
                 CONTINUATION => block.extend_from_slice(body),

@@ -8,7 +8,8 @@ const MOST_LINES: usize = 8;
 const MOST_LINE_BYTES: usize = 512;
 
 /// Does a chat start so? A client names itself by `USER` with its four parameters, or asks for abilities; a server's first
-/// line speaks of the connection. `NICK` alone, which any text may start with, counts on IRC's ports.
+/// line speaks of the connection. What other text may start with counts on
+/// IRC's port: `NICK` alone, and what a chat says later.
 pub(super) fn is_start(ports: Ports, payload: &[u8]) -> bool {
     let text = payload.get(..MOST_LINES * MOST_LINE_BYTES).unwrap_or(payload);
     let mut lines = text.split_inclusive(|byte| *byte == b'\n').take(MOST_LINES).map_while(whole_line).peekable();
@@ -34,7 +35,9 @@ fn is_registration<'a>(lines: impl Iterator<Item = &'a [u8]>, on_port: bool) -> 
             b"CAP" => return matches!(words.next(), Some(b"LS" | b"REQ")),
             b"USER" => return is_user(line),
             b"NICK" if words.next().is_some_and(is_nick) && words.next().is_none() => has_nick = true,
-            b"PASS" if words.count() == 1 => {}
+            b"PASS" if words.by_ref().count() == 1 => {}
+            // A chat that began before the capture.
+            b"JOIN" | b"MODE" | b"PING" | b"PONG" | b"PRIVMSG" if on_port => return words.next().is_some(),
             _ => return false,
         }
     }
@@ -95,6 +98,7 @@ mod tests {
             assert!(on(50_001, text), "{text}");
         }
         assert!(on(6667, "NICK ward7\r\n") && !on(50_001, "NICK ward7\r\n"));
+        assert!(on(6667, "PRIVMSG #ward :x\r\n") && !on(50_001, "PRIVMSG #ward :x\r\n"));
     }
 
     #[test]

@@ -67,8 +67,11 @@ fn is_openvpn_reset(payload: &[u8]) -> bool {
         && match code {
             // No acknowledgements, message number 0.
             RESET_CLIENT => reader.0 == [0; 5] || is_authenticated(reader.0, &[0; 5]) || is_encrypted(reader.0, 54),
+            // One of 2.6 may add six bytes: that it wants the client's key once more.
             RESET_SERVER => {
-                is_answer(reader.0) || HMAC_BYTES.iter().any(|hmac| has_answer(reader.0, *hmac)) || is_encrypted(reader.0, 66)
+                is_answer(reader.0)
+                    || HMAC_BYTES.iter().any(|hmac| has_answer(reader.0, *hmac))
+                    || [66, 72].iter().any(|bytes| is_encrypted(reader.0, *bytes))
             }
             RESET_CLIENT_WRAPPED => has_wrapped_key(reader.0),
             _ => false,
@@ -109,8 +112,8 @@ fn has_wrapped_key(rest: &[u8]) -> bool {
     let number = reader.u32();
     let time = reader.u32();
     let wrapped = rest.last_chunk().map(|bytes| usize::from(u16::from_be_bytes(*bytes)));
-    // With the second number the client says that it can do without a state on the server.
-    matches!(number, Some(1 | 0x0f00_0001))
+    // With the upper half of the number a client says what it can do.
+    number.is_some_and(|number| number & 0xffff == 1)
         && time.is_some_and(|seconds| YEARS.contains(&seconds))
         && wrapped.is_some_and(|bytes| bytes >= 290 && bytes + 45 == rest.len())
 }

@@ -301,7 +301,7 @@ mod tests {
             let place = CODES.symbols.iter().position(|known| *known == symbol).unwrap();
             let code = CODES.first[bits] + (place as u32 - u32::from(CODES.at[bits]));
             // The code at the front, ones behind it.
-            let word = (u64::from(code) << (64 - bits) | (1 << (64 - bits)) - 1).to_be_bytes();
+            let word = ((u64::from(code) << (64 - bits)) | ((1 << (64 - bits)) - 1)).to_be_bytes();
             assert_eq!(huffman(&word[..bits.div_ceil(8)]).unwrap(), [symbol as u8]);
         }
         assert_eq!(CODES.first[30] + 3, 0x3fff_ffff, "the end's code is the last");

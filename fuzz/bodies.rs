@@ -15,7 +15,7 @@ use auscult::wire::{Frame, LinkType, decode as decode_frame};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets. Each has a file in `fuzz_targets/` and a folder in `seeds/`.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 19] = [
     ("decode", decode),
     ("capture", capture),
     ("flow", flow),
@@ -25,11 +25,16 @@ pub const TARGETS: [Target; 14] = [
     ("app_dicom", |data| app(tcp(11112), data)),
     ("app_dns", |data| app(udp(53), data)),
     ("app_dns_tcp", |data| app(tcp(53), data)),
+    ("app_dtls", |data| app(udp(4433), data)),
     ("app_hl7", |data| app(tcp(2575), data)),
     ("app_http", |data| app(tcp(80), data)),
+    ("app_http2", |data| app(tcp(8080), data)),
+    ("app_irc", |data| app(tcp(6667), data)),
     ("app_mqtt", |data| app(tcp(1883), data)),
+    ("app_quic", |data| app(udp(443), data)),
     ("app_ssh", |data| app(tcp(22), data)),
     ("app_tls", |data| app(tcp(443), data)),
+    ("app_vpn", |data| app(udp(51_820), data)),
 ];
 
 const fn tcp(resp: u16) -> Ports {

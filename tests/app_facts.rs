@@ -18,6 +18,11 @@ fn tls_want() -> TlsFacts {
         version_offered: 0x0304,
         version_chosen: 0x0304,
         alpn: Some("h2".into()),
+        cipher: 0x1301,
+        ja3: Some("80ccbb52bdefb2ad205bfd3fec0d1bc8".into()),
+        ja3s: Some("cce84e7a8b742462e40afb585a3e3ccc".into()),
+        ja4: Some("t13d0203h2_62ed6f6ca7ad_b9a491fefe05".into()),
+        ..TlsFacts::default()
     }
 }
 
@@ -31,7 +36,8 @@ fn tls_hellos() {
 
     let alpn = extension(16, &vec16(&vec8(b"http/1.1")));
     let state = after(tcp(443), &[(Orig, &client), (Resp, &server_hello(&alpn))]);
-    let want = TlsFacts { version_chosen: 0x0303, alpn: Some("http/1.1".into()), ..tls_want() };
+    let ja3s = Some("0a26c219c6c129f5c955265975fedfd6".into());
+    let want = TlsFacts { version_chosen: 0x0303, alpn: Some("http/1.1".into()), ja3s, ..tls_want() };
     assert_eq!(facts(&state), &Facts::Tls(want));
 }
 
@@ -39,10 +45,15 @@ fn tls_hellos() {
 fn a_hello_in_two_segments_is_read_wherever_a_key_share_is_split() {
     let client = client_hello("pacs.hospital.example", &extension(51, &[0x77; 1300]));
     let start = client.iter().position(|b| *b == 0x77).unwrap();
+    let want = TlsFacts {
+        ja3: Some("2ad1e46c073c136bbf5a9962bd8a49f7".into()),
+        ja4: Some("t13d0204h2_62ed6f6ca7ad_a56c5b993250".into()),
+        ..tls_want()
+    };
     for split in start..=start + 1300 {
         let (first, second) = client.split_at(split);
         let state = after(tcp(443), &[(Orig, first), (Orig, second), (Resp, &server_hello(&extension(43, &[3, 4])))]);
-        assert_eq!(facts(&state), &Facts::Tls(tls_want()), "split at {split}");
+        assert_eq!(facts(&state), &Facts::Tls(want.clone()), "split at {split}");
     }
 }
 
@@ -67,6 +78,8 @@ fn http_exchange() {
         request: ContentClass::Fhir,
         response: ContentClass::Json,
         fhir: true,
+        fhir_resource: Some("Patient"),
+        ..HttpFacts::default()
     };
     assert_eq!(facts(&state), &Facts::Http(want));
     assert!(!state.wants_more());
@@ -83,7 +96,13 @@ fn http_heads_are_read_from_the_right_side_only() {
 #[test]
 fn ssh_software() {
     let state = after(tcp(22), &[(Resp, b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"), (Orig, b"SSH-2.0-Go\r\n")]);
-    let want = SshFacts { software_orig: Some("Go".into()), software_resp: Some("OpenSSH_9.2p1 Debian-2".into()) };
+    let want = SshFacts {
+        version_orig: Some("2.0".into()),
+        version_resp: Some("2.0".into()),
+        software_orig: Some("Go".into()),
+        software_resp: Some("OpenSSH_9.2p1 Debian-2".into()),
+        ..SshFacts::default()
+    };
     assert_eq!(facts(&state), &Facts::Ssh(want));
 }
 

@@ -56,8 +56,9 @@ fn side(is_orig: bool) -> Side {
 /// Every text in the facts.
 fn texts(facts: &Facts) -> Vec<&str> {
     let all: Vec<Option<&str>> = match facts {
-        Facts::Tls(tls) => vec![tls.server_name.as_deref(), tls.alpn.as_deref()],
-        Facts::Http(http) => vec![http.host.as_deref()],
+        Facts::Tls(tls) => vec![tls.server_name.as_deref(), tls.alpn.as_deref(), tls.ja3.as_deref(), tls.ja4.as_deref()],
+        Facts::Quic(quic) => vec![quic.server_name.as_deref(), quic.alpn.as_deref(), quic.ja4.as_deref()],
+        Facts::Http(http) => vec![http.host.as_deref(), http.user_agent.as_deref(), http.server.as_deref()],
         Facts::Ssh(ssh) => vec![ssh.software_orig.as_deref(), ssh.software_resp.as_deref()],
         Facts::Dns(dns) => vec![dns.first_qname.as_deref()],
         Facts::Dicom(dicom) => vec![dicom.calling_ae.as_deref(), dicom.called_ae.as_deref()],
@@ -145,7 +146,7 @@ fn with_markers() -> Vec<(Ports, Vec<u8>)> {
     let hl7_stream = [hl7("ORU^R01^SECRET", &person), hl7("ADT^A01", &person)].concat();
     let http = format!(
         "POST /SECRET?name=SECRET HTTP/1.1\r\nHost: a.example\r\nAuthorization: SECRET\r\nCookie: SECRET\r\n\
-         User-Agent: SECRET\r\nContent-Type: text/plain; SECRET\r\n\r\nHost: SECRET\r\nGET /SECRET HTTP/1.1\r\nHost: SECRET\r\n{secret}"
+         X-User: SECRET\r\nContent-Type: text/plain; SECRET\r\n\r\nHost: SECRET\r\nGET /SECRET HTTP/1.1\r\nHost: SECRET\r\n{secret}"
     );
     let publish = [&[0x30, 0x82, 0x02][..], &vec16(b"ward/SECRET"), &[b'S'; 3], secret.as_bytes(), &[7; 2]].concat();
     let connect =

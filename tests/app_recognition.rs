@@ -132,7 +132,7 @@ fn stops_looking_when_there_is_nothing_more_to_learn() {
     assert_eq!(looks(tcp(40_000), &[0x99; 9]), 3);
     assert_eq!(looks(tcp(2575), &[0x99; 9]), 63, "the rest of a message from before the capture");
     assert_eq!(looks(tcp(445), &[&[0, 0, 0, 64, 0xfe][..], b"SMB"].concat()), 0);
-    assert_eq!(looks(tcp(443), &client_hello("a.example", &[])), 7);
+    assert_eq!(looks(tcp(443), &client_hello("a.example", &[])), 31);
     assert_eq!(looks(udp(53), &dns("a.example", 1, 0x0100, 0)), 500, "every message of DNS counts");
     assert_eq!(looks(tcp(11112), &associate("A", "B")), 500);
 }

@@ -45,7 +45,11 @@ const NOT_IN_CORE: [&str; 8] =
     ["std::thread", "std::net", "std::fs", "std::process", "std::env", "SystemTime", "Instant::", "time::Instant"];
 
 /// The one home of each crate, so that replacing it touches one folder.
-const HOMES: [(&str, &[&str]); 14] = [
+const HOMES: [(&str, &[&str]); 18] = [
+    ("aes_gcm", &["app"]),
+    ("hkdf", &["app"]),
+    ("md5", &["app"]),
+    ("x509_parser", &["app"]),
     ("etherparse", &["wire"]),
     ("pcap", &["capture"]),
     ("flate2", &["capture", "dataset"]),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::listen::{Heard, Listen, Place};
-use super::{App, DicomFacts, DnsFacts, Hl7Facts, HttpFacts, MqttFacts, SshFacts, TlsFacts};
+use super::{App, DicomFacts, DnsFacts, Hl7Facts, HttpFacts, MqttFacts, QuicFacts, SshFacts, TlsFacts};
 
 macro_rules! facts {
     ($($(#[doc = $doc:literal])+ $variant:ident($facts:ty) of $($app:ident)|+,)+) => {
@@ -48,22 +48,25 @@ facts! {
     Dns(DnsFacts) of Dns | Mdns | Llmnr,
     /// Of HL7.
     Hl7(Hl7Facts) of Hl7,
-    /// Of HTTP/1.
-    Http(HttpFacts) of Http,
+    /// Of HTTP/1 and HTTP/2.
+    Http(HttpFacts) of Http | Http2,
     /// Of MQTT.
     Mqtt(MqttFacts) of Mqtt,
+    /// Of QUIC.
+    Quic(QuicFacts) of Quic,
     /// Of SSH.
     Ssh(SshFacts) of Ssh,
-    /// Of TLS.
-    Tls(TlsFacts) of Tls,
+    /// Of TLS and DTLS.
+    Tls(TlsFacts) of Dtls | Tls,
 }
 
 impl Facts {
-    /// The name of the server that the initiator asked for: TLS's server name or HTTP's host.
+    /// The name of the server that the initiator asked for: TLS's and QUIC's server name or HTTP's host.
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
         match self {
             Self::Tls(tls) => tls.server_name.as_deref(),
+            Self::Quic(quic) => quic.server_name.as_deref(),
             Self::Http(http) => http.host.as_deref(),
             _ => None,
         }

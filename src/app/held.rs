@@ -38,6 +38,20 @@ impl Held {
         *self = Self::default();
     }
 
+    /// Holds these bytes too, whatever they are. Returns whether there was room.
+    pub fn keep(&mut self, bytes: &[u8]) -> bool {
+        let has_room = self.bytes.len() + bytes.len() <= MOST_HELD_BYTES;
+        if has_room {
+            self.bytes.extend_from_slice(bytes);
+        }
+        has_room
+    }
+
+    /// What is held at the moment.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The message that began earlier or begins with `payload`. `needed` says how many bytes from its start on it takes, as far as can be
     /// told from the bytes so far (with too few to tell, any number beyond them), or nothing when no message starts so. With
     /// `may_hold` false only a message within one payload is found.

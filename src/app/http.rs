@@ -1,10 +1,13 @@
-//! HTTP/1: the first request and the first response, without target and body (RFC 9112).
+//! HTTP: the first request and the first response, without target and body (RFC 9110, RFC 9112). For the frames of HTTP/2 see
+//! [`super::http2`].
 
 use serde::{Serialize, Serializer};
 
-use super::listen::{Heard, Listen, Place};
+use super::fhir;
+use super::http2;
+use super::listen::{Heard, Listen, Payload, Place};
 use super::reader::{first_line, holds};
-use super::text::{HOST_BYTES, printable};
+use super::text::{HOST_BYTES, NAME_BYTES, printable};
 
 /// Header lines that are looked at in one message.
 const MAX_LINES: usize = 64;
@@ -60,7 +63,7 @@ pub enum ContentClass {
     Other,
 }
 
-/// Facts of the first exchange of an HTTP connection.
+/// Facts of the first exchange of an HTTP connection, version 1 or 2.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct HttpFacts {
     /// Host that the client asked for, without its port, up to 253 characters.
@@ -77,6 +80,17 @@ pub struct HttpFacts {
     pub response: ContentClass,
     /// Did either side name a FHIR or HL7 content type, as what it carries or as what it accepts?
     pub fhir: bool,
+    /// Type of the FHIR resource that the client asked for (`Patient`), where its request names a FHIR content type. Never an
+    /// identifier, never a query.
+    pub fhir_resource: Option<&'static str>,
+    /// Software of the client as it names itself, up to 64 characters.
+    pub user_agent: Option<Box<str>>,
+    /// Software of the server in the same way.
+    pub server: Option<Box<str>>,
+    /// Is it HTTP/2, from the start or after an upgrade?
+    pub http2: bool,
+    /// Does either side name the content type of gRPC?
+    pub grpc: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -91,11 +105,15 @@ impl Listen for HttpFacts {
     /// The response comes after all of the request's body.
     const MOST_LOOKS: Option<u8> = Some(200);
 
-    fn hear(&mut self, heard: &Heard<'_>, _: &mut Place) -> bool {
-        if heard.asks {
-            self.ask(heard.payload.bytes);
+    fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+        let payload = heard.payload;
+        self.http2 |= heard.asks && http2::is_preface(payload.bytes);
+        if self.http2 {
+            self.frames(&payload, heard.asks, place);
+        } else if heard.asks {
+            self.ask(payload.bytes);
         } else {
-            self.answer(heard.payload.bytes);
+            self.answer(&payload, place);
         }
         !self.is_complete()
     }
@@ -106,16 +124,24 @@ impl HttpFacts {
     fn ask(&mut self, payload: &[u8]) {
         if let (Some(method), None) = (method(payload), self.method) {
             self.method = Some(method);
-            self.request = self.headers(payload);
+            self.headers(payload, true);
+            self.resource_of(first_line(payload).split(|b| *b == b' ').nth(1).unwrap_or_default());
         }
     }
 
-    /// Reads the head of a response in the same way.
-    fn answer(&mut self, payload: &[u8]) {
-        if let (Some(status), None) = (status(payload), self.status) {
-            self.status = Some(status);
-            self.response = self.headers(payload);
+    /// Reads the head of a response in the same way. One that goes over to HTTP/2 is no answer: that follows in frames.
+    fn answer(&mut self, payload: &Payload<'_>, place: &mut Place) {
+        let (Some(status), None) = (status(payload.bytes), self.status) else { return };
+        if status == 101 && is_upgrade(payload.bytes) {
+            self.http2 = true;
+            let end =
+                payload.bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(payload.bytes.len(), |end| end + 4);
+            let bytes = payload.bytes.get(end..).unwrap_or_default();
+            self.frames(&Payload { bytes, wire_bytes: payload.wire_bytes.saturating_sub(end as u32), ..*payload }, false, place);
+            return;
         }
+        self.status = Some(status);
+        self.headers(payload.bytes, false);
     }
 
     /// Have both a request and a response been seen?
@@ -123,25 +149,51 @@ impl HttpFacts {
         self.method.is_some() && self.status.is_some()
     }
 
-    /// Reads the header lines up to the empty one and returns the class of the content type.
-    fn headers(&mut self, payload: &[u8]) -> ContentClass {
-        let mut class = ContentClass::None;
-        let lines = payload.split(|b| *b == b'\n').skip(1).take(MAX_LINES);
-        for line in lines.map(<[u8]>::trim_ascii).take_while(|line| !line.is_empty()) {
-            let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
-            let (name, value) = line.split_at(colon);
-            let value = value.get(1..).unwrap_or_default().trim_ascii();
-            if name.eq_ignore_ascii_case(b"host") && self.host.is_none() {
-                self.host = Some(printable(without_port(value), HOST_BYTES));
-            } else if name.eq_ignore_ascii_case(b"content-type") {
-                class = content_class(value);
-                self.fhir |= class == ContentClass::Fhir;
-            } else if name.eq_ignore_ascii_case(b"accept") {
-                self.fhir |= is_fhir(value);
-            }
+    /// Reads the header lines up to the empty one.
+    fn headers(&mut self, payload: &[u8], is_request: bool) {
+        for (name, value) in header_lines(payload) {
+            self.field(&name.to_ascii_lowercase(), value, is_request);
         }
-        class
     }
+
+    /// Takes what is kept of a header field, its name in lower case; `:method` and `:authority` are those of HTTP/2.
+    pub(super) fn field(&mut self, name: &[u8], value: &[u8], is_request: bool) {
+        match name {
+            b":method" if is_request => self.method = known_method(value),
+            b"host" | b":authority" if self.host.is_none() => self.host = Some(printable(without_port(value), HOST_BYTES)),
+            b"content-type" => {
+                let class = content_class(value);
+                *(if is_request { &mut self.request } else { &mut self.response }) = class;
+                self.fhir |= class == ContentClass::Fhir;
+                self.grpc |= holds(value, b"application/grpc");
+            }
+            b"accept" => self.fhir |= is_fhir(value),
+            b"user-agent" if is_request => self.user_agent = Some(printable(value, NAME_BYTES)),
+            b"server" if !is_request => self.server = Some(printable(value, NAME_BYTES)),
+            _ => {}
+        }
+    }
+
+    /// Keeps the type of resource in a request's path, once its header fields have said that it is FHIR.
+    pub(super) fn resource_of(&mut self, path: &[u8]) {
+        if self.fhir && self.fhir_resource.is_none() {
+            self.fhir_resource = fhir::resource(path);
+        }
+    }
+}
+
+/// Names and values of the header lines up to the empty one.
+fn header_lines(payload: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let lines = payload.split(|b| *b == b'\n').skip(1).take(MAX_LINES).map(<[u8]>::trim_ascii);
+    lines.take_while(|line| !line.is_empty()).filter_map(|line| {
+        let (name, value) = line.split_at(line.iter().position(|b| *b == b':')?);
+        Some((name, value.get(1..).unwrap_or_default().trim_ascii()))
+    })
+}
+
+/// Does an answer go over to HTTP/2 (RFC 7540, 3.2)?
+fn is_upgrade(payload: &[u8]) -> bool {
+    header_lines(payload).any(|(name, value)| name.eq_ignore_ascii_case(b"upgrade") && value.eq_ignore_ascii_case(b"h2c"))
 }
 
 /// Is this the start of a request or a response?
@@ -154,15 +206,10 @@ pub(super) fn is_response(payload: &[u8]) -> bool {
     status(payload).is_some()
 }
 
-/// Does a client speak HTTP/2 without having asked (RFC 9113, 3.4)?
-pub(super) fn is_version_2(payload: &[u8]) -> bool {
-    payload.starts_with(b"PRI * HTTP/2.0\r\n")
-}
-
 fn method(payload: &[u8]) -> Option<&'static str> {
     let space = payload.iter().take(12).position(|b| *b == b' ')?;
     let (name, target) = payload.split_at(space);
-    let method = METHODS.into_iter().find(|method| method.as_bytes() == name)?;
+    let method = known_method(name)?;
     let target = target.get(1..)?;
     let is_target = match target {
         [b'/' | b'*', ..] => true,
@@ -172,6 +219,10 @@ fn method(payload: &[u8]) -> Option<&'static str> {
     let line = first_line(target);
     let is_http = line.len() == target.len() || line.len() == 512 || holds(line, b" http/1.");
     (is_target && is_http).then_some(method)
+}
+
+fn known_method(name: &[u8]) -> Option<&'static str> {
+    METHODS.into_iter().find(|method| method.as_bytes() == name)
 }
 
 fn status(payload: &[u8]) -> Option<u16> {

@@ -1,25 +1,38 @@
 //! Which application a flow belongs to, told from its first payload bytes or else from its port, and metadata that is safe
 //! to keep.
 //!
-//! Architecture invariant: only the envelope is read. No byte of a DICOM data set, of an HL7 segment behind MSH, of a URL, of
-//! a message body, of an MQTT topic or of a credential reaches [`Facts`]. Between two packets only the start of a handshake's
-//! message is held, until its rest has come, bounded per message and per shard of the flow table. (One
-//! case cannot be told: a flow whose start was not seen, and a body with an HTTP head of its own at the start of a packet.)
+//! Architecture invariant: only the envelope is read. No byte of a DICOM data set, of an HL7 segment behind MSH, of a URL (but
+//! for the type of a FHIR resource), of a message body, of an MQTT topic or of a credential reaches [`Facts`]. Between two
+//! packets only the start of a handshake's message is held, until its rest has come, bounded per message and per shard of the
+//! flow table. (One case cannot be told: a flow whose start was not seen, and a body with an HTTP head of its own at the start
+//! of a packet.)
 
 mod banner;
 mod ber;
+mod bittorrent;
+mod certificate;
+mod cipher;
 mod datagram;
 mod dicom;
 mod dns;
+mod dtls;
 mod facts;
+mod fhir;
+mod fingerprint;
 mod framing;
 mod held;
+mod hello;
 mod hl7;
+mod hpack;
 mod http;
+mod http2;
+mod irc;
 mod listen;
 mod mqtt;
 mod name;
 mod port;
+mod quic;
+mod quic_packet;
 mod reader;
 mod recognise;
 mod ssh;
@@ -27,7 +40,9 @@ mod state;
 mod stream;
 mod text;
 mod tls;
+mod vpn;
 
+pub use certificate::Certificate;
 pub use dicom::DicomFacts;
 pub use dns::{DnsFacts, QueryTypes};
 pub use facts::Facts;
@@ -37,6 +52,7 @@ pub use listen::Payload;
 pub use mqtt::MqttFacts;
 pub use name::{App, Basis};
 pub use port::Ports;
+pub use quic::QuicFacts;
 pub use ssh::SshFacts;
 pub use state::{AppState, Side};
 pub use tls::TlsFacts;

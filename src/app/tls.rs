@@ -1,26 +1,38 @@
-//! TLS: what the two hellos say in the clear (RFC 8446, 4.1; RFC 6066, 3; RFC 7301).
+//! TLS: what the handshake says in the clear (RFC 8446, RFC 5246). The same facts of DTLS: see [`super::dtls`].
+//!
+//! A parser of another protocol that goes over to TLS within its connection (STARTTLS) may keep [`TlsFacts`] of its own and
+//! pass on all payloads from there: which side sends a hello is told by the hello.
+
+use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use super::framing::Skip;
-use super::listen::{Heard, Listen, Place};
+use super::certificate::Certificate;
+use super::held::Message;
+use super::hello::{self, CLIENT_HELLO, Carrier, SERVER_HELLO};
+use super::listen::{Heard, Listen, Payload, Place};
 use super::reader::Reader;
-use super::text::{HOST_BYTES, NAME_BYTES, printable};
+use super::{cipher, framing};
 
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+const APPLICATION_DATA: u8 = 23;
 
-const SERVER_NAME: u16 = 0;
-const ALPN: u16 = 16;
-const SUPPORTED_VERSIONS: u16 = 43;
+/// The kind of a handshake's message that holds a certificate.
+const CERTIFICATE: u8 = 11;
 
-/// Facts of a TLS connection.
+const TLS_1_2: u16 = 0x0303;
+const TLS_1_3: u16 = 0x0304;
+
+/// Facts of a TLS or DTLS connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TlsFacts {
     /// Server name that the client asked for, up to 253 characters.
     #[serde(rename = "sni")]
     pub server_name: Option<Box<str>>,
-    /// Highest version that the client offers (0x0301 is TLS 1.0, 0x0304 TLS 1.3); 0 when its hello was not seen.
+    /// Newest version that the client offers (0x0301 is TLS 1.0, 0x0304 TLS 1.3, 0xfefd DTLS 1.2); 0 when its hello was not
+    /// seen.
     #[serde(serialize_with = "version")]
     pub version_offered: u16,
     /// Version that the server chose; 0 when its hello was not seen.
@@ -28,6 +40,24 @@ pub struct TlsFacts {
     pub version_chosen: u16,
     /// Application protocol: the server's choice where it is in the clear, else the client's first offer; up to 64 characters.
     pub alpn: Option<Box<str>>,
+    /// Cipher suite that the server chose, by IANA's number; 0 when its hello was not seen.
+    #[serde(serialize_with = "cipher_name")]
+    pub cipher: u16,
+    /// JA3 of the client's hello: 32 hexadecimal digits of MD5.
+    pub ja3: Option<Box<str>>,
+    /// JA3S of the server's hello, in the same form.
+    pub ja3s: Option<Box<str>>,
+    /// JA4 of the client's hello (`t13d1516h2_8daaf6152771_e5627efa2ab1`).
+    pub ja4: Option<Box<str>>,
+    /// The server's own certificate, up to TLS 1.2; later versions encrypt it.
+    pub certificate: Option<Box<Certificate>>,
+    /// Is the certificate of the kind that Tor's servers make up, and not for the name that the client asked for? Told up to
+    /// TLS 1.2 alone.
+    pub tor_like: bool,
+    /// Alerts in the clear, from both sides.
+    pub alerts: u16,
+    /// What the last of them says (RFC 8446, 6): 40 is a failed handshake, 48 an unknown authority.
+    pub last_alert: u8,
 }
 
 /// As EVE spells it.
@@ -40,143 +70,204 @@ fn version<S: Serializer>(version: &u16, serializer: S) -> Result<S::Ok, S::Erro
         0x0302 => serializer.serialize_str("TLS 1.1"),
         0x0303 => serializer.serialize_str("TLS 1.2"),
         0x0304 => serializer.serialize_str("TLS 1.3"),
+        0xfeff => serializer.serialize_str("DTLS 1.0"),
+        0xfefd => serializer.serialize_str("DTLS 1.2"),
+        0xfefc => serializer.serialize_str("DTLS 1.3"),
         other => serializer.collect_str(&format_args!("0x{other:04x}")),
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn cipher_name<S: Serializer>(cipher: &u16, serializer: S) -> Result<S::Ok, S::Error> {
+    match cipher {
+        0 => serializer.serialize_none(),
+        cipher => serializer.serialize_str(&cipher::name(*cipher)),
+    }
+}
+
 impl Listen for TlsFacts {
-    const MOST_LOOKS: Option<u8> = Some(8);
+    /// A hello and a certificate in small packets.
+    const MOST_LOOKS: Option<u8> = Some(32);
 
     fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
-        let payload = heard.payload.bytes;
-        if heard.asks {
-            self.client(payload, place);
-            return true;
-        }
-        let is_hello = is_server_hello(payload);
-        if is_hello {
-            self.hello(payload);
-        }
-        !is_hello
+        let has_ended = if heard.ports.is_udp() {
+            self.datagram(heard.payload.bytes)
+        } else {
+            self.flight(&heard.payload, place);
+            self.records(&heard.payload, place)
+        };
+        !has_ended && !is_encrypted_after_hello(self.version_chosen)
     }
 }
 
 impl TlsFacts {
-    /// Reads a client's hello, or goes on with one that did not fit the payloads before.
-    fn client(&mut self, payload: &[u8], place: &mut Place) {
-        let rest = if place.pending > 0 {
-            self.go_on(payload, Rest { left: place.pending, skip: place.skip })
-        } else if is_hello(payload) {
-            self.hello(payload)
-        } else {
+    /// Counts the alerts among the records that start in this payload. Returns whether the clear part of the handshake is over.
+    fn records(&mut self, payload: &Payload<'_>, place: &mut Place) -> bool {
+        let mut has_ended = false;
+        framing::messages(&mut place.skip, payload.bytes, payload.wire_bytes, |record| {
+            let [kind @ CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4, high, low, body @ ..] = record else { return None };
+            let bytes = u16::from_be_bytes([*high, *low]);
+            match (*kind, bytes, body) {
+                (CHANGE_CIPHER_SPEC | APPLICATION_DATA, ..) => has_ended |= self.version_chosen != 0,
+                (ALERT, 2, [1 | 2, code, ..]) => self.alert(*code),
+                _ => {}
+            }
+            Some(5 + u32::from(bytes))
+        });
+        has_ended
+    }
+
+    pub(super) fn alert(&mut self, code: u8) {
+        self.alerts = self.alerts.saturating_add(1);
+        self.last_alert = code;
+    }
+
+    /// Reads what a side says from its hello on, or goes on with what did not fit the payloads before.
+    fn flight(&mut self, payload: &Payload<'_>, place: &mut Place) {
+        let is_start = !place.held.is_waiting();
+        if is_start && !is_hello(payload.bytes) {
             return;
-        };
-        (place.pending, place.skip) = rest.map_or((0, 0), |rest| (rest.left, rest.skip));
-    }
-
-    /// Reads a hello. Returns where its extensions go on when the payload ends among them.
-    fn hello(&mut self, payload: &[u8]) -> Option<Rest> {
-        let mut reader = Reader(payload);
-        reader.take(5)?;
-        let kind = reader.u8()?;
-        reader.take(3)?;
-        let version = reader.u16()?;
-        reader.take(32)?;
-        reader.vec8()?;
-        if kind == CLIENT_HELLO {
-            self.version_offered = self.version_offered.max(version);
-            reader.vec16()?;
-            reader.vec8()?;
-        } else {
-            self.version_chosen = version;
-            reader.take(3)?;
         }
-        let left = reader.u16()?;
-        self.extensions(kind == CLIENT_HELLO, reader.0, Rest { left, skip: 0 })
-    }
-
-    /// Reads the client's extensions on from an earlier payload: hellos with post-quantum keys do not fit one packet.
-    fn go_on(&mut self, payload: &[u8], rest: Rest) -> Option<Rest> {
-        self.extensions(true, payload, rest)
-    }
-
-    fn extensions(&mut self, client: bool, mut data: &[u8], mut rest: Rest) -> Option<Rest> {
-        loop {
-            let skip = data.len().min(rest.skip as usize);
-            data = data.get(skip..)?;
-            rest.skip -= skip as Skip;
-            rest.left = rest.left.checked_sub(u16::try_from(skip).ok()?)?;
-            if rest.skip > 0 {
-                return Some(rest);
-            }
-            if rest.left == 0 {
-                return None;
-            }
-            if data.is_empty() {
-                return Some(rest);
-            }
-            let mut reader = Reader(data);
-            let kind = reader.u16()?;
-            let bytes = reader.u16()?;
-            if let Some(body) = reader.0.get(..bytes.into()) {
-                // A body that breaks its own rules says nothing; the next may.
-                let _ = if client { self.client_extension(kind, body) } else { self.server_extension(kind, body) };
-            }
-            rest.skip = 4 + Skip::from(bytes);
+        match place.held.message(payload.bytes, payload.may_hold && payload.is_whole(), needed) {
+            Message::Whole(stream) => self.messages(stream),
+            // The rest may never come.
+            Message::Part | Message::Lost if is_start => self.messages(payload.bytes),
+            Message::Part | Message::Lost => {}
         }
     }
 
-    fn client_extension(&mut self, kind: u16, body: &[u8]) -> Option<()> {
-        let mut reader = Reader(body);
-        match kind {
-            SERVER_NAME => {
-                let mut list = Reader(reader.vec16()?);
-                if list.u8()? == 0 {
-                    self.server_name = Some(printable(list.vec16()?, HOST_BYTES));
-                }
+    fn messages(&mut self, stream: &[u8]) {
+        let handshake = Handshake::of(stream);
+        let mut reader = Reader(&handshake.bytes);
+        while let Some((kind, bytes)) = header(&mut reader) {
+            let body = reader.take(bytes);
+            match (kind, body) {
+                (CLIENT_HELLO, _) => self.client_hello(body.unwrap_or(reader.0), body.is_some(), Carrier::Tls),
+                (SERVER_HELLO, Some(body)) => self.server_hello(body),
+                (CERTIFICATE, _) => self.certificates(body.unwrap_or(reader.0)),
+                _ => {}
             }
-            SUPPORTED_VERSIONS => {
-                let versions = reader.vec8()?.chunks_exact(2).map(|v| u16::from_be_bytes([v[0], v[1]]));
-                // Others are made up to keep servers tolerant (RFC 8701) or are drafts.
-                let known = versions.filter(|version| (0x0300..=0x0304).contains(version));
-                self.version_offered = known.max().unwrap_or_default().max(self.version_offered);
+            if body.is_none() {
+                return;
             }
-            ALPN => {
-                let mut list = Reader(reader.vec16()?);
-                let mut first = list.vec8()?;
-                if matches!(first, [a, b] if a == b && a & 0x0f == 0x0a) {
-                    first = list.vec8()?;
-                }
-                self.alpn.get_or_insert_with(|| printable(first, NAME_BYTES));
-            }
-            _ => {}
         }
-        Some(())
     }
 
-    fn server_extension(&mut self, kind: u16, body: &[u8]) -> Option<()> {
-        let mut reader = Reader(body);
-        match kind {
-            SUPPORTED_VERSIONS => self.version_chosen = reader.u16()?,
-            ALPN => self.alpn = Some(printable(Reader(reader.vec16()?).vec8()?, NAME_BYTES)),
-            _ => {}
+    /// Takes what a client's hello tells that was not told before.
+    pub(super) fn client_hello(&mut self, body: &[u8], is_whole: bool, carrier: Carrier) {
+        let Some(hello) = hello::client(body, is_whole, carrier) else { return };
+        self.version_offered = hello::newer(self.version_offered, hello.version);
+        self.server_name = self.server_name.take().or(hello.server_name);
+        self.alpn = self.alpn.take().or(hello.alpn);
+        self.ja3 = self.ja3.take().or(hello.ja3);
+        self.ja4 = self.ja4.take().or(hello.ja4);
+    }
+
+    pub(super) fn server_hello(&mut self, body: &[u8]) {
+        let Some(hello) = hello::server(body) else { return };
+        (self.version_chosen, self.cipher) = (hello.version, hello.cipher);
+        self.alpn = hello.alpn.or(self.alpn.take());
+        self.ja3s = hello.ja3s.or(self.ja3s.take());
+    }
+
+    /// Reads the first certificate of a chain, if it is whole.
+    pub(super) fn certificates(&mut self, body: &[u8]) {
+        if self.certificate.is_some() || self.version_chosen == 0 {
+            return;
         }
-        Some(())
+        let Some((certificate, has_tor_names)) = first_certificate(body).and_then(Certificate::read) else { return };
+        self.tor_like = has_tor_names && self.server_name != certificate.subject;
+        self.certificate = Some(Box::new(certificate));
     }
 }
 
-/// Where the extensions of a hello go on in the next payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Rest {
-    /// Bytes of extensions still to come.
-    pub left: u16,
-    /// How many of them belong to an extension that has been looked at.
-    pub skip: Skip,
+/// Does this version, or a draft of it, encrypt all that follows the server's hello?
+const fn is_encrypted_after_hello(version: u16) -> bool {
+    matches!(version, TLS_1_3..=0x03ff | 0x7f00..=0x7fff | 0xfefc)
+}
+
+/// Kind and length of a handshake's message.
+fn header(reader: &mut Reader<'_>) -> Option<(u8, usize)> {
+    let [kind, high, middle, low] = reader.array()?;
+    Some((kind, u32::from_be_bytes([0, high, middle, low]) as usize))
+}
+
+fn first_certificate(body: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader(body);
+    let [_, _, _, high, middle, low] = reader.array()?;
+    reader.take(u32::from_be_bytes([0, high, middle, low]) as usize)
+}
+
+/// The bytes of a handshake out of their records.
+struct Handshake<'a> {
+    bytes: Cow<'a, [u8]>,
+    /// Does a record of another kind follow, or none at all?
+    has_ended: bool,
+}
+
+impl<'a> Handshake<'a> {
+    fn of(stream: &'a [u8]) -> Self {
+        let mut reader = Reader(stream);
+        let mut handshake = Self { bytes: Cow::Borrowed(&[]), has_ended: false };
+        while !reader.0.is_empty() {
+            let Some([kind, major, minor, high, low]) = reader.array() else { break };
+            if (kind, major) != (HANDSHAKE, 3) || minor > 4 {
+                handshake.has_ended = true;
+                break;
+            }
+            let bytes = usize::from(u16::from_be_bytes([high, low])).min(reader.0.len());
+            let body = reader.take(bytes).unwrap_or_default();
+            if handshake.bytes.is_empty() {
+                handshake.bytes = Cow::Borrowed(body);
+            } else {
+                handshake.bytes.to_mut().extend_from_slice(body);
+            }
+        }
+        handshake
+    }
+}
+
+/// Bytes of a stream that it takes to read a client's hello, or a server's with the certificate behind it: at least those there
+/// are and the missing ones.
+fn needed(stream: &[u8]) -> Option<usize> {
+    let handshake = Handshake::of(stream);
+    match wanted(&handshake.bytes).checked_sub(handshake.bytes.len()) {
+        None | Some(0) => Some(stream.len()),
+        Some(missing) => (!handshake.has_ended).then_some(stream.len() + missing),
+    }
+}
+
+/// The same in bytes of the handshake itself.
+fn wanted(handshake: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(rest) = handshake.get(at..) {
+        let mut reader = Reader(rest);
+        let Some((kind, bytes)) = header(&mut reader) else { return at + 4 };
+        let end = at + 4 + bytes;
+        match kind {
+            SERVER_HELLO => match reader.take(bytes).map(hello::server) {
+                Some(Some(hello)) if hello.version <= TLS_1_2 => at = end,
+                _ => return end,
+            },
+            CERTIFICATE => return (at + 10 + first_certificate_bytes(reader.0)).min(end.max(at + 10)),
+            CLIENT_HELLO => return end,
+            _ => return at,
+        }
+    }
+    at
+}
+
+/// Length of a chain's first certificate, as far as it is told.
+fn first_certificate_bytes(body: &[u8]) -> usize {
+    match body {
+        [_, _, _, high, middle, low, ..] => u32::from_be_bytes([0, *high, *middle, *low]) as usize,
+        _ => 0,
+    }
 }
 
 /// Is this a handshake record with a hello?
 pub(super) fn is_hello(payload: &[u8]) -> bool {
-    matches!(payload, [0x16, 3, 0..=4, _, _, CLIENT_HELLO | SERVER_HELLO, 0, ..])
+    matches!(payload, [HANDSHAKE, 3, 0..=4, _, _, CLIENT_HELLO | SERVER_HELLO, 0, ..])
 }
 
 /// Is this the server's hello?

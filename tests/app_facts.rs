@@ -111,6 +111,7 @@ fn dns_figures_over_all_messages() {
         responses: 3,
         nxdomain: 1,
         errors: 1,
+        servfail: 1,
         malformed: 1,
         answers: 3,
         names: 2,
@@ -120,8 +121,11 @@ fn dns_figures_over_all_messages() {
         label_entropy_bits: got.label_entropy_bits,
         types: QueryTypes { address: 1, txt: 1, ..QueryTypes::default() },
         first_qname: Some("aabb.t.example.org".into()),
+        distinct_names: got.distinct_names.clone(),
+        ..DnsFacts::default()
     };
     assert_eq!(got, &want);
+    assert_eq!(got.distinct_names.count(), 2);
     assert_eq!(facts(&state).dns_qname(), Some("aabb.t.example.org"));
 }
 

@@ -1,11 +1,17 @@
 //! DNS over UDP and TCP, multicast DNS and LLMNR: running figures over the messages of a flow (RFC 1035, 4).
 
+mod records;
+
 use serde::Serialize;
 
+use super::count::{Distinct, hash};
 use super::framing::{self, Skip};
 use super::listen::{Heard, Listen, Place};
 use super::reader::Reader;
 use super::text::{HOST_BYTES, printable};
+
+/// Types of services that are listed.
+const MOST_SERVICES: usize = 16;
 
 /// Figures over all DNS messages of a flow. Name figures are over queries, so that an answer does not count a name twice.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -18,6 +24,16 @@ pub struct DnsFacts {
     pub nxdomain: u32,
     /// Responses with any other error code.
     pub errors: u32,
+    /// Of these, responses that say that the server failed.
+    pub servfail: u32,
+    /// Of these, responses that say that the server refuses.
+    pub refused: u32,
+    /// Lowest time to live of an answer, in seconds.
+    pub ttl_min: Option<u32>,
+    /// Different names that were asked for; exact up to 32, then an estimate.
+    pub distinct_names: Distinct,
+    /// Types of services that multicast DNS asks for or announces, as in `_ipp._tcp`; 16 at most.
+    pub services: Vec<Box<str>>,
     /// Messages that were captured whole and of which the header or the first question could not be read.
     pub malformed: u32,
     /// Sum of the answer counts that responses state.
@@ -85,6 +101,9 @@ impl Listen for DnsFacts {
             self.segment(&mut place.skip, payload.bytes, payload.wire_bytes);
         } else {
             self.datagram(payload.bytes, payload.is_whole());
+            if heard.ports.has(5353) {
+                self.services(payload.bytes);
+            }
         }
         true
     }
@@ -120,7 +139,10 @@ impl DnsFacts {
             match header.code {
                 0 => {}
                 3 => self.nxdomain = self.nxdomain.saturating_add(1),
-                _ => self.errors = self.errors.saturating_add(1),
+                code => self.error(code),
+            }
+            if let Some(ttl) = records::answers(message, None) {
+                self.ttl_min = Some(self.ttl_min.map_or(ttl, |lowest| lowest.min(ttl)));
             }
             return Some(());
         }
@@ -133,7 +155,27 @@ impl DnsFacts {
         Some(())
     }
 
+    fn error(&mut self, code: u8) {
+        self.errors = self.errors.saturating_add(1);
+        match code {
+            2 => self.servfail = self.servfail.saturating_add(1),
+            5 => self.refused = self.refused.saturating_add(1),
+            _ => {}
+        }
+    }
+
+    fn services(&mut self, message: &[u8]) {
+        let services = &mut self.services;
+        let mut note = |service| {
+            if services.len() < MOST_SERVICES && !services.contains(&service) {
+                services.push(service);
+            }
+        };
+        records::answers(message, Some(&mut note));
+    }
+
     fn name(&mut self, name: &Name) {
+        self.distinct_names.note_hash(hash(name.text().iter().copied()));
         self.names = self.names.saturating_add(1);
         self.qname_chars = self.qname_chars.saturating_add(name.text().len() as u64);
         self.qname_chars_max = self.qname_chars_max.max(name.text().len() as u16);

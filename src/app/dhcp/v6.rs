@@ -41,12 +41,8 @@ fn relayed(payload: &[u8], relays: u8) -> Option<DhcpMessage> {
     }
     let kind_name = KINDS.get(usize::from(kind).checked_sub(1)?)?;
     reader.take(3)?;
-    let mut message = DhcpMessage {
-        kind: kind_name,
-        from_server: matches!(kind, 2 | 7 | 10),
-        is_v6: true,
-        ..DhcpMessage::default()
-    };
+    let mut message =
+        DhcpMessage { kind: kind_name, from_server: matches!(kind, 2 | 7 | 10), is_v6: true, ..DhcpMessage::default() };
     let mut is_named = false;
     options(reader, |code, value| {
         is_named |= matches!(code, 1 | 2) && (4..=130).contains(&value.len());

@@ -5,7 +5,10 @@
 mod office_support;
 mod wire_support;
 
-use auscult::app::{App, Basis, DceRpcFacts, DhcpFacts, Facts, KerberosFacts, LdapFacts, NbnsFacts, SmbFacts};
+use auscult::app::{
+    App, Basis, DceRpcFacts, DhcpFacts, Facts, FtpFacts, KerberosFacts, LdapFacts, NbnsFacts, NtpFacts, SipFacts, SmbFacts,
+    SmtpFacts, SnmpFacts,
+};
 use office_support::{facts, flows, json, sum, tally};
 use wire_support::data_file;
 
@@ -208,6 +211,101 @@ fn names_of_hosts_agree_with_tshark() {
     let want = |kind: &str| want.get(kind).copied().unwrap_or_default();
     assert_eq!(sum(&got, |flow| flow.registrations), want("5") + want("8") + want("9"));
     assert_eq!(sum(&got, |flow| flow.queries + flow.node_status), want("0"));
+}
+
+/// Facts of one kind.
+macro_rules! pick {
+    ($name:ident, $facts:ty, $variant:ident) => {
+        const fn $name(facts: &Facts) -> Option<&$facts> {
+            match facts {
+                Facts::$variant(facts) => Some(facts),
+                _ => None,
+            }
+        }
+    };
+}
+
+pick!(ntp, NtpFacts, Ntp);
+pick!(snmp, SnmpFacts, Snmp);
+pick!(sip, SipFacts, Sip);
+pick!(smtp, SmtpFacts, Smtp);
+pick!(ftp, FtpFacts, Ftp);
+
+#[test]
+fn times_and_managements_agree_with_tshark() {
+    let Some(path) = data_file("slips/test7-malicious.pcap") else { return };
+    let Some(want) = tally(&path, "ntp", "ntp.flags.mode") else { return };
+    let got = facts(&path, ntp);
+    let of = |mode: &str| want.get(mode).copied().unwrap_or_default();
+    assert_eq!((sum(&got, |flow| flow.client), sum(&got, |flow| flow.server)), (of("3"), of("4")));
+    assert!(of("3") > 50, "the capture has them");
+
+    let Some(path) = data_file("awkward/arkime__snmpv3_synthetic.pcap") else { return };
+    let want = tally(&path, "snmp", "snmp.data").unwrap();
+    let got = facts(&path, snmp);
+    let of = |kind: &str| want.get(kind).copied().unwrap_or_default();
+    let kinds = [
+        sum(&got, |flow| flow.get),
+        sum(&got, |flow| flow.response),
+        sum(&got, |flow| flow.set),
+        sum(&got, |flow| flow.get_bulk),
+    ];
+    assert_eq!(kinds, ["0", "2", "3", "5"].map(of));
+}
+
+#[test]
+fn calls_agree_with_tshark() {
+    for name in ["awkward/wireshark__sip.pcapng", "awkward/arkime__gtp-iphone.pcap"] {
+        let Some(path) = data_file(name) else { return };
+        let Some(methods) = tally(&path, "sip", "sip.Method") else { return };
+        let responses = tally(&path, "sip", "sip.Status-Code").unwrap();
+        let got = facts(&path, sip);
+        let of = |method: &str| methods.get(method).copied().unwrap_or_default();
+        assert_eq!(sum(&got, |flow| flow.methods.invite), of("INVITE"), "{name}");
+        assert_eq!(sum(&got, |flow| flow.methods.register), of("REGISTER"), "{name}");
+        assert_eq!(sum(&got, |flow| flow.methods.bye), of("BYE"), "{name}");
+        let successes: u32 = responses.iter().filter(|(code, _)| code.starts_with('2')).map(|(_, count)| count).sum();
+        assert_eq!(sum(&got, |flow| flow.responses.success), successes, "{name}");
+    }
+    let Some(path) = data_file("awkward/arkime__gtp-iphone.pcap") else { return };
+    assert!(flows(&path).iter().any(|record| record.app == (App::Rtp, Basis::Content)), "the call's media");
+}
+
+#[test]
+fn mails_and_files_agree_with_tshark() {
+    for name in ["smtp-to-comma__10.7.29.101_49898-178.63.41.150_25.pcap", "smtp-bdat-zero-last-next-mail__input.pcap"] {
+        let Some(path) = data_file(&format!("awkward/suricata-verify__{name}")) else { return };
+        let Some(want) = tally(&path, "smtp.req", "smtp.req.command") else { return };
+        let got = facts(&path, smtp);
+        let of = |command: &str| want.get(command).copied().unwrap_or_default();
+        assert_eq!(sum(&got, |flow| flow.commands.hello), of("EHLO") + of("HELO"), "{name}");
+        assert_eq!(sum(&got, |flow| flow.commands.mail), of("MAIL"), "{name}");
+        assert_eq!(sum(&got, |flow| flow.commands.rcpt), of("RCPT"), "{name}");
+    }
+    for name in ["ftp__ftp-ippair-leak-5204__input.pcap", "firewall__ruletype-firewall-117-ftp-all-data-ipv6__input.pcap"] {
+        let Some(path) = data_file(&format!("awkward/suricata-verify__{name}")) else { return };
+        let Some(want) = tally(&path, "ftp.request", "ftp.request.command") else { return };
+        let logins = tally(&path, "ftp.response", "ftp.response.code").unwrap();
+        let got = facts(&path, ftp);
+        let of = |command: &str| want.get(command).copied().unwrap_or_default();
+        assert_eq!(sum(&got, |flow| flow.commands.user), of("USER"), "{name}");
+        assert_eq!(sum(&got, |flow| flow.commands.retrieve), of("RETR"), "{name}");
+        assert_eq!(sum(&got, |flow| flow.commands.store), of("STOR") + of("STOU") + of("APPE"), "{name}");
+        assert_eq!(sum(&got, |flow| flow.login_success), logins.get("230").copied().unwrap_or_default(), "{name}");
+    }
+}
+
+#[test]
+fn logins_to_a_database() {
+    for (name, success) in [("login-fail", false), ("login-no-role", false), ("aws-ssl-disable", true)] {
+        let Some(path) = data_file(&format!("awkward/zeek__postgresql__psql-{name}.pcap")) else { return };
+        let flows = flows(&path);
+        let of_postgres = |record: &auscult::flow::FlowRecord| match record.facts.as_deref() {
+            Some(Facts::Postgres(facts)) => Some((facts.login_success, facts.login_failure)),
+            _ => None,
+        };
+        assert_eq!(flows.iter().find_map(|record| of_postgres(record)), Some((success, !success)), "{name}");
+    }
 }
 
 #[test]

@@ -184,7 +184,8 @@ fn with_markers() -> Vec<(Ports, Vec<u8>)> {
     let connect =
         [&[0x10, 34, 0, 4][..], b"MQTT", &[4, 0xc2, 0, 60], &vec16(b"SECRET"), &vec16(b"SECRET"), &vec16(b"SECRET")].concat();
     let mail = format!("EHLO SECRET\r\nMAIL FROM:<SECRET>\r\n{secret}");
-    vec![
+    let mut streams = office_markers(&secret);
+    streams.extend([
         (tcp(11112), dicom),
         (tcp(2575), hl7_stream),
         (tcp(80), http.into_bytes()),
@@ -192,6 +193,42 @@ fn with_markers() -> Vec<(Ports, Vec<u8>)> {
         (tcp(25), mail.into_bytes()),
         (tcp(5432), [&[0, 0, 0, 20, 0, 3, 0, 0][..], b"user\0SECRET\0"].concat()),
         (udp(514), format!("<34>{secret}").into_bytes()),
+    ]);
+    streams
+}
+
+/// The same of office protocols.
+fn office_markers(secret: &str) -> Vec<(Ports, Vec<u8>)> {
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let smb = |command: u8, body: &[u8]| {
+        let message = [&[0xfe, b'S', b'M', b'B', 64, 0, 0, 0, 0, 0, 0, 0, command, 0][..], &[0; 50], body].concat();
+        [&(message.len() as u32).to_be_bytes()[..], &message].concat()
+    };
+    let name = wide("SECRET\\SECRET");
+    let length = (name.len() as u16).to_le_bytes();
+    let shares = [
+        smb(3, &[&[9, 0, 0, 0, 72, 0][..], &length, &name].concat()),
+        smb(5, &[&[57, 0][..], &[0; 42], &[120, 0], &length, &[0; 8], &name].concat()),
+        smb(1, &[&[25, 0][..], &[0; 22], b"NTLMSSP\0\x03\0\0\0", &name, b"SECRET"].concat()),
+        smb(9, &[&[49, 0, 112, 0, 20, 0, 0, 0][..], &[0; 40], secret.as_bytes()].concat()),
+    ];
+    let bind = [&[0x30, 25, 2, 1, 1, 0x60, 20, 2, 1, 3, 4, 6][..], b"SECRET", &[0x80, 6], b"SECRET"].concat();
+    let community = [&[0x30, 20, 2, 1, 1, 4, 6][..], b"SECRET", &[0xa0, 7, 2, 1, 1, 2, 1, 0, 0]].concat();
+    let call =
+        "INVITE sip:SECRET@a.example SIP/2.0\r\nFrom: <sip:SECRET@b>\r\nTo: SECRET\r\nUser-Agent: phone\r\n\r\ns=SECRET\r\n";
+    let files = format!("USER SECRET\r\nPASS SECRET\r\nRETR SECRET\r\nSITE {secret}\r\n");
+    let cookie = [&[3, 0, 0, 38, 33, 0xe0, 0, 0, 0, 0, 0][..], b"Cookie: mstshash=SECRET\r\n!!"].concat();
+    let access = [&[1, 7, 0, 28][..], &[0; 16], &[1, 8], b"SECRET"].concat();
+    vec![
+        (tcp(445), shares.concat()),
+        (tcp(389), bind),
+        (udp(161), community),
+        (udp(5060), call.as_bytes().to_vec()),
+        (tcp(21), files.clone().into_bytes()),
+        (tcp(110), files.into_bytes()),
+        (tcp(3389), cookie),
+        (udp(1812), access),
+        (udp(69), b"\0\x01SECRET\0octet\0".to_vec()),
     ]
 }
 

@@ -84,6 +84,12 @@ fn a_mail_is_counted_and_not_read() {
 }
 
 #[test]
+fn what_is_typed_letter_by_letter_is_no_command() {
+    let state = after(tcp(25), &said(&[(Resp, "220 mail\r\n"), (Orig, "e"), (Orig, "h"), (Orig, "lo a"), (Orig, "\r\n")]));
+    assert_eq!(smtp(&state).commands, Default::default());
+}
+
+#[test]
 fn a_mail_in_pieces_is_passed_over() {
     let state = after(
         tcp(25),

@@ -181,7 +181,7 @@ impl DnsFacts {
         self.qname_chars_max = self.qname_chars_max.max(name.text().len() as u16);
         self.label_chars_max = self.label_chars_max.max(name.longest_label);
         self.label_entropy_bits += entropy(name.varying());
-        self.first_qname.get_or_insert_with(|| printable(name.text(), HOST_BYTES));
+        self.first_qname.get_or_insert_with(|| printable(without_instance(name.text()), HOST_BYTES));
     }
 }
 
@@ -250,6 +250,13 @@ impl Name {
     fn varying(&self) -> &[u8] {
         self.text.get(..self.varying).unwrap_or_default()
     }
+}
+
+/// A name without the instance of a service before it, which often names a person (RFC 6763, 4.1.1).
+fn without_instance(name: &[u8]) -> &[u8] {
+    let is_service = name.windows(6).any(|window| matches!(window, b"._tcp." | b"._udp."));
+    let start = name.windows(2).position(|window| window == b"._").filter(|_| is_service && name.first() != Some(&b'_'));
+    start.and_then(|start| name.get(start + 1..)).unwrap_or(name)
 }
 
 /// Shannon's entropy of the characters of a name without its dots, in bits per character.

@@ -6,13 +6,10 @@ use super::text::{NAME_BYTES, printable};
 /// Lines of one payload that are looked at.
 const MOST_LINES: usize = 64;
 
-/// The lines of a payload without their ends.
+/// The whole lines of a payload without their ends; a line that goes on in the next payload is none.
 pub(super) fn lines(payload: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let text = payload.strip_suffix(b"\n").unwrap_or(payload);
-    text.split(|b| *b == b'\n')
-        .take(MOST_LINES)
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
-        .filter(|line| !line.is_empty())
+    let whole = payload.split_inclusive(|b| *b == b'\n').take(MOST_LINES).filter_map(|line| line.strip_suffix(b"\n"));
+    whole.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty())
 }
 
 /// The first word of a line in upper case, up to eight letters; anything else gives an empty word.
@@ -65,6 +62,6 @@ mod tests {
             (reply(b"220-hello"), reply(b"530 no"), reply(b"250"), reply(b"25 x"), reply(b"2500")),
             (Some((220, false)), Some((530, true)), Some((250, true)), None, None)
         );
-        assert_eq!(lines(b"a\r\nb\n\r\nc").collect::<Vec<_>>(), [b"a", b"b", b"c"]);
+        assert_eq!(lines(b"a\r\nb\n\r\nc").collect::<Vec<_>>(), [b"a", b"b"]);
     }
 }

@@ -96,7 +96,7 @@ impl NbnsFacts {
 fn name(reader: &mut Reader<'_>) -> Option<([u8; 15], u8)> {
     let label = reader.vec8().filter(|label| label.len() == 32)?;
     // The scope behind it, up to its end.
-    while reader.vec8()?.first().is_some() {}
+    while !reader.vec8()?.is_empty() {}
     let mut bytes = [0; 16];
     for (to, [high, low]) in bytes.iter_mut().zip(label.as_chunks().0) {
         let (high, low) = (high.checked_sub(b'A')?, low.checked_sub(b'A')?);

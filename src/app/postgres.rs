@@ -72,9 +72,12 @@ impl PostgresFacts {
                 }
             }
             // Fields of a letter and text; the code's first two digits are its class.
-            b'E' if !self.login_success => {
+            b'E' => {
                 let code = body.split(|b| *b == 0).take(16).find_map(|field| field.strip_prefix(b"C"));
-                self.login_failure |= code.is_some_and(|code| code.starts_with(b"28"));
+                // A server that asks for no proof may refuse the name for all that.
+                if code.is_some_and(|code| code.starts_with(b"28")) {
+                    (self.login_success, self.login_failure) = (false, true);
+                }
             }
             _ => {}
         }
@@ -126,7 +129,7 @@ mod tests {
     #[test]
     fn logins_in_the_clear_and_the_turn_to_tls() {
         let start = [&[0, 0, 0, 20, 0, 3, 0, 0][..], b"user\0smith\0\0"].concat();
-        let good = [message(b'R', &[0, 0, 0, 0]), message(b'S', b"server_version\016.2\0")].concat();
+        let good = [message(b'R', &[0, 0, 0, 0]), message(b'S', b"server_version\x0016.2\0")].concat();
         let facts =
             hear(&[(Side::Orig, start.clone()), (Side::Resp, message(b'R', &[0, 0, 0, 5, 1, 2, 3, 4])), (Side::Resp, good)]);
         assert_eq!((facts.protocol, facts.authentication, facts.login_success), (Some("3.0"), Some("md5"), true));

@@ -80,6 +80,7 @@ impl SmtpFacts {
         let mut at = 0;
         for line in payload.split_inclusive(|b| *b == b'\n').take(64) {
             at += line.len();
+            let Some(line) = line.strip_suffix(b"\n") else { return };
             if let Some(bytes) = self.command(line.trim_ascii_end()) {
                 let rest = payload.len() - at;
                 place.skip = u32::try_from((bytes as usize).saturating_sub(rest)).unwrap_or(0);

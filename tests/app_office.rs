@@ -79,14 +79,14 @@ fn what_attacks_do_over_smb_is_told() {
     assert!(got.iter().any(|smb| smb.admin_share && smb.write_bytes > 50_000 && smb.dialect.is_some()), "{got:#?}");
     let Some(path) = data_file("pcap-attack/CredAccess/CA_LM_SpoolSample_SMB_BiAuth.pcapng") else { return };
     let spooler = facts(&path, smb).into_iter().find(|smb| smb.named_pipes == ["spoolss"]).unwrap();
-    assert_eq!(spooler.dcerpc.operations, ["spoolss.RemoteFindFirstPrinterChangeNotificationEx"]);
+    assert_eq!(spooler.dcerpc.as_ref().unwrap().operations, ["spoolss.RemoteFindFirstPrinterChangeNotificationEx"]);
     assert_eq!((spooler.ntlm.challenge, spooler.ntlm.server.is_some(), spooler.signing_required), (1, true, true));
 }
 
-const fn dcerpc(facts: &Facts) -> Option<&DceRpcFacts> {
+fn dcerpc(facts: &Facts) -> Option<&DceRpcFacts> {
     match facts {
         Facts::DceRpc(rpc) => Some(rpc),
-        Facts::Smb(smb) => Some(&smb.dcerpc),
+        Facts::Smb(smb) => smb.dcerpc.as_deref(),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 mod app_support;
 
 use app_support::{TCP, UDP, after, alone, associate, client_hello, dns, hl7, server_hello, tcp, udp, vec16};
-use auscult::app::{App, AppState, Basis, Payload, Ports, Side};
+use auscult::app::{App, AppState, Basis, Facts, Payload, Ports, Side};
 
 fn content(app: App) -> (App, Basis) {
     (app, Basis::Content)
@@ -140,5 +140,6 @@ fn stops_looking_when_there_is_nothing_more_to_learn() {
 #[test]
 fn the_state_is_small() {
     assert!(size_of::<AppState>() <= 48, "{} bytes", size_of::<AppState>());
+    assert!(size_of::<Facts>() <= 320, "{} bytes", size_of::<Facts>());
     assert!(after(tcp(23), &[(Side::Orig, &[0xff, 0xfb, 1])]).facts().is_none());
 }

@@ -115,7 +115,7 @@ pub struct SmbFacts {
     #[serde(flatten)]
     pub ntlm: NtlmFacts,
     /// Remote procedure calls through pipes.
-    pub dcerpc: DceRpcFacts,
+    pub dcerpc: Option<Box<DceRpcFacts>>,
 }
 
 impl Listen for SmbFacts {

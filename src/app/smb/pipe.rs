@@ -45,8 +45,8 @@ pub(super) fn service(name: &[u8]) -> Option<&'static str> {
 }
 
 /// Reads what was sent through a pipe, if it is a remote procedure call.
-pub(super) fn call(facts: &mut DceRpcFacts, bytes: &[u8], pipe: u64) {
+pub(super) fn call(facts: &mut Option<Box<DceRpcFacts>>, bytes: &[u8], pipe: u64) {
     if dcerpc::is_message(bytes) {
-        facts.message(bytes, pipe);
+        facts.get_or_insert_default().message(bytes, pipe);
     }
 }

@@ -5,10 +5,15 @@ mod records;
 use serde::Serialize;
 
 use super::count::{Distinct, hash};
-use super::framing::{self, Skip};
+use super::frames::{Frames, Span};
 use super::listen::{Heard, Listen, Place};
 use super::reader::Reader;
 use super::text::{HOST_BYTES, printable};
+
+/// As much of a message of a stream is waited for; zone transfers are longer.
+const WANTED_BYTES: u32 = 2048;
+
+const FRAMES: Frames = Frames { head_bytes: 2, span };
 
 /// Types of services that are listed.
 const MOST_SERVICES: usize = 16;
@@ -98,7 +103,7 @@ impl Listen for DnsFacts {
     fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
         let payload = &heard.payload;
         if heard.ports.is_tcp() {
-            self.segment(&mut place.skip, payload.bytes, payload.wire_bytes);
+            FRAMES.walk(place, payload, |message| self.counted(message));
         } else {
             self.datagram(payload.bytes, payload.is_whole());
             if heard.ports.has(5353) {
@@ -117,17 +122,10 @@ impl DnsFacts {
         }
     }
 
-    /// Counts the messages that start in a segment of TCP, each behind its length (RFC 7766, 8).
-    fn segment(&mut self, skip: &mut Skip, payload: &[u8], payload_bytes: u32) {
-        framing::messages(skip, payload, payload_bytes, |rest| {
-            let mut reader = Reader(rest);
-            let bytes = reader.u16().filter(|bytes| *bytes >= 12)?;
-            match reader.take(bytes.into()) {
-                Some(message) => self.datagram(message, true),
-                None => self.datagram(reader.0, false),
-            }
-            Some(2 + u32::from(bytes))
-        });
+    /// Counts a message of a stream, which stands behind its length (RFC 7766, 8).
+    fn counted(&mut self, counted: &[u8]) {
+        let is_whole = span(counted).is_some_and(|span| span.bytes as usize == counted.len());
+        self.datagram(counted.get(2..).unwrap_or_default(), is_whole);
     }
 
     fn message(&mut self, message: &[u8]) -> Option<()> {
@@ -183,6 +181,12 @@ impl DnsFacts {
         self.label_entropy_bits += entropy(name.varying());
         self.first_qname.get_or_insert_with(|| printable(without_instance(name.text()), HOST_BYTES));
     }
+}
+
+/// A message behind its length.
+fn span(bytes: &[u8]) -> Option<Span> {
+    let length = Reader(bytes).u16().filter(|length| *length >= 12)?;
+    Some(Span { bytes: u32::from(length) + 2, wanted: WANTED_BYTES })
 }
 
 struct Header {

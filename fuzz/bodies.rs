@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use auscult::app::{AppState, Payload, Ports, Side};
+use auscult::app::{AppState, Payload, Ports, Side, dhcp_message};
 use auscult::capture::{Block, Input, Reader, Source as _};
 use auscult::dataset::Truth;
 use auscult::feature::extract;
@@ -15,24 +15,47 @@ use auscult::wire::{Frame, LinkType, decode as decode_frame};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets. Each has a file in `fuzz_targets/` and a folder in `seeds/`.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 42] = [
     ("decode", decode),
     ("capture", capture),
     ("flow", flow),
     ("model", model),
     ("truth", truth),
     ("app_any", app_any),
+    ("app_dcerpc", |data| app(tcp(135), data)),
+    ("app_dhcp", app_dhcp),
     ("app_dicom", |data| app(tcp(11112), data)),
     ("app_dns", |data| app(udp(53), data)),
     ("app_dns_tcp", |data| app(tcp(53), data)),
     ("app_dtls", |data| app(udp(4433), data)),
+    ("app_ftp", |data| app(tcp(21), data)),
     ("app_hl7", |data| app(tcp(2575), data)),
     ("app_http", |data| app(tcp(80), data)),
     ("app_http2", |data| app(tcp(8080), data)),
+    ("app_imap", |data| app(tcp(143), data)),
     ("app_irc", |data| app(tcp(6667), data)),
+    ("app_kerberos", |data| app(tcp(88), data)),
+    ("app_ldap", |data| app(tcp(389), data)),
+    ("app_mdns", |data| app(udp(5353), data)),
     ("app_mqtt", |data| app(tcp(1883), data)),
+    ("app_mysql", |data| app(tcp(3306), data)),
+    ("app_nbns", |data| app(udp(137), data)),
+    ("app_ntp", |data| app(udp(123), data)),
+    ("app_pop3", |data| app(tcp(110), data)),
+    ("app_postgres", |data| app(tcp(5432), data)),
     ("app_quic", |data| app(udp(443), data)),
+    ("app_radius", |data| app(udp(1812), data)),
+    ("app_rdp", |data| app(tcp(3389), data)),
+    ("app_rfb", |data| app(tcp(5900), data)),
+    ("app_rtp", |data| app(udp(50_002), data)),
+    ("app_sip", |data| app(udp(5060), data)),
+    ("app_smb", |data| app(tcp(445), data)),
+    ("app_smtp", |data| app(tcp(25), data)),
+    ("app_snmp", |data| app(udp(161), data)),
     ("app_ssh", |data| app(tcp(22), data)),
+    ("app_syslog", |data| app(tcp(514), data)),
+    ("app_tds", |data| app(tcp(1433), data)),
+    ("app_tftp", |data| app(udp(69), data)),
     ("app_tls", |data| app(tcp(443), data)),
     ("app_vpn", |data| app(udp(51_820), data)),
 ];
@@ -150,6 +173,13 @@ pub fn truth(data: &[u8]) {
 pub fn app_any(data: &[u8]) {
     app(tcp(50_001), data);
     app(udp(50_001), data);
+}
+
+/// Payloads of both versions, and each of them as a datagram of its own.
+pub fn app_dhcp(data: &[u8]) {
+    app(udp(67), data);
+    app(udp(547), data);
+    let _ = dhcp_message(data);
 }
 
 fn app(ports: Ports, mut data: &[u8]) {

@@ -1,30 +1,46 @@
 //! What holds for every payload: nothing panics, facts are bounded and printable, and no content is among them.
 
+#![allow(clippy::expect_used, reason = "tests fail by panicking")]
+
 mod app_support;
 
 use app_support::{after, associate, client_hello, command, dns, extension, facts, hl7, server_hello, tcp, udp, value, vec16};
 use auscult::app::{AppState, Facts, Payload, Ports, Side};
 use proptest::prelude::*;
+use serde_json::Value;
 
 /// Ports of every parser, and one that says nothing.
-const PORTS: [Ports; 20] = [
+const PORTS: [Ports; 33] = [
     tcp(53),
     tcp(80),
     tcp(443),
     tcp(22),
+    tcp(21),
+    tcp(25),
+    tcp(88),
+    tcp(110),
+    tcp(135),
+    tcp(143),
+    tcp(389),
+    tcp(445),
     tcp(502),
+    tcp(1433),
     tcp(1883),
     tcp(2575),
+    tcp(3306),
     tcp(3389),
+    tcp(5432),
     tcp(11112),
     tcp(20000),
     tcp(50_001),
     udp(53),
     udp(67),
     udp(123),
+    udp(137),
     udp(161),
     udp(500),
     udp(1812),
+    udp(5060),
     udp(5353),
     udp(47808),
     udp(50_001),
@@ -46,6 +62,20 @@ fn valid() -> Vec<Vec<u8>> {
         [&[0, 0, 0, 17, 0, 3, 0, 0][..], b"user\0bob\0"].concat(),
         vec![0x30, 0x0c, 2, 1, 1, 0x60, 7, 2, 1, 3, 4, 0, 0x80, 0],
         b"<34>1 2026-01-31T09:12:03Z host su - - - failed".to_vec(),
+        b"220 ftp.example FTP\r\nUSER bob\r\n530 no\r\n".to_vec(),
+        b"220 mail.example ESMTP\r\nEHLO a\r\nBDAT 9 LAST\r\n123456789RCPT TO:<a>\r\n".to_vec(),
+        b"* OK IMAP STARTTLS\r\na1 LOGIN bob x\r\na1 NO no\r\n".to_vec(),
+        b"INVITE sip:a@b SIP/2.0\r\nUser-Agent: phone\r\n\r\n".to_vec(),
+        [
+            &[0, 0, 0, 80, 0xfe][..],
+            b"SMB",
+            &[64, 0, 0, 0, 0, 0, 0, 0, 3, 0],
+            &[0; 46],
+            &[9, 0, 0, 0, 72, 0, 8, 0, b'a', 0, b'\\', 0],
+        ]
+        .concat(),
+        [&[5, 0, 11, 3, 0x10, 0, 0, 0, 72, 0, 0, 0, 1, 0, 0, 0][..], &[0; 8], &[1, 0, 0, 0, 0, 0, 1, 0], &[7; 40]].concat(),
+        [&[3, 0, 0, 19, 14, 0xe0, 0, 0, 0, 0, 0][..], &[1, 0, 8, 0, 3, 0, 0, 0]].concat(),
     ]
 }
 
@@ -53,27 +83,29 @@ fn side(is_orig: bool) -> Side {
     if is_orig { Side::Orig } else { Side::Resp }
 }
 
-/// Every text in the facts.
-fn texts(facts: &Facts) -> Vec<&str> {
-    let all: Vec<Option<&str>> = match facts {
-        Facts::Tls(tls) => vec![tls.server_name.as_deref(), tls.alpn.as_deref(), tls.ja3.as_deref(), tls.ja4.as_deref()],
-        Facts::Quic(quic) => vec![quic.server_name.as_deref(), quic.alpn.as_deref(), quic.ja4.as_deref()],
-        Facts::Http(http) => vec![http.host.as_deref(), http.user_agent.as_deref(), http.server.as_deref()],
-        Facts::Ssh(ssh) => vec![ssh.software_orig.as_deref(), ssh.software_resp.as_deref()],
-        Facts::Dns(dns) => vec![dns.first_qname.as_deref()],
-        Facts::Dicom(dicom) => vec![dicom.calling_ae.as_deref(), dicom.called_ae.as_deref()],
-        Facts::Hl7(hl7) => {
-            let types = hl7.types.iter().map(|kind| Some(&*kind.name));
-            types.chain([hl7.sending.as_deref(), hl7.receiving.as_deref()]).collect()
+/// Every text in the facts as they are written, names of fields left out, and the longest list.
+fn texts(facts: &Facts) -> (Vec<String>, usize) {
+    let (mut texts, mut longest) = (Vec::new(), 0);
+    let mut values = vec![serde_json::to_value(facts).expect("facts can be written")];
+    while let Some(value) = values.pop() {
+        match value {
+            Value::String(text) => texts.push(text),
+            Value::Array(list) => {
+                longest = longest.max(list.len());
+                values.extend(list);
+            }
+            Value::Object(fields) => values.extend(fields.into_iter().map(|(_, value)| value)),
+            _ => {}
         }
-        Facts::Mqtt(_) => Vec::new(),
-    };
-    all.into_iter().flatten().collect()
+    }
+    (texts, longest)
 }
 
 fn check_sound(state: &AppState) -> Result<(), TestCaseError> {
     let Some(facts) = state.facts() else { return Ok(()) };
-    for text in texts(facts) {
+    let (texts, longest) = texts(facts);
+    prop_assert!(longest <= 64, "a list of {longest}");
+    for text in texts {
         prop_assert!(text.len() <= 253 && text.bytes().all(|b| (b' '..=b'~').contains(&b)), "{text:?}");
     }
     if let Facts::Hl7(hl7) = facts {
@@ -152,7 +184,8 @@ fn with_markers() -> Vec<(Ports, Vec<u8>)> {
     let connect =
         [&[0x10, 34, 0, 4][..], b"MQTT", &[4, 0xc2, 0, 60], &vec16(b"SECRET"), &vec16(b"SECRET"), &vec16(b"SECRET")].concat();
     let mail = format!("EHLO SECRET\r\nMAIL FROM:<SECRET>\r\n{secret}");
-    vec![
+    let mut streams = office_markers(&secret);
+    streams.extend([
         (tcp(11112), dicom),
         (tcp(2575), hl7_stream),
         (tcp(80), http.into_bytes()),
@@ -160,6 +193,42 @@ fn with_markers() -> Vec<(Ports, Vec<u8>)> {
         (tcp(25), mail.into_bytes()),
         (tcp(5432), [&[0, 0, 0, 20, 0, 3, 0, 0][..], b"user\0SECRET\0"].concat()),
         (udp(514), format!("<34>{secret}").into_bytes()),
+    ]);
+    streams
+}
+
+/// The same of office protocols.
+fn office_markers(secret: &str) -> Vec<(Ports, Vec<u8>)> {
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let smb = |command: u8, body: &[u8]| {
+        let message = [&[0xfe, b'S', b'M', b'B', 64, 0, 0, 0, 0, 0, 0, 0, command, 0][..], &[0; 50], body].concat();
+        [&(message.len() as u32).to_be_bytes()[..], &message].concat()
+    };
+    let name = wide("SECRET\\SECRET");
+    let length = (name.len() as u16).to_le_bytes();
+    let shares = [
+        smb(3, &[&[9, 0, 0, 0, 72, 0][..], &length, &name].concat()),
+        smb(5, &[&[57, 0][..], &[0; 42], &[120, 0], &length, &[0; 8], &name].concat()),
+        smb(1, &[&[25, 0][..], &[0; 22], b"NTLMSSP\0\x03\0\0\0", &name, b"SECRET"].concat()),
+        smb(9, &[&[49, 0, 112, 0, 20, 0, 0, 0][..], &[0; 40], secret.as_bytes()].concat()),
+    ];
+    let bind = [&[0x30, 25, 2, 1, 1, 0x60, 20, 2, 1, 3, 4, 6][..], b"SECRET", &[0x80, 6], b"SECRET"].concat();
+    let community = [&[0x30, 20, 2, 1, 1, 4, 6][..], b"SECRET", &[0xa0, 7, 2, 1, 1, 2, 1, 0, 0]].concat();
+    let call =
+        "INVITE sip:SECRET@a.example SIP/2.0\r\nFrom: <sip:SECRET@b>\r\nTo: SECRET\r\nUser-Agent: phone\r\n\r\ns=SECRET\r\n";
+    let files = format!("USER SECRET\r\nPASS SECRET\r\nRETR SECRET\r\nSITE {secret}\r\n");
+    let cookie = [&[3, 0, 0, 38, 33, 0xe0, 0, 0, 0, 0, 0][..], b"Cookie: mstshash=SECRET\r\n!!"].concat();
+    let access = [&[1, 7, 0, 28][..], &[0; 16], &[1, 8], b"SECRET"].concat();
+    vec![
+        (tcp(445), shares.concat()),
+        (tcp(389), bind),
+        (udp(161), community),
+        (udp(5060), call.as_bytes().to_vec()),
+        (tcp(21), files.clone().into_bytes()),
+        (tcp(110), files.into_bytes()),
+        (tcp(3389), cookie),
+        (udp(1812), access),
+        (udp(69), b"\0\x01SECRET\0octet\0".to_vec()),
     ]
 }
 

@@ -3,7 +3,7 @@
 mod app_support;
 
 use app_support::{TCP, UDP, after, alone, associate, client_hello, dns, hl7, server_hello, tcp, udp, vec16};
-use auscult::app::{App, AppState, Basis, Payload, Ports, Side};
+use auscult::app::{App, AppState, Basis, Facts, Payload, Ports, Side};
 
 fn content(app: App) -> (App, Basis) {
     (app, Basis::Content)
@@ -131,7 +131,7 @@ fn stops_looking_when_there_is_nothing_more_to_learn() {
     };
     assert_eq!(looks(tcp(40_000), &[0x99; 9]), 3);
     assert_eq!(looks(tcp(2575), &[0x99; 9]), 63, "the rest of a message from before the capture");
-    assert_eq!(looks(tcp(445), &[&[0, 0, 0, 64, 0xfe][..], b"SMB"].concat()), 0);
+    assert_eq!(looks(tcp(23), &[0xff, 0xfb, 1, 0xff, 0xfd, 3]), 0, "of Telnet nothing is kept");
     assert_eq!(looks(tcp(443), &client_hello("a.example", &[])), 31);
     assert_eq!(looks(udp(53), &dns("a.example", 1, 0x0100, 0)), 500, "every message of DNS counts");
     assert_eq!(looks(tcp(11112), &associate("A", "B")), 500);
@@ -140,5 +140,6 @@ fn stops_looking_when_there_is_nothing_more_to_learn() {
 #[test]
 fn the_state_is_small() {
     assert!(size_of::<AppState>() <= 48, "{} bytes", size_of::<AppState>());
-    assert!(after(tcp(445), &[(Side::Orig, b"\0\0\0\x40\xfeSMB")]).facts().is_none());
+    assert!(size_of::<Facts>() <= 320, "{} bytes", size_of::<Facts>());
+    assert!(after(tcp(23), &[(Side::Orig, &[0xff, 0xfb, 1])]).facts().is_none());
 }

@@ -24,7 +24,7 @@ fn on_port(ports: Ports, payload: &[u8]) -> Option<App> {
             let (version, mode) = (first >> 3 & 7, first & 7);
             (1..=4).contains(&version) && mode != 0 && (payload.len() >= 48 || mode >= 6 && payload.len() >= 8)
         }
-        (App::Dhcp, [1..=13, ..]) => (ports.has(546) || ports.has(547)) && payload.len() >= 4,
+        (App::Dhcp, [1..=13, ..]) => (ports.has(546) || ports.has(547)) && is_dhcp6(payload),
         (App::NbtNs, [_, _, _, _, 0, ..]) => payload.len() >= 12,
         (App::Tftp, [0, 1..=6, ..]) => payload.len() >= 4,
         (App::Radius, [1..=5 | 11..=13 | 40..=45, _, high, low, ..]) => stated(*high, *low) == payload.len(),
@@ -57,6 +57,12 @@ fn is_quic(payload: &[u8]) -> bool {
 /// A BOOTP message with DHCP's cookie.
 fn is_dhcp(payload: &[u8]) -> bool {
     matches!(payload, [1 | 2, _, 0..=16, ..]) && payload.get(236..240) == Some(&[0x63, 0x82, 0x53, 0x63])
+}
+
+/// A message of version 6: behind its head, longer in relayed ones, a first option that is assigned (RFC 8415, 7.3, 9 and 21.1).
+fn is_dhcp6(payload: &[u8]) -> bool {
+    let from = if matches!(payload, [12 | 13, ..]) { 34 } else { 4 };
+    matches!(payload.get(from..), Some([0, 1..=150, high, low, rest @ ..]) if stated(*high, *low) <= rest.len())
 }
 
 /// A header of version 1 or 2 that states the length of the datagram.

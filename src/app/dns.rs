@@ -1,11 +1,22 @@
 //! DNS over UDP and TCP, multicast DNS and LLMNR: running figures over the messages of a flow (RFC 1035, 4).
 
+mod records;
+
 use serde::Serialize;
 
-use super::framing::{self, Skip};
+use super::count::{Distinct, hash};
+use super::frames::{Frames, Span};
 use super::listen::{Heard, Listen, Place};
 use super::reader::Reader;
 use super::text::{HOST_BYTES, printable};
+
+/// As much of a message of a stream is waited for; zone transfers are longer.
+const WANTED_BYTES: u32 = 2048;
+
+const FRAMES: Frames = Frames { head_bytes: 2, span };
+
+/// Types of services that are listed.
+const MOST_SERVICES: usize = 16;
 
 /// Figures over all DNS messages of a flow. Name figures are over queries, so that an answer does not count a name twice.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -18,6 +29,16 @@ pub struct DnsFacts {
     pub nxdomain: u32,
     /// Responses with any other error code.
     pub errors: u32,
+    /// Of these, responses that say that the server failed.
+    pub servfail: u32,
+    /// Of these, responses that say that the server refuses.
+    pub refused: u32,
+    /// Lowest time to live of an answer, in seconds.
+    pub ttl_min: Option<u32>,
+    /// Different names that were asked for; exact up to 32, then an estimate.
+    pub distinct_names: Distinct,
+    /// Types of services that multicast DNS asks for or announces, as in `_ipp._tcp`; 16 at most.
+    pub services: Vec<Box<str>>,
     /// Messages that were captured whole and of which the header or the first question could not be read.
     pub malformed: u32,
     /// Sum of the answer counts that responses state.
@@ -82,9 +103,12 @@ impl Listen for DnsFacts {
     fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
         let payload = &heard.payload;
         if heard.ports.is_tcp() {
-            self.segment(&mut place.skip, payload.bytes, payload.wire_bytes);
+            FRAMES.walk(place, payload, |message| self.counted(message));
         } else {
             self.datagram(payload.bytes, payload.is_whole());
+            if heard.ports.has(5353) {
+                self.services(payload.bytes);
+            }
         }
         true
     }
@@ -98,17 +122,10 @@ impl DnsFacts {
         }
     }
 
-    /// Counts the messages that start in a segment of TCP, each behind its length (RFC 7766, 8).
-    fn segment(&mut self, skip: &mut Skip, payload: &[u8], payload_bytes: u32) {
-        framing::messages(skip, payload, payload_bytes, |rest| {
-            let mut reader = Reader(rest);
-            let bytes = reader.u16().filter(|bytes| *bytes >= 12)?;
-            match reader.take(bytes.into()) {
-                Some(message) => self.datagram(message, true),
-                None => self.datagram(reader.0, false),
-            }
-            Some(2 + u32::from(bytes))
-        });
+    /// Counts a message of a stream, which stands behind its length (RFC 7766, 8).
+    fn counted(&mut self, counted: &[u8]) {
+        let is_whole = span(counted).is_some_and(|span| span.bytes as usize == counted.len());
+        self.datagram(counted.get(2..).unwrap_or_default(), is_whole);
     }
 
     fn message(&mut self, message: &[u8]) -> Option<()> {
@@ -120,7 +137,10 @@ impl DnsFacts {
             match header.code {
                 0 => {}
                 3 => self.nxdomain = self.nxdomain.saturating_add(1),
-                _ => self.errors = self.errors.saturating_add(1),
+                code => self.error(code),
+            }
+            if let Some(ttl) = records::answers(message, None) {
+                self.ttl_min = Some(self.ttl_min.map_or(ttl, |lowest| lowest.min(ttl)));
             }
             return Some(());
         }
@@ -133,14 +153,40 @@ impl DnsFacts {
         Some(())
     }
 
+    fn error(&mut self, code: u8) {
+        self.errors = self.errors.saturating_add(1);
+        match code {
+            2 => self.servfail = self.servfail.saturating_add(1),
+            5 => self.refused = self.refused.saturating_add(1),
+            _ => {}
+        }
+    }
+
+    fn services(&mut self, message: &[u8]) {
+        let services = &mut self.services;
+        let mut note = |service| {
+            if services.len() < MOST_SERVICES && !services.contains(&service) {
+                services.push(service);
+            }
+        };
+        records::answers(message, Some(&mut note));
+    }
+
     fn name(&mut self, name: &Name) {
+        self.distinct_names.note_hash(hash(name.text().iter().copied()));
         self.names = self.names.saturating_add(1);
         self.qname_chars = self.qname_chars.saturating_add(name.text().len() as u64);
         self.qname_chars_max = self.qname_chars_max.max(name.text().len() as u16);
         self.label_chars_max = self.label_chars_max.max(name.longest_label);
         self.label_entropy_bits += entropy(name.varying());
-        self.first_qname.get_or_insert_with(|| printable(name.text(), HOST_BYTES));
+        self.first_qname.get_or_insert_with(|| printable(without_instance(name.text()), HOST_BYTES));
     }
+}
+
+/// A message behind its length.
+fn span(bytes: &[u8]) -> Option<Span> {
+    let length = Reader(bytes).u16().filter(|length| *length >= 12)?;
+    Some(Span { bytes: u32::from(length) + 2, wanted: WANTED_BYTES })
 }
 
 struct Header {
@@ -208,6 +254,13 @@ impl Name {
     fn varying(&self) -> &[u8] {
         self.text.get(..self.varying).unwrap_or_default()
     }
+}
+
+/// A name without the instance of a service before it, which often names a person (RFC 6763, 4.1.1).
+fn without_instance(name: &[u8]) -> &[u8] {
+    let is_service = name.windows(6).any(|window| matches!(window, b"._tcp." | b"._udp."));
+    let start = name.windows(2).position(|window| window == b"._").filter(|_| is_service && name.first() != Some(&b'_'));
+    start.and_then(|start| name.get(start + 1..)).unwrap_or(name)
 }
 
 /// Shannon's entropy of the characters of a name without its dots, in bits per character.

@@ -3,7 +3,11 @@
 use serde::Serialize;
 
 use super::listen::{Heard, Listen, Place};
-use super::{App, DicomFacts, DnsFacts, Hl7Facts, HttpFacts, MqttFacts, QuicFacts, SshFacts, TlsFacts};
+use super::{
+    App, DceRpcFacts, DhcpFacts, DicomFacts, DnsFacts, FtpFacts, Hl7Facts, HttpFacts, KerberosFacts, LdapFacts, MailboxFacts,
+    MqttFacts, MysqlFacts, NbnsFacts, NtpFacts, PostgresFacts, QuicFacts, RadiusFacts, RdpFacts, RfbFacts, RtpFacts, SipFacts,
+    SmbFacts, SmtpFacts, SnmpFacts, SshFacts, SyslogFacts, TdsFacts, TftpFacts, TlsFacts,
+};
 
 macro_rules! facts {
     ($($(#[doc = $doc:literal])+ $variant:ident($facts:ty) of $($app:ident)|+,)+) => {
@@ -42,20 +46,62 @@ macro_rules! facts {
 }
 
 facts! {
+    /// Of remote procedure calls.
+    DceRpc(DceRpcFacts) of DceRpc,
+    /// Of DHCP.
+    Dhcp(DhcpFacts) of Dhcp,
     /// Of DICOM.
     Dicom(DicomFacts) of Dicom,
     /// Of DNS, multicast DNS and LLMNR.
     Dns(DnsFacts) of Dns | Mdns | Llmnr,
+    /// Of FTP's control connection.
+    Ftp(FtpFacts) of Ftp,
     /// Of HL7.
     Hl7(Hl7Facts) of Hl7,
     /// Of HTTP/1 and HTTP/2.
     Http(HttpFacts) of Http | Http2,
+    /// Of Kerberos.
+    Kerberos(KerberosFacts) of Kerberos,
+    /// Of LDAP.
+    Ldap(LdapFacts) of Ldap,
+    /// Of IMAP and POP3.
+    Mailbox(MailboxFacts) of Imap | Pop3,
     /// Of MQTT.
     Mqtt(MqttFacts) of Mqtt,
+    /// Of MySQL.
+    Mysql(MysqlFacts) of Mysql,
+    /// Of the NetBIOS name service.
+    Nbns(NbnsFacts) of NbtNs,
+    /// Of NTP.
+    Ntp(NtpFacts) of Ntp,
+    /// Of PostgreSQL.
+    Postgres(PostgresFacts) of Postgres,
     /// Of QUIC.
     Quic(QuicFacts) of Quic,
+    /// Of RADIUS.
+    Radius(RadiusFacts) of Radius,
+    /// Of remote desktop.
+    Rdp(RdpFacts) of Rdp,
+    /// Of RFB.
+    Rfb(RfbFacts) of Rfb,
+    /// Of media.
+    Rtp(RtpFacts) of Rtp,
+    /// Of SIP.
+    Sip(SipFacts) of Sip,
+    /// Of SMB.
+    Smb(SmbFacts) of Smb,
+    /// Of SMTP.
+    Smtp(SmtpFacts) of Smtp,
+    /// Of SNMP.
+    Snmp(SnmpFacts) of Snmp,
     /// Of SSH.
     Ssh(SshFacts) of Ssh,
+    /// Of syslog.
+    Syslog(SyslogFacts) of Syslog,
+    /// Of SQL Server's TDS.
+    Tds(TdsFacts) of Tds,
+    /// Of TFTP.
+    Tftp(TftpFacts) of Tftp,
     /// Of TLS and DTLS.
     Tls(TlsFacts) of Dtls | Tls,
 }

@@ -33,6 +33,11 @@ impl Held {
         !self.spent && !self.bytes.is_empty()
     }
 
+    /// Bytes of the message that is waiting.
+    pub fn waiting_bytes(&self) -> usize {
+        if self.spent { 0 } else { self.bytes.len() }
+    }
+
     /// Lets go of what is held.
     pub fn clear(&mut self) {
         *self = Self::default();

@@ -2,12 +2,16 @@
 
 use super::listen::{Heard, Payload, Place};
 use super::recognise::recognise;
+use super::rtp::{self, Trace};
 use super::{App, Basis, Facts, Ports, http, tls};
 
 /// Payloads that are looked at before a flow counts as not recognised.
 const MAX_TRIES: u8 = 4;
 /// The same on the ports of long-lived connections of which every message counts, and which may have begun before the capture.
 const MAX_TRIES_LONG_LIVED: u8 = 64;
+
+/// The same while datagrams look like media, of which several have to fit.
+const MAX_TRIES_MEDIA: u8 = 16;
 
 /// Who sent a payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,6 +42,8 @@ pub struct AppState {
     /// Payloads looked at, up to the maximum that counts.
     looks: u8,
     done: bool,
+    /// Media that may have begun.
+    trace: Trace,
 }
 
 /// What was told so far and where the two streams stand.
@@ -56,9 +62,12 @@ impl AppState {
         }
         self.looks = self.looks.saturating_add(1);
         if self.app == App::Unknown {
-            match recognise(ports, payload.bytes) {
+            match recognise(ports, payload.bytes).or_else(|| self.media(ports, payload)) {
                 Some(app) => self.start(app, payload),
-                None => self.done = self.looks >= max_tries(ports),
+                None => {
+                    let most = if self.trace.is_open() { MAX_TRIES_MEDIA } else { max_tries(ports) };
+                    self.done = self.looks >= most;
+                }
             }
         } else if payload.late {
             // Its bytes were passed over when they were missed.
@@ -96,6 +105,15 @@ impl AppState {
         self.listener.as_deref().map_or(0, |listener| listener.orig.held.len() + listener.resp.held.len())
     }
 
+    /// Media, on ports that belong to nobody.
+    fn media(&mut self, ports: Ports, payload: &Payload<'_>) -> Option<App> {
+        if !ports.is_udp() || ports.app() != App::Unknown {
+            return None;
+        }
+        let is_media = payload.side == Side::Orig && self.trace.follow(payload.bytes);
+        (is_media || rtp::is_control(payload.bytes)).then_some(App::Rtp)
+    }
+
     fn start(&mut self, app: App, payload: &Payload<'_>) {
         self.app = app;
         self.looks = 1;
@@ -127,7 +145,7 @@ impl AppState {
 
 const fn max_tries(ports: Ports) -> u8 {
     match ports.app() {
-        App::Dicom | App::Hl7 | App::Mqtt => MAX_TRIES_LONG_LIVED,
+        App::Dicom | App::Hl7 | App::Mqtt | App::Smb | App::Ldap => MAX_TRIES_LONG_LIVED,
         _ => MAX_TRIES,
     }
 }

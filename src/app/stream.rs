@@ -1,15 +1,15 @@
 //! Protocols over TCP that are told by a few bytes at their start.
 
 use super::reader::{Reader, holds};
-use super::{App, Ports};
+use super::{App, Ports, dcerpc, smb};
 
 /// The application of a stream that starts so.
 pub(super) fn recognise(ports: Ports, payload: &[u8]) -> Option<App> {
     match payload {
         // A NetBIOS session message with SMB 1, 2 or an encrypted SMB 3 message.
-        [0, _, _, _, 0xfc..=0xff, b'S', b'M', b'B', ..] => Some(App::Smb),
+        [0, ..] if smb::is_message(payload) => Some(App::Smb),
         // Version 5.0 or 5.1, a known packet type, little-endian ASCII.
-        [5, 0 | 1, 0..=19, _, 0x10, 0, 0, 0, ..] => Some(App::DceRpc),
+        [5, ..] if dcerpc::is_message(payload) => Some(App::DceRpc),
         [3, 0, ..] if is_rdp(ports, payload) => Some(App::Rdp),
         [0x12, 1, high, low, 0, 0, ..] if usize::from(u16::from_be_bytes([*high, *low])) == payload.len() => Some(App::Tds),
         [5, 0x64, 5..=255, ..] if ports.has(20000) => Some(App::Dnp3),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::listen::{Heard, Listen, Place};
-use super::{App, DicomFacts, DnsFacts, Hl7Facts, HttpFacts, MqttFacts, SshFacts, TlsFacts};
+use super::{App, DhcpFacts, DicomFacts, DnsFacts, Hl7Facts, HttpFacts, MqttFacts, SshFacts, TlsFacts};
 
 macro_rules! facts {
     ($($(#[doc = $doc:literal])+ $variant:ident($facts:ty) of $($app:ident)|+,)+) => {
@@ -42,6 +42,8 @@ macro_rules! facts {
 }
 
 facts! {
+    /// Of DHCP.
+    Dhcp(DhcpFacts) of Dhcp,
     /// Of DICOM.
     Dicom(DicomFacts) of Dicom,
     /// Of DNS, multicast DNS and LLMNR.

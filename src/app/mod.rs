@@ -8,7 +8,9 @@
 
 mod banner;
 mod ber;
+mod count;
 mod datagram;
+mod dhcp;
 mod dicom;
 mod dns;
 mod facts;
@@ -28,6 +30,8 @@ mod stream;
 mod text;
 mod tls;
 
+pub use count::Distinct;
+pub use dhcp::{DhcpFacts, DhcpKinds, DhcpMessage, dhcp_message};
 pub use dicom::DicomFacts;
 pub use dns::{DnsFacts, QueryTypes};
 pub use facts::Facts;

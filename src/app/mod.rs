@@ -43,4 +43,5 @@ pub use name::{App, Basis};
 pub use port::Ports;
 pub use ssh::SshFacts;
 pub use state::{AppState, Side};
+pub use text::printable;
 pub use tls::TlsFacts;

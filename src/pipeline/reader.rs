@@ -8,6 +8,7 @@ use crossbeam::channel::{Receiver, Sender};
 use super::accounting::Accounting;
 use super::batch::{Batch, Item};
 use super::run::PipelineConfig;
+use super::sightings::Sightings;
 use crate::capture::{Block, CaptureError, Source};
 use crate::flow::FlowKey;
 use crate::time::{Span, Timestamp};
@@ -61,6 +62,7 @@ pub(super) struct Reader<'a> {
     pub accounting: Accounting,
     pub clock: CaptureClock,
     pub errors: Vec<CaptureError>,
+    sightings: Sightings,
     /// Packets since the latest tick.
     since_tick: u32,
     spare_blocks: Vec<Block>,
@@ -71,8 +73,8 @@ impl<'a> Reader<'a> {
     pub(super) fn new(
         config: &'a PipelineConfig,
         (stop, read_bytes): (&'a AtomicBool, &'a AtomicU64),
-        to_workers: Vec<Sender<Batch>>,
-        recycled: Receiver<Batch>,
+        (to_workers, recycled): (Vec<Sender<Batch>>, Receiver<Batch>),
+        sightings: Sightings,
     ) -> Self {
         Self {
             config,
@@ -83,6 +85,7 @@ impl<'a> Reader<'a> {
             accounting: Accounting::default(),
             clock: CaptureClock::default(),
             errors: Vec::new(),
+            sightings,
             since_tick: 0,
             spare_blocks: Vec::new(),
             spare_batches: Vec::new(),
@@ -90,7 +93,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads to the end, or until told to stop. Damage is noted and what was read before it is dealt out.
-    pub(super) fn run(mut self, source: &mut dyn Source) -> Self {
+    pub(super) fn run(mut self, source: &mut dyn Source) -> (Accounting, Vec<CaptureError>) {
         let mut more = true;
         while more && !self.stop.load(Ordering::Relaxed) {
             let mut block = self.spare_blocks.pop().unwrap_or_default();
@@ -105,7 +108,9 @@ impl<'a> Reader<'a> {
             self.collect_spares();
         }
         self.accounting.dropped = source.dropped();
-        self
+        let now = self.clock.now().unwrap_or(Timestamp::MIN);
+        self.accounting.sightings_dropped = self.sightings.finish(now);
+        (self.accounting, self.errors)
     }
 
     fn deal_out(&mut self, block: Block) {
@@ -120,10 +125,11 @@ impl<'a> Reader<'a> {
             let frame = block.frame(span);
             self.accounting.cut += u64::from((frame.data.len() as u64) < u64::from(frame.wire_bytes));
             if let Some(now) = self.tick(span.time) {
-                batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
+                self.beat(now, &mut batches);
             }
             match decode(&frame) {
                 Ok(mut packet) => {
+                    self.sightings.packet(&frame, &packet);
                     self.accounting.packets += 1;
                     self.since_tick += 1;
                     self.accounting.wire_bytes += u64::from(packet.wire_bytes);
@@ -132,10 +138,14 @@ impl<'a> Reader<'a> {
                     let hash = FlowKey::of(&packet).0.hash();
                     batches[FlowKey::shard(hash) % workers].items.push(Item { hash, packet });
                 }
-                Err(skip) => self.accounting.skip(&frame, skip),
+                Err(skip) => {
+                    self.accounting.skip(&frame, skip);
+                    self.sightings.skipped(&frame, skip);
+                }
             }
         }
         self.idle_tick(&block, &mut batches);
+        self.sightings.tell();
         let block = Arc::new(block);
         for (mut batch, worker) in batches.into_iter().zip(&self.to_workers) {
             if batch.items.is_empty() && batch.ticks.is_empty() {
@@ -166,8 +176,14 @@ impl<'a> Reader<'a> {
             && self.clock.now().is_some()
             && let Some(now) = self.clock.advance(wall_clock())
         {
-            batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
+            self.beat(now, batches);
         }
+    }
+
+    /// All workers, and who takes sightings, get the same tick at the same place.
+    fn beat(&mut self, now: Timestamp, batches: &mut [Batch]) {
+        batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
+        self.sightings.tick(now);
     }
 
     fn collect_spares(&mut self) {

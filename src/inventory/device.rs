@@ -10,7 +10,7 @@ use super::role;
 use super::station::Station;
 use super::usage::ServiceUse;
 use super::vendor::Vendors;
-use crate::sighting::{Announcement, Capabilities};
+use crate::sighting::Announcement;
 use crate::time::Timestamp;
 use crate::wire::{Addr, Mac};
 
@@ -272,7 +272,6 @@ impl Draft {
         let known = self.known;
         let left_out =
             known.names.left_out + known.ae_titles.left_out + known.hl7_applications.left_out + known.software.left_out;
-        let told = |name: &Box<str>, part: Part| (name.clone(), part);
         Device {
             id: match key {
                 Key::Mac(mac) => mac.to_string(),
@@ -295,14 +294,12 @@ impl Draft {
             ae_titles: known
                 .ae_titles
                 .iter()
-                .map(|(title, part)| told(title, *part))
-                .map(|(title, part)| AeTitle { title, part })
+                .map(|(title, part)| AeTitle { title: title.clone(), part: *part })
                 .collect(),
             hl7_applications: known
                 .hl7_applications
                 .iter()
-                .map(|(name, part)| told(name, *part))
-                .map(|(name, part)| Hl7Application { name, part })
+                .map(|(name, part)| Hl7Application { name: name.clone(), part: *part })
                 .collect(),
             software: known
                 .software
@@ -322,7 +319,6 @@ impl Draft {
 }
 
 fn announced(told: &Announcement) -> Announced {
-    let Capabilities { .. } = told.capabilities;
     Announced {
         by: if told.is_cdp { "cdp" } else { "lldp" },
         chassis: told.chassis.clone(),

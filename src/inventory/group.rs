@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::device::Draft;
 use super::holding::Holding;
 use super::keep::Inventory;
-use super::station::Station;
+use super::station::{MOST_BEHIND, Station};
 use crate::wire::{Addr, Mac};
 
 /// IPv4 addresses that a device has at the most, unless it claims them.
@@ -56,7 +56,8 @@ impl Behind {
             station.map_or((0, false, 0), |station| (station.outside.len(), station.is_far, station.behind.len()));
         let v4 = self.near_v4 + others;
         if outside >= 2 || is_far {
-            Some(format!("sent packets of {outside} addresses outside{}", if outside >= super::station::MOST_BEHIND { " and more" } else { "" }))
+            let more = if outside >= MOST_BEHIND { " or more" } else { "" };
+            Some(format!("sent packets of {outside}{more} addresses outside"))
         } else if v4 > MOST_OWN_V4 || self.near_v6 > MOST_OWN_V6 || self.answered_v4 + self.answered_v6 > MOST_OWN_V6 {
             let all = v4 + self.near_v6 + self.answered_v4 + self.answered_v6;
             Some(format!("sent packets of {all} addresses that it does not claim"))

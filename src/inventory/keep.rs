@@ -14,8 +14,12 @@ use crate::sighting::{Announcement, Seen, Sighting};
 use crate::time::Timestamp;
 use crate::wire::{Addr, Mac, TunnelKind};
 
-/// Interfaces that are kept, and addresses, each; some 1 KB together for a device with its services.
-pub const MOST_DEVICES: usize = 100_000;
+/// Interfaces that are kept.
+const MOST_DEVICES: usize = 100_000;
+/// Addresses that are kept, for each interface: one of IPv4, two of IPv6.
+const ADDRESSES_EACH: usize = 3;
+/// The part that is forgotten when there are too many.
+const FORGOTTEN_PART: usize = 10;
 
 /// What was left out to keep within bounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -28,9 +32,9 @@ pub struct InventoryCounters {
 
 /// Keeps what was seen of devices.
 ///
-/// Only addresses in the home networks, and those that an interface claimed, are kept. At most 100,000 interfaces and as many
+/// Only addresses in the home networks, and those that an interface claimed, are kept. At most 100,000 interfaces and 300,000
 /// addresses; when one more comes, a tenth is forgotten: first what is outside and what told least, of these what was seen
-/// longest ago.
+/// longest ago. Some 2 KB for a device with three addresses and a few services.
 #[derive(Debug)]
 pub struct Inventory {
     home: HomeNets,
@@ -50,12 +54,12 @@ impl Inventory {
         Self::bounded(home, MOST_DEVICES)
     }
 
-    /// The same with at most this many interfaces, and addresses; at least 10.
+    /// The same with at most this many interfaces, at least 10, and three times as many addresses.
     #[must_use]
     pub fn bounded(home: HomeNets, most: usize) -> Self {
         Self {
             home,
-            most: most.max(10),
+            most: most.max(FORGOTTEN_PART),
             stations: BTreeMap::new(),
             holdings: BTreeMap::new(),
             claimants: BTreeMap::new(),
@@ -124,7 +128,7 @@ impl Inventory {
     }
 
     fn holding(&mut self, mac: Mac, addr: Addr, at: Timestamp) -> &mut Holding {
-        if self.holdings.len() >= self.most && !self.holdings.contains_key(&(mac, addr)) {
+        if self.holdings.len() >= self.most * ADDRESSES_EACH && !self.holdings.contains_key(&(mac, addr)) {
             self.forget_holdings();
         }
         self.holdings.entry((mac, addr)).or_insert_with(|| Holding::new(at))
@@ -228,7 +232,7 @@ impl Inventory {
         let mut order: Vec<_> =
             self.stations.iter().map(|(mac, station)| (station.is_telling(), station.last, *mac)).collect();
         order.sort_unstable();
-        for (_, _, mac) in order.into_iter().take(self.most.div_ceil(10)) {
+        for (_, _, mac) in order.into_iter().take(self.most / FORGOTTEN_PART) {
             self.stations.remove(&mac);
             self.counters.interfaces_forgotten += 1;
         }
@@ -241,7 +245,7 @@ impl Inventory {
         };
         let mut order: Vec<_> = self.holdings.iter().map(rank).collect();
         order.sort_unstable();
-        for (_, _, key) in order.into_iter().take(self.most.div_ceil(10)) {
+        for (_, _, key) in order.into_iter().take(self.most * ADDRESSES_EACH / FORGOTTEN_PART) {
             self.holdings.remove(&key);
             if self.claimants.get(&key.1) == Some(&key.0) {
                 self.claimants.remove(&key.1);

@@ -47,7 +47,9 @@ pub(super) fn flow(known: &mut Known, record: &FlowRecord, began: bool) {
                 if began { (&ssh.software_orig, SoftwareKind::Client) } else { (&ssh.software_resp, SoftwareKind::Server) };
             known.software.extend(text.iter().map(|text| (kind, text.clone(), "ssh")));
         }
-        Some(Facts::Tls(tls)) if !began && tls.version_chosen != 0 => server_name(known, tls.server_name.as_deref(), NameSource::Tls),
+        Some(Facts::Tls(tls)) if !began && tls.version_chosen != 0 => {
+            server_name(known, tls.server_name.as_deref(), NameSource::Tls);
+        }
         Some(Facts::Http(http)) if !began && matches!(http.status, Some(200..=399)) => {
             server_name(known, http.host.as_deref(), NameSource::Http);
         }

@@ -72,7 +72,9 @@ pub fn write_csv(mut to: impl Write, devices: &[Device]) -> io::Result<()> {
 }
 
 fn joined<T: Display>(values: impl Iterator<Item = T>) -> String {
-    let values: Vec<String> = values.map(|value| value.to_string()).collect();
+    let mut values: Vec<String> = values.map(|value| value.to_string()).collect();
+    // A title by which a device both calls and is called.
+    values.dedup();
     values.join("; ")
 }
 

@@ -65,7 +65,7 @@ fn texts(facts: &Facts) -> Vec<&str> {
             let types = hl7.types.iter().map(|kind| Some(&*kind.name));
             types.chain([hl7.sending.as_deref(), hl7.receiving.as_deref()]).collect()
         }
-        Facts::Mqtt(_) => Vec::new(),
+        Facts::Mqtt(_) | Facts::Dhcp(_) => Vec::new(),
     };
     all.into_iter().flatten().collect()
 }

@@ -118,6 +118,23 @@ fn who_says_nothing_of_itself_is_told_by_its_packets() {
     assert_eq!((addresses(router), roles(router)), (vec![], vec!["router"]));
 }
 
+/// Addresses of IPv6 that are the device's own and global are not outside because they are not private.
+#[test]
+fn a_host_with_global_addresses_is_no_router() {
+    let global = |last: u8| {
+        let mut addr = [0; 16];
+        (addr[0], addr[1], addr[2], addr[3], addr[15]) = (0x26, 0x20, 0, 0x4f, last);
+        addr
+    };
+    let mut wire = Wire::default();
+    for last in [7, 8, 9] {
+        wire.icmp6(CLIENT, global(last), global(1), &[128, 0, 0, 0, 0, 1, 0, 1]);
+    }
+    let devices = devices(&wire);
+    assert_eq!(ids(&devices), ["f8:bc:12:00:00:07"]);
+    assert_eq!((addresses(&devices[0]).len(), roles(&devices[0]).len()), (3, 0));
+}
+
 /// Who only receives is not known to be there: a scan makes no devices.
 #[test]
 fn a_scan_makes_no_devices() {
@@ -139,7 +156,8 @@ fn a_made_up_mac_address_is_marked_and_has_no_vendor() {
     wire.claim((CLIENT, [10, 0, 0, 8]));
     let folder = Folder::new();
     let capture = folder.put("a.pcap", &pcap(&wire.shots));
-    let registry = folder.put("oui.csv", b"Registry,Assignment,Organization Name,Organization Address\nMA-L,F8BC12,Example Inc.,x\n");
+    let registry =
+        folder.put("oui.csv", b"Registry,Assignment,Organization Name,Organization Address\nMA-L,F8BC12,Example Inc.,x\n");
     let arguments = ["replay", &capture, "--alerts", &folder.name("alerts"), "--oui", &registry];
     auscult(&[&arguments[..], &["--inventory", &folder.name("a.json")]].concat()).ended(0);
     let page: Value = serde_json::from_slice(&folder.read("a.json")).unwrap();
@@ -152,7 +170,10 @@ fn a_made_up_mac_address_is_marked_and_has_no_vendor() {
     let table = String::from_utf8(folder.read("a.csv")).unwrap();
     let rows: Vec<&str> = table.lines().collect();
     assert_eq!(rows.len(), 3);
-    assert!(rows[0].starts_with("id,mac,vendor,") && rows[2].starts_with("f8:bc:12:00:00:07,f8:bc:12:00:00:07,Example Inc.,false,10.0.0.8,"));
+    assert!(
+        rows[0].starts_with("id,mac,vendor,")
+            && rows[2].starts_with("f8:bc:12:00:00:07,f8:bc:12:00:00:07,Example Inc.,false,10.0.0.8,")
+    );
     let (none, other) = (folder.name("none"), folder.name("b.json"));
     let missing = [&arguments[..5], &[&none, "--inventory", &other]].concat();
     auscult(&missing).ended(1).said(&["none: cannot be read"]);
@@ -205,10 +226,13 @@ fn a_proxy_of_addresses_is_told_and_owns_none() {
     for n in 10..60 {
         wire.arp(2, (ROUTER.0, [10, 0, 0, n]), (CLIENT, [10, 0, 0, 7]));
     }
-    wire.look_up(([2, 0, 0, 0, 0, 33], [10, 0, 0, 33]), SERVER, 64);
+    for n in [12, 33] {
+        wire.look_up(([2, 0, 0, 0, 0, n], [10, 0, 0, n]), SERVER, 64);
+    }
     let devices = devices(&wire);
     let proxy = device(&devices, "00:1b:54:00:00:01");
     assert_eq!((addresses(proxy), roles(proxy)), (vec![], vec!["arp-proxy"]));
+    assert_eq!(addresses(device(&devices, "02:00:00:00:00:0c")), ["10.0.0.12"]);
     assert_eq!(addresses(device(&devices, "02:00:00:00:00:21")), ["10.0.0.33"]);
 }
 

@@ -69,7 +69,9 @@ fn a_flood_of_addresses_is_bounded_and_what_tells_most_stays() {
     }
     let devices = inventory.devices(None);
     assert!(devices.len() <= 400, "{}", devices.len());
-    assert!(devices.iter().any(|device| device.addresses.iter().any(|address| address.ip == addr(2)) && !device.serves.is_empty()));
+    assert!(
+        devices.iter().any(|device| device.addresses.iter().any(|address| address.ip == addr(2)) && !device.serves.is_empty())
+    );
     let counters = inventory.counters();
     assert!(counters.interfaces_forgotten > 18_000 && counters.addresses_forgotten > 18_000, "{counters:?}");
 }

@@ -26,18 +26,29 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("alert", &["time", "wire", "flow", "app", "feature", "model", "detect"]),
     ("capture", &["time", "wire"]),
     ("dataset", &["time", "wire", "flow"]),
-    (
-        "pipeline",
-        &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "dataset"],
-    ),
+    ("pipeline", &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "dataset"]),
     ("train", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
     ("replay", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "pipeline", "train"]),
     ("eval", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
     (
         "cli",
         &[
-            "time", "wire", "app", "flow", "sighting", "inventory", "feature", "model", "detect", "alert", "capture",
-            "dataset", "pipeline", "train", "replay", "eval",
+            "time",
+            "wire",
+            "app",
+            "flow",
+            "sighting",
+            "inventory",
+            "feature",
+            "model",
+            "detect",
+            "alert",
+            "capture",
+            "dataset",
+            "pipeline",
+            "train",
+            "replay",
+            "eval",
         ],
     ),
     ("lib", &[]),
@@ -45,8 +56,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
 ];
 
 /// Neither a thread nor a socket nor a file nor a clock: these take `Read`, `Write` and times.
-const CORE: [&str; 10] =
-    ["time", "wire", "flow", "app", "sighting", "inventory", "feature", "model", "detect", "alert"];
+const CORE: [&str; 10] = ["time", "wire", "flow", "app", "sighting", "inventory", "feature", "model", "detect", "alert"];
 const NOT_IN_CORE: [&str; 8] =
     ["std::thread", "std::net", "std::fs", "std::process", "std::env", "SystemTime", "Instant::", "time::Instant"];
 

@@ -47,11 +47,8 @@ impl InventoryOutput {
     pub fn finish(self) -> anyhow::Result<()> {
         let devices = self.inventory.devices(self.vendors.as_ref());
         let is_csv = self.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
-        let written = if is_csv {
-            write_csv(self.to, &devices)
-        } else {
-            write_json(self.to, &devices, self.inventory.counters())
-        };
+        let written =
+            if is_csv { write_csv(self.to, &devices) } else { write_json(self.to, &devices, self.inventory.counters()) };
         written.with_context(|| format!("{}: cannot be written", self.path.display()))
     }
 }

@@ -291,11 +291,7 @@ impl Draft {
             serves_other_flows: known.serves.other_flows,
             uses: known.uses.told(),
             uses_other_flows: known.uses.other_flows,
-            ae_titles: known
-                .ae_titles
-                .iter()
-                .map(|(title, part)| AeTitle { title: title.clone(), part: *part })
-                .collect(),
+            ae_titles: known.ae_titles.iter().map(|(title, part)| AeTitle { title: title.clone(), part: *part }).collect(),
             hl7_applications: known
                 .hl7_applications
                 .iter()

@@ -112,6 +112,10 @@ impl Inventory {
             let interface = interfaces.get(mac).filter(|interface| interface.owns(*addr, holding));
             let owner = interface.map(|_| *mac).or_else(|| owners.get(addr).copied());
             let key = owner.map_or(Key::Addr(*addr), |mac| Key::Mac(root(mac)));
+            // Addresses outside that turned out to be behind a router, or made up.
+            if owner.is_none() && !self.home.contains(*addr) {
+                continue;
+            }
             drafts.entry(key).or_default().holding(*addr, holding);
         }
         drafts

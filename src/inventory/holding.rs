@@ -66,3 +66,22 @@ impl Holding {
 pub(super) const fn is_routed(ttl: u8) -> bool {
     matches!(ttl, 50..=59 | 61..=63 | 110..=127 | 240..=254)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_hop_limits_of_common_systems_have_crossed_no_router() {
+        assert!([1, 30, 32, 60, 64, 100, 128, 200, 255].iter().all(|ttl| !is_routed(*ttl)));
+        assert!([58, 63, 120, 127, 254].iter().all(|ttl| is_routed(*ttl)));
+    }
+
+    #[test]
+    fn times_grow_both_ways() {
+        let at = |second| Timestamp::from_parts(second, 0);
+        let mut holding = Holding::new(at(5));
+        holding.seen(at(3), at(4));
+        assert_eq!((holding.first, holding.last), (at(3), at(5)));
+    }
+}

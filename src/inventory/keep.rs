@@ -37,7 +37,7 @@ pub struct InventoryCounters {
 /// longest ago. Some 2 KB for a device with three addresses and a few services.
 #[derive(Debug)]
 pub struct Inventory {
-    home: HomeNets,
+    pub(super) home: HomeNets,
     most: usize,
     pub(super) stations: BTreeMap<Mac, Station>,
     /// By interface ([`Mac::NONE`] where it is not known) and address.
@@ -74,7 +74,9 @@ impl Inventory {
             Seen::Arp(arp) => self.claim(arp.sender_mac, Some(arp.sender), at, vlans),
             Seen::Neighbour(said) => {
                 self.claim(said.mac, said.addr, at, vlans);
-                if said.is_router && let Some(station) = self.stations.get_mut(&said.mac) {
+                if said.is_router
+                    && let Some(station) = self.stations.get_mut(&said.mac)
+                {
                     station.says_router = true;
                 }
             }
@@ -98,12 +100,13 @@ impl Inventory {
             }
             let began = place == 0;
             let routed = is_routed(side.ttl);
-            let Some(holding) = self.holding_of_packet(mac, addr, (side.first, side.last), routed) else { continue };
+            let seen = Presence { first: side.first, last: side.last, began, routed };
+            let Some(holding) = self.holding_of(mac, addr, seen) else { continue };
             let other = if began { &record.resp } else { &record.orig };
             holding.sent.add(Traffic::of(side));
             holding.received.add(Traffic::of(other));
             holding.began |= began;
-            holding.is_near |= began && !routed;
+            holding.is_near |= seen.is_near();
             holding.is_routed |= routed;
             holding.known.vlans(record.vlans);
             if service_counts {
@@ -142,7 +145,11 @@ impl Inventory {
         let station = self.station(mac, at);
         station.known.vlans(vlans);
         let Some(addr) = addr.filter(|addr| is_host(*addr)) else { return };
+        let was_proxy = station.is_proxy;
         if !station.claims(addr, at) {
+            if !was_proxy {
+                self.disown(mac);
+            }
             return;
         }
         let holding = self.holding(mac, addr, at);
@@ -151,12 +158,21 @@ impl Inventory {
         self.claimants.insert(addr, mac);
     }
 
+    /// What an interface has claimed is not its own.
+    fn disown(&mut self, mac: Mac) {
+        let all = (mac, Addr::default())..=(mac, Addr::v6([0xff; 16]));
+        self.holdings.range_mut(all).for_each(|(_, holding)| holding.is_claimed = false);
+        self.claimants.retain(|_, claimant| *claimant != mac);
+    }
+
     fn dhcp(&mut self, sighting: &Sighting, message: &DhcpMessage) {
         let (at, vlans) = (sighting.time, sighting.vlans);
         if let Some(client) = message.client_mac.map(Mac) {
             let given = message.address.filter(|_| matches!(message.kind, "ack" | "reply"));
             self.claim(client, given, at, vlans);
-            if !message.from_server && let Some(station) = self.stations.get_mut(&client) {
+            if !message.from_server
+                && let Some(station) = self.stations.get_mut(&client)
+            {
                 if let Some(name) = &message.host_name {
                     station.known.names.insert((name.clone(), NameSource::Dhcp));
                 }
@@ -168,7 +184,8 @@ impl Inventory {
         if is_giving && let Some(server) = message.server.or(sighting.src).filter(|addr| is_host(*addr)) {
             // A relay may have sent the frame in the server's name.
             let mac = if sighting.src == Some(server) { sighting.src_mac } else { Mac::NONE };
-            if let Some(holding) = self.holding_of_packet(mac, server, (at, at), false) {
+            let seen = Presence { first: at, last: at, began: false, routed: false };
+            if let Some(holding) = self.holding_of(mac, server, seen) {
                 holding.known.deeds |= deed::GIVES_ADDRESSES;
             }
         }
@@ -194,16 +211,12 @@ impl Inventory {
     ///
     /// It counts for the interface when this claims the address; else for the one that claimed it last, and the packet's is
     /// then a router's; else for both together, until all is known.
-    fn holding_of_packet(
-        &mut self,
-        mac: Mac,
-        addr: Addr,
-        (first, last): (Timestamp, Timestamp),
-        routed: bool,
-    ) -> Option<&mut Holding> {
+    ///
+    /// Of addresses outside only IPv6 counts, and only where a flow began close by: a network's own addresses are global there.
+    fn holding_of(&mut self, mac: Mac, addr: Addr, seen: Presence) -> Option<&mut Holding> {
         let mac = if mac.is_station() { mac } else { Mac::NONE };
         if mac != Mac::NONE {
-            self.station(mac, first).seen(first, last);
+            self.station(mac, seen.first).seen(seen.first, seen.last);
         }
         let is_own = self.holdings.get(&(mac, addr)).is_some_and(|holding| holding.is_claimed);
         let claimant = self.claimants.get(&addr).copied();
@@ -216,21 +229,21 @@ impl Inventory {
             }
             _ => mac,
         };
-        if !is_own && claimant.is_none() && !self.home.contains(addr) {
+        let is_outside = !is_own && claimant.is_none() && !self.home.contains(addr);
+        if is_outside && (addr.is_v4() || !seen.is_near()) {
             if let Some(station) = self.stations.get_mut(&mac) {
                 station.outside.insert(addr, MOST_BEHIND);
-                station.is_far |= routed;
+                station.is_far |= seen.routed;
             }
             return None;
         }
-        let holding = self.holding(owner, addr, first);
-        holding.seen(first, last);
+        let holding = self.holding(owner, addr, seen.first);
+        holding.seen(seen.first, seen.last);
         Some(holding)
     }
 
     fn forget_stations(&mut self) {
-        let mut order: Vec<_> =
-            self.stations.iter().map(|(mac, station)| (station.is_telling(), station.last, *mac)).collect();
+        let mut order: Vec<_> = self.stations.iter().map(|(mac, station)| (station.is_telling(), station.last, *mac)).collect();
         order.sort_unstable();
         for (_, _, mac) in order.into_iter().take(self.most / FORGOTTEN_PART) {
             self.stations.remove(&mac);
@@ -252,6 +265,23 @@ impl Inventory {
             }
             self.counters.addresses_forgotten += 1;
         }
+    }
+}
+
+/// How an address was seen in a flow.
+#[derive(Clone, Copy, Debug)]
+struct Presence {
+    first: Timestamp,
+    last: Timestamp,
+    /// Did the flow begin there?
+    began: bool,
+    /// Had its packet a hop limit that a router has lowered?
+    routed: bool,
+}
+
+impl Presence {
+    const fn is_near(self) -> bool {
+        self.began && !self.routed
     }
 }
 

@@ -135,3 +135,29 @@ impl Known {
         vlans.into_iter().filter(|vlan| *vlan != 0).for_each(|vlan| self.vlans.insert(vlan));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_sorted_holds_each_once_and_counts_what_does_not_fit() {
+        let mut few = Few::default();
+        few.extend([3, 1, 2, 3, 1]);
+        assert_eq!(few.iter().copied().collect::<Vec<_>>(), [1, 2, 3]);
+        let mut other = Few::default();
+        other.extend(0..40);
+        assert_eq!(other.left_out, 8);
+        few.absorb(other);
+        assert_eq!((few.iter().count(), few.left_out), (MOST_NAMES, 8));
+    }
+
+    #[test]
+    fn what_serves_or_is_named_tells_more_than_what_was_there() {
+        let mut known = Known::default();
+        known.vlans([5, 0]);
+        assert!(!known.is_telling() && known.vlans.iter().eq(&[5]));
+        known.names.insert(("pacs".into(), NameSource::Dhcp));
+        assert!(known.is_telling());
+    }
+}

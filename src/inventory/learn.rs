@@ -29,8 +29,7 @@ pub(super) fn is_service(record: &FlowRecord) -> bool {
 pub(super) fn flow(known: &mut Known, record: &FlowRecord, began: bool) {
     let peer = if began { record.resp_addr() } else { record.orig_addr() };
     let flows = u64::from(record.segment == 0);
-    let one =
-        Use { service: record.service(), app: record.app, peer, flows, first: record.start, last: record.end };
+    let one = Use { service: record.service(), app: record.app, peer, flows, first: record.start, last: record.end };
     if began {
         known.uses.count(one);
     } else {

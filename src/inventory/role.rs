@@ -40,8 +40,12 @@ const SERVERS: [(App, &str); 29] = [
 ];
 
 /// The role of a client of each application, where it says something.
-const CLIENTS: [(App, &str); 4] =
-    [(App::Hl7, "hl7-sender"), (App::Mqtt, "mqtt-client"), (App::Astm, "laboratory-instrument"), (App::Poct1a, "point-of-care-device")];
+const CLIENTS: [(App, &str); 4] = [
+    (App::Hl7, "hl7-sender"),
+    (App::Mqtt, "mqtt-client"),
+    (App::Astm, "laboratory-instrument"),
+    (App::Poct1a, "point-of-care-device"),
+];
 
 /// Ports of printers: raw printing, the line printer daemon, IPP.
 const PRINTER_PORTS: [u16; 3] = [9100, 515, 631];
@@ -64,7 +68,9 @@ pub(super) fn of(draft: &Draft) -> Vec<Role> {
     }
     services(&mut roles, &known.serves, &SERVERS, "served");
     services(&mut roles, &known.uses, &CLIENTS, "used");
-    if let Some(usage) = known.serves.iter().find(|usage| usage.service.protocol == 6 && PRINTER_PORTS.contains(&usage.service.port)) {
+    if let Some(usage) =
+        known.serves.iter().find(|usage| usage.service.protocol == 6 && PRINTER_PORTS.contains(&usage.service.port))
+    {
         roles.add("printer", format!("served {}", usage.service_name()));
     }
     roles.0

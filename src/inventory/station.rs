@@ -82,3 +82,18 @@ impl Station {
         self.known.is_telling() || self.announced.is_some() || self.fingerprint.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_claims_within_an_hour_are_a_proxy_s_and_over_days_are_not() {
+        let claims = |gap: i64| {
+            let mut station = Station::new(Timestamp::from_parts(0, 0));
+            (0..20_u8).all(|n| station.claims(Addr::v4([10, 0, 0, n]), Timestamp::from_parts(i64::from(n) * gap, 0)))
+        };
+        assert!(!claims(10));
+        assert!(claims(3600));
+    }
+}

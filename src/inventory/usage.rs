@@ -103,7 +103,9 @@ impl Usages {
 
     pub(super) fn absorb(&mut self, other: Self) {
         self.other_flows += other.other_flows;
-        other.list.into_iter().for_each(|usage| drop(self.add(usage)));
+        for usage in other.list {
+            self.add(usage);
+        }
     }
 
     fn add(&mut self, new: Usage) -> Option<&mut Usage> {

@@ -93,14 +93,14 @@ fn csv(line: &str) -> Option<(u8, u64, String)> {
     Some((bits, number, name))
 }
 
-/// `00-22-72   (hex)		American Micro-Fuel Device Corp.`
+/// `00-22-72   (hex)`, tabs, `American Micro-Fuel Device Corp.`
 fn oui_text(line: &str) -> Option<(u8, u64, String)> {
     let (digits, name) = line.split_once("(hex)")?;
     let (bits, number) = prefix(&digits.trim().replace('-', ""), None)?;
     Some((bits, number, name.to_owned()))
 }
 
-/// `00:22:72	AmericanMic	American Micro-Fuel Device Corp.`, or with `/28` or `/36` behind a whole address.
+/// `00:22:72`, tab, `AmericanMic`, tab, `American Micro-Fuel Device Corp.`, or with `/28` or `/36` behind a whole address.
 fn manuf(line: &str) -> Option<(u8, u64, String)> {
     let mut fields = line.split('\t').map(str::trim);
     let (digits, short_name) = (fields.next()?, fields.next()?);
@@ -143,7 +143,8 @@ mod tests {
         assert_eq!(csv.of(Mac([0x70, 0xb3, 0xd5, 0, 0, 1])), Some("IEEE Registration Authority"));
         let text = vendors("OUI/MA-L   Organization\n\n00-22-72   (hex)\t\tAmerican Micro-Fuel Device Corp.\n");
         assert_eq!(text.of(Mac([0, 0x22, 0x72, 1, 2, 3])), Some("American Micro-Fuel Device Corp."));
-        let manuf = vendors("# comment\n00:22:72\tAmericanMic\tAmerican Micro-Fuel Device Corp.\n70:B3:D5:F2:F0:00/36\tExample\n");
+        let manuf =
+            vendors("# comment\n00:22:72\tAmericanMic\tAmerican Micro-Fuel Device Corp.\n70:B3:D5:F2:F0:00/36\tExample\n");
         assert_eq!(manuf.of(Mac([0, 0x22, 0x72, 1, 2, 3])), Some("American Micro-Fuel Device Corp."));
         assert_eq!(manuf.of(BLOCK), Some("Example"));
         assert_eq!(manuf.of(Mac([2, 0x22, 0x72, 1, 2, 3])), None);

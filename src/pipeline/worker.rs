@@ -75,7 +75,12 @@ impl<'a> Worker<'a> {
             while let Some((_, place, slot)) = open.next_if(|&(end, ..)| end < before) {
                 self.shards[place].finish_slot(slot, &self.config.limits, self.now, &mut records);
             }
-            let part = Tick { now: self.now, records: self.emit(std::mem::take(&mut records), self.now), sightings: Vec::new(), whole: false };
+            let part = Tick {
+                now: self.now,
+                records: self.emit(std::mem::take(&mut records), self.now),
+                sightings: Vec::new(),
+                whole: false,
+            };
             if !self.tell(vec![part], tell) {
                 return;
             }

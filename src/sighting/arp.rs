@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn a_request_names_its_sender_and_whom_it_looks_for() {
-        let request = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &[2, 0, 0, 0, 0, 9, 10, 0, 0, 9], &[0; 6], &[10, 0, 0, 1], &[0; 18]].concat();
+        let request =
+            [&[0, 1, 8, 0, 6, 4, 0, 1][..], &[2, 0, 0, 0, 0, 9, 10, 0, 0, 9], &[0; 6], &[10, 0, 0, 1], &[0; 18]].concat();
         let arp = read(&request).unwrap();
         assert_eq!((arp.operation, arp.sender_mac, arp.sender), (1, Mac([2, 0, 0, 0, 0, 9]), Addr::v4([10, 0, 0, 9])));
         assert_eq!((arp.target_mac, arp.target, arp.is_gratuitous()), (Mac::NONE, Addr::v4([10, 0, 0, 1]), false));

@@ -80,3 +80,67 @@ fn link_address(mut options: &[u8], wanted: u8) -> Option<Mac> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+    use crate::wire::{LinkType, decode};
+
+    const SENDER: [u8; 6] = [2, 0, 0, 0, 0, 9];
+    const LINK_LOCAL: [u8; 16] = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
+
+    /// What an ICMPv6 message from this address says, whose checksum is left to be right.
+    fn said(src: [u8; 16], hops: u8, message: &[u8]) -> Option<Neighbour> {
+        let dst = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        let mut message = message.to_vec();
+        let length = (message.len() as u16).to_be_bytes();
+        let sum: u32 = [&src[..], &dst, &[0, 0], &length, &[0, 0, 0, 58], &message]
+            .concat()
+            .chunks(2)
+            .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]))
+            .sum();
+        let folded = (sum & 0xffff) + (sum >> 16);
+        message[2..4].copy_from_slice(&(!(((folded & 0xffff) + (folded >> 16)) as u16)).to_be_bytes());
+        let header = [&[0x60, 0, 0, 0][..], &length, &[58, hops], &src, &dst].concat();
+        let data = [&[0x33, 0x33, 0, 0, 0, 1][..], &SENDER, &[0x86, 0xdd], &header, &message].concat();
+        let frame = Frame { time: Timestamp::MIN, link: LinkType::ETHERNET, wire_bytes: data.len() as u32, data: &data };
+        let packet = decode(&frame).unwrap();
+        assert!(crate::sighting::may_be(&packet));
+        read(&frame, &packet)
+    }
+
+    fn with_target(kind: u8, flags: u8, option: &[u8]) -> Vec<u8> {
+        [&[kind, 0, 0, 0, flags, 0, 0, 0][..], &LINK_LOCAL, option].concat()
+    }
+
+    #[test]
+    fn an_advertisement_tells_whose_an_address_is() {
+        let other = [2, 0, 0, 0, 0, 7];
+        let told = said([0; 16], 255, &with_target(136, 0xa0, &[&[2, 1][..], &other].concat())).unwrap();
+        assert_eq!((told.addr, told.mac, told.is_router), (Some(Addr::v6(LINK_LOCAL)), Mac(other), true));
+        let bare = said(LINK_LOCAL, 255, &with_target(136, 0, &[])).unwrap();
+        assert_eq!((bare.addr, bare.mac, bare.is_router), (Some(Addr::v6(LINK_LOCAL)), Mac(SENDER), false));
+        let of_another = said([0xfd; 16], 255, &with_target(136, 0, &[])).unwrap();
+        assert_eq!(of_another.addr, None, "an answer for another without its interface");
+    }
+
+    #[test]
+    fn a_solicitation_tells_of_its_sender_or_of_what_it_wants() {
+        let asks =
+            said(LINK_LOCAL, 255, &with_target(135, 0, &[&[14, 1, 0, 0, 0, 0, 0, 0, 1, 1][..], &SENDER].concat())).unwrap();
+        assert_eq!((asks.kind, asks.addr, asks.is_probe), (NeighbourKind::Solicitation, Some(Addr::v6(LINK_LOCAL)), false));
+        let probe = said([0; 16], 255, &with_target(135, 0, &[])).unwrap();
+        assert_eq!((probe.addr, probe.mac, probe.is_probe), (Some(Addr::v6(LINK_LOCAL)), Mac(SENDER), true));
+        let router = said(LINK_LOCAL, 255, &[&[134, 0, 0, 0, 64, 0, 7, 8][..], &[0; 8], &[1, 1], &SENDER].concat()).unwrap();
+        assert_eq!((router.addr, router.is_router), (Some(Addr::v6(LINK_LOCAL)), true));
+    }
+
+    #[test]
+    fn what_came_over_a_router_or_is_damaged_says_nothing() {
+        assert_eq!(said(LINK_LOCAL, 64, &with_target(136, 0, &[])), None);
+        assert_eq!(said(LINK_LOCAL, 255, &[136, 0, 0, 0, 0, 0, 0, 0, 1, 2]), None);
+        let endless = said(LINK_LOCAL, 255, &with_target(136, 0, &[2, 0, 1, 2, 3, 4, 5, 6])).unwrap();
+        assert_eq!(endless.mac, Mac(SENDER), "an option of no length ends the options");
+    }
+}

@@ -70,8 +70,7 @@ impl<'a> Frame<'a> {
                 length if length < MIN_ETHER_TYPE => {
                     let (&[0xaa, 0xaa, 3, oui @ .., high, low], rest) = data.split_first_chunk::<8>()? else { return None };
                     let number = u16::from_be_bytes([high, low]);
-                    let protocol =
-                        if oui == [0; 3] { LinkProtocol::EtherType(number) } else { LinkProtocol::Snap(oui, number) };
+                    let protocol = if oui == [0; 3] { LinkProtocol::EtherType(number) } else { LinkProtocol::Snap(oui, number) };
                     return Some(LinkPayload { src_mac, vlans, protocol, data: rest });
                 }
                 number => return Some(LinkPayload { src_mac, vlans, protocol: LinkProtocol::EtherType(number), data }),

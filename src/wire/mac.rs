@@ -26,7 +26,13 @@ impl Mac {
     /// Is it one that several routers share: VRRP (RFC 9568, 7.3) or HSRP (RFC 2281, 5.6, and its second version)?
     #[must_use]
     pub const fn is_shared_by_routers(self) -> bool {
-        matches!(self.0, [0, 0, 0x5e, 0, 1 | 2, _] | [0, 0, 0x0c, 7, 0xac, _] | [0, 0, 0x0c, 0x9f, 0xf0..=0xff, _] | [0, 5, 0x73, 0xa0..=0xaf, _, _])
+        matches!(
+            self.0,
+            [0, 0, 0x5e, 0, 1 | 2, _]
+                | [0, 0, 0x0c, 7, 0xac, _]
+                | [0, 0, 0x0c, 0x9f, 0xf0..=0xff, _]
+                | [0, 5, 0x73, 0xa0..=0xaf, _, _]
+        )
     }
 }
 

@@ -115,7 +115,7 @@ impl Output for ReplayOut {
 
 fn config(workers: usize) -> PipelineConfig {
     let limits = FlowLimits { max_flows: 256, ..FlowLimits::default() }.check().unwrap();
-    PipelineConfig { workers, limits, home: HomeNets::default(), from: None, to: None, idle_clock: None }
+    PipelineConfig::new(workers, limits, HomeNets::default())
 }
 
 fn flows(source: &mut dyn Source, workers: usize) -> Result<Accounting, String> {

@@ -27,7 +27,7 @@ impl Consumer for Nobody {
 fn row(path: &Path) -> String {
     let Ok(mut source) = open(&[Input::Path(path.into())]) else { return "no capture".to_owned() };
     let limits = FlowLimits::default().check().unwrap();
-    let config = PipelineConfig { workers: 1, limits, home: HomeNets::default(), from: None, to: None, idle_clock: None };
+    let config = PipelineConfig::new(1, limits, HomeNets::default());
     let (account, errors) = run(&mut source, &config, None, &mut Nobody, &AtomicBool::new(false));
     assert!(account.balanced(), "{}: {account}", path.display());
     let mut row = format!("{} frames {} packets {} flows", account.frames, account.packets, account.flows.opened);

@@ -45,7 +45,7 @@ impl Consumer for Out {
 
 fn through(capture: &Path, faults: Faults, seed: u64) -> Out {
     let limits = FlowLimits::default().check().unwrap();
-    let config = PipelineConfig { workers: 2, limits, home: HomeNets::default(), from: None, to: None, idle_clock: None };
+    let config = PipelineConfig::new(2, limits, HomeNets::default());
     let mut source = Faulty::new(open(&[Input::Path(capture.into())]).unwrap(), faults, seed);
     let mut out = Out::default();
     let (account, _) = run(&mut source, &config, None, &mut out, &AtomicBool::new(false));

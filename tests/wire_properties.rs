@@ -63,8 +63,9 @@ fn check_sound(frame: &Frame<'_>) -> Result<(), TestCaseError> {
         prop_assert!(packet.payload.end as usize <= frame.data.len());
         prop_assert!(packet.payload.len() <= packet.payload_bytes as usize);
         prop_assert!(packet.payload_bytes <= packet.ip_bytes);
-        prop_assert_eq!(packet.tcp.is_some(), packet.protocol == 6 && !packet.later_fragment);
-        prop_assert!(packet.fragment || !packet.later_fragment);
+        prop_assert!(packet.tcp.is_none() || packet.protocol == 6 && !packet.is_later_fragment());
+        prop_assert!(packet.tcp.is_some() || packet.protocol != 6 || packet.fragment.is_some());
+        prop_assert!(packet.fragment.is_some() || !packet.is_later_fragment());
     }
     Ok(())
 }

@@ -124,12 +124,12 @@ fn differences(row: &Row, packet: &Packet) -> Vec<String> {
     if is_v4 {
         compare("ip.len", stated("ip.len"), packet.ip_bytes);
         let later = row.number("ip.frag_offset").map(|offset| u32::from(offset != 0));
-        compare("later fragment", later, u32::from(packet.later_fragment));
+        compare("later fragment", later, u32::from(packet.is_later_fragment()));
     } else {
         compare("ipv6.plen", stated("ipv6.plen").filter(|plen| *plen != 0), packet.ip_bytes - 40);
     }
     compare("vlan.id", row.number("vlan.id").filter(|id| *id != 0), u32::from(packet.vlans[0]));
-    if let (false, Some(protocol)) = (packet.later_fragment, row.above()) {
+    if let (false, Some(protocol)) = (packet.is_later_fragment(), row.above()) {
         let (src, dst) = (u32::from(packet.src_port), u32::from(packet.dst_port));
         match protocol {
             "tcp" => {

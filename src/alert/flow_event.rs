@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::eve::rounded;
 use super::fact_event::fact_object;
 use crate::feature::{SCHEMA, extract};
-use crate::flow::{EndReason, FlowRecord, SideStats, community_id};
-use crate::wire::{TcpFlags, Tunnel};
+use crate::flow::{EndReason, FlowKey, FlowRecord, SideStats, community_id};
+use crate::wire::{Quoted, TcpFlags, Tunnel};
 
 /// The event of a flow record. `judged` is (bits, behaviour); without it the event carries `auscult.features` instead.
 #[must_use]
@@ -99,6 +99,15 @@ fn product(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
     if let Some(facts) = record.facts.as_deref().and_then(fact_object) {
         product["facts"] = facts;
     }
+    if record.fragments.packets > 0 {
+        product["fragments"] = json!({"packets": record.fragments.packets, "odd": record.fragments.odd});
+    }
+    if let Some(error) = record.icmp_error {
+        product["icmp_error"] = json!({"type": error.kind, "code": error.code, "count": error.count});
+    }
+    if let Some(quoted) = record.quoted.as_deref() {
+        product["about"] = about(quoted);
+    }
     if let Some(tunnel) = &record.tunnel {
         product["tunnel"] = json!(tunnel.kind.name());
     }
@@ -117,10 +126,19 @@ fn product(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
     product
 }
 
+/// The flow that an ICMP error is about, as its own record names it.
+fn about(quoted: &Quoted) -> Value {
+    json!({
+        "src_ip": quoted.src.to_string(), "src_port": quoted.src_port,
+        "dest_ip": quoted.dst.to_string(), "dest_port": quoted.dst_port,
+        "proto": protocol_name(quoted.protocol), "community_id": community_id(&FlowKey::of_quoted(quoted), 0),
+    })
+}
+
 fn side(side: &SideStats) -> Value {
     json!({
         "ip_bytes": side.ip_bytes, "payload_bytes": side.payload_bytes, "retransmitted": side.retransmitted,
-        "out_of_order": side.out_of_order, "missing_bytes": side.missing_bytes, "zero_window": side.zero_window,
+        "out_of_order": side.out_of_order, "missing_bytes": side.missing_bytes, "zero_window": side.zero_window, "bad_checksums": side.bad_checksums,
     })
 }
 

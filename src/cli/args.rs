@@ -45,6 +45,12 @@ pub struct FlowArgs {
     /// Open flows at the most (some 500 bytes each)
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub max_flows: u32,
+    /// Tell flows apart by their VLAN too, for networks that use addresses again in another VLAN
+    #[arg(long)]
+    pub vlan_key: bool,
+    /// Count a packet twice that was captured twice (a SPAN port may mirror both ends of a conversation)
+    #[arg(long)]
+    pub keep_duplicates: bool,
     /// Seconds without a packet that end a TCP flow
     #[arg(long, value_name = "S", default_value_t = 300)]
     pub tcp_idle: u32,

@@ -29,14 +29,11 @@ pub fn pipeline(flow: &FlowArgs, time: Option<&TimeArgs>) -> anyhow::Result<Pipe
         return Err(Usage(format!("--from {from} is not before --to {to}")).into());
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Ok(PipelineConfig {
-        workers: flow.workers.map_or(cores.min(64), usize::from),
-        limits: limits.check().map_err(|error| Usage(error.to_string()))?,
-        home: HomeNets::parse(&flow.home_net).map_err(|error| Usage(format!("--home-net: {error}")))?,
-        from,
-        to,
-        idle_clock: None,
-    })
+    let workers = flow.workers.map_or(cores.min(64), usize::from);
+    let limits = limits.check().map_err(|error| Usage(error.to_string()))?;
+    let home = HomeNets::parse(&flow.home_net).map_err(|error| Usage(format!("--home-net: {error}")))?;
+    let (vlan_key, deduplicate) = (flow.vlan_key, !flow.keep_duplicates);
+    Ok(PipelineConfig { vlan_key, deduplicate, from, to, ..PipelineConfig::new(workers, limits, home) })
 }
 
 /// Opens the captures.

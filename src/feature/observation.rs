@@ -98,7 +98,7 @@ impl Observation {
             app: record.app.0,
             facts: facts(record.facts.as_deref()),
             sight: record.sight,
-            failed: record.state.failed(),
+            failed: record.failed(),
             under_way: record.under_way,
             continued: record.segment > 0,
             vector: extract(record).map(|value| value as f32),

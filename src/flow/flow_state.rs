@@ -3,11 +3,14 @@
 use super::limits::CheckedLimits;
 use super::tcp::Sequence;
 use super::{
-    ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, History, HomeNets, SideStats, Sight, TcpTracker,
+    ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, Fragments, History, HomeNets, IcmpError, SideStats,
+    Sight, TcpTracker,
 };
 use crate::app::{AppState, Payload, Ports, Side};
 use crate::time::{Span, Timestamp};
-use crate::wire::{Packet, Tunnel};
+use crate::wire::{Packet, Quoted, Tunnel};
+
+const TCP: u8 = 6;
 
 /// No tick is as early: an `Option` would cost eight bytes in every flow.
 const NOT_LOOKED: Timestamp = Timestamp::MIN;
@@ -20,7 +23,9 @@ pub struct Flow {
     orig_is_low: bool,
     direction: DirectionBasis,
     under_way: bool,
-    fragmented: bool,
+    fragments: Fragments,
+    icmp_error: Option<IcmpError>,
+    quoted: Option<Box<Quoted>>,
     /// The tick of the first look at this segment; [`NOT_LOOKED`] before.
     looked_at: Timestamp,
     segment: u32,
@@ -57,7 +62,9 @@ impl Flow {
             orig_is_low: from_low == sender_is_orig,
             direction,
             under_way: first.tcp.is_some() && direction != DirectionBasis::Syn,
-            fragmented: false,
+            fragments: Fragments::default(),
+            icmp_error: None,
+            quoted: first.quoted.clone(),
             looked_at: NOT_LOOKED,
             segment: 0,
             start: first.time,
@@ -83,13 +90,17 @@ impl Flow {
         // An unsorted capture may bring a packet from before the first.
         self.start = self.start.min(packet.time);
         self.last = self.last.max(packet.time);
-        self.fragmented |= packet.fragment;
+        if let Some(fragment) = packet.fragment {
+            self.fragments.count(fragment);
+        }
         let side = if from_orig { &mut self.orig } else { &mut self.resp };
         side.observe(packet);
         let mut sequence = Sequence::default();
         if let Some(tcp) = packet.tcp {
             sequence = self.tcp.observe(packet, tcp, from_orig);
             side.observe_tcp(tcp.flags, sequence);
+        } else if self.key.protocol == TCP {
+            self.tcp.observe_fragment(packet.payload_bytes, from_orig);
         }
         if packet.payload_bytes > 0 {
             self.observe_data(packet.payload_bytes, from_orig);
@@ -219,7 +230,9 @@ impl Flow {
             state: if self.key.protocol == 6 { self.tcp.state() } else { ConnState::Oth },
             history: if self.key.protocol == 6 { self.tcp.history() } else { History::default() },
             under_way: self.under_way,
-            fragmented: self.fragmented,
+            fragments: self.fragments,
+            icmp_error: self.icmp_error,
+            quoted: self.quoted.clone(),
             start: self.start,
             end: self.end(),
             orig: self.orig.clone(),
@@ -233,6 +246,12 @@ impl Flow {
             vlans: self.vlans,
             tunnel: self.tunnel.clone(),
         }
+    }
+
+    /// Takes an ICMP error about one of its packets.
+    pub fn icmp_error(&mut self, kind: u8, code: u8) {
+        let count = self.icmp_error.map_or(0, |error| error.count);
+        self.icmp_error = Some(IcmpError { kind, code, count: count.saturating_add(1) });
     }
 
     /// Remembers that the flow was looked at while open, at the tick `now`.

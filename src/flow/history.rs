@@ -23,10 +23,11 @@ pub const HISTORY_LETTERS: usize = 24;
 /// | `g` | a gap: the other side acknowledged bytes that were not captured | 1st, 10th, 100th … time |
 /// | `t` | data that was sent before | 1st, 10th, 100th … time |
 /// | `w` | a receive window of zero | 1st, 10th, 100th … time |
+/// | `c` | a wrong checksum | 1st, 10th, 100th … time |
 /// | `^` | the initiator is not the sender of the first packet | at the beginning |
 ///
-/// Three things differ from Zeek: a late packet (out of order) is no `t`, a keep-alive is no `t`, and `c` (a bad checksum) does
-/// not occur. It holds at most [`HISTORY_LETTERS`] letters; those of the whole flow, not of a segment.
+/// Three things differ from Zeek: a late packet (out of order) is no `t`, a keep-alive is no `t`, and a packet with a wrong
+/// checksum counts as any other beside its `c`. It holds at most [`HISTORY_LETTERS`] letters; those of the whole flow, not of a segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct History {
     letters: [u8; HISTORY_LETTERS],
@@ -73,6 +74,7 @@ pub(super) struct Told {
     gaps: u16,
     repeats: u16,
     zero_windows: u16,
+    bad_checksums: u16,
     /// Sequence number of the latest SYN.
     syn_seq: u32,
 }
@@ -113,6 +115,11 @@ impl Told {
     /// Counts a gap; says whether it has a letter.
     pub(super) const fn gap(&mut self) -> bool {
         count(&mut self.gaps)
+    }
+
+    /// Counts a wrong checksum; says whether it has a letter.
+    pub(super) const fn bad_checksum(&mut self) -> bool {
+        count(&mut self.bad_checksums)
     }
 
     /// Counts a repetition of data; says whether it has a letter.

@@ -1,6 +1,6 @@
 //! What makes packets belong together.
 
-use crate::wire::{Addr, Packet};
+use crate::wire::{Addr, Packet, Quoted, mix};
 
 /// Logical shards: tables, caps, evictions and timers belong to one of these, fixed by the key's hash, so that nothing
 /// depends on how many workers share them out.
@@ -30,6 +30,8 @@ pub struct FlowKey {
     pub protocol: u8,
     /// Can no packet of the other direction belong to it?
     pub one_way: bool,
+    /// Outermost and next VLAN, when they tell flows apart; else zeros.
+    pub vlans: [u16; 2],
 }
 
 impl FlowKey {
@@ -43,19 +45,40 @@ impl FlowKey {
                 None => return (Self::one_way(packet), true),
             }
         }
-        if packet.later_fragment {
+        if packet.lacks_ports() {
             (src_port, dst_port) = (0, 0);
         }
-        let protocol = packet.protocol;
-        if (packet.src, src_port) <= (packet.dst, dst_port) {
-            let key =
-                Self { low: packet.src, high: packet.dst, low_port: src_port, high_port: dst_port, protocol, one_way: false };
-            (key, true)
-        } else {
-            let key =
-                Self { low: packet.dst, high: packet.src, low_port: dst_port, high_port: src_port, protocol, one_way: false };
-            (key, false)
-        }
+        let key = Self { low_port: src_port, high_port: dst_port, one_way: false, ..Self::one_way(packet) };
+        if (packet.src, src_port) <= (packet.dst, dst_port) { (key, true) } else { (key.turned(), false) }
+    }
+
+    /// The same with the packet's VLANs in the key: for networks that use addresses again in another VLAN.
+    #[must_use]
+    pub fn with_vlans(packet: &Packet) -> (Self, bool) {
+        let (key, from_low) = Self::of(packet);
+        (Self { vlans: packet.vlans, ..key }, from_low)
+    }
+
+    /// The key of the packet that an ICMP error quotes, without VLANs.
+    #[must_use]
+    pub fn of_quoted(quoted: &Quoted) -> Self {
+        let &Quoted { src, dst, src_port, dst_port, protocol } = quoted;
+        let one_way =
+            Self { low: src, high: dst, low_port: src_port, high_port: dst_port, protocol, one_way: true, vlans: [0; 2] };
+        let (src_port, dst_port) = match protocol {
+            ICMP | ICMP_V6 => match icmp_counterpart(protocol, src_port) {
+                Some(counterpart) => (src_port, counterpart),
+                None => return one_way,
+            },
+            _ => (src_port, dst_port),
+        };
+        let key = Self { low_port: src_port, high_port: dst_port, one_way: false, ..one_way };
+        if (src, src_port) <= (dst, dst_port) { key } else { key.turned() }
+    }
+
+    /// With its ends changed about.
+    const fn turned(self) -> Self {
+        Self { low: self.high, high: self.low, low_port: self.high_port, high_port: self.low_port, ..self }
     }
 
     fn one_way(packet: &Packet) -> Self {
@@ -66,6 +89,7 @@ impl FlowKey {
             high_port: packet.dst_port,
             protocol: packet.protocol,
             one_way: true,
+            vlans: [0; 2],
         }
     }
 
@@ -74,9 +98,11 @@ impl FlowKey {
     pub fn hash(&self) -> u64 {
         let (low, high) = (self.low.bits(), self.high.bits());
         let ports = u64::from(self.low_port) << 32 | u64::from(self.high_port) << 16 | u64::from(self.protocol) << 1;
-        let a = fold(low as u64 ^ SECRET[0], (low >> 64) as u64 ^ SECRET[1]);
-        let b = fold(high as u64 ^ SECRET[2], (high >> 64) as u64 ^ SECRET[3]);
-        fold(a ^ ports ^ u64::from(self.one_way), b ^ SECRET[4])
+        let a = mix(low as u64 ^ SECRET[0], (low >> 64) as u64 ^ SECRET[1]);
+        let b = mix(high as u64 ^ SECRET[2], (high >> 64) as u64 ^ SECRET[3]);
+        let [outer, inner] = self.vlans;
+        let vlans = u64::from(outer) << 16 | u64::from(inner);
+        mix(a ^ ports ^ u64::from(self.one_way), b ^ SECRET[4] ^ vlans)
     }
 
     /// The logical shard of a hash, 0 to [`SHARDS`] − 1.
@@ -88,12 +114,6 @@ impl FlowKey {
 
 const SECRET: [u64; 5] =
     [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0x27d4_eb2f_1656_67c5, 0x8545_9f85_cafe_babd];
-
-/// Multiplies to 128 bits and folds the halves: every input bit reaches every output bit.
-const fn fold(a: u64, b: u64) -> u64 {
-    let product = a as u128 * b as u128;
-    product as u64 ^ (product >> 64) as u64
-}
 
 /// The message type that answers `kind`, for the types that Community ID v1 pairs.
 fn icmp_counterpart(protocol: u8, kind: u16) -> Option<u16> {

@@ -21,7 +21,7 @@ pub use flow_state::Flow;
 pub use history::{HISTORY_LETTERS, History};
 pub use key::{FlowKey, SHARDS, Service};
 pub use limits::{CheckedLimits, FlowLimits, LimitsError};
-pub use record::{EndReason, FlowRecord, Sight};
+pub use record::{EndReason, FlowRecord, Fragments, IcmpError, Sight};
 pub use shard::{Shard, ShardCounters};
 pub use stats::{FIRST_SIZES, SideStats};
 pub use tcp::{ConnState, TcpTracker};

@@ -3,7 +3,7 @@
 use super::{ConnState, DirectionBasis, FIRST_SIZES, FlowKey, History, Service, SideStats};
 use crate::app::{App, Basis, Facts};
 use crate::time::{Span, Timestamp};
-use crate::wire::{Addr, Tunnel};
+use crate::wire::{Addr, Fragment, Quoted, Tunnel};
 
 /// Why a record was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +61,42 @@ pub enum Sight {
     Again,
 }
 
+/// Fragments of a flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fragments {
+    /// Packets that were fragments.
+    pub packets: u32,
+    /// Of these, such as honest senders never make: see [`Fragment::odd`].
+    pub odd: u32,
+}
+
+impl Fragments {
+    pub(super) fn count(&mut self, fragment: Fragment) {
+        self.packets = self.packets.saturating_add(1);
+        self.odd = self.odd.saturating_add(fragment.odd.into());
+    }
+}
+
+/// ICMP errors about a flow's packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IcmpError {
+    /// Type of the latest; of ICMPv6 where the flow is IPv6.
+    pub kind: u8,
+    /// Code of the latest.
+    pub code: u8,
+    /// How many came.
+    pub count: u32,
+}
+
+impl IcmpError {
+    /// Does it say that the destination cannot be reached (RFC 792, type 3; RFC 4443, type 1), other than for a packet that is too
+    /// long for the way (type 3, code 4)?
+    #[must_use]
+    pub const fn is_unreachable(self, is_v4: bool) -> bool {
+        if is_v4 { self.kind == 3 && self.code != 4 } else { self.kind == 1 }
+    }
+}
+
 /// One flow, or one segment of a long one.
 #[derive(Clone, Debug)]
 pub struct FlowRecord {
@@ -86,8 +122,12 @@ pub struct FlowRecord {
     pub history: History,
     /// Was the conversation already under way at its first packet (TCP without SYN)?
     pub under_way: bool,
-    /// Was any packet a fragment?
-    pub fragmented: bool,
+    /// Its packets that were fragments, of the whole flow.
+    pub fragments: Fragments,
+    /// The latest ICMP error about it, of the whole flow.
+    pub icmp_error: Option<IcmpError>,
+    /// The packet that the flow's first packet, an ICMP error, was about.
+    pub quoted: Option<Box<Quoted>>,
     /// First packet of the segment.
     pub start: Timestamp,
     /// Last packet of the segment.
@@ -145,6 +185,13 @@ impl FlowRecord {
     pub const fn service(&self) -> Service {
         let port = if matches!(self.key.protocol, 1 | 58) { self.orig_port() } else { self.resp_port() };
         Service { protocol: self.key.protocol, port }
+    }
+
+    /// Did the attempt to reach the responder fail: TCP's without answer or refused, any other refused by ICMP before an answer?
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        let refused = self.icmp_error.is_some_and(|error| error.is_unreachable(self.key.low.is_v4()));
+        self.state.failed() || refused && self.resp.packets == 0 && self.segment == 0
     }
 
     /// Is it a segment of a flow that goes on?

@@ -123,6 +123,12 @@ impl Shard {
         }
     }
 
+    /// Takes an ICMP error about a packet with this key and hash. Says whether such a flow is open.
+    pub fn icmp_error(&mut self, (key, hash): (&FlowKey, u64), kind: u8, code: u8) -> bool {
+        let slot = self.find(key, hash).and_then(|slot| self.slots[slot as usize].flow.as_mut());
+        slot.map(|flow| flow.icmp_error(kind, code)).is_some()
+    }
+
     /// Ends what is over at `now` and takes a first look at flows that have been open for a while.
     pub fn tick(&mut self, now: Timestamp, limits: &CheckedLimits, out: &mut Vec<Box<FlowRecord>>) {
         let mut due = std::mem::take(&mut self.due);

@@ -53,6 +53,8 @@ pub struct SideStats {
     pub missing_bytes: u64,
     /// Packets that closed the receive window while data could still come.
     pub zero_window: u32,
+    /// Packets with a wrong checksum; they count as any other.
+    pub bad_checksums: u32,
 }
 
 impl Default for SideStats {
@@ -79,6 +81,7 @@ impl Default for SideStats {
             out_of_order: 0,
             missing_bytes: 0,
             zero_window: 0,
+            bad_checksums: 0,
         }
     }
 }
@@ -96,6 +99,7 @@ impl SideStats {
         self.first = self.first.min(packet.time);
         self.last = self.last.max(packet.time);
         self.packets += 1;
+        self.bad_checksums += u32::from(packet.bad_checksum);
         self.ip_bytes += u64::from(packet.ip_bytes);
         self.wire_bytes += u64::from(packet.wire_bytes);
         if packet.payload_bytes > 0 {
@@ -174,8 +178,11 @@ pub(crate) mod testing {
             payload_bytes: 0,
             payload: 0..0,
             tcp: None,
-            later_fragment: false,
-            fragment: false,
+            network_at: 0,
+            transport_at: 0,
+            fragment: None,
+            bad_checksum: false,
+            quoted: None,
         }
     }
 

@@ -137,6 +137,9 @@ impl TcpTracker {
         let acknowledged = tcp.flags.has(TcpFlags::ACK).then_some(tcp.ack);
         let gap = acknowledged.is_some_and(|ack| !rst && other.acknowledges_hole(ack));
         let has_data = packet.payload_bytes > 0;
+        if packet.bad_checksum && sender.told.bad_checksum() {
+            self.history.add(b'c', from_orig);
+        }
         if let Some(letter) = sender.told.packet(tcp.flags, tcp.seq, has_data) {
             self.history.add(letter, from_orig);
         }
@@ -164,6 +167,14 @@ impl TcpTracker {
         sender.data |= has_data && !rst;
         self.rejected |= rst && !from_orig && !self.resp.syn && !self.resp.data;
         sequence
+    }
+
+    /// Takes a later part of a fragmented packet of this side: its bytes follow those of the first part.
+    pub const fn observe_fragment(&mut self, payload_bytes: u32, from_orig: bool) {
+        let sender = if from_orig { &mut self.orig } else { &mut self.resp };
+        if sender.has_seq {
+            sender.next_seq = sender.next_seq.wrapping_add(payload_bytes);
+        }
     }
 
     /// Says that the initiator did not send the first packet.

@@ -22,6 +22,16 @@ pub struct Accounting {
     pub outside_time: u64,
     /// Frames shorter than they were on the wire (cut by the snap length); they are counted as packets too.
     pub cut: u64,
+    /// Frames whose packet another frame had brought a moment before; they are not packets.
+    pub duplicates: u64,
+    /// Packets with a wrong checksum of IPv4, TCP, UDP or ICMP.
+    pub bad_checksums: u64,
+    /// Packets whose checksum was not filled in when they were captured.
+    pub unfilled_checksums: u64,
+    /// Packets that were fragments.
+    pub fragments: u64,
+    /// Of these, such as honest senders never make (see [`Fragment::odd`](crate::wire::Fragment::odd)).
+    pub odd_fragments: u64,
     /// Frames passed over, by reason.
     pub skipped: [u64; Skip::COUNT],
     /// Frames of link types that are not read, by type.
@@ -59,7 +69,7 @@ impl Accounting {
     /// Frames passed over for any reason.
     #[must_use]
     pub fn skipped_in_all(&self) -> u64 {
-        self.outside_time + self.skipped.iter().sum::<u64>()
+        self.outside_time + self.duplicates + self.skipped.iter().sum::<u64>()
     }
 
     /// frames = packets + Σ skipped, and flows opened = ended + evicted + open.
@@ -70,8 +80,8 @@ impl Accounting {
 
     /// Reasons that occurred and their counts.
     pub fn skips(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        let outside = std::iter::once(("outside_time", self.outside_time));
-        Skip::ALL.iter().map(|skip| (skip.as_str(), self.skipped[skip.index()])).chain(outside).filter(|&(_, count)| count > 0)
+        let others = [("outside_time", self.outside_time), ("duplicate", self.duplicates)];
+        Skip::ALL.iter().map(|skip| (skip.as_str(), self.skipped[skip.index()])).chain(others).filter(|&(_, count)| count > 0)
     }
 }
 
@@ -87,6 +97,10 @@ impl Serialize for Accounting {
         map.serialize_entry("skipped_link_types", &self.link_type_counts().collect::<BTreeMap<_, _>>())?;
         let ether_types = self.ether_types.iter().map(|(ether_type, count)| (format!("0x{ether_type:04x}"), count));
         map.serialize_entry("skipped_ether_types", &ether_types.collect::<BTreeMap<_, _>>())?;
+        map.serialize_entry("bad_checksums", &self.bad_checksums)?;
+        map.serialize_entry("unfilled_checksums", &self.unfilled_checksums)?;
+        map.serialize_entry("fragments", &self.fragments)?;
+        map.serialize_entry("odd_fragments", &self.odd_fragments)?;
         map.serialize_entry("dropped", &self.dropped)?;
         map.serialize_entry("sightings_dropped", &self.sightings_dropped)?;
         let ShardCounters { opened, ended, evicted, partial, open } = self.flows;
@@ -109,6 +123,30 @@ impl fmt::Display for Accounting {
         }
         for (link_type, count) in self.link_type_counts() {
             write!(f, "\nwarning  link type {link_type} is not read: {count} frames passed over")?;
+        }
+        if self.duplicates > 0 {
+            write!(
+                f,
+                "\nnote     {} frames brought a packet a second time, as a mirror of both its ends does: counted once (--keep-duplicates counts all)",
+                self.duplicates
+            )?;
+        }
+        if self.bad_checksums > 0 {
+            write!(f, "\nnote     {} packets have a wrong checksum", self.bad_checksums)?;
+        }
+        if self.unfilled_checksums > 0 {
+            write!(
+                f,
+                "\nnote     {} packets were captured on their sender, before their checksum was filled in",
+                self.unfilled_checksums
+            )?;
+        }
+        if self.odd_fragments > 0 {
+            write!(
+                f,
+                "\nwarning  {} of {} fragments overlap, are too short or reach too far: somebody may be hiding from filters",
+                self.odd_fragments, self.fragments
+            )?;
         }
         if self.dropped > 0 {
             write!(f, "\ndropped  {} frames before they could be read", self.dropped)?;

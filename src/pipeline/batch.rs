@@ -4,17 +4,26 @@ use std::sync::Arc;
 
 use crate::capture::Block;
 use crate::feature::Observation;
-use crate::flow::{FlowRecord, ShardCounters};
+use crate::flow::{FlowKey, FlowRecord, ShardCounters};
 use crate::model::Match;
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
 use crate::wire::Packet;
 
-/// A decoded packet on its way to the worker that owns its shard. Its payload range is in the batch's block.
+/// What goes to the worker that owns the shard of this hash.
 #[derive(Debug)]
 pub(super) struct Item {
     pub hash: u64,
-    pub packet: Packet,
+    pub event: Event,
+}
+
+/// What happens to a flow.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A packet of it. Its payload range is in the batch's block.
+    Packet(Packet),
+    /// An ICMP error of this type and code about a packet of it.
+    IcmpError { key: FlowKey, kind: u8, code: u8 },
 }
 
 /// Packets of one block for one worker, and the ticks between them.

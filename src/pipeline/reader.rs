@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crossbeam::channel::{Receiver, Sender};
 
 use super::accounting::Accounting;
-use super::batch::{Batch, Item};
+use super::batch::{Batch, Event, Item};
 use super::run::PipelineConfig;
 use super::sightings::Sightings;
 use crate::capture::{Block, CaptureError, Source};
 use crate::flow::FlowKey;
 use crate::time::{Span, Timestamp};
-use crate::wire::decode;
+use crate::wire::{Checksum, Duplicates, Fragments, Frame, Packet, checksum, decode, quoted};
 
 /// A packet this much later than the one before moves the clock only when the next one agrees: one damaged timestamp must
 /// not end every flow.
@@ -65,6 +65,10 @@ pub(super) struct Reader<'a> {
     sightings: Sightings,
     /// Packets since the latest tick.
     since_tick: u32,
+    duplicates: Duplicates,
+    fragments: Fragments,
+    /// Fragments that can go on.
+    fragments_out: Vec<Packet>,
     spare_blocks: Vec<Block>,
     spare_batches: Vec<Batch>,
 }
@@ -87,6 +91,9 @@ impl<'a> Reader<'a> {
             errors: Vec::new(),
             sightings,
             since_tick: 0,
+            duplicates: Duplicates::default(),
+            fragments: Fragments::default(),
+            fragments_out: Vec::new(),
             spare_blocks: Vec::new(),
             spare_batches: Vec::new(),
         }
@@ -107,6 +114,8 @@ impl<'a> Reader<'a> {
             self.deal_out(block);
             self.collect_spares();
         }
+        self.fragments.finish(&mut self.fragments_out);
+        self.deal_out(Block::default());
         self.accounting.dropped = source.dropped();
         let now = self.clock.now().unwrap_or(Timestamp::MIN);
         self.accounting.sightings_dropped = self.sightings.finish(now);
@@ -116,6 +125,7 @@ impl<'a> Reader<'a> {
     fn deal_out(&mut self, block: Block) {
         let workers = self.to_workers.len();
         let mut batches: Vec<Batch> = (0..workers).map(|_| self.spare_batches.pop().unwrap_or_default()).collect();
+        self.hand_on_fragments(&mut batches);
         for span in &block.frames {
             self.accounting.frames += 1;
             if self.config.from.is_some_and(|from| span.time < from) || self.config.to.is_some_and(|to| span.time >= to) {
@@ -125,19 +135,12 @@ impl<'a> Reader<'a> {
             let frame = block.frame(span);
             self.accounting.cut += u64::from((frame.data.len() as u64) < u64::from(frame.wire_bytes));
             if let Some(now) = self.tick(span.time) {
+                self.fragments.let_go_before(now, &mut self.fragments_out);
+                self.hand_on_fragments(&mut batches);
                 self.beat(now, &mut batches);
             }
             match decode(&frame) {
-                Ok(mut packet) => {
-                    self.sightings.packet(&frame, &packet);
-                    self.accounting.packets += 1;
-                    self.since_tick += 1;
-                    self.accounting.wire_bytes += u64::from(packet.wire_bytes);
-                    packet.payload.start += span.bytes.start;
-                    packet.payload.end += span.bytes.start;
-                    let hash = FlowKey::of(&packet).0.hash();
-                    batches[FlowKey::shard(hash) % workers].items.push(Item { hash, packet });
-                }
+                Ok(packet) => self.packet(&frame, span.bytes.start, packet, &mut batches),
                 Err(skip) => {
                     self.accounting.skip(&frame, skip);
                     self.sightings.skipped(&frame, skip);
@@ -157,6 +160,59 @@ impl<'a> Reader<'a> {
             let _ = worker.send(batch);
         }
         self.take_back(block);
+    }
+
+    /// Takes a packet whose frame begins at `at` in its block.
+    #[inline]
+    fn packet(&mut self, frame: &Frame<'_>, at: u32, mut packet: Packet, batches: &mut [Batch]) {
+        if self.config.deduplicate && self.duplicates.contains(frame, &packet) {
+            self.accounting.duplicates += 1;
+            return;
+        }
+        self.accounting.packets += 1;
+        self.since_tick += 1;
+        self.accounting.wire_bytes += u64::from(packet.wire_bytes);
+        match checksum(frame, &packet) {
+            Checksum::Good | Checksum::Unknown => {}
+            Checksum::Unfilled => self.accounting.unfilled_checksums += 1,
+            Checksum::Bad => {
+                self.accounting.bad_checksums += 1;
+                packet.bad_checksum = true;
+            }
+        }
+        self.sightings.packet(frame, &packet);
+        packet.quoted = quoted(frame, &packet).map(Box::new);
+        packet.payload.start += at;
+        packet.payload.end += at;
+        if packet.fragment.is_some() {
+            self.fragments.take(packet, &mut self.fragments_out);
+            self.hand_on_fragments(batches);
+        } else {
+            self.hand_on(packet, batches);
+        }
+    }
+
+    /// Gives a packet to the worker that owns its flow, and the error in it to the owner of the flow that it is about.
+    #[inline]
+    fn hand_on(&self, packet: Packet, batches: &mut [Batch]) {
+        if let Some(quoted) = packet.quoted.as_deref() {
+            let vlans = if self.config.vlan_key { packet.vlans } else { [0; 2] };
+            let key = FlowKey { vlans, ..FlowKey::of_quoted(quoted) };
+            let (kind, code) = (packet.src_port as u8, packet.dst_port as u8);
+            push(batches, Item { hash: key.hash(), event: Event::IcmpError { key, kind, code } });
+        }
+        push(batches, Item { hash: self.config.key(&packet).0.hash(), event: Event::Packet(packet) });
+    }
+
+    #[cold]
+    fn hand_on_fragments(&mut self, batches: &mut [Batch]) {
+        let mut packets = std::mem::take(&mut self.fragments_out);
+        for packet in packets.drain(..) {
+            self.accounting.fragments += 1;
+            self.accounting.odd_fragments += u64::from(packet.fragment.is_some_and(|fragment| fragment.odd));
+            self.hand_on(packet, batches);
+        }
+        self.fragments_out = packets;
     }
 
     /// The time of a tick before a packet of this time, if there is one.
@@ -204,6 +260,13 @@ impl<'a> Reader<'a> {
             self.spare_blocks.push(block);
         }
     }
+}
+
+/// Puts an item into the batch of the worker that owns its shard.
+#[inline]
+fn push(batches: &mut [Batch], item: Item) {
+    let worker = FlowKey::shard(item.hash) % batches.len();
+    batches[worker].items.push(item);
 }
 
 #[cfg(test)]

@@ -14,10 +14,11 @@ use super::reader::Reader;
 use super::sightings::Sightings;
 use super::worker::Worker;
 use crate::capture::{CaptureError, Source};
-use crate::flow::{CheckedLimits, HomeNets};
+use crate::flow::{CheckedLimits, FlowKey, HomeNets};
 use crate::model::Vocabulary;
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
+use crate::wire::Packet;
 
 /// Batches waiting for a worker at the most; then the reader waits.
 const BATCHES_PER_WORKER: usize = 4;
@@ -33,12 +34,30 @@ pub struct PipelineConfig {
     pub limits: CheckedLimits,
     /// Home networks.
     pub home: HomeNets,
+    /// Do VLANs tell flows apart that are alike otherwise?
+    pub vlan_key: bool,
+    /// Is a packet that was captured twice counted once?
+    pub deduplicate: bool,
     /// Packets before this are not read.
     pub from: Option<Timestamp>,
     /// Packets at or after this are not read.
     pub to: Option<Timestamp>,
     /// Live only: the wall clock, for when no packet moves the time.
     pub idle_clock: Option<fn() -> Timestamp>,
+}
+
+impl PipelineConfig {
+    /// For captures of any time, each packet counted once, VLANs apart from the key.
+    #[must_use]
+    pub const fn new(workers: usize, limits: CheckedLimits, home: HomeNets) -> Self {
+        Self { workers, limits, home, vlan_key: false, deduplicate: true, from: None, to: None, idle_clock: None }
+    }
+
+    /// The key of a packet's flow, and whether the packet came from the key's low end.
+    #[must_use]
+    pub fn key(&self, packet: &Packet) -> (FlowKey, bool) {
+        if self.vlan_key { FlowKey::with_vlans(packet) } else { FlowKey::of(packet) }
+    }
 }
 
 /// What takes records in their order. Runs in the thread that called [`run`].

@@ -30,10 +30,10 @@ impl Sightings {
         Self { tell, teller, fresh: Vec::new(), ticks: Vec::new(), dropped: 0 }
     }
 
-    /// Takes what a packet says, before its payload is placed in its block.
+    /// Takes what a packet says, unless it was damaged on its way; before its payload is placed in its block.
     #[inline]
     pub(super) fn packet(&mut self, frame: &Frame<'_>, packet: &Packet) {
-        if sighting::may_be(packet) {
+        if sighting::may_be(packet) && !packet.bad_checksum {
             self.keep(sighting::of_packet(frame, packet));
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Sender};
 
-use super::batch::{Batch, Emitted, Tick, Told};
+use super::batch::{Batch, Emitted, Event, Tick, Told};
 use super::gate::Gate;
 use super::run::PipelineConfig;
 use crate::feature::Observation;
@@ -103,11 +103,16 @@ impl<'a> Worker<'a> {
                 told.push(self.tick(now));
                 ticks.next();
             }
-            let payload = batch.block.bytes.get(item.packet.payload.start as usize..item.packet.payload.end as usize);
-            let (key, from_low) = FlowKey::of(&item.packet);
             let shard = &mut self.shards[FlowKey::shard(item.hash) / self.config.workers];
-            let settings = (&self.config.limits, &self.config.home);
-            shard.packet((key, from_low, item.hash), &item.packet, payload.unwrap_or_default(), settings, &mut self.fresh);
+            match &item.event {
+                Event::Packet(packet) => {
+                    let payload = batch.block.bytes.get(packet.payload.start as usize..packet.payload.end as usize);
+                    let (key, from_low) = self.config.key(packet);
+                    let settings = (&self.config.limits, &self.config.home);
+                    shard.packet((key, from_low, item.hash), packet, payload.unwrap_or_default(), settings, &mut self.fresh);
+                }
+                Event::IcmpError { key, kind, code } => _ = shard.icmp_error((key, item.hash), *kind, *code),
+            }
         }
         ticks.for_each(|&(_, now)| told.push(self.tick(now)));
         told

@@ -345,7 +345,7 @@ mod tests {
 
     fn config() -> PipelineConfig {
         let limits = FlowLimits::default().check().unwrap();
-        PipelineConfig { workers: 2, limits, home: HomeNets::default(), from: None, to: None, idle_clock: None }
+        PipelineConfig::new(2, limits, HomeNets::default())
     }
 
     fn judged(questions: u32, mode: Mode, score_flows: bool) -> (Seen, Result<Verdict, JudgeError>) {

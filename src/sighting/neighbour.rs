@@ -35,7 +35,7 @@ pub struct Neighbour {
 
 /// Reads a message of types 133 to 136. A hop limit other than 255 came from elsewhere and counts for nothing (7.1).
 pub(super) fn read(frame: &Frame<'_>, packet: &Packet) -> Option<Neighbour> {
-    if packet.ttl != 255 || packet.dst_port != 0 || packet.fragment {
+    if packet.ttl != 255 || packet.dst_port != 0 || packet.fragment.is_some() {
         return None;
     }
     let start = (packet.payload.start as usize).checked_sub(8)?;

@@ -10,7 +10,7 @@ const MAX_TUNNELS: u8 = 4;
 /// Reads the innermost IP packet of a frame: where one IP packet carries another, the outer one is kept beside it.
 ///
 /// Lengths are those that the headers state, so that a frame that was cut by a snap length counts as it was on the wire;
-/// padding behind the IP packet counts in `wire_bytes` only. A TCP header is enough from its 14th byte on, a UDP header
+/// padding behind the IP packet counts in `wire_bytes` only. A TCP header is enough from its 14th byte on (in a first fragment from its fourth), a UDP header
 /// when it is whole, an SCTP header from its fourth byte, ICMP from its second. Allocates nothing but for a tunnel.
 ///
 /// # Errors
@@ -51,8 +51,11 @@ fn read(frame: &Frame<'_>, data: &[u8], on_wire: u64, link: Link) -> Result<Pack
         payload_bytes: transport.payload_bytes,
         payload: start as u32..end as u32,
         tcp: transport.tcp,
-        later_fragment: network.later_fragment,
+        network_at: link.at as u32,
+        transport_at: link.at as u32 + network.header_bytes,
         fragment: network.fragment,
+        bad_checksum: false,
+        quoted: None,
         tunnel: None,
     })
 }

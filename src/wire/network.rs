@@ -7,7 +7,7 @@ use etherparse::{
 };
 
 use super::link::Family;
-use super::{Addr, Skip};
+use super::{Addr, Fragment, Skip};
 
 /// More extension headers than this in one packet are an attack on the reader.
 const MAX_EXTENSIONS: usize = 16;
@@ -20,8 +20,7 @@ pub(super) struct Network {
     pub ttl: u8,
     /// Number of the header behind the IP headers.
     pub protocol: u8,
-    pub fragment: bool,
-    pub later_fragment: bool,
+    pub fragment: Option<Fragment>,
     /// Bytes of the IP packet as stated.
     pub ip_bytes: u32,
     /// Bytes of the IP header and its extension headers; no more than `ip_bytes`.
@@ -29,6 +28,11 @@ pub(super) struct Network {
 }
 
 impl Network {
+    /// Is it a part without the transport header?
+    pub fn is_later_fragment(&self) -> bool {
+        self.fragment.is_some_and(|fragment| fragment.offset > 0)
+    }
+
     /// Bytes behind the IP headers as stated.
     pub const fn payload_bytes(&self) -> u32 {
         self.ip_bytes.saturating_sub(self.header_bytes)
@@ -67,8 +71,9 @@ fn read_v4(data: &[u8], available: u32) -> Result<Network, Skip> {
         dst: Addr::v4(header.destination()),
         ttl: header.ttl(),
         protocol: header.protocol().0,
-        fragment: header.is_fragmenting_payload(),
-        later_fragment: header.fragments_offset().value() != 0,
+        fragment: header
+            .is_fragmenting_payload()
+            .then(|| fragment(header.identification().into(), header.fragments_offset().value(), header.more_fragments())),
         ip_bytes,
         header_bytes,
     };
@@ -97,8 +102,7 @@ fn read_v6(data: &[u8], available: u32) -> Result<Network, Skip> {
         dst: Addr::v6(header.destination()),
         ttl: header.hop_limit(),
         protocol: header.next_header().0,
-        fragment: false,
-        later_fragment: false,
+        fragment: None,
         ip_bytes,
         header_bytes,
     };
@@ -118,7 +122,7 @@ fn v6_error(error: ipv6::HeaderSliceError) -> Skip {
 #[inline]
 fn extensions(mut network: Network, data: &[u8]) -> Result<Network, Skip> {
     for _ in 0..=MAX_EXTENSIONS {
-        if network.later_fragment || !is_extension(network.protocol) {
+        if network.is_later_fragment() || !is_extension(network.protocol) {
             return Ok(network);
         }
         let stated = data.get(network.header_bytes as usize..).unwrap_or_default();
@@ -128,6 +132,11 @@ fn extensions(mut network: Network, data: &[u8]) -> Result<Network, Skip> {
         network.header_bytes += bytes;
     }
     Err(Skip::TooManyHeaders)
+}
+
+/// A fragment whose offset is given in units of eight bytes.
+const fn fragment(id: u32, units: u16, more: bool) -> Fragment {
+    Fragment { id, offset: units as u32 * 8, more, has_ports: units == 0, odd: false }
 }
 
 const fn is_extension(protocol: u8) -> bool {
@@ -142,8 +151,10 @@ fn extension(network: &mut Network, data: &[u8]) -> Result<(u8, u32), Skip> {
     match network.protocol {
         44 => {
             let header = Ipv6FragmentHeaderSlice::from_slice(data).map_err(|_| short)?;
-            network.fragment |= header.is_fragmenting_payload();
-            network.later_fragment = header.fragment_offset().value() != 0;
+            if header.is_fragmenting_payload() {
+                let offset = header.fragment_offset().value();
+                network.fragment = Some(fragment(header.identification(), offset, header.more_fragments()));
+            }
             Ok((header.next_header().0, header.slice().len() as u32))
         }
         51 => match IpAuthHeaderSlice::from_slice(data) {

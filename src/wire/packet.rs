@@ -40,14 +40,65 @@ pub struct Packet {
     /// Where the captured part of the payload lies in the frame's data (see [`Frame::payload`](super::Frame::payload)); empty
     /// when none was captured.
     pub payload: Range<u32>,
-    /// The TCP header's fields, for TCP.
+    /// The TCP header's fields, for TCP; nothing in a fragment that does not hold them.
     pub tcp: Option<Tcp>,
-    /// Is it a fragment other than the first? Its ports are unknown and 0.
-    pub later_fragment: bool,
-    /// Is it a fragment at all?
-    pub fragment: bool,
+    /// Where the IP header lies in the frame's data.
+    pub network_at: u32,
+    /// Where the transport header lies in the frame's data; behind its end when that was not captured.
+    pub transport_at: u32,
+    /// Which part of an IP packet it is, when that was fragmented.
+    pub fragment: Option<Fragment>,
+    /// Is a checksum wrong? Not known from the headers alone: see [`checksum`](super::checksum).
+    pub bad_checksum: bool,
+    /// The packet that an ICMP error is about.
+    pub quoted: Option<Box<Quoted>>,
     /// The outermost packet, when this one was carried in a tunnel.
     pub tunnel: Option<Box<Tunnel>>,
+}
+
+impl Packet {
+    /// Is it a fragment other than the first, which has no transport header?
+    #[must_use]
+    pub fn is_later_fragment(&self) -> bool {
+        self.fragment.is_some_and(|fragment| fragment.offset > 0)
+    }
+
+    /// Is it a fragment of which the ports are not known? They are 0.
+    #[must_use]
+    pub fn lacks_ports(&self) -> bool {
+        self.fragment.is_some_and(|fragment| fragment.offset > 0 && !fragment.has_ports)
+    }
+}
+
+/// A part of a fragmented IP packet (RFC 791, 3.2; RFC 8200, 4.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fragment {
+    /// Identification of the packet: 16 bits in IPv4, 32 in IPv6.
+    pub id: u32,
+    /// Where its payload belongs, in bytes from the start of the fragmented packet's payload.
+    pub offset: u32,
+    /// Do more parts follow?
+    pub more: bool,
+    /// Are the ports known: in a first fragment, or after the first was seen?
+    pub has_ports: bool,
+    /// Is it as honest senders never make them: overlapping another, too short to hold a transport header, reaching beyond the
+    /// longest packet?
+    pub odd: bool,
+}
+
+/// The packet that an ICMP error message quotes (RFC 792; RFC 4443, 3), as its sender sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quoted {
+    /// Source address: who gets the error.
+    pub src: Addr,
+    /// Destination address.
+    pub dst: Addr,
+    /// Source port; for ICMP the type; 0 where there is none.
+    pub src_port: u16,
+    /// Destination port; for ICMP the code; 0 where there is none.
+    pub dst_port: u16,
+    /// IP protocol number.
+    pub protocol: u8,
 }
 
 /// Fields of a TCP header (RFC 9293).

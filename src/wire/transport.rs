@@ -25,7 +25,7 @@ pub(super) struct Transport {
 /// Reads the transport header at the start of `data`: the captured part of the IP packet's payload, without padding.
 #[inline]
 pub(super) fn read(network: &Network, data: &[u8]) -> Result<Transport, Skip> {
-    if network.later_fragment {
+    if network.is_later_fragment() {
         return Ok(Transport { payload_bytes: network.payload_bytes(), ..Transport::default() });
     }
     match network.protocol {
@@ -50,7 +50,7 @@ fn tcp(network: &Network, data: &[u8]) -> Result<Transport, Skip> {
 #[inline]
 fn cut_tcp(network: &Network, data: &[u8]) -> Result<Transport, Skip> {
     if data.len() < TCP_NEEDED {
-        return Err(short(network, TcpHeader::MIN_LEN as u32));
+        return tiny(network, data).ok_or_else(|| short(network, TcpHeader::MIN_LEN as u32));
     }
     let mut padded = [0; TcpHeader::MAX_LEN];
     for (to, from) in padded.iter_mut().zip(data) {
@@ -58,6 +58,21 @@ fn cut_tcp(network: &Network, data: &[u8]) -> Result<Transport, Skip> {
     }
     let header = TcpHeaderSlice::from_slice(&padded).map_err(|_| Skip::BadTransportHeader)?;
     tcp_fields(network, &header)
+}
+
+/// A first fragment that ends inside the header, as somebody makes it who wants its flags unseen (RFC 1858): it has its ports.
+#[cold]
+fn tiny(network: &Network, data: &[u8]) -> Option<Transport> {
+    let [a, b, c, d] = *data.first_chunk()?;
+    let header_bytes = network.payload_bytes();
+    let transport = Transport {
+        src_port: u16::from_be_bytes([a, b]),
+        dst_port: u16::from_be_bytes([c, d]),
+        header_bytes,
+        payload_bytes: 0,
+        tcp: None,
+    };
+    (network.fragment.is_some() && header_bytes < TCP_NEEDED as u32).then_some(transport)
 }
 
 #[inline]
@@ -120,7 +135,7 @@ fn sctp(network: &Network, data: &[u8]) -> Result<Transport, Skip> {
 fn behind(network: &Network, header_bytes: u32) -> Result<u32, Skip> {
     match network.payload_bytes().checked_sub(header_bytes) {
         Some(rest) => Ok(rest),
-        None if network.fragment => Ok(0),
+        None if network.fragment.is_some() => Ok(0),
         None => Err(Skip::BadTransportHeader),
     }
 }
@@ -128,5 +143,9 @@ fn behind(network: &Network, header_bytes: u32) -> Result<u32, Skip> {
 /// Why a header that needs this many bytes could not be read: cut in the capture or by fragmentation, or never there.
 #[cold]
 fn short(network: &Network, header_bytes: u32) -> Skip {
-    if network.payload_bytes() < header_bytes && !network.fragment { Skip::BadTransportHeader } else { Skip::TruncatedTransport }
+    if network.payload_bytes() < header_bytes && network.fragment.is_none() {
+        Skip::BadTransportHeader
+    } else {
+        Skip::TruncatedTransport
+    }
 }

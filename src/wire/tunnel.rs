@@ -80,8 +80,8 @@ impl TunnelKind {
 pub(super) const fn may_be(packet: &Packet) -> bool {
     match packet.protocol {
         6 | 1 | 58 => false,
-        4 | 41 | 47 | 97 | 137 => !packet.fragment,
-        17 => !packet.fragment && (is_port(packet.dst_port) || packet.src_port == 3544 || packet.src_port == 1701),
+        4 | 41 | 47 | 97 | 137 => packet.fragment.is_none(),
+        17 => packet.fragment.is_none() && (is_port(packet.dst_port) || packet.src_port == 3544 || packet.src_port == 1701),
         _ => false,
     }
 }

@@ -257,6 +257,20 @@ fn roles_come_with_what_showed_them() {
     assert_eq!(client["software"], json!([{"what": "client", "text": "Example_1.0", "source": "ssh"}]));
 }
 
+/// A flood of ARP within a second: what is beyond the most is counted, and the frames all the same.
+#[test]
+fn sightings_beyond_the_most_are_counted() {
+    let mut wire = Wire::default();
+    (0..5000).for_each(|_| wire.claim((CLIENT, [10, 0, 0, 7])));
+    wire.shots.iter_mut().for_each(|shot| shot.micros = EPOCH);
+    let folder = Folder::new();
+    let capture = folder.put("a.pcap", &pcap(&wire.shots));
+    let (stats, alerts) = (folder.name("stats"), folder.name("alerts"));
+    auscult(&["replay", &capture, "--alerts", &alerts, "--stats", &stats]).ended(0);
+    let stats: Value = serde_json::from_slice(&folder.read("stats")).unwrap();
+    assert_eq!((&stats["capture"]["sightings_dropped"], &stats["capture"]["skipped"]["arp"]), (&json!(904), &json!(5000)));
+}
+
 #[test]
 fn an_inventory_needs_its_option() {
     auscult(&["flows", "x.pcap", "--oui", "oui.csv"]).ended(2).said(&["--inventory"]);

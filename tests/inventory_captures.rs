@@ -12,6 +12,7 @@ use auscult::capture::{Block, Input, Source as _, open};
 use auscult::sighting::{self, Seen};
 use auscult::wire::decode;
 use serde_json::Value;
+use support::packets::{Shot, pcap};
 use support::{Folder, auscult, clinic, data, have, project, text};
 
 fn inventory(capture: &Path, workers: &str, ending: &str) -> Vec<u8> {
@@ -208,4 +209,19 @@ fn arp_lldp_and_cdp_say_what_tshark_says() {
     }
     println!("compared {compared} frames: {kinds:?}");
     assert!(compared > 300 && kinds.contains_key("arp"), "{kinds:?}");
+}
+
+/// The captures at hand have no whole LLDP and little CDP: tshark reads the seeds of the fuzz target as this program does.
+#[test]
+fn tshark_reads_lldp_and_cdp_made_by_hand_alike() {
+    if !have("tshark", "--version") {
+        return;
+    }
+    let folder = Folder::new();
+    let frame = |name: &str| std::fs::read(project("fuzz/seeds/sighting").join(name)).unwrap()[2..].to_vec();
+    let shots = ["lldp", "cdp"].map(|name| Shot { micros: 1_700_000_000_000_000, data: frame(name) });
+    folder.put("made.pcap", &pcap(&shots));
+    let ours = seen(&folder.path("made.pcap")).unwrap();
+    assert_eq!(ours, ["lldp 02:00:00:00:00:09 ward-switch", "cdp SEP0015 Port 1 Example 7"]);
+    assert_eq!(ours, dissected(&folder.path("made.pcap")));
 }

@@ -2,7 +2,7 @@
 //!
 //! It takes sightings (what single frames say of a device itself) and flow records, and keeps what they say apart by interface
 //! and address. Which of these belong to one device is decided at the end, when it is known which MAC addresses are a device's
-//! own and which are a router's in front of others ([`group`]): what was once poured together could not be parted again.
+//! own and which are a router's in front of others (`group.rs`): what was once poured together could not be parted again.
 //!
 //! Nothing here knows of the detector, nor the detector of this.
 

@@ -25,9 +25,10 @@ impl Arp {
     }
 }
 
-/// Reads an ARP packet; nothing when it is for other kinds of addresses or cut.
+/// Reads an ARP packet for Ethernet's addresses, by either of its hardware types (RFC 1042), and IPv4; nothing when it is for
+/// others or cut.
 pub(super) fn read(data: &[u8]) -> Option<Arp> {
-    let (&[0, 1, 8, 0, 6, 4, high, low, ref addresses @ ..], _) = data.split_first_chunk::<28>()? else { return None };
+    let (&[0, 1 | 6, 8, 0, 6, 4, high, low, ref addresses @ ..], _) = data.split_first_chunk::<28>()? else { return None };
     let [a, b, c, d, e, f, s0, s1, s2, s3, g, h, i, j, k, l, t0, t1, t2, t3] = *addresses;
     Some(Arp {
         operation: u16::from_be_bytes([high, low]),
@@ -52,5 +53,7 @@ mod tests {
         assert!((0..28).all(|end| read(&request[..end]).is_none()));
         let infiniband = [&[0, 32, 8, 0, 20, 4, 0, 1][..], &[0; 48]].concat();
         assert_eq!(read(&infiniband), None);
+        let in_snap = [&[0, 6][..], &request[2..]].concat();
+        assert_eq!(read(&in_snap), Some(arp));
     }
 }

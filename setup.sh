@@ -79,10 +79,17 @@ need() {
     install "$2" >/dev/null 2>&1 && command -v "$1" >/dev/null 2>&1 && { say "setup: $1 is installed"; return; }
     say "setup: $1 is missing and could not be installed (package $2): tests that need it are skipped"
 }
+# The same for a file.
+need_file() {
+    [ -r "$1" ] && return
+    install "$2" >/dev/null 2>&1 && [ -r "$1" ] && { say "setup: $2 is installed"; return; }
+    say "setup: $1 is missing and could not be installed (package $2): tests that need it are skipped"
+}
 PATH="$PATH:/usr/sbin:/sbin"
 need tshark tshark
 need ip iproute2
 need python3 python3
+need_file /usr/share/ieee-data/oui.csv ieee-data
 for part in clippy fmt; do
     cargo "$part" --version >/dev/null 2>&1 && continue
     rustup component add "$(echo "$part" | sed s/fmt/rustfmt/)" >/dev/null 2>&1 ||

@@ -7,21 +7,25 @@ use auscult::capture::{Block, Input, Reader, Source as _};
 use auscult::dataset::Truth;
 use auscult::feature::extract;
 use auscult::flow::{FlowKey, FlowLimits, HomeNets, Shard, community_id};
+use auscult::inventory::{Inventory, Vendors, write_csv, write_json};
 use auscult::model::Model;
+use auscult::sighting;
 use auscult::time::Timestamp;
-use auscult::wire::{Frame, LinkType, decode as decode_frame};
+use auscult::wire::{Frame, LinkType, Mac, decode as decode_frame};
 
 /// A target's name and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets. Each has a file in `fuzz_targets/` and a folder in `seeds/`.
-pub const TARGETS: [Target; 42] = [
+pub const TARGETS: [Target; 44] = [
     ("decode", decode),
     ("capture", capture),
     ("flow", flow),
     ("model", model),
     ("truth", truth),
     ("app_any", app_any),
+    ("sighting", sighting),
+    ("oui", oui),
     ("app_dcerpc", |data| app(tcp(135), data)),
     ("app_dhcp", app_dhcp),
     ("app_dicom", |data| app(tcp(11112), data)),
@@ -158,6 +162,38 @@ pub fn model(data: &[u8]) {
         // What was accepted can be written, and read again.
         let mut again = Vec::new();
         assert!(model.save(&mut again).is_ok() && Model::load(&again[..]).is_ok());
+    }
+}
+
+/// Frames of Ethernet, two bytes of length before each: what they say of devices, and the inventory of it.
+pub fn sighting(mut data: &[u8]) {
+    let mut inventory = Inventory::bounded(HomeNets::default(), 10);
+    let mut seconds = 0;
+    while let Some((&length, rest)) = data.split_first_chunk() {
+        let (bytes, rest) = rest.split_at(usize::from(u16::from_be_bytes(length)).min(rest.len()));
+        let wire_bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let time = Timestamp::from_parts(seconds, 0);
+        let frame = Frame { time, link: LinkType::ETHERNET, wire_bytes, data: bytes };
+        let seen = match decode_frame(&frame) {
+            Ok(packet) if sighting::may_be(&packet) => sighting::of_packet(&frame, &packet),
+            Ok(_) => None,
+            Err(skip) => sighting::of_skipped(&frame, skip),
+        };
+        seen.iter().for_each(|seen| inventory.sighting(seen));
+        (data, seconds) = (rest, seconds + 1);
+    }
+    let devices = inventory.devices(None);
+    let mut json = Vec::new();
+    assert!(write_json(&mut json, &devices, inventory.counters()).is_ok());
+    assert!(serde_json::from_slice::<serde_json::Value>(&json).is_ok(), "the inventory is JSON");
+    assert!(write_csv(&mut json, &devices).is_ok());
+}
+
+/// A registry of the makers of MAC addresses.
+pub fn oui(data: &[u8]) {
+    let mut vendors = Vendors::default();
+    if vendors.read(data).is_ok() {
+        let _ = vendors.of(Mac([0, 0x22, 0x72, 1, 2, 3]));
     }
 }
 

@@ -13,26 +13,42 @@ use std::path::{Path, PathBuf};
 /// What differs from a plain chain: `wire` holds `Addr`, the one form of an address, so all that names a host may import
 /// it. `app` knows nothing of flows: it is given ports and bytes by `flow`. `model` counts services (`flow::Service`) and
 /// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
     ("flow", &["time", "wire", "app"]),
+    ("sighting", &["time", "wire", "app"]),
+    ("inventory", &["time", "wire", "app", "flow", "sighting"]),
     ("feature", &["time", "wire", "flow", "app"]),
     ("model", &["time", "wire", "flow", "feature"]),
     ("detect", &["time", "wire", "flow", "app", "feature", "model"]),
     ("alert", &["time", "wire", "flow", "app", "feature", "model", "detect"]),
     ("capture", &["time", "wire"]),
     ("dataset", &["time", "wire", "flow"]),
-    ("pipeline", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset"]),
+    ("pipeline", &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "dataset"]),
     ("train", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
     ("replay", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "pipeline", "train"]),
     ("eval", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
     (
         "cli",
         &[
-            "time", "wire", "app", "flow", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline", "train",
-            "replay", "eval",
+            "time",
+            "wire",
+            "app",
+            "flow",
+            "sighting",
+            "inventory",
+            "feature",
+            "model",
+            "detect",
+            "alert",
+            "capture",
+            "dataset",
+            "pipeline",
+            "train",
+            "replay",
+            "eval",
         ],
     ),
     ("lib", &[]),
@@ -40,7 +56,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
 ];
 
 /// Neither a thread nor a socket nor a file nor a clock: these take `Read`, `Write` and times.
-const CORE: [&str; 8] = ["time", "wire", "flow", "app", "feature", "model", "detect", "alert"];
+const CORE: [&str; 10] = ["time", "wire", "flow", "app", "sighting", "inventory", "feature", "model", "detect", "alert"];
 const NOT_IN_CORE: [&str; 8] =
     ["std::thread", "std::net", "std::fs", "std::process", "std::env", "SystemTime", "Instant::", "time::Instant"];
 

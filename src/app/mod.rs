@@ -102,5 +102,6 @@ pub use ssh::SshFacts;
 pub use state::{AppState, Side};
 pub use syslog::SyslogFacts;
 pub use tds::TdsFacts;
+pub use text::printable;
 pub use tftp::TftpFacts;
 pub use tls::TlsFacts;

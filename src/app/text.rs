@@ -9,7 +9,8 @@ pub(super) const HOST_BYTES: usize = 253;
 
 /// `bytes` as printable ASCII of `max` characters at most: anything else, and the backslash, as `\xNN`. What does not fit is
 /// left out.
-pub(super) fn printable(bytes: &[u8], max: usize) -> Box<str> {
+#[must_use]
+pub fn printable(bytes: &[u8], max: usize) -> Box<str> {
     let mut text = String::with_capacity(bytes.len().min(max));
     for byte in bytes {
         let width = if is_plain(*byte) { 1 } else { 4 };

@@ -74,6 +74,19 @@ pub struct TimeArgs {
     pub to: Option<Timestamp>,
 }
 
+/// Which devices were seen.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct InventoryArgs {
+    /// Write which devices were seen, with addresses, names, roles and services: JSON, or CSV by the ending .csv
+    #[arg(long, value_name = "PATH")]
+    pub inventory: Option<PathBuf>,
+    /// Registry of the makers of MAC addresses: oui.csv of the IEEE, with mam.csv and oui36.csv beside it, oui.txt, or
+    /// Wireshark's manuf [default: /usr/share/ieee-data/oui.csv, else /usr/share/wireshark/manuf]
+    #[arg(long, value_name = "FILE", requires = "inventory")]
+    pub oui: Option<PathBuf>,
+}
+
 /// Where results go.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
@@ -90,6 +103,9 @@ pub struct OutputArgs {
     /// Write the accounting here, as JSON
     #[arg(long, value_name = "PATH")]
     pub stats: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub inventory: InventoryArgs,
     /// Exit with status 3 when alerts were raised
     #[arg(long)]
     pub fail_on_alert: bool,
@@ -206,6 +222,9 @@ pub struct FlowsArgs {
     /// Write here (- for stdout)
     #[arg(long, value_name = "PATH", default_value = "-")]
     pub out: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub inventory: InventoryArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub time: TimeArgs,

@@ -29,7 +29,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
     let truth = truth(args)?;
     let mut source = setup::captures(&args.inputs)?;
     let mut scores = Scores { flows: Vec::new(), alerts: Vec::new(), bar: Bar::of(&source) };
-    let (_, damage, verdict) = judge(&mut source, &config, mode, DetectorConfig { score_flows: true }, &mut scores)?;
+    let (_, damage, verdict) = judge(&mut source, &config, mode, DetectorConfig { score_flows: true }, (&mut scores, None))?;
     scores.bar.clear();
     verdict?;
     // Without an attack there is nothing to rank flows against, but false alerts there may be.

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::args::{FlowFormat, FlowsArgs};
 use super::exit::Outcome;
+use super::inventory::{InventoryOutput, Watched};
 use super::output::create;
 use super::progress::Bar;
 use super::{setup, stop};
@@ -22,6 +23,7 @@ pub fn run_flows(args: &FlowsArgs) -> anyhow::Result<Outcome> {
     let config = setup::pipeline(&args.flow, Some(&args.time))?;
     let mut files = setup::captures(&args.inputs)?;
     let to = create(&args.out)?;
+    let mut inventory = InventoryOutput::open(&args.inventory, &config.home)?;
     let place = || format!("{}: cannot be written", args.out.display());
     let table: Box<dyn FlowTable> = match args.format {
         FlowFormat::Jsonl => Box::new(JsonTable { to }),
@@ -30,10 +32,14 @@ pub fn run_flows(args: &FlowsArgs) -> anyhow::Result<Outcome> {
     };
     let mut writer = Writer { table, bar: Bar::of(&files), failed: None };
     let stop = stop::on_signals()?;
-    let (accounting, damage) = run(&mut files, &config, None, &mut writer, &stop);
+    let (accounting, damage) = {
+        let mut watched = Watched { consumer: &mut writer, output: inventory.as_mut() };
+        run(&mut files, &config, None, &mut watched, &stop)
+    };
     writer.bar.clear();
     let written = writer.failed.map_or_else(|| writer.table.finish(), Err);
     written.map_err(unwrap_io).with_context(place)?;
+    inventory.map_or(Ok(()), InventoryOutput::finish)?;
     eprintln!("{accounting}");
     let mut outcome = Outcome::default();
     outcome.add_damage(&damage);

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::args::{JudgeArgs, OutputArgs, ReplayArgs, WatchArgs};
 use super::exit::{ALERTS, FINISHED, Outcome, TRUNCATED, in_one_line};
+use super::inventory::{InventoryOutput, Watched};
 use super::output::{Outputs, create};
 use super::progress::Bar;
 use super::{setup, stop, summary};
@@ -69,7 +70,7 @@ pub fn load(path: &Path) -> anyhow::Result<Model> {
     Model::load(BufReader::new(file)).with_context(place)
 }
 
-/// Judges a source into an output.
+/// Judges a source into an output, and shows it to an inventory.
 ///
 /// # Errors
 /// When the model cannot be used, or a capture is to teach itself and holds too little.
@@ -78,7 +79,7 @@ pub fn judge(
     config: &PipelineConfig,
     mode: Mode,
     detector: DetectorConfig,
-    output: &mut dyn Output,
+    (output, inventory): (&mut dyn Output, Option<&mut InventoryOutput>),
 ) -> anyhow::Result<(Accounting, Vec<CaptureError>, anyhow::Result<Verdict>)> {
     let vocabulary = match &mode {
         Mode::Model(model, _) => Some(Arc::new(model.vocabulary.clone())),
@@ -86,7 +87,8 @@ pub fn judge(
     };
     let stop = stop::on_signals()?;
     let mut judge = Judge::new(mode, detector, output)?;
-    let (accounting, damage) = run(source, config, vocabulary.as_ref(), &mut judge, &stop);
+    let mut watched = Watched { consumer: &mut judge, output: inventory };
+    let (accounting, damage) = run(source, config, vocabulary.as_ref(), &mut watched, &stop);
     Ok((accounting, damage, judge.finish().map_err(Into::into)))
 }
 
@@ -103,8 +105,10 @@ fn judge_and_report(
         Mode::SelfTaught { .. } => None,
     };
     let detector = DetectorConfig { score_flows: args.flows.is_some() };
-    let (accounting, damage, verdict) = judge(source, config, mode, detector, &mut outputs)?;
+    let mut inventory = InventoryOutput::open(&args.inventory, &config.home)?;
+    let (accounting, damage, verdict) = judge(source, config, mode, detector, (&mut outputs, inventory.as_mut()))?;
     let incidents = outputs.finish()?;
+    inventory.map_or(Ok(()), InventoryOutput::finish)?;
     let mut outcome = Outcome::default();
     outcome.add_damage(&damage);
     let verdict = verdict.unwrap_or_else(|error| {

@@ -7,6 +7,7 @@ mod eval;
 mod exit;
 mod flows;
 mod inspect;
+mod inventory;
 mod judge;
 mod output;
 mod progress;

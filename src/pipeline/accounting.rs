@@ -42,6 +42,8 @@ pub struct Accounting {
     pub ether_types: BTreeMap<u16, u64>,
     /// Frames that the kernel or the interface dropped before they could be read (live only).
     pub dropped: u64,
+    /// Sightings of devices that were more than are kept in a second; their frames are counted as all others.
+    pub sightings_dropped: u64,
     /// The flow table's account.
     pub flows: ShardCounters,
 }
@@ -103,6 +105,7 @@ impl Serialize for Accounting {
         map.serialize_entry("fragments", &self.fragments)?;
         map.serialize_entry("odd_fragments", &self.odd_fragments)?;
         map.serialize_entry("dropped", &self.dropped)?;
+        map.serialize_entry("sightings_dropped", &self.sightings_dropped)?;
         let ShardCounters { opened, ended, evicted, partial, open } = self.flows;
         let flows = [("opened", opened), ("ended", ended), ("evicted", evicted), ("partial", partial), ("open", open)];
         map.serialize_entry("flows", &flows.into_iter().collect::<BTreeMap<_, _>>())?;

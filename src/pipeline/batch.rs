@@ -6,6 +6,7 @@ use crate::capture::Block;
 use crate::feature::Observation;
 use crate::flow::{FlowKey, FlowRecord, ShardCounters};
 use crate::model::Match;
+use crate::sighting::Sighting;
 use crate::time::Timestamp;
 use crate::wire::Packet;
 
@@ -50,13 +51,16 @@ pub struct Emitted {
 pub(super) struct Tick {
     pub now: Timestamp,
     pub records: Vec<Emitted>,
+    /// What the reader saw of devices; empty from workers.
+    pub sightings: Vec<Sighting>,
     /// Does the consumer hear of it? Not of a part of the records at the end of a capture.
     pub whole: bool,
 }
 
-/// What a worker says after a batch.
+/// What a worker, or the reader, says after a batch.
 #[derive(Debug)]
 pub(super) struct Told {
+    /// The worker's number; the reader's is the next behind the last worker's.
     pub worker: usize,
     /// For every tick of the batch, in order: its time and the records that became known at it.
     pub ticks: Vec<Tick>,

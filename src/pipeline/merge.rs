@@ -14,7 +14,7 @@ pub(super) struct Merge<'a> {
     /// Ticks not handed on yet, the first is number `first`.
     pending: VecDeque<Tick>,
     first: usize,
-    /// Ticks that each worker has told.
+    /// Ticks that each worker, and behind them the reader, has told; all that will come once it is done.
     told: Vec<usize>,
     /// The flow accounts of workers that are done.
     pub flows: ShardCounters,
@@ -22,7 +22,7 @@ pub(super) struct Merge<'a> {
 
 impl<'a> Merge<'a> {
     pub(super) fn new(workers: usize, gate: &'a Gate) -> Self {
-        Self { gate, pending: VecDeque::new(), first: 0, told: vec![0; workers], flows: ShardCounters::default() }
+        Self { gate, pending: VecDeque::new(), first: 0, told: vec![0; workers + 1], flows: ShardCounters::default() }
     }
 
     pub(super) fn take(&mut self, message: Told, consumer: &mut dyn Consumer) {
@@ -32,17 +32,22 @@ impl<'a> Merge<'a> {
             if place == self.pending.len() {
                 self.pending.push_back(tick);
             } else {
-                self.pending[place].records.extend(tick.records);
+                let pending = &mut self.pending[place];
+                pending.records.extend(tick.records);
+                pending.sightings.extend(tick.sightings);
+                pending.whole |= tick.whole;
             }
         }
         if let Some(flows) = message.finished {
             self.flows.add(flows);
+            self.told[message.worker] = usize::MAX;
         }
         let reached = self.told.iter().copied().min().unwrap_or(0);
         while self.first < reached {
-            let Some(Tick { now, mut records, whole }) = self.pending.pop_front() else { break };
+            let Some(Tick { now, mut records, sightings, whole }) = self.pending.pop_front() else { break };
             self.first += 1;
             let count = records.len();
+            sightings.into_iter().for_each(|sighting| consumer.sighting(sighting));
             // Stable: records that tie come from one shard, whose own order holds.
             records.sort_by_key(|emitted: &Emitted| emitted.record.order());
             records.into_iter().for_each(|emitted| consumer.record(emitted));

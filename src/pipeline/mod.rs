@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! reader --batches--> worker 0..N --records by tick--> merge (caller's thread) --> consumer
-//!        <--recycled--
+//!   |    <--recycled--                                  ^
+//!   +-------------------------------sightings by tick---+
 //! ```
 //!
 //! Overload: every channel is bounded and blocks ([`run`] never drops a packet). A live source drops in the kernel and
@@ -17,6 +18,7 @@ mod gate;
 mod merge;
 mod reader;
 mod run;
+mod sightings;
 mod worker;
 
 pub use accounting::Accounting;

@@ -8,6 +8,7 @@ use crossbeam::channel::{Receiver, Sender};
 use super::accounting::Accounting;
 use super::batch::{Batch, Event, Item};
 use super::run::PipelineConfig;
+use super::sightings::Sightings;
 use crate::capture::{Block, CaptureError, FrameSpan, Source};
 use crate::flow::FlowKey;
 use crate::time::{Span, Timestamp};
@@ -87,6 +88,7 @@ pub(super) struct Reader<'a> {
     pub accounting: Accounting,
     pub clock: CaptureClock,
     pub errors: Vec<CaptureError>,
+    sightings: Sightings,
     /// Packets since the latest tick.
     since_tick: u32,
     duplicates: Duplicates,
@@ -104,8 +106,8 @@ impl<'a> Reader<'a> {
     pub(super) fn new(
         config: &'a PipelineConfig,
         (stop, read_bytes): (&'a AtomicBool, &'a AtomicU64),
-        to_workers: Vec<Sender<Batch>>,
-        recycled: Receiver<Batch>,
+        (to_workers, recycled): (Vec<Sender<Batch>>, Receiver<Batch>),
+        sightings: Sightings,
     ) -> Self {
         Self {
             config,
@@ -116,6 +118,7 @@ impl<'a> Reader<'a> {
             accounting: Accounting::default(),
             clock: CaptureClock::default(),
             errors: Vec::new(),
+            sightings,
             since_tick: 0,
             duplicates: Duplicates::default(),
             mirror: Mirror::default(),
@@ -128,7 +131,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads to the end, or until told to stop. Damage is noted and what was read before it is dealt out.
-    pub(super) fn run(mut self, source: &mut dyn Source) -> Self {
+    pub(super) fn run(mut self, source: &mut dyn Source) -> (Accounting, Vec<CaptureError>) {
         let mut more = true;
         while more && !self.stop.load(Ordering::Relaxed) {
             let mut block = self.spare_blocks.pop().unwrap_or_default();
@@ -145,7 +148,9 @@ impl<'a> Reader<'a> {
         self.fragments.finish(&mut self.fragments_out);
         self.deal_out(Block::default());
         self.accounting.dropped = source.dropped();
-        self
+        let now = self.clock.now().unwrap_or(Timestamp::MIN);
+        self.accounting.sightings_dropped = self.sightings.finish(now);
+        (self.accounting, self.errors)
     }
 
     fn deal_out(&mut self, block: Block) {
@@ -159,16 +164,21 @@ impl<'a> Reader<'a> {
             if let Some(now) = self.tick(span.time) {
                 self.fragments.let_go_before(now, &mut self.fragments_out);
                 self.hand_on_fragments(&mut batches);
-                batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
+                self.beat(now, &mut batches);
             }
             match packet {
                 Ok(_) if is_copy && self.mirror.is_double => self.accounting.duplicates += 1,
                 Ok(packet) => self.packet(&block.frame(&span), span.bytes.start, packet, &mut batches),
-                Err(skip) => self.accounting.skip(&block.frame(&span), skip),
+                Err(skip) => {
+                    let frame = block.frame(&span);
+                    self.accounting.skip(&frame, skip);
+                    self.sightings.skipped(&frame, skip);
+                }
             }
         }
         self.decoded = decoded;
         self.idle_tick(&block, &mut batches);
+        self.sightings.tell();
         let block = Arc::new(block);
         for (mut batch, worker) in batches.into_iter().zip(&self.to_workers) {
             if batch.items.is_empty() && batch.ticks.is_empty() {
@@ -213,6 +223,7 @@ impl<'a> Reader<'a> {
                 packet.bad_checksum = true;
             }
         }
+        self.sightings.packet(frame, &packet);
         packet.quoted = quoted(frame, &packet).map(Box::new);
         packet.payload.start += at;
         packet.payload.end += at;
@@ -264,8 +275,14 @@ impl<'a> Reader<'a> {
             && self.clock.now().is_some()
             && let Some(now) = self.clock.advance(wall_clock())
         {
-            batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
+            self.beat(now, batches);
         }
+    }
+
+    /// All workers, and who takes sightings, get the same tick at the same place.
+    fn beat(&mut self, now: Timestamp, batches: &mut [Batch]) {
+        batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
+        self.sightings.tick(now);
     }
 
     fn collect_spares(&mut self) {

@@ -11,10 +11,12 @@ use super::batch::Emitted;
 use super::gate::Gate;
 use super::merge::Merge;
 use super::reader::Reader;
+use super::sightings::Sightings;
 use super::worker::Worker;
 use crate::capture::{CaptureError, Source};
 use crate::flow::{CheckedLimits, FlowKey, HomeNets};
 use crate::model::Vocabulary;
+use crate::sighting::Sighting;
 use crate::time::Timestamp;
 use crate::wire::Packet;
 
@@ -63,6 +65,9 @@ pub trait Consumer {
     /// The next record of the coming tick.
     fn record(&mut self, emitted: Emitted);
 
+    /// What a frame before the coming tick said of a device; called before the records of the same tick, in the capture's order.
+    fn sighting(&mut self, _sighting: Sighting) {}
+
     /// All records known at `now` were handed over.
     fn tick(&mut self, now: Timestamp);
 
@@ -94,7 +99,8 @@ pub fn run(
     let (tell, told) = bounded(MESSAGES);
     let (to_workers, from_reader): (Vec<_>, Vec<_>) = (0..config.workers).map(|_| bounded(BATCHES_PER_WORKER)).unzip();
     let gate = Gate::default();
-    let reader = Reader::new(config, (stop, &read_bytes), to_workers, recycled);
+    let sightings = Sightings::new(tell.clone(), config.workers);
+    let reader = Reader::new(config, (stop, &read_bytes), (to_workers, recycled), sightings);
     std::thread::scope(|scope| {
         for (index, batches) in from_reader.into_iter().enumerate() {
             let worker = Worker::new(index, config, vocabulary.cloned(), &gate);
@@ -103,10 +109,8 @@ pub fn run(
         }
         drop((recycle, tell));
         let reading = scope.spawn(move || {
-            let mut done = reader.run(source);
             // Hanging up ends the workers.
-            done.to_workers.clear();
-            (done.accounting, done.errors)
+            reader.run(source)
         });
         let mut merge = Merge::new(config.workers, &gate);
         loop {

@@ -1,0 +1,104 @@
+//! `--inventory`.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::args::InventoryArgs;
+use super::output::create;
+use crate::flow::HomeNets;
+use crate::inventory::{Inventory, Vendors, write_csv, write_json};
+use crate::pipeline::{Consumer, Emitted, Progress};
+use crate::sighting::Sighting;
+use crate::time::Timestamp;
+
+/// Where packages put the registry of MAC addresses: Debian's `ieee-data`, and `libwireshark-data`.
+const REGISTRIES: [&str; 2] = ["/usr/share/ieee-data/oui.csv", "/usr/share/wireshark/manuf"];
+
+/// Parts of the registry that the IEEE publishes beside the first: smaller blocks.
+const BESIDE: [&str; 4] = ["mam.csv", "oui36.csv", "oui28/mam.csv", "iab.csv"];
+
+/// An inventory that is kept during a run and written at its end.
+pub struct InventoryOutput {
+    inventory: Inventory,
+    vendors: Option<Vendors>,
+    path: PathBuf,
+    to: Box<dyn Write + Send>,
+}
+
+impl InventoryOutput {
+    /// Opens what the arguments name; nothing when no inventory is wanted.
+    ///
+    /// # Errors
+    /// A file that cannot be created, or a registry that was named and cannot be read.
+    pub fn open(args: &InventoryArgs, home: &HomeNets) -> anyhow::Result<Option<Self>> {
+        let Some(path) = &args.inventory else { return Ok(None) };
+        let vendors = vendors(args.oui.as_deref())?;
+        let to = create(path)?;
+        Ok(Some(Self { inventory: Inventory::new(home.clone()), vendors, path: path.clone(), to }))
+    }
+
+    /// Writes the devices.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn finish(self) -> anyhow::Result<()> {
+        let devices = self.inventory.devices(self.vendors.as_ref());
+        let is_csv = self.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+        let written =
+            if is_csv { write_csv(self.to, &devices) } else { write_json(self.to, &devices, self.inventory.counters()) };
+        written.with_context(|| format!("{}: cannot be written", self.path.display()))
+    }
+}
+
+/// The registry that was named with what lies beside it, else the first that a package has put there.
+fn vendors(named: Option<&Path>) -> anyhow::Result<Option<Vendors>> {
+    let path = named.or_else(|| REGISTRIES.iter().map(Path::new).find(|path| path.exists()));
+    let Some(path) = path else {
+        eprintln!("auscult: the inventory names no vendors: {} is missing; install ieee-data or give --oui", REGISTRIES[0]);
+        return Ok(None);
+    };
+    let mut vendors = Vendors::default();
+    let place = || format!("{}: cannot be read", path.display());
+    vendors.read(File::open(path).with_context(place)?).with_context(place)?;
+    if path.extension().is_some_and(|ending| ending == "csv") {
+        let beside = BESIDE.iter().filter_map(|name| File::open(path.with_file_name(name)).ok());
+        // What is beside may be anything.
+        beside.for_each(|file| drop(vendors.read(file)));
+    }
+    Ok(Some(vendors))
+}
+
+/// Hands everything on, having shown it to the inventory, if there is one.
+pub struct Watched<'a> {
+    /// What takes the records.
+    pub consumer: &'a mut dyn Consumer,
+    /// What sees them before.
+    pub output: Option<&'a mut InventoryOutput>,
+}
+
+impl Consumer for Watched<'_> {
+    fn sighting(&mut self, sighting: Sighting) {
+        if let Some(output) = &mut self.output {
+            output.inventory.sighting(&sighting);
+        }
+        self.consumer.sighting(sighting);
+    }
+
+    fn record(&mut self, emitted: Emitted) {
+        if let Some(output) = &mut self.output {
+            output.inventory.record(&emitted.record);
+        }
+        self.consumer.record(emitted);
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.consumer.tick(now);
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.consumer.progress(progress);
+    }
+}

@@ -16,6 +16,7 @@ mod batch;
 mod clock;
 mod gate;
 mod merge;
+mod mirror;
 mod reader;
 mod run;
 mod sightings;

@@ -7,12 +7,13 @@ use crossbeam::channel::{Receiver, Sender};
 
 use super::accounting::Accounting;
 use super::batch::{Batch, Event, Item};
+use super::mirror::{Decoded, Mirror};
 use super::run::PipelineConfig;
 use super::sightings::Sightings;
-use crate::capture::{Block, CaptureError, FrameSpan, Source};
+use crate::capture::{Block, CaptureError, Source};
 use crate::flow::FlowKey;
 use crate::time::{Span, Timestamp};
-use crate::wire::{Checksum, Duplicates, Fragments, Frame, Packet, Skip, checksum, decode, quoted};
+use crate::wire::{Checksum, Duplicates, Fragments, Frame, Packet, checksum, decode, quoted};
 
 /// A packet this much later than the one before moves the clock only when the next one agrees: one damaged timestamp must
 /// not end every flow.
@@ -50,32 +51,6 @@ impl CaptureClock {
 
     pub(super) const fn now(&self) -> Option<Timestamp> {
         self.now
-    }
-}
-
-/// A frame, what it holds, and whether another frame has brought the same packet a moment before.
-#[derive(Debug)]
-pub(super) struct Decoded {
-    span: FrameSpan,
-    packet: Result<Packet, Skip>,
-    is_copy: bool,
-}
-
-/// Does the port mirror both ends of conversations? Told for each block, so that the few packets that look like copies of
-/// others elsewhere stay what they are.
-#[derive(Debug, Default)]
-struct Mirror {
-    is_double: bool,
-}
-
-impl Mirror {
-    /// One packet in twenty that is a copy says so; it is over when fewer than one in a hundred are.
-    fn judge(&mut self, decoded: &[Decoded]) {
-        let packets = decoded.iter().filter(|decoded| decoded.packet.is_ok()).count();
-        let copies = decoded.iter().filter(|decoded| decoded.is_copy).count();
-        if packets > 0 {
-            self.is_double = copies > 0 && copies * if self.is_double { 100 } else { 20 } >= packets;
-        }
     }
 }
 

@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::listen::{Heard, Listen, Place};
-use super::{App, DicomFacts, DnsFacts, Hl7Facts, HttpFacts, MqttFacts, SshFacts, TlsFacts};
+use super::{
+    App, AstmFacts, BacnetFacts, DicomFacts, Dnp3Facts, DnsFacts, EnipFacts, Hl7Facts, HttpFacts, ModbusFacts, MqttFacts,
+    OpcUaFacts, Poct1aFacts, S7Facts, SshFacts, TlsFacts, WsDiscoveryFacts,
+};
 
 macro_rules! facts {
     ($($(#[doc = $doc:literal])+ $variant:ident($facts:ty) of $($app:ident)|+,)+) => {
@@ -42,20 +45,38 @@ macro_rules! facts {
 }
 
 facts! {
-    /// Of DICOM.
-    Dicom(DicomFacts) of Dicom,
+    /// Of laboratory instruments.
+    Astm(AstmFacts) of Astm,
+    /// Of BACnet.
+    Bacnet(BacnetFacts) of Bacnet,
+    /// Of DICOM; larger than the others.
+    Dicom(Box<DicomFacts>) of Dicom,
+    /// Of DNP3.
+    Dnp3(Dnp3Facts) of Dnp3,
     /// Of DNS, multicast DNS and LLMNR.
     Dns(DnsFacts) of Dns | Mdns | Llmnr,
+    /// Of EtherNet/IP.
+    Enip(EnipFacts) of EthernetIp,
     /// Of HL7.
     Hl7(Hl7Facts) of Hl7,
     /// Of HTTP/1.
     Http(HttpFacts) of Http,
+    /// Of Modbus.
+    Modbus(ModbusFacts) of Modbus,
     /// Of MQTT.
     Mqtt(MqttFacts) of Mqtt,
+    /// Of OPC UA.
+    OpcUa(OpcUaFacts) of OpcUa,
+    /// Of point-of-care devices.
+    Poct1a(Poct1aFacts) of Poct1a,
+    /// Of S7 controllers.
+    S7(S7Facts) of S7Comm,
     /// Of SSH.
     Ssh(SshFacts) of Ssh,
     /// Of TLS.
     Tls(TlsFacts) of Tls,
+    /// Of WS-Discovery.
+    WsDiscovery(WsDiscoveryFacts) of WsDiscovery,
 }
 
 impl Facts {

@@ -33,6 +33,11 @@ impl Held {
         !self.spent && !self.bytes.is_empty()
     }
 
+    /// The start of the message that is waiting for its rest.
+    pub fn waiting(&self) -> &[u8] {
+        if self.spent { &[] } else { &self.bytes }
+    }
+
     /// Lets go of what is held.
     pub fn clear(&mut self) {
         *self = Self::default();

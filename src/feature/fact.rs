@@ -117,7 +117,7 @@ pub fn fact_texts(facts: Option<&Facts>) -> Vec<(FactKind, &str)> {
         Facts::Http(http) => found.extend(http.method.map(|method| (FactKind::HttpMethod, method))),
         Facts::Ssh(ssh) => found.extend(ssh.software_orig.as_deref().map(|text| (FactKind::SshSoftware, text))),
         Facts::Tls(tls) => found.extend(tls.alpn.as_deref().map(|text| (FactKind::Alpn, text))),
-        Facts::Dns(_) => {}
+        _ => {}
     }
     found
 }

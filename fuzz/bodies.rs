@@ -15,21 +15,30 @@ use auscult::wire::{Frame, LinkType, decode as decode_frame};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets. Each has a file in `fuzz_targets/` and a folder in `seeds/`.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 23] = [
     ("decode", decode),
     ("capture", capture),
     ("flow", flow),
     ("model", model),
     ("truth", truth),
     ("app_any", app_any),
+    ("app_astm", |data| app(tcp(50_001), data)),
+    ("app_bacnet", |data| app(udp(47808), data)),
     ("app_dicom", |data| app(tcp(11112), data)),
+    ("app_dnp3", |data| app(tcp(20000), data)),
     ("app_dns", |data| app(udp(53), data)),
     ("app_dns_tcp", |data| app(tcp(53), data)),
+    ("app_enip", |data| app(tcp(44818), data)),
     ("app_hl7", |data| app(tcp(2575), data)),
     ("app_http", |data| app(tcp(80), data)),
+    ("app_modbus", |data| app(tcp(502), data)),
     ("app_mqtt", |data| app(tcp(1883), data)),
+    ("app_opcua", |data| app(tcp(4840), data)),
+    ("app_poct1a", |data| app(tcp(50_001), data)),
+    ("app_s7comm", |data| app(tcp(102), data)),
     ("app_ssh", |data| app(tcp(22), data)),
     ("app_tls", |data| app(tcp(443), data)),
+    ("app_ws_discovery", |data| app(udp(3702), data)),
 ];
 
 const fn tcp(resp: u16) -> Ports {

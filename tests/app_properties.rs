@@ -1,13 +1,19 @@
 //! What holds for every payload: nothing panics, facts are bounded and printable, and no content is among them.
 
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 mod app_support;
 
 use app_support::{after, associate, client_hello, command, dns, extension, facts, hl7, server_hello, tcp, udp, value, vec16};
 use auscult::app::{AppState, Facts, Payload, Ports, Side};
 use proptest::prelude::*;
+use serde_json::Value;
 
 /// Ports of every parser, and one that says nothing.
-const PORTS: [Ports; 20] = [
+const PORTS: [Ports; 23] = [
+    tcp(102),
+    tcp(4840),
+    tcp(44818),
     tcp(53),
     tcp(80),
     tcp(443),
@@ -46,6 +52,13 @@ fn valid() -> Vec<Vec<u8>> {
         [&[0, 0, 0, 17, 0, 3, 0, 0][..], b"user\0bob\0"].concat(),
         vec![0x30, 0x0c, 2, 1, 1, 0x60, 7, 2, 1, 3, 4, 0, 0x80, 0],
         b"<34>1 2026-01-31T09:12:03Z host su - - - failed".to_vec(),
+        vec![0, 1, 0, 0, 0, 6, 1, 5, 0, 0, 0xff, 0],
+        vec![3, 0, 0, 25, 2, 0xf0, 0x80, 0x32, 1, 0, 0, 0, 1, 0, 8, 0, 0, 0xf0, 0, 0, 1, 0, 1, 1, 0xe0],
+        [&[0x65, 0, 4, 0][..], &[0; 20], &[1, 0, 0, 0]].concat(),
+        vec![0x81, 10, 0, 17, 1, 4, 0, 5, 1, 12, 0x0c, 0, 0x80, 0, 1, 0x19, 0x55],
+        [&b"HELF"[..], &[50, 0, 0, 0], &[0; 20], &[18, 0, 0, 0], b"opc.tcp://plc:4840"].concat(),
+        [&b"MSGF"[..], &[28, 0, 0, 0], &[1; 16], &[1, 0, 0xa1, 2]].concat(),
+        vec![5, 0x64, 8, 0xc4, 10, 0, 1, 0, 0x9e, 0xd9, 0xc0, 0xc1, 1, 0, 0],
     ]
 }
 
@@ -53,26 +66,24 @@ fn side(is_orig: bool) -> Side {
     if is_orig { Side::Orig } else { Side::Resp }
 }
 
-/// Every text in the facts.
-fn texts(facts: &Facts) -> Vec<&str> {
-    let all: Vec<Option<&str>> = match facts {
-        Facts::Tls(tls) => vec![tls.server_name.as_deref(), tls.alpn.as_deref()],
-        Facts::Http(http) => vec![http.host.as_deref()],
-        Facts::Ssh(ssh) => vec![ssh.software_orig.as_deref(), ssh.software_resp.as_deref()],
-        Facts::Dns(dns) => vec![dns.first_qname.as_deref()],
-        Facts::Dicom(dicom) => vec![dicom.calling_ae.as_deref(), dicom.called_ae.as_deref()],
-        Facts::Hl7(hl7) => {
-            let types = hl7.types.iter().map(|kind| Some(&*kind.name));
-            types.chain([hl7.sending.as_deref(), hl7.receiving.as_deref()]).collect()
-        }
-        Facts::Mqtt(_) => Vec::new(),
-    };
-    all.into_iter().flatten().collect()
+/// Every text in the facts as they are written, and every name in an object.
+fn texts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => found.push(text.clone()),
+        Value::Array(list) => list.iter().for_each(|value| texts(value, found)),
+        Value::Object(map) => map.iter().for_each(|(name, value)| {
+            found.push(name.clone());
+            texts(value, found);
+        }),
+        _ => {}
+    }
 }
 
 fn check_sound(state: &AppState) -> Result<(), TestCaseError> {
     let Some(facts) = state.facts() else { return Ok(()) };
-    for text in texts(facts) {
+    let mut found = Vec::new();
+    texts(&serde_json::to_value(facts).unwrap(), &mut found);
+    for text in found {
         prop_assert!(text.len() <= 253 && text.bytes().all(|b| (b' '..=b'~').contains(&b)), "{text:?}");
     }
     if let Facts::Hl7(hl7) = facts {
@@ -127,10 +138,16 @@ proptest! {
         for (ports, stream) in with_markers() {
             // Without its start, a head that stands in a body cannot be told from one of the flow's own.
             let lost = lost.filter(|place| *place > 0 || ports != tcp(80));
-            let packets: Vec<_> = stream.chunks(segment).enumerate()
-                .filter(|(place, _)| Some(*place) != lost)
-                .map(|(_, payload)| (Side::Orig, payload)).collect();
-            let text = format!("{:?}", after(ports, &packets));
+            let (mut state, mut missing_bytes) = (AppState::default(), 0);
+            for (place, bytes) in stream.chunks(segment).enumerate() {
+                let payload = Payload::new(Side::Orig, bytes, bytes.len() as u32);
+                if Some(place) == lost {
+                    missing_bytes = payload.wire_bytes;
+                } else {
+                    state.observe(ports, &Payload { missing_bytes: std::mem::take(&mut missing_bytes), ..payload });
+                }
+            }
+            let text = format!("{state:?}");
             prop_assert!(!text.contains("SECRET"), "segments of {segment} without {lost:?}: {text}");
         }
     }

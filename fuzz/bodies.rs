@@ -17,7 +17,7 @@ use auscult::wire::{Frame, LinkType, Mac, decode as decode_frame};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets. Each has a file in `fuzz_targets/` and a folder in `seeds/`.
-pub const TARGETS: [Target; 44] = [
+pub const TARGETS: [Target; 53] = [
     ("decode", decode),
     ("capture", capture),
     ("flow", flow),
@@ -26,12 +26,16 @@ pub const TARGETS: [Target; 44] = [
     ("app_any", app_any),
     ("sighting", sighting),
     ("oui", oui),
+    ("app_astm", |data| app(tcp(50_001), data)),
+    ("app_bacnet", |data| app(udp(47808), data)),
     ("app_dcerpc", |data| app(tcp(135), data)),
     ("app_dhcp", app_dhcp),
     ("app_dicom", |data| app(tcp(11112), data)),
+    ("app_dnp3", |data| app(tcp(20000), data)),
     ("app_dns", |data| app(udp(53), data)),
     ("app_dns_tcp", |data| app(tcp(53), data)),
     ("app_dtls", |data| app(udp(4433), data)),
+    ("app_enip", |data| app(tcp(44818), data)),
     ("app_ftp", |data| app(tcp(21), data)),
     ("app_hl7", |data| app(tcp(2575), data)),
     ("app_http", |data| app(tcp(80), data)),
@@ -41,10 +45,13 @@ pub const TARGETS: [Target; 44] = [
     ("app_kerberos", |data| app(tcp(88), data)),
     ("app_ldap", |data| app(tcp(389), data)),
     ("app_mdns", |data| app(udp(5353), data)),
+    ("app_modbus", |data| app(tcp(502), data)),
     ("app_mqtt", |data| app(tcp(1883), data)),
     ("app_mysql", |data| app(tcp(3306), data)),
     ("app_nbns", |data| app(udp(137), data)),
     ("app_ntp", |data| app(udp(123), data)),
+    ("app_opcua", |data| app(tcp(4840), data)),
+    ("app_poct1a", |data| app(tcp(50_001), data)),
     ("app_pop3", |data| app(tcp(110), data)),
     ("app_postgres", |data| app(tcp(5432), data)),
     ("app_quic", |data| app(udp(443), data)),
@@ -52,6 +59,7 @@ pub const TARGETS: [Target; 44] = [
     ("app_rdp", |data| app(tcp(3389), data)),
     ("app_rfb", |data| app(tcp(5900), data)),
     ("app_rtp", |data| app(udp(50_002), data)),
+    ("app_s7comm", |data| app(tcp(102), data)),
     ("app_sip", |data| app(udp(5060), data)),
     ("app_smb", |data| app(tcp(445), data)),
     ("app_smtp", |data| app(tcp(25), data)),
@@ -62,6 +70,7 @@ pub const TARGETS: [Target; 44] = [
     ("app_tftp", |data| app(udp(69), data)),
     ("app_tls", |data| app(tcp(443), data)),
     ("app_vpn", |data| app(udp(51_820), data)),
+    ("app_ws_discovery", |data| app(udp(3702), data)),
 ];
 
 const fn tcp(resp: u16) -> Ports {

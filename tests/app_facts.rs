@@ -6,8 +6,8 @@ use app_support::{
     after, associate, client_hello, command, dns, extension, facts, hl7, pdu, server_hello, tcp, udp, value, vec8, vec16,
 };
 use auscult::app::{
-    AppState, ContentClass, DicomFacts, DnsFacts, Facts, Hl7Facts, Hl7Type, HttpFacts, MqttFacts, Payload, QueryTypes, Side,
-    SshFacts, TlsFacts,
+    AppState, ContentClass, DicomFacts, DnsFacts, Facts, Hl7AckCodes, Hl7Facts, Hl7Type, HttpFacts, MqttFacts, MqttQos, Payload,
+    QueryTypes, Side, SshFacts, TlsFacts,
 };
 
 use Side::{Orig, Resp};
@@ -198,12 +198,13 @@ fn dicom_commands_are_counted_however_the_stream_is_cut_into_packets() {
         store: 1,
         find: 1,
         moves: 1,
+        sop_classes: vec!["Verification".into()],
         ..DicomFacts::default()
     };
     let stream = dicom_stream();
     for segment in [900, 1000, 1460, 8960, stream.len()] {
         let packets: Vec<_> = stream.chunks(segment).map(|payload| (Orig, payload)).collect();
-        assert_eq!(facts(&after(tcp(11112), &packets)), &Facts::Dicom(want.clone()), "segments of {segment}");
+        assert_eq!(facts(&after(tcp(11112), &packets)), &Facts::Dicom(Box::new(want.clone())), "segments of {segment}");
     }
 }
 
@@ -239,7 +240,8 @@ fn dicom_answers() {
         ],
     );
     let Facts::Dicom(got) = facts(&state) else { panic!("no DICOM") };
-    assert_eq!((got.rejected, got.other, got.responses, got.aborted), (1, 1, 1, 1));
+    assert_eq!((got.rejected, got.n_create, got.responses, got.aborted), (1, 1, 1, 1));
+    assert_eq!(got.reject_reason, Some("called AE title not recognised"));
 }
 
 #[test]
@@ -248,13 +250,21 @@ fn hl7_types_and_applications() {
     let tail = [b"\rOBX|9\x1c\r".to_vec(), hl7("ADT^A01", "")].concat();
     let state = after(tcp(2575), &[(Orig, &two), (Orig, &tail), (Resp, &hl7("ACK^R01", "MSA|AA|77\r")), (Orig, &hl7("", ""))]);
     let kind = |name: &str, count| Hl7Type { name: name.into(), count };
+    let sizes: Vec<_> = [&two[..], &tail, &hl7("ACK^R01", "MSA|AA|77\r"), &hl7("", "")].iter().map(|bytes| bytes.len()).collect();
     let want = Hl7Facts {
         messages: 5,
         acks: 1,
+        ack_codes: Hl7AckCodes { aa: 1, ..Hl7AckCodes::default() },
         types: vec![kind("ORU^R01", 2), kind("ADT^A01", 1)],
         other: 1,
         sending: Some("ANALYSER".into()),
         receiving: Some("LIS".into()),
+        version: Some("2.5".into()),
+        // Each has three bytes around it; what follows the second is between blocks.
+        message_bytes: (sizes[0] - 6 + sizes[1] - 11 + sizes[2] - 3 + sizes[3] - 3) as u64,
+        largest_message_bytes: (hl7("ORU^R01^ORU_R01", "PID|1\r").len() - 3) as u32,
+        framing_errors: 1,
+        ..Hl7Facts::default()
     };
     assert_eq!(facts(&state), &Facts::Hl7(want));
 }
@@ -265,7 +275,8 @@ fn hl7_keeps_four_types_and_no_field_that_was_cut() {
     let packets: Vec<_> = messages.iter().map(|message| (Orig, message.as_slice())).collect();
     let state = after(tcp(2575), &packets);
     assert!(matches!(facts(&state), Facts::Hl7(hl7) if hl7.types.len() == 4 && hl7.other == 5));
-    let state = after(tcp(2575), &[(Orig, b"\x0bMSH|^~\\&|ANALY")]);
+    let mut state = AppState::default();
+    state.observe(tcp(2575), &Payload::new(Orig, b"\x0bMSH|^~\\&|ANALY", 300));
     assert!(matches!(facts(&state), Facts::Hl7(hl7) if hl7.sending.is_none() && hl7.messages == 1));
 }
 
@@ -279,13 +290,21 @@ fn mqtt_packets_are_counted_by_kind() {
     let want = MqttFacts {
         level: 4,
         has_user: true,
+        has_password: true,
+        // printf id | sha256sum
+        client_id_sha256: Some("a56145270ce6b3be".into()),
+        clean_session: true,
+        keep_alive_s: 60,
         connect: 1,
         refused: 1,
+        connack_codes: vec![(5, 1)],
         publish: 2,
+        publish_qos: MqttQos { at_most_once: 2, ..MqttQos::default() },
         subscribe: 1,
+        subscribe_all: 1,
         ping: 1,
         disconnect: 1,
-        other: 0,
+        ..MqttFacts::default()
     };
     assert_eq!(facts(&after(tcp(1883), &packets)), &Facts::Mqtt(want));
     let late = after(tcp(1883), &[(Orig, b"\x30\x05\0\x03a/b")]);

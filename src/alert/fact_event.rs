@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn clinical_applications_say_who_and_what_kind() {
         let dicom = DicomFacts { calling_ae: Some("CT_1".into()), find: 3, ..DicomFacts::default() };
-        assert_eq!(fact_object(&Facts::Dicom(dicom)), Some(json!({"calling_ae": "CT_1", "c_find": 3})));
+        assert_eq!(fact_object(&Facts::Dicom(Box::new(dicom))), Some(json!({"calling_ae": "CT_1", "c_find": 3})));
         let types = vec![Hl7Type { name: "ADT^A01".into(), count: 2 }];
         let hl7 = Hl7Facts { messages: 4, acks: 2, types, ..Hl7Facts::default() };
         assert_eq!(fact_object(&Facts::Hl7(hl7)), Some(json!({"messages": 4, "acks": 2, "types": {"ADT^A01": 2}})));

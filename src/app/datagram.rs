@@ -1,6 +1,6 @@
 //! Protocols over UDP that are told by a few bytes at their start, most of them on their own ports only.
 
-use super::{App, Ports};
+use super::{App, Ports, dnp3, enip, ws_discovery};
 
 /// The application of a datagram like this.
 pub(super) fn recognise(ports: Ports, payload: &[u8]) -> Option<App> {
@@ -12,6 +12,8 @@ pub(super) fn recognise(ports: Ports, payload: &[u8]) -> Option<App> {
         [b'N', b'O', ..] if payload.starts_with(b"NOTIFY * HTTP/1.1") => Some(App::Ssdp),
         [b'H', b'T', ..] if ports.has(1900) && payload.starts_with(b"HTTP/1.1 200") => Some(App::Ssdp),
         _ if is_dhcp(payload) => Some(App::Dhcp),
+        _ if dnp3::is_frame(payload) => Some(App::Dnp3),
+        _ if ws_discovery::is_message(payload, false) => Some(App::WsDiscovery),
         _ => on_port(ports, payload),
     }
 }
@@ -30,10 +32,10 @@ fn on_port(ports: Ports, payload: &[u8]) -> Option<App> {
         (App::Radius, [1..=5 | 11..=13 | 40..=45, _, high, low, ..]) => stated(*high, *low) == payload.len(),
         (App::Bacnet, [0x81, 0..=12, high, low, ..]) => stated(*high, *low) == payload.len(),
         (App::Ike, _) => is_ike(payload.strip_prefix(&[0; 4]).unwrap_or(payload)),
-        (App::WsDiscovery, _) => payload.trim_ascii_start().starts_with(b"<"),
+        (App::WsDiscovery, _) => ws_discovery::is_message(payload, true),
         // Version 1, a token of 8 bytes at most.
         (App::Coap, [first, ..]) => first >> 6 == 1 && first & 0x0f <= 8 && payload.len() >= 4,
-        (App::Dnp3, [5, 0x64, 5..=255, ..]) => true,
+        (App::EthernetIp, _) => enip::is_message(payload, true),
         _ => false,
     };
     is.then_some(app)

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::listen::{Heard, Listen, Place};
 use super::{
-    App, DceRpcFacts, DhcpFacts, DicomFacts, DnsFacts, FtpFacts, Hl7Facts, HttpFacts, KerberosFacts, LdapFacts, MailboxFacts,
-    MqttFacts, MysqlFacts, NbnsFacts, NtpFacts, PostgresFacts, QuicFacts, RadiusFacts, RdpFacts, RfbFacts, RtpFacts, SipFacts,
-    SmbFacts, SmtpFacts, SnmpFacts, SshFacts, SyslogFacts, TdsFacts, TftpFacts, TlsFacts,
+    App, AstmFacts, BacnetFacts, DceRpcFacts, DhcpFacts, DicomFacts, Dnp3Facts, DnsFacts, EnipFacts, FtpFacts, Hl7Facts,
+    HttpFacts, KerberosFacts, LdapFacts, MailboxFacts, ModbusFacts, MqttFacts, MysqlFacts, NbnsFacts, NtpFacts, OpcUaFacts,
+    Poct1aFacts, PostgresFacts, QuicFacts, RadiusFacts, RdpFacts, RfbFacts, RtpFacts, S7Facts, SipFacts, SmbFacts, SmtpFacts,
+    SnmpFacts, SshFacts, SyslogFacts, TdsFacts, TftpFacts, TlsFacts, WsDiscoveryFacts,
 };
 
 macro_rules! facts {
@@ -46,14 +47,22 @@ macro_rules! facts {
 }
 
 facts! {
+    /// Of laboratory instruments.
+    Astm(AstmFacts) of Astm,
+    /// Of BACnet.
+    Bacnet(BacnetFacts) of Bacnet,
     /// Of remote procedure calls.
     DceRpc(DceRpcFacts) of DceRpc,
     /// Of DHCP.
     Dhcp(DhcpFacts) of Dhcp,
-    /// Of DICOM.
-    Dicom(DicomFacts) of Dicom,
+    /// Of DICOM; larger than the others.
+    Dicom(Box<DicomFacts>) of Dicom,
+    /// Of DNP3.
+    Dnp3(Dnp3Facts) of Dnp3,
     /// Of DNS, multicast DNS and LLMNR.
     Dns(DnsFacts) of Dns | Mdns | Llmnr,
+    /// Of EtherNet/IP.
+    Enip(EnipFacts) of EthernetIp,
     /// Of FTP's control connection.
     Ftp(FtpFacts) of Ftp,
     /// Of HL7.
@@ -66,6 +75,8 @@ facts! {
     Ldap(LdapFacts) of Ldap,
     /// Of IMAP and POP3.
     Mailbox(MailboxFacts) of Imap | Pop3,
+    /// Of Modbus.
+    Modbus(ModbusFacts) of Modbus,
     /// Of MQTT.
     Mqtt(MqttFacts) of Mqtt,
     /// Of MySQL.
@@ -74,6 +85,10 @@ facts! {
     Nbns(NbnsFacts) of NbtNs,
     /// Of NTP.
     Ntp(NtpFacts) of Ntp,
+    /// Of OPC UA.
+    OpcUa(OpcUaFacts) of OpcUa,
+    /// Of point-of-care devices.
+    Poct1a(Poct1aFacts) of Poct1a,
     /// Of PostgreSQL.
     Postgres(PostgresFacts) of Postgres,
     /// Of QUIC.
@@ -86,6 +101,8 @@ facts! {
     Rfb(RfbFacts) of Rfb,
     /// Of media.
     Rtp(RtpFacts) of Rtp,
+    /// Of S7 controllers.
+    S7(S7Facts) of S7Comm,
     /// Of SIP.
     Sip(SipFacts) of Sip,
     /// Of SMB.
@@ -104,6 +121,8 @@ facts! {
     Tftp(TftpFacts) of Tftp,
     /// Of TLS and DTLS.
     Tls(TlsFacts) of Dtls | Tls,
+    /// Of WS-Discovery.
+    WsDiscovery(WsDiscoveryFacts) of WsDiscovery,
 }
 
 impl Facts {

@@ -39,7 +39,7 @@ impl Frames {
         let wire_bytes = u64::from(payload.wire_bytes).max(payload.bytes.len() as u64);
         let mut tail = None;
         if held.is_waiting() {
-            let before = held.waiting_bytes() as u64;
+            let before = held.waiting().len() as u64;
             match held.message(payload.bytes, may_hold, |bytes| self.needed(bytes)) {
                 Message::Whole(bytes) => match self.pass(bytes, 0, before + wire_bytes, may_hold, &mut message) {
                     End::Skip(bytes) => *skip = bytes,

@@ -33,9 +33,9 @@ impl Held {
         !self.spent && !self.bytes.is_empty()
     }
 
-    /// Bytes of the message that is waiting.
-    pub fn waiting_bytes(&self) -> usize {
-        if self.spent { 0 } else { self.bytes.len() }
+    /// The start of the message that is waiting for its rest.
+    pub fn waiting(&self) -> &[u8] {
+        if self.spent { &[] } else { &self.bytes }
     }
 
     /// Lets go of what is held.

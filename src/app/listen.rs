@@ -42,6 +42,17 @@ pub(super) struct Heard<'a> {
     pub payload: Payload<'a>,
 }
 
+impl Heard<'_> {
+    /// Is this said to the side with this port? Where neither side has it, or both do, the side that asks is taken to speak.
+    pub const fn is_for(&self, port: u16) -> bool {
+        match (self.ports.orig == port, self.ports.resp == port) {
+            (false, true) => matches!(self.payload.side, Side::Orig),
+            (true, false) => matches!(self.payload.side, Side::Resp),
+            _ => self.asks,
+        }
+    }
+}
+
 /// Where a side's stream stands between two payloads.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
@@ -72,4 +83,12 @@ pub(super) trait Listen {
 
     /// Reads the next payload. Returns whether a later one can tell more.
     fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool;
+}
+
+impl<L: Listen> Listen for Box<L> {
+    const MOST_LOOKS: Option<u8> = L::MOST_LOOKS;
+
+    fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+        (**self).hear(heard, place)
+    }
 }

@@ -145,7 +145,16 @@ impl AppState {
 
 const fn max_tries(ports: Ports) -> u8 {
     match ports.app() {
-        App::Dicom | App::Hl7 | App::Mqtt | App::Smb | App::Ldap => MAX_TRIES_LONG_LIVED,
+        App::Dicom
+        | App::Dnp3
+        | App::EthernetIp
+        | App::Hl7
+        | App::Ldap
+        | App::Modbus
+        | App::Mqtt
+        | App::OpcUa
+        | App::S7Comm
+        | App::Smb => MAX_TRIES_LONG_LIVED,
         _ => MAX_TRIES,
     }
 }

@@ -1,7 +1,7 @@
 //! Protocols over TCP that are told by a few bytes at their start.
 
 use super::reader::{Reader, holds};
-use super::{App, Ports, dcerpc, smb};
+use super::{App, Ports, astm, dcerpc, dnp3, enip, modbus, opcua, poct1a, s7comm, smb};
 
 /// The application of a stream that starts so.
 pub(super) fn recognise(ports: Ports, payload: &[u8]) -> Option<App> {
@@ -12,10 +12,15 @@ pub(super) fn recognise(ports: Ports, payload: &[u8]) -> Option<App> {
         [5, ..] if dcerpc::is_message(payload) => Some(App::DceRpc),
         [3, 0, ..] if is_rdp(ports, payload) => Some(App::Rdp),
         [0x12, 1, high, low, 0, 0, ..] if usize::from(u16::from_be_bytes([*high, *low])) == payload.len() => Some(App::Tds),
-        [5, 0x64, 5..=255, ..] if ports.has(20000) => Some(App::Dnp3),
         _ if is_postgres(payload) => Some(App::Postgres),
         _ if is_mysql(payload) => Some(App::Mysql),
-        _ if ports.has(502) && is_modbus(payload) => Some(App::Modbus),
+        _ if astm::is_frame(payload) => Some(App::Astm),
+        _ if poct1a::is_message(payload) => Some(App::Poct1a),
+        _ if dnp3::is_frame(payload) => Some(App::Dnp3),
+        _ if s7comm::is_message(payload) => Some(App::S7Comm),
+        _ if enip::is_message(payload, ports.has(44818)) => Some(App::EthernetIp),
+        _ if opcua::is_message(payload, ports.has(4840)) => Some(App::OpcUa),
+        _ if ports.has(502) && modbus::is_message(payload) => Some(App::Modbus),
         _ => None,
     }
 }
@@ -51,11 +56,4 @@ fn is_mysql(payload: &[u8]) -> bool {
     let bytes = usize::from(u16::from_le_bytes([*a, *b]));
     let text = version.split(|b| *b == 0).next().unwrap_or_default();
     bytes + 4 == payload.len() && (3..=64).contains(&text.len()) && text.iter().all(|b| matches!(b, b' '..=b'~'))
-}
-
-/// A header of Modbus over TCP with the length of what follows.
-fn is_modbus(payload: &[u8]) -> bool {
-    let [_, _, 0, 0, high, low, _, function, ..] = payload else { return false };
-    let bytes = usize::from(u16::from_be_bytes([*high, *low]));
-    (2..=254).contains(&bytes) && bytes + 6 <= payload.len() && function & 0x7f != 0
 }

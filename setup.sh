@@ -87,6 +87,10 @@ need_file() {
 }
 PATH="$PATH:/usr/sbin:/sbin"
 need tshark tshark
+# argus comes with a service that would listen on every interface; only the programs are wanted.
+if ! command -v argus >/dev/null 2>&1 && [ -d /run/systemd/system ]; then as_root systemctl mask argus.service >/dev/null 2>&1 || true; fi
+need argus argus-server
+need ra argus-client
 need ip iproute2
 need python3 python3
 need_file /usr/share/ieee-data/oui.csv ieee-data

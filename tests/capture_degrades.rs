@@ -149,12 +149,13 @@ fn a_flipped_bit_touches_its_own_packet() {
 }
 
 #[test]
-fn duplicates_are_repetitions_and_open_no_flow() {
+fn a_packet_that_was_captured_twice_counts_once() {
     let whole = through(&clinic(), Faults::default(), 1);
     let out = through(&clinic(), Faults { duplicate: 0.1, ..Faults::default() }, 1);
     assert!(is_share(out.account.frames - whole.account.frames, 0.1, whole.account.frames));
-    assert_eq!(out.account.flows.opened, whole.account.flows.opened);
-    assert!(out.retransmitted > whole.retransmitted);
+    assert!(out.account.duplicates > 0 && out.account.duplicates <= out.account.frames - whole.account.frames);
+    assert_eq!((out.account.packets, out.account.flows), (whole.account.packets, whole.account.flows));
+    assert_eq!(out.retransmitted, whole.retransmitted);
 }
 
 #[test]

@@ -111,13 +111,13 @@ fn parts_that_overlap_or_hide_the_header_are_odd() {
     // Eight bytes of a TCP header.
     let server = ([10, 0, 0, 2], 80);
     let (_, stats) = flows_of(fragments(&tcp(CLIENT, server, 100, 0, SYN, &[1; 100]), 16), &[]);
-    assert_eq!(stats["odd_fragments"].as_u64().unwrap() > 0, true, "{stats}");
+    assert!(stats["odd_fragments"].as_u64().unwrap() > 0, "{stats}");
 }
 
 #[test]
 fn a_mirror_of_both_ends_changes_nothing_but_the_count_of_copies() {
     let server = ([10, 0, 0, 2], 80);
-    let mut frames = vec![
+    let mut frames = [
         tcp(CLIENT, server, 100, 0, SYN, b""),
         tcp(server, CLIENT, 500, 101, SYN | ACK, b""),
         tcp(CLIENT, server, 101, 501, ACK | PSH, b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"),

@@ -1,6 +1,7 @@
 //! Messages with a stated length of which the start matters: what a segment cuts off is held until enough of it has come.
 
-use super::held::{MOST_HELD_BYTES, Message};
+use super::heads;
+use super::held::MOST_HELD_BYTES;
 use super::listen::{Payload, Place};
 
 /// A message that can start so.
@@ -22,68 +23,24 @@ pub(super) struct Frames {
     pub span: fn(&[u8]) -> Option<Span>,
 }
 
-/// Where a walk through a payload ended.
-enum End<'a> {
-    /// Bytes of the stream until the next message.
-    Skip(u32),
-    /// The start of a message that goes on in the next payload.
-    Hold(&'a [u8]),
-}
-
 impl Frames {
     /// Hands out each message that begins in this payload, or that began earlier and is now seen far enough: its bytes as far
     /// as they are known and not beyond its end.
     pub fn walk(&self, place: &mut Place, payload: &Payload<'_>, mut message: impl FnMut(&[u8])) {
-        let Place { skip, held, .. } = place;
-        let may_hold = payload.may_hold && payload.is_whole();
-        let wire_bytes = u64::from(payload.wire_bytes).max(payload.bytes.len() as u64);
-        let mut tail = None;
-        if held.is_waiting() {
-            let before = held.waiting().len() as u64;
-            match held.message(payload.bytes, may_hold, |bytes| self.needed(bytes)) {
-                Message::Whole(bytes) => match self.pass(bytes, 0, before + wire_bytes, may_hold, &mut message) {
-                    End::Skip(bytes) => *skip = bytes,
-                    End::Hold(bytes) => tail = Some(bytes.to_vec()),
-                },
-                Message::Part => {}
-                Message::Lost => *skip = 0,
+        let span = |bytes: &[u8]| if bytes.len() < self.head_bytes { None } else { (self.span)(bytes) };
+        let head = |bytes: &[u8]| {
+            if bytes.len() < self.head_bytes {
+                return Some(self.head_bytes);
             }
-            if let Some(tail) = tail {
-                held.clear();
-                held.message(&tail, true, |bytes| self.needed(bytes));
-            }
-            return;
-        }
-        let from = u64::from(std::mem::take(skip));
-        match self.pass(payload.bytes, from, wire_bytes, may_hold, &mut message) {
-            End::Skip(bytes) => *skip = bytes,
-            End::Hold(bytes) => drop(held.message(bytes, true, |bytes| self.needed(bytes))),
-        }
-    }
-
-    fn needed(&self, bytes: &[u8]) -> Option<usize> {
-        if bytes.len() < self.head_bytes {
-            return Some(self.head_bytes);
-        }
-        (self.span)(bytes).map(|span| span.bytes.min(span.wanted) as usize)
-    }
-
-    fn pass<'a>(&self, bytes: &'a [u8], from: u64, wire_bytes: u64, may_hold: bool, message: &mut impl FnMut(&[u8])) -> End<'a> {
-        let mut at = from;
-        while let Some(rest) = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).filter(|rest| !rest.is_empty()) {
-            let can_wait = may_hold && at + rest.len() as u64 == wire_bytes;
-            if rest.len() < self.head_bytes {
-                return if can_wait { End::Hold(rest) } else { End::Skip(0) };
-            }
-            let Some(span) = (self.span)(rest).filter(|span| span.bytes > 0) else { return End::Skip(0) };
-            let wanted = span.bytes.min(span.wanted) as usize;
-            if rest.len() < wanted && can_wait && wanted <= MOST_HELD_BYTES {
-                return End::Hold(rest);
-            }
-            message(rest.get(..span.bytes as usize).unwrap_or(rest));
-            at += u64::from(span.bytes);
-        }
-        End::Skip(u32::try_from(at.saturating_sub(wire_bytes)).unwrap_or(0))
+            // What is too long to be held is told from what is there.
+            let wanted = span(bytes).map(|span| span.bytes.min(span.wanted) as usize)?;
+            Some(if wanted > MOST_HELD_BYTES { self.head_bytes } else { wanted })
+        };
+        heads::messages(place, payload, head, |bytes| {
+            let span = span(bytes)?;
+            message(bytes.get(..span.bytes as usize).unwrap_or(bytes));
+            Some(span.bytes)
+        });
     }
 }
 

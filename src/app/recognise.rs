@@ -4,7 +4,10 @@ use super::{App, Ports, banner, ber, bittorrent, datagram, dicom, dns, hl7, http
 
 /// The application whose message starts here, if it can be told.
 pub(super) fn recognise(ports: Ports, payload: &[u8]) -> Option<App> {
-    if ports.is_tcp() {
+    // Of a packet that was cut behind its headers nothing can be told.
+    if payload.is_empty() {
+        None
+    } else if ports.is_tcp() {
         over_tcp(ports, payload)
     } else if ports.is_udp() {
         over_udp(ports, payload)

@@ -167,5 +167,5 @@ fn every_awkward_ethernet_capture_is_what_tshark_says_or_explained() {
     println!("{count} captures, {talks} conversations, {} explained", EXPLAINED.len());
     let problems = problems.into_inner().unwrap();
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
-    assert!(count > 400 && talks > 1000, "{count} captures, {talks} conversations: they say too little");
+    assert!(count > 400 && talks > 600, "{count} captures, {talks} conversations: they say too little");
 }

@@ -69,7 +69,7 @@ fuzz_all() {
 if cargo +nightly fuzz --version >/dev/null 2>&1; then
     step "fuzzing" fuzz_all
 else
-    skip "fuzzing" "no nightly toolchain with cargo-fuzz (the same bodies run in the tests)"
+    skip "fuzzing" "no nightly toolchain with cargo-fuzz (the same bodies run in the tests; fuzz/README.md says how to do without)"
 fi
 printf '\n== tests\n'
 if all_tests; then outcome=passed; else outcome=failed; fi

@@ -42,8 +42,8 @@ pub struct FlowArgs {
     /// Home networks; repeat or separate by commas [default: private and link-local ranges]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub home_net: Vec<String>,
-    /// Open flows at the most (some 500 bytes each)
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    /// Open flows at the most (some 700 bytes each)
+    #[arg(long, value_name = "N", default_value_t = 700_000)]
     pub max_flows: u32,
     /// Tell flows apart by their VLAN too, for networks that use addresses again in another VLAN
     #[arg(long)]

@@ -44,7 +44,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     eprintln!("auscult: listening on {}; INT or TERM ends", args.interface);
     if matches!(mode, Mode::SelfTaught { .. }) {
         eprintln!(
-            "auscult: state: learning - no model was given, so nothing is judged before the end or 150,000 flow records; see auscult train"
+            "auscult: state: learning - no model was given, so nothing is judged before the end or 120,000 flow records; see auscult train"
         );
     }
     let outputs = Outputs::open(&args.output, Bar::none())?;

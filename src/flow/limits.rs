@@ -17,7 +17,7 @@ pub struct FlowLimits {
     pub active_s: u32,
     /// A flow that is still open is judged for the first time after this long, in seconds. Default 10.
     pub first_look_s: u32,
-    /// Open flows at the most, over all shards. Default 1,000,000 (at most 512 bytes each).
+    /// Open flows at the most, over all shards. Default 700,000 (at most 512 bytes each, some 700 with the table's own).
     pub max_flows: u32,
 }
 
@@ -30,7 +30,7 @@ impl Default for FlowLimits {
             closed_s: 10,
             active_s: 300,
             first_look_s: 10,
-            max_flows: 1_000_000,
+            max_flows: 700_000,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use crate::train::{Trim, teach};
 
 /// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
-const MAX_KEPT: usize = 150_000;
+const MAX_KEPT: usize = 120_000;
 
 /// Records and ticks kept together: the ticks of a month come before the records.
 const MAX_STEPS: usize = 4_000_000;

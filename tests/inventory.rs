@@ -5,9 +5,9 @@
 mod inventory_make;
 mod support;
 
-use inventory_make::{EPOCH, Mac, V4, Wire, lldp, v6};
+use inventory_make::{EPOCH, Mac, V4, Wire, between, lldp, v6};
 use serde_json::{Value, json};
-use support::packets::pcap;
+use support::packets::{pcap, udp};
 use support::{Folder, auscult};
 
 const SERVER: (Mac, V4) = ([0x00, 0x50, 0x56, 1, 1, 2], [10, 0, 0, 2]);
@@ -247,14 +247,28 @@ fn roles_come_with_what_showed_them() {
     let hl7 = b"\x0bMSH|^~\\&|LAB|WARD|HIS|MAIN|20260303||ORU^R01|1|P|2.5\r\x1c\r";
     let ack = b"\x0bMSH|^~\\&|HIS|MAIN|LAB|WARD|20260303||ACK|2|P|2.5\rMSA|AA|1\r\x1c\r";
     wire.talk(client, SERVER, 2575, [hl7, ack]);
+    let registration = [
+        &[1, 2, 0x29, 0x10, 0, 1, 0, 0, 0, 0, 0, 1][..],
+        b" EDFEDBCACACACACACACACACACACACAAA\0",
+        &[0, 0x20, 0, 1, 0xc0, 0x0c, 0, 0x20, 0, 1, 0, 4, 0, 0, 0, 6, 0, 0, 10, 0, 0, 7],
+    ]
+    .concat();
+    wire.say(between(CLIENT, [0xff; 6], udp(([10, 0, 0, 7], 137), ([10, 0, 0, 255], 137), &registration)));
+    let question = b"GET / HTTP/1.1\r\nHost: intra.example\r\nUser-Agent: Viewer/3\r\n\r\n";
+    wire.talk(client, SERVER, 80, [question, b"HTTP/1.1 200 OK\r\nServer: Example/2\r\n\r\n"]);
     let devices = devices(&wire);
     let server = device(&devices, "00:50:56:01:01:02");
-    assert_eq!(server["roles"], json!([{"role": "hl7-receiver", "evidence": "served hl7 on tcp/2575"}]));
+    assert_eq!(server["names"], json!([{"name": "intra.example", "source": "http"}]));
+    assert!(roles(server).contains(&"hl7-receiver") && roles(server).contains(&"web-server"), "{server}");
     assert_eq!(server["hl7_applications"], json!([{"name": "HIS", "part": "called"}]));
-    assert_eq!(server["software"][0]["text"], "OpenSSH_9.2p1 Debian-2");
+    let software = |device: &Value| -> Vec<String> {
+        device["software"].as_array().unwrap().iter().map(|one| one["text"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(software(server), ["Example/2", "OpenSSH_9.2p1 Debian-2"]);
     let client = device(&devices, "f8:bc:12:00:00:07");
     assert_eq!((roles(client), &client["hl7_applications"][0]["name"]), (vec!["hl7-sender"], &json!("LAB")));
-    assert_eq!(client["software"], json!([{"what": "client", "text": "Example_1.0", "source": "ssh"}]));
+    assert_eq!(software(client), ["Example_1.0", "Viewer/3"]);
+    assert_eq!(client["names"], json!([{"name": "CT1", "source": "netbios"}]));
 }
 
 /// A flood of ARP within a second: what is beyond the most is counted, and the frames all the same.

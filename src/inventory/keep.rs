@@ -109,6 +109,9 @@ impl Inventory {
             holding.is_near |= seen.is_near();
             holding.is_routed |= routed;
             holding.known.vlans(record.vlans);
+            if began {
+                learn::said(&mut holding.known, record);
+            }
             if service_counts {
                 learn::flow(&mut holding.known, record, began);
             }

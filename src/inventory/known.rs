@@ -21,6 +21,10 @@ pub enum NameSource {
     Tls,
     /// A client that asked for this host in HTTP and got an answer that is no error.
     Http,
+    /// The device itself, registering its name with NetBIOS.
+    Netbios,
+    /// The device itself, asking a client to log in with NTLM.
+    Ntlm,
 }
 
 /// Which part a device took in an exchange.

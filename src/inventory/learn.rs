@@ -2,7 +2,7 @@
 
 use super::known::{Known, NameSource, Part, SoftwareKind, deed};
 use super::usage::Use;
-use crate::app::{App, Basis, DicomFacts, Facts};
+use crate::app::{App, Basis, DicomFacts, Facts, HttpFacts};
 use crate::flow::{ConnState, DirectionBasis, FlowRecord, is_group};
 
 /// Does the record show that one end offers a service and the other uses it? It was answered, and it is known who asked.
@@ -49,10 +49,26 @@ pub(super) fn flow(known: &mut Known, record: &FlowRecord, began: bool) {
         Some(Facts::Tls(tls)) if !began && tls.version_chosen != 0 => {
             server_name(known, tls.server_name.as_deref(), NameSource::Tls);
         }
-        Some(Facts::Http(http)) if !began && matches!(http.status, Some(200..=399)) => {
-            server_name(known, http.host.as_deref(), NameSource::Http);
+        Some(Facts::Http(http)) => learn_http(known, http, began),
+        Some(Facts::Smb(smb)) if !began => {
+            known.names.extend(smb.ntlm.server.iter().map(|name| (name.clone(), NameSource::Ntlm)))
         }
         _ => {}
+    }
+}
+
+/// Takes what the end that began a flow says of itself, whether it is answered or not.
+pub(super) fn said(known: &mut Known, record: &FlowRecord) {
+    if let Some(Facts::Nbns(nbns)) = record.facts.as_deref() {
+        known.names.extend(nbns.name.iter().map(|name| (name.clone(), NameSource::Netbios)));
+    }
+}
+
+fn learn_http(known: &mut Known, http: &HttpFacts, began: bool) {
+    let (text, kind) = if began { (&http.user_agent, SoftwareKind::Client) } else { (&http.server, SoftwareKind::Server) };
+    known.software.extend(text.iter().map(|text| (kind, text.clone(), "http")));
+    if !began && matches!(http.status, Some(200..=399)) {
+        server_name(known, http.host.as_deref(), NameSource::Http);
     }
 }
 

@@ -126,14 +126,29 @@ facts! {
 }
 
 impl Facts {
+    /// What TLS or DTLS said, also where another protocol went over to it.
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsFacts> {
+        match self {
+            Self::Tls(tls) => Some(tls),
+            Self::Ftp(ftp) => ftp.tls.facts(),
+            Self::Ldap(ldap) => ldap.tls.facts(),
+            Self::Mailbox(mailbox) => mailbox.tls.facts(),
+            Self::Mysql(mysql) => mysql.tls.facts(),
+            Self::Postgres(postgres) => postgres.tls.facts(),
+            Self::Rdp(rdp) => rdp.tls.facts(),
+            Self::Smtp(smtp) => smtp.tls.facts(),
+            _ => None,
+        }
+    }
+
     /// The name of the server that the initiator asked for: TLS's and QUIC's server name or HTTP's host.
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
         match self {
-            Self::Tls(tls) => tls.server_name.as_deref(),
             Self::Quic(quic) => quic.server_name.as_deref(),
             Self::Http(http) => http.host.as_deref(),
-            _ => None,
+            _ => self.tls()?.server_name.as_deref(),
         }
     }
 

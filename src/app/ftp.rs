@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::Side;
 use super::count::bump;
-use super::lines::{command, greeting, is_tls, lines, reply};
+use super::lines::{command, greeting, lines, reply};
 use super::listen::{Heard, Listen, Place};
+use super::starttls::StartTls;
 
 /// Commands by their kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -47,7 +48,9 @@ pub struct FtpFacts {
     /// Did the client ask for TLS?
     pub auth_tls: bool,
     /// Did the server agree? What follows is encrypted.
-    pub tls: bool,
+    pub auth_tls_accepted: bool,
+    /// The handshake that followed.
+    pub tls: StartTls,
     /// Errors (4xx and 5xx) other than failed logins.
     pub errors: u32,
 }
@@ -55,15 +58,14 @@ pub struct FtpFacts {
 impl Listen for FtpFacts {
     const MOST_LOOKS: Option<u8> = None;
 
-    fn hear(&mut self, heard: &Heard<'_>, _: &mut Place) -> bool {
-        let payload = heard.payload.bytes;
-        if is_tls(payload) && self.auth_tls {
-            return false;
+    fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+        if let Some(wants_more) = self.tls.hear(self.auth_tls, heard, place) {
+            return wants_more;
         }
-        for line in lines(payload) {
+        for line in lines(heard.payload.bytes) {
             if heard.payload.side == Side::Orig { self.command(line) } else { self.reply(line) }
         }
-        !self.tls
+        true
     }
 }
 
@@ -99,7 +101,7 @@ impl FtpFacts {
             Some((220, _)) if self.software.is_none() => self.software = line.get(4..).and_then(greeting),
             Some((230 | 232, true)) => bump(&mut self.login_success),
             Some((530, true)) => bump(&mut self.login_failure),
-            Some((234, true)) => self.tls = self.auth_tls,
+            Some((234, true)) => self.auth_tls_accepted = self.auth_tls,
             Some((400..=599, true)) => bump(&mut self.errors),
             _ => {}
         }

@@ -8,6 +8,7 @@ use super::frames::{Frames, Span};
 use super::listen::{Heard, Listen, Place};
 use super::ntlm::NtlmFacts;
 use super::reader::Reader;
+use super::starttls::StartTls;
 
 /// As much of a message is waited for: a login with its token.
 const WANTED_BYTES: u32 = 512;
@@ -91,6 +92,8 @@ pub struct LdapFacts {
     pub version: u8,
     /// Did the client ask for encryption?
     pub starttls: bool,
+    /// The handshake that followed.
+    pub tls: StartTls,
     /// Is what follows the login signed or encrypted by its mechanism?
     pub sealed: bool,
     /// NTLM in the logins.
@@ -102,13 +105,15 @@ impl Listen for LdapFacts {
     const MOST_LOOKS: Option<u8> = None;
 
     fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+        if let Some(wants_more) = self.tls.hear(self.starttls, heard, place) {
+            return wants_more;
+        }
         if heard.ports.is_tcp() {
             FRAMES.walk(place, &heard.payload, |message| self.message(message));
         } else {
             self.message(heard.payload.bytes);
         }
-        // A TLS hello ends what can be read.
-        !(self.starttls && heard.payload.bytes.starts_with(&[0x16, 3]))
+        true
     }
 }
 

@@ -39,11 +39,6 @@ pub(super) fn greeting(line: &[u8]) -> Option<Box<str>> {
     (!text.is_empty()).then(|| printable(text, NAME_BYTES))
 }
 
-/// Is this TLS's first record?
-pub(super) fn is_tls(payload: &[u8]) -> bool {
-    matches!(payload, [0x14..=0x17, 3, 0..=4, ..])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

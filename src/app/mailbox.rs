@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use super::Side;
 use super::count::bump;
-use super::lines::{command, greeting, is_tls, lines};
+use super::lines::{command, greeting, lines};
 use super::listen::{Heard, Listen, Place};
 use super::reader::holds;
+use super::starttls::StartTls;
 
 /// Commands by their kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -38,6 +39,8 @@ pub struct MailboxFacts {
     pub starttls_offered: bool,
     /// Did the client ask for it?
     pub starttls: bool,
+    /// The handshake that followed.
+    pub tls: StartTls,
     /// Logins that succeeded.
     pub login_success: u32,
     /// Logins that failed.
@@ -50,12 +53,11 @@ pub struct MailboxFacts {
 impl Listen for MailboxFacts {
     const MOST_LOOKS: Option<u8> = None;
 
-    fn hear(&mut self, heard: &Heard<'_>, _: &mut Place) -> bool {
-        let payload = heard.payload.bytes;
-        if is_tls(payload) && self.starttls {
-            return false;
+    fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+        if let Some(wants_more) = self.tls.hear(self.starttls, heard, place) {
+            return wants_more;
         }
-        for line in lines(payload) {
+        for line in lines(heard.payload.bytes) {
             if heard.payload.side == Side::Resp { self.answer(line) } else { self.line(line) }
         }
         true

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Side;
 use super::listen::{Heard, Listen, Place};
+use super::starttls::StartTls;
 use super::text::{NAME_BYTES, printable};
 
 /// Facts of a MySQL connection.
@@ -13,7 +14,9 @@ pub struct MysqlFacts {
     /// Version of the server, as in `8.0.36`, up to 64 characters.
     pub version: Option<Box<str>>,
     /// Did the client turn to TLS?
-    pub tls: bool,
+    pub tls_requested: bool,
+    /// The handshake that followed.
+    pub tls: StartTls,
     /// Did the login succeed?
     pub login_success: bool,
     /// Did it fail?
@@ -23,9 +26,12 @@ pub struct MysqlFacts {
 }
 
 impl Listen for MysqlFacts {
-    const MOST_LOOKS: Option<u8> = Some(16);
+    const MOST_LOOKS: Option<u8> = Some(32);
 
-    fn hear(&mut self, heard: &Heard<'_>, _: &mut Place) -> bool {
+    fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+        if let Some(wants_more) = self.tls.hear(self.tls_requested, heard, place) {
+            return wants_more;
+        }
         // Length in three bytes, the packet's number, and its kind.
         let [a, b, c, number, kind, rest @ ..] = heard.payload.bytes else { return true };
         match heard.payload.side {
@@ -45,8 +51,8 @@ impl Listen for MysqlFacts {
             }
             // The login's first 32 bytes alone, with the flag for TLS.
             Side::Orig if *number == 1 && [*a, *b, *c] == [32, 0, 0] && rest.first().is_some_and(|flags| flags & 8 != 0) => {
-                self.tls = true;
-                false
+                self.tls_requested = true;
+                true
             }
             _ => true,
         }
@@ -78,6 +84,6 @@ mod tests {
         assert_eq!((facts.version.as_deref(), facts.login_failure, facts.error_code), (Some("8.0.36"), true, 1045));
         assert!(hear(&[(Side::Resp, GREETING), (Side::Orig, login), (Side::Resp, &[7, 0, 0, 2, 0, 0, 0])]).login_success);
         let tls: &[u8] = &[&[32, 0, 0, 1, 0x85, 0xae][..], &[0; 30]].concat();
-        assert!(hear(&[(Side::Resp, GREETING), (Side::Orig, tls), (Side::Resp, b"\x16\x03\x03\0\x7a\x02")]).tls);
+        assert!(hear(&[(Side::Resp, GREETING), (Side::Orig, tls), (Side::Resp, b"\x16\x03\x03\0\x7a\x02")]).tls_requested);
     }
 }

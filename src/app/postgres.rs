@@ -7,6 +7,7 @@ use super::Side;
 use super::frames::{Frames, Span};
 use super::listen::{Heard, Listen, Place};
 use super::reader::Reader;
+use super::starttls::StartTls;
 use super::text::{NAME_BYTES, printable};
 
 const FRAMES: Frames = Frames { head_bytes: 5, span };
@@ -21,7 +22,9 @@ pub struct PostgresFacts {
     /// Did the client ask for TLS?
     pub tls_requested: bool,
     /// Did the server agree? What follows is encrypted.
-    pub tls: bool,
+    pub tls_accepted: bool,
+    /// The handshake that followed.
+    pub tls: StartTls,
     /// Proof that the server asks for: `none`, `password` (in the clear), `md5`, `scram`, `gss`, `other`.
     pub authentication: Option<&'static str>,
     /// Did the login succeed?
@@ -36,11 +39,11 @@ impl Listen for PostgresFacts {
     const MOST_LOOKS: Option<u8> = Some(32);
 
     fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+        if let Some(wants_more) = self.tls.hear(self.tls_accepted, heard, place) {
+            return wants_more;
+        }
         match (heard.payload.side, heard.payload.bytes) {
-            (Side::Resp, [b'S']) if self.tls_requested && self.authentication.is_none() => {
-                self.tls = true;
-                return false;
-            }
+            (Side::Resp, [b'S']) if self.tls_requested && self.authentication.is_none() => self.tls_accepted = true,
             (Side::Resp, [b'N']) if self.tls_requested && self.authentication.is_none() => {}
             (Side::Orig, bytes) => self.start(bytes),
             (Side::Resp, _) => FRAMES.walk(place, &heard.payload, |message| self.message(message)),
@@ -137,6 +140,6 @@ mod tests {
         let facts = hear(&[(Side::Orig, start), (Side::Resp, message(b'E', b"SFATAL\0C28P01\0Mno\0\0"))]);
         assert!(facts.login_failure && !facts.login_success);
         let facts = hear(&[(Side::Orig, vec![0, 0, 0, 8, 4, 210, 22, 47]), (Side::Resp, b"S".to_vec())]);
-        assert!(facts.tls_requested && facts.tls);
+        assert!(facts.tls_requested && facts.tls_accepted);
     }
 }

@@ -1,11 +1,12 @@
-//! Remote desktop: how the two sides agree on their protection (MS-RDPBCGR, 2.2.1.1 and 2.2.1.2). What follows is encrypted, or is
-//! not looked at.
+//! Remote desktop: how the two sides agree on their protection (MS-RDPBCGR, 2.2.1.1 and 2.2.1.2), and the TLS handshake that
+//! follows. Nothing else is looked at.
 
 use serde::Serialize;
 
 use super::count::note;
 use super::listen::{Heard, Listen, Place};
 use super::reader::{Reader, first_line, holds};
+use super::starttls::StartTls;
 
 /// Facts of a remote desktop connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -23,24 +24,34 @@ pub struct RdpFacts {
     pub cookie: bool,
     /// Did the server answer?
     pub confirmed: bool,
+    /// The handshake that followed, whatever the protection but RDP's own.
+    pub tls: StartTls,
 }
 
 const PROTECTIONS: [(u32, &str); 5] = [(1, "tls"), (2, "credssp"), (4, "rdstls"), (8, "credssp_ex"), (16, "rdsaad")];
 
 impl Listen for RdpFacts {
-    const MOST_LOOKS: Option<u8> = Some(8);
+    const MOST_LOOKS: Option<u8> = Some(32);
 
-    fn hear(&mut self, heard: &Heard<'_>, _: &mut Place) -> bool {
+    fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
+        if let Some(wants_more) = self.tls.hear(self.is_protected(), heard, place) {
+            return wants_more;
+        }
         match heard.payload.bytes {
             [3, 0, _, _, _, 0xe0, _, _, _, _, _, tail @ ..] => self.request(tail),
             [3, 0, _, _, _, 0xd0, _, _, _, _, _, tail @ ..] => self.confirm(tail),
             _ => {}
         }
-        !self.confirmed
+        !self.confirmed || self.is_protected()
     }
 }
 
 impl RdpFacts {
+    /// Does TLS follow, on its own or under something else?
+    fn is_protected(&self) -> bool {
+        self.selected.is_some_and(|selected| selected != "rdp")
+    }
+
     fn request(&mut self, tail: &[u8]) {
         self.cookie = tail.starts_with(b"Cookie: ") || holds(first_line(tail), b"msts=");
         let Some((1, offers)) = negotiation(tail) else {

@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use super::Side;
 use super::count::bump;
-use super::lines::{command, greeting, is_tls, lines, reply};
+use super::lines::{command, greeting, lines, reply};
 use super::listen::{Heard, Listen, Place};
+use super::starttls::StartTls;
 
 /// Commands by their kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -39,6 +40,8 @@ pub struct SmtpFacts {
     pub starttls_offered: bool,
     /// Did the client take it? What follows is encrypted.
     pub starttls: bool,
+    /// The handshake that followed.
+    pub tls: StartTls,
     /// Logins that succeeded (235).
     pub login_success: u32,
     /// Logins that failed (535, 534).
@@ -57,10 +60,10 @@ impl Listen for SmtpFacts {
     const MOST_LOOKS: Option<u8> = None;
 
     fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
-        let payload = heard.payload.bytes;
-        if is_tls(payload) && self.starttls {
-            return false;
+        if let Some(wants_more) = self.tls.hear(self.starttls, heard, place) {
+            return wants_more;
         }
+        let payload = heard.payload.bytes;
         if heard.payload.side == Side::Resp {
             lines(payload).for_each(|line| self.reply(line));
             return true;

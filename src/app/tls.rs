@@ -1,7 +1,5 @@
-//! TLS: what the handshake says in the clear (RFC 8446, RFC 5246). The same facts of DTLS: see [`super::dtls`].
-//!
-//! A parser of another protocol that goes over to TLS within its connection (STARTTLS) may keep [`TlsFacts`] of its own and
-//! pass on all payloads from there: which side sends a hello is told by the hello.
+//! TLS: what the handshake says in the clear (RFC 8446, RFC 5246). The same facts of DTLS: see [`super::dtls`]; within another
+//! protocol's connection: see [`super::starttls`]. Which side sends a hello is told by the hello.
 
 use std::borrow::Cow;
 

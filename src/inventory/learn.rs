@@ -46,14 +46,14 @@ pub(super) fn flow(known: &mut Known, record: &FlowRecord, began: bool) {
                 if began { (&ssh.software_orig, SoftwareKind::Client) } else { (&ssh.software_resp, SoftwareKind::Server) };
             known.software.extend(text.iter().map(|text| (kind, text.clone(), "ssh")));
         }
-        Some(Facts::Tls(tls)) if !began && tls.version_chosen != 0 => {
-            server_name(known, tls.server_name.as_deref(), NameSource::Tls);
-        }
         Some(Facts::Http(http)) => learn_http(known, http, began),
         Some(Facts::Smb(smb)) if !began => {
             known.names.extend(smb.ntlm.server.iter().map(|name| (name.clone(), NameSource::Ntlm)))
         }
         _ => {}
+    }
+    if let Some(tls) = record.facts.as_deref().and_then(Facts::tls).filter(|tls| !began && tls.version_chosen != 0) {
+        server_name(known, tls.server_name.as_deref(), NameSource::Tls);
     }
 }
 

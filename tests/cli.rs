@@ -343,20 +343,39 @@ fn from_is_inclusive_and_to_exclusive() {
     assert_eq!(packets_in(&run.stdout), 4);
 }
 
+/// The fields of a line of CSV (RFC 4180).
+fn fields(line: &str) -> Vec<String> {
+    let (mut fields, mut is_quoted) = (vec![String::new()], false);
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if is_quoted && letters.peek() == Some(&'"') => fields.last_mut().unwrap().extend(letters.next()),
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => fields.push(String::new()),
+            letter => fields.last_mut().unwrap().push(letter),
+        }
+    }
+    fields
+}
+
 #[test]
 fn csv_and_json_hold_the_same() {
     let folder = Folder::new();
     let json = auscult(&["flows", text(&clinic())]).ended(0).lines();
     auscult(&["flows", text(&clinic()), "--format", "csv", "--out", &folder.name("flows.csv")]).ended(0);
     let csv = String::from_utf8(folder.read("flows.csv")).unwrap();
-    let mut rows = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let mut rows = csv.lines().map(fields);
     let header = rows.next().unwrap();
     let rows: Vec<_> = rows.collect();
     assert_eq!(rows.len(), json.len());
     let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     for (row, event) in rows.iter().zip(&json) {
         assert_eq!(row.len(), header.len());
-        let cell = |name: &str| row[header.iter().position(|column| *column == name).unwrap()];
+        let cell = |name: &str| &*row[header.iter().position(|column| *column == name).unwrap()];
+        match event["auscult"].get("facts") {
+            Some(facts) => assert_eq!(&serde_json::from_str::<Value>(cell("auscult_facts")).unwrap(), facts),
+            None => assert_eq!(cell("auscult_facts"), ""),
+        }
         for name in ["flow_id", "community_id", "src_ip", "dest_ip", "proto", "app_proto"] {
             assert_eq!(cell(name), plain(&event[name]), "{name}");
         }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::fact_event::fact_object;
 use super::flow_event::{protocol_name, state};
 use crate::feature::{COUNT, SCHEMA, extract};
 use crate::flow::{FlowRecord, community_id};
@@ -69,7 +70,7 @@ pub trait FlowTable {
 
 use ColumnKind::{Integer, Number, Text, Time};
 
-const FIXED: [(&str, ColumnKind); 23] = [
+const FIXED: [(&str, ColumnKind); 38] = [
     ("flow_id", Integer),
     ("community_id", Text),
     ("src_ip", Text),
@@ -93,6 +94,21 @@ const FIXED: [(&str, ColumnKind); 23] = [
     ("auscult_conn_state", Text),
     ("auscult_history", Text),
     ("auscult_direction", Text),
+    ("vlan", Integer),
+    ("vlan_inner", Integer),
+    ("auscult_tunnel", Text),
+    ("tunnel_src_ip", Text),
+    ("tunnel_dest_ip", Text),
+    ("auscult_fragments_packets", Integer),
+    ("auscult_fragments_odd", Integer),
+    ("auscult_icmp_error_type", Integer),
+    ("auscult_icmp_error_code", Integer),
+    ("auscult_icmp_error_count", Integer),
+    ("auscult_orig_missing_bytes", Integer),
+    ("auscult_resp_missing_bytes", Integer),
+    ("auscult_orig_bad_checksums", Integer),
+    ("auscult_resp_bad_checksums", Integer),
+    ("auscult_facts", Text),
 ];
 
 /// All columns in order: the record's own, then the features of the schema.
@@ -102,7 +118,8 @@ pub fn columns() -> Vec<Column> {
     fixed.chain(SCHEMA.iter().map(|feature| Column { name: feature.name, kind: Number })).collect()
 }
 
-/// The cells of a record, in the order of [`columns`].
+/// The cells of a record, in the order of [`columns`]. What there is not is 0 or empty; an ICMP error's type and code mean something
+/// where its count is above 0; `auscult_facts` is the object of the flow event as JSON.
 #[must_use]
 pub fn cells(record: &FlowRecord) -> Vec<Cell> {
     let whole = |value: u64| Cell::Integer(i64::try_from(value).unwrap_or(i64::MAX));
@@ -132,11 +149,38 @@ pub fn cells(record: &FlowRecord) -> Vec<Cell> {
         Cell::Text(record.history.to_string()),
         Cell::Text(record.direction.name().to_owned()),
     ]);
+    cells.extend(carried(record));
+    cells.extend([
+        whole(record.orig.missing_bytes),
+        whole(record.resp.missing_bytes),
+        whole(record.orig.bad_checksums.into()),
+        whole(record.resp.bad_checksums.into()),
+        Cell::Text(record.facts.as_deref().and_then(fact_object).map(|facts| facts.to_string()).unwrap_or_default()),
+    ]);
     cells.extend(extract(record).map(Cell::Number));
     cells
 }
 
-/// Comma-separated values with a header (RFC 4180; no value needs quotes).
+/// How a flow's packets came and what the network said of them.
+fn carried(record: &FlowRecord) -> [Cell; 10] {
+    let tunnel = record.tunnel.as_deref();
+    let text = |text: Option<String>| Cell::Text(text.unwrap_or_default());
+    let (kind, code, count) = record.icmp_error.map_or((0, 0, 0), |error| (error.kind, error.code, error.count));
+    [
+        Cell::Integer(record.vlans[0].into()),
+        Cell::Integer(record.vlans[1].into()),
+        text(tunnel.map(|tunnel| tunnel.kind.name().to_owned())),
+        text(tunnel.map(|tunnel| tunnel.src.to_string())),
+        text(tunnel.map(|tunnel| tunnel.dst.to_string())),
+        Cell::Integer(record.fragments.packets.into()),
+        Cell::Integer(record.fragments.odd.into()),
+        Cell::Integer(kind.into()),
+        Cell::Integer(code.into()),
+        Cell::Integer(count.into()),
+    ]
+}
+
+/// Comma-separated values with a header (RFC 4180).
 #[derive(Debug)]
 pub struct CsvTable<W> {
     to: W,
@@ -159,6 +203,7 @@ impl<W: Write> FlowTable for CsvTable<W> {
         for (place, cell) in cells(record).into_iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };
             match cell {
+                Cell::Text(text) if text.contains(['"', ',']) => write!(self.to, "{comma}\"{}\"", text.replace('"', "\"\""))?,
                 Cell::Text(text) => write!(self.to, "{comma}{text}")?,
                 Cell::Integer(value) => write!(self.to, "{comma}{value}")?,
                 Cell::Time(micros) => write!(self.to, "{comma}{}", crate::time::Timestamp::from_nanos(micros * 1000))?,
@@ -178,6 +223,7 @@ impl<W: Write> FlowTable for CsvTable<W> {
 mod tests {
     use super::super::flow_event::tests::record;
     use super::*;
+    use crate::app::{Facts, TlsFacts};
     use crate::flow::testing::packet;
 
     #[test]
@@ -199,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_as_many_values_as_the_header_and_none_needs_quotes() {
+    fn a_row_has_as_many_values_as_the_header() {
         let mut bytes = Vec::new();
         let mut table = Box::new(CsvTable::new(&mut bytes).unwrap());
         table.write(&record(&[packet(1500, 1, 4000, 2, 53, 17)])).unwrap();
@@ -208,6 +254,17 @@ mod tests {
         let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
         assert_eq!((rows.len(), rows[0].len()), (2, rows[1].len()));
         assert!(!text.contains('"') && text.contains("1970-01-01T00:00:01.500000+0000"));
+    }
+
+    #[test]
+    fn facts_are_json_in_quotes() {
+        let mut record = record(&[packet(0, 1, 4000, 2, 53, 17)]);
+        record.facts = Some(Box::new(Facts::Tls(TlsFacts { server_name: Some("pacs.example".into()), ..TlsFacts::default() })));
+        record.vlans = [20, 0];
+        let mut bytes = Vec::new();
+        CsvTable::new(&mut bytes).unwrap().write(&record).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains(r#",20,0,,,,0,0,0,0,0,0,0,0,0,"{""sni"":""pacs.example""}","#), "{text}");
     }
 
     /// Takes nothing.

@@ -61,13 +61,13 @@ def stretch(source: Path, target: Path, day: int) -> None:
     at = MONDAY_MICROS + day * 86_400_000_000 + (hour * 60 + minute) * 60_000_000
     move = Stretch(micros_of(manifest["start"]), at, manifest["lab_seconds_per_second"])
     target.mkdir(parents=True, exist_ok=True)
-    _capture(source, target, move, labels, set(manifest["servers"]))
+    found = _capture(source, target, move, labels, set(manifest["servers"]))
 
     def moved(row: dict) -> dict:
-        """What no packet shows moves by the clock."""
+        """What no packet shows, or only packets from the middle of a conversation, moves by the clock."""
         return row | {name: text_of(move.linear(micros_of(row[name]))) for name in ("start", "end", "split") if name in row}
 
-    write_rows(target / "labels.csv", truth.COLUMNS, [row if row["packets"] != "0" else moved(row) for row in labels])
+    write_rows(target / "labels.csv", truth.COLUMNS, [row if id(row) in found else moved(row) for row in labels])
     with open(source / "phases.csv", newline="") as file:
         reader = csv.DictReader(file)
         write_rows(target / "phases.csv", reader.fieldnames, [moved(row) for row in reader])
@@ -79,18 +79,19 @@ def stretch(source: Path, target: Path, day: int) -> None:
     (target / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 
 
-def _capture(source: Path, target: Path, move: Stretch, labels: list[dict], servers: set[str]) -> None:
-    """Writes the capture with its new times, and puts those of the conversations into the labels' rows."""
-    told = defaultdict(list)
+def _capture(source: Path, target: Path, move: Stretch, labels: list[dict], servers: set[str]) -> set[int]:
+    """Writes the capture with its new times, and puts those of the conversations into the labels' rows; gives the rows' ids."""
+    told, turned = defaultdict(list), defaultdict(list)
     for row in labels:
         told[tuple(row[name] for name in truth.COLUMNS[:6])].append(row)
+        turned[_ends(row)].append(row)
     frames = list(truth.walk(str(source / "capture.pcap")))
     # A conversation is complete, and equal to its row, only now.
     conversations = {id(conversation): conversation for *_, conversation in frames if conversation is not None}
     actors, found, times = {}, [], defaultdict(list)
     for number, (place, conversation) in enumerate(conversations.items()):
         rows = told[tuple(truth.row(conversation)[:6])]
-        row = rows.pop(0) if rows else None
+        row = rows.pop(0) if rows else _under_way(conversation, turned)
         actors[place] = _actor(conversation, row, servers, number)
         found.append((conversation, row))
     owners = [actors[id(conversation)] if conversation is not None else "others" for *_, conversation in frames]
@@ -106,6 +107,18 @@ def _capture(source: Path, target: Path, move: Stretch, labels: list[dict], serv
         if row is not None:
             actor = actors[id(conversation)]
             row["start"], row["end"] = (text_of(move.of(actor, micros)) for micros in (conversation.start, conversation.end))
+    return {id(row) for _, row in found if row is not None}
+
+
+def _ends(row: dict) -> tuple:
+    return frozenset(((row["src_ip"], row["src_port"]), (row["dst_ip"], row["dst_port"]))), row["proto"]
+
+
+def _under_way(conversation: truth.Conversation, turned: dict) -> dict | None:
+    """The row of a conversation of which the beginning was cut off, so that it may look turned about."""
+    own = dict(zip(truth.COLUMNS[:7], truth.row(conversation)))
+    overlaps = (row for row in turned[_ends(own)] if row["start"] <= own["end"] and row["end"] >= own["start"])
+    return next(overlaps, None)
 
 
 def _actor(conversation: truth.Conversation, row: dict | None, servers: set[str], number: int) -> str:

@@ -11,7 +11,8 @@ pub enum DirectionBasis {
     Syn,
     /// The destination is a group (multicast or broadcast): it never initiates.
     Group,
-    /// Only one end used a well-known port (below 1024), which makes it the responder.
+    /// Only one end used a well-known port (below 1024), or a port that no system gives to clients (below 32768; TCP alone): it
+    /// is the responder.
     Ports,
     /// Only one end is in the home network, which makes it the initiator.
     HomeNet,
@@ -48,6 +49,9 @@ impl DirectionBasis {
             if known(first.src_port) != known(first.dst_port) {
                 return (known(first.dst_port), Self::Ports);
             }
+            if first.protocol == 6 && is_ephemeral(first.src_port) != is_ephemeral(first.dst_port) {
+                return (is_ephemeral(first.src_port), Self::Ports);
+            }
         }
         // A UDP packet seen first is most often the question; a TCP segment without SYN is in mid-conversation.
         if first.protocol == 6 && home.contains(first.src) != home.contains(first.dst) {
@@ -55,6 +59,11 @@ impl DirectionBasis {
         }
         (true, Self::FirstPacket)
     }
+}
+
+/// Is it a port that systems give to clients (from 49152 on, RFC 6335, 6; Linux from 32768 on)?
+pub(super) const fn is_ephemeral(port: u16) -> bool {
+    port >= 32_768
 }
 
 /// Is it a multicast or the limited broadcast address?

@@ -253,6 +253,7 @@ impl Flow {
             response_delay: heard.then(|| self.resp.first.since(self.orig.first)),
             app: self.app.app(self.ports()),
             facts: self.app.facts().cloned().map(Box::new),
+            events: self.app.events(),
             macs: self.macs,
             vlans: self.vlans,
             tunnel: rare.and_then(|rare| rare.tunnel.clone()),
@@ -276,6 +277,7 @@ impl Flow {
         self.segment += 1;
         self.start = start;
         self.looked_at = NOT_LOOKED;
+        self.app.begin_segment();
         self.turns = 0;
         self.orig = SideStats::default();
         self.resp = SideStats::default();

@@ -1,7 +1,8 @@
 //! The flow record: the seam between everything that works per packet and everything that works per flow.
 
+use super::direction::is_ephemeral;
 use super::{ConnState, DirectionBasis, FIRST_SIZES, FlowKey, History, Service, SideStats};
-use crate::app::{App, Basis, Facts};
+use crate::app::{App, Basis, Events, Facts};
 use crate::time::{Span, Timestamp};
 use crate::wire::{Addr, Fragment, Quoted, Tunnel};
 
@@ -147,6 +148,8 @@ pub struct FlowRecord {
     pub app: (App, Basis),
     /// What the application said of itself, where it was recognised.
     pub facts: Option<Box<Facts>>,
+    /// What happened within the application in the segment.
+    pub events: Events,
     /// MAC addresses of initiator and responder on their first packets; zeros where unknown.
     pub macs: [[u8; 6]; 2],
     /// Outermost and next VLAN of the first packet; 0 where there is none.
@@ -180,10 +183,14 @@ impl FlowRecord {
         if self.orig_is_low { self.key.high_port } else { self.key.low_port }
     }
 
-    /// What the responder was asked for.
+    /// What the responder was asked for; of an answer whose question went another way (to a group), what the initiator was.
     #[must_use]
     pub const fn service(&self) -> Service {
-        let port = if matches!(self.key.protocol, 1 | 58) { self.orig_port() } else { self.resp_port() };
+        let is_answer = matches!(self.direction, DirectionBasis::FirstPacket)
+            && is_ephemeral(self.resp_port())
+            && !is_ephemeral(self.orig_port());
+        let is_icmp = matches!(self.key.protocol, 1 | 58);
+        let port = if is_icmp || is_answer { self.orig_port() } else { self.resp_port() };
         Service { protocol: self.key.protocol, port }
     }
 

@@ -147,7 +147,7 @@ fn model() -> Mode {
     let mut on_progress = |_| ();
     let mut lesson = Lesson::new(&mut on_progress);
     run(&mut open(&[Input::Path(clinic())]).unwrap(), &config(2), None, &mut lesson, &AtomicBool::new(false));
-    let taught = teach(&lesson.observations, 1, Trim::Training).unwrap();
+    let taught = teach(&mut lesson.observations, 1, Trim::Training).unwrap();
     Mode::Model(Arc::new(taught.into_model(Provenance::default(), Budget { per_day: 1.0 })), None)
 }
 

@@ -208,7 +208,7 @@ fn a_model_that_does_not_fit_is_refused_and_both_sides_named() {
     let digest = model["digest"].as_str().unwrap();
     let other = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
     let cases = [
-        (changed("format", &|model| model["format"] = 77.into()), vec!["format 77", "format 1"]),
+        (changed("format", &|model| model["format"] = 77.into()), vec!["format 77", "format 2"]),
         (changed("schema", &|model| model["schema"] = other.into()), vec![other, schema]),
         (changed("digest", &|model| model["digest"] = other.into()), vec![other, digest]),
         (changed("content", &|model| model["model"]["provenance"]["seed"] = 8.into()), vec!["digest", digest]),

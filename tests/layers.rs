@@ -22,13 +22,16 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("inventory", &["time", "wire", "app", "flow", "sighting"]),
     ("feature", &["time", "wire", "flow", "app"]),
     ("model", &["time", "wire", "flow", "feature"]),
-    ("detect", &["time", "wire", "flow", "app", "feature", "model"]),
+    ("detect", &["time", "wire", "flow", "app", "sighting", "feature", "model"]),
     ("alert", &["time", "wire", "flow", "app", "feature", "model", "detect"]),
     ("capture", &["time", "wire"]),
     ("dataset", &["time", "wire", "flow"]),
     ("pipeline", &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "dataset"]),
     ("train", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
-    ("replay", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "pipeline", "train"]),
+    (
+        "replay",
+        &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "pipeline", "train"],
+    ),
     ("eval", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
     (
         "cli",

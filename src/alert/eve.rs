@@ -44,6 +44,10 @@ pub fn alert_event(notice: &Notice, context: &AlertContext, chain: (u64, &str)) 
 fn insert_ends(event: &mut Map<String, Value>, flow: &FlowRef) {
     event.insert("src_ip".into(), json!(flow.orig.to_string()));
     event.insert("dest_ip".into(), json!(flow.resp.to_string()));
+    if flow.is_link() {
+        event.insert("proto".into(), json!("ARP"));
+        return;
+    }
     if matches!(flow.key.protocol, 1 | 58) {
         event.insert("icmp_type".into(), json!(flow.orig_port));
         event.insert("icmp_code".into(), json!(if flow.key.one_way { flow.resp_port } else { 0 }));
@@ -65,8 +69,8 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
     json!({
         "incident": {
             "id": format!("{:016x}", incident.id), "class": info.name, "state": notice.state.name(),
-            "hosts": [incident.host.to_string()], "peers": peers(incident),
-            "services": incident.services.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "hosts": hosts(incident), "peers": peers(incident),
+            "services": incident.services.iter().filter(|service| service.protocol != 0).map(ToString::to_string).collect::<Vec<_>>(),
             "first": incident.first.to_string(), "last": incident.last.to_string(), "flows": incident.flows,
         },
         "bits": rounded(incident.bits),
@@ -80,6 +84,12 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
         "degraded": false,
         "chain": {"seq": number, "prev": before},
     })
+}
+
+/// The device that the incident is about, and those that it is about too.
+fn hosts(incident: &Incident) -> Vec<String> {
+    let also = incident.also.iter().filter(|&&host| host != incident.host);
+    std::iter::once(&incident.host).chain(also).map(ToString::to_string).collect()
 }
 
 /// The peers with the most bits first.

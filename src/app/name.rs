@@ -125,6 +125,8 @@ applications! {
     Ssdp = "ssdp",
     /// Secure shell (RFC 4253).
     Ssh = "ssh",
+    /// Work for a pool of miners of coins.
+    Stratum = "stratum",
     /// Session traversal utilities for NAT (RFC 8489).
     Stun = "stun",
     /// System log (RFC 5424, RFC 3164).
@@ -143,9 +145,38 @@ applications! {
     WsDiscovery = "ws-discovery",
 }
 
+/// What an application is for, as far as it changes what is made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Care of patients: images, results, monitors.
+    Clinical,
+    /// Control of machines and buildings.
+    Industrial,
+    /// Log-in and administration.
+    Access,
+    /// Made to carry or hide the traffic of others, or to work for them.
+    Covert,
+    /// Any other.
+    Other,
+}
+
 impl App {
     /// How many applications there are: the length of an array of counters.
     pub const COUNT: usize = Self::ALL.len();
+
+    /// What it is for.
+    #[must_use]
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Astm | Self::Dicom | Self::Hl7 | Self::Mqtt | Self::Poct1a => Family::Clinical,
+            Self::Bacnet | Self::Dnp3 | Self::EthernetIp | Self::Modbus | Self::OpcUa | Self::S7Comm => Family::Industrial,
+            Self::Ftp | Self::Kerberos | Self::Ldap | Self::Rdp | Self::Rfb | Self::Smb | Self::Ssh | Self::Telnet => {
+                Family::Access
+            }
+            Self::BitTorrent | Self::Irc | Self::OpenVpn | Self::Stratum | Self::WireGuard => Family::Covert,
+            _ => Family::Other,
+        }
+    }
 
     /// This application's place in an array of counters, below [`App::COUNT`].
     #[must_use]

@@ -3,7 +3,7 @@
 use super::listen::{Heard, Payload, Place};
 use super::recognise::recognise;
 use super::rtp::{self, Trace};
-use super::{App, Basis, Facts, Ports, http, tls};
+use super::{App, Basis, Events, Facts, Ports, http, tls};
 
 /// Payloads that are looked at before a flow counts as not recognised.
 const MAX_TRIES: u8 = 4;
@@ -50,6 +50,8 @@ pub struct AppState {
 #[derive(Clone, Debug)]
 struct Listener {
     facts: Facts,
+    /// What was counted in earlier segments of the flow.
+    counted: Events,
     orig: Place,
     resp: Place,
 }
@@ -99,6 +101,19 @@ impl AppState {
         self.listener.as_deref().map(|listener| &listener.facts)
     }
 
+    /// What was counted in the current segment of the flow.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.listener.as_deref().map_or_else(Events::default, |listener| Events::of(&listener.facts).since(listener.counted))
+    }
+
+    /// Begins the next segment of the flow.
+    pub fn begin_segment(&mut self) {
+        if let Some(listener) = self.listener.as_deref_mut() {
+            listener.counted = Events::of(&listener.facts);
+        }
+    }
+
     /// Bytes of messages that wait for their rest.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
@@ -120,7 +135,10 @@ impl AppState {
         let is_answer = http::is_response(payload.bytes) || tls::is_server_hello(payload.bytes);
         self.asks = if is_answer { payload.side.other() } else { payload.side };
         match Facts::of(app) {
-            Some(facts) => self.listener = Some(Box::new(Listener { facts, orig: Place::default(), resp: Place::default() })),
+            Some(facts) => {
+                self.listener =
+                    Some(Box::new(Listener { facts, counted: Events::default(), orig: Place::default(), resp: Place::default() }))
+            }
             None => self.done = true,
         }
     }

@@ -39,7 +39,7 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
             lesson.observations.len()
         );
     }
-    let taught = teach(&lesson.observations, args.seed, Trim::Training).context("nothing was learned")?;
+    let taught = teach(&mut lesson.observations, args.seed, Trim::Training).context("nothing was learned")?;
     let budget = args.alert_budget.map_or_else(|| Budget::for_hosts(taught.local_hosts()), |per_day| Budget { per_day });
     let provenance = Provenance {
         sources,

@@ -31,6 +31,8 @@ pub struct Exhibit {
     pub parts: [Option<Contribution>; 3],
     /// The flow, where its record was at hand.
     pub flow: Option<FlowRef>,
+    /// Another device that it is about.
+    pub also: Option<Host>,
     /// First packet of the conversation's first flow with evidence.
     pub first: Timestamp,
     /// Last packet of its latest flow with evidence.
@@ -52,6 +54,9 @@ pub struct Case {
     /// Peers with evidence since the last look and their most bits, also of conversations that are not kept.
     new_peers: BTreeMap<(Class, Host), f64>,
 }
+
+/// New things told apart within one score.
+const MAX_TOLD: usize = 64;
 
 /// Peers noted between two looks at the most.
 const MAX_NEW_PEERS: usize = 1024;
@@ -95,21 +100,16 @@ impl Case {
     }
 
     /// Scores by class, in bits: the strongest conversation counts whole, the next half, the third a third … so that a
-    /// chatty device does not collect bits by talking much; what conversations share counts once.
+    /// chatty device does not collect bits by talking much; what conversations share, and what is new in several of them (a
+    /// name, a protocol), counts once.
     #[must_use]
     pub fn scores(&self) -> BTreeMap<Class, f64> {
-        let mut by_class: BTreeMap<Class, (f64, Vec<f64>)> = BTreeMap::new();
+        let mut by_class: BTreeMap<Class, Vec<&Exhibit>> = BTreeMap::new();
         let scanned = self.scanned();
         for (&(peer, _), exhibit) in &self.exhibits {
-            let (shared, own) = by_class.entry(exhibit.class_among(peer, &scanned)).or_default();
-            *shared = shared.max(exhibit.shared_bits);
-            own.push(exhibit.own_bits);
+            by_class.entry(exhibit.class_among(peer, &scanned)).or_default().push(exhibit);
         }
-        let score = |(shared, mut own): (f64, Vec<f64>)| {
-            own.sort_unstable_by(|a, b| b.total_cmp(a));
-            shared + own.iter().enumerate().map(|(rank, bits)| bits / (rank + 1) as f64).sum::<f64>()
-        };
-        by_class.into_iter().map(|(class, bits)| (class, score(bits))).collect()
+        by_class.into_iter().map(|(class, exhibits)| (class, score(exhibits))).collect()
     }
 
     /// Peers that were scanned, in order.
@@ -144,6 +144,9 @@ impl Case {
         }
         for ((peer, service), exhibit) in &exhibits {
             incident.first = incident.first.min(exhibit.first);
+            if incident.also.len() < MAX_SERVICES {
+                incident.also.extend(exhibit.also);
+            }
             incident.last = incident.last.max(exhibit.last);
             incident.touch(exhibit.seen);
             incident.add_peer(*peer, exhibit.bits());
@@ -171,7 +174,37 @@ impl Case {
     }
 }
 
+/// The score of conversations of one class: see [`Case::scores`].
+fn score(mut exhibits: Vec<&Exhibit>) -> f64 {
+    exhibits.sort_by(|a, b| b.own_bits.total_cmp(&a.own_bits));
+    let shared = exhibits.iter().map(|exhibit| exhibit.shared_bits).fold(0.0, f64::max);
+    let mut told: Vec<u64> = Vec::new();
+    let mut own: Vec<f64> = Vec::with_capacity(exhibits.len());
+    for exhibit in exhibits {
+        let again = |part: &&Contribution| part.about != 0 && told.contains(&part.about);
+        let repeated: f64 = exhibit.parts.iter().flatten().filter(again).map(|part| part.bits).sum();
+        own.push((exhibit.own_bits - repeated).max(0.0));
+        if told.len() < MAX_TOLD {
+            told.extend(exhibit.parts.iter().flatten().map(|part| part.about).filter(|&about| about != 0));
+        }
+    }
+    own.sort_unstable_by(|a, b| b.total_cmp(a));
+    shared + own.iter().enumerate().map(|(rank, bits)| bits / (rank + 1) as f64).sum::<f64>()
+}
+
 impl Exhibit {
+    /// An exhibit of one reason that needs no comparison with ordinary flows: first and last packet, and the tick.
+    pub fn of_itself(
+        class: Class,
+        part: Contribution,
+        flow: FlowRef,
+        (first, last, seen): (Timestamp, Timestamp, Timestamp),
+    ) -> Self {
+        let (own_bits, shared_bits) = (0.0, part.bits);
+        let parts = [Some(part), None, None];
+        Self { class, own_bits, shared_bits, parts, flow: Some(flow), also: None, first, last, seen, flows: 1 }
+    }
+
     /// What it speaks of among the others: the first flows of a scan look merely unusual and belong to the scan of the same
     /// peer.
     fn class_among(&self, peer: Host, scanned: &[Host]) -> Class {
@@ -231,7 +264,18 @@ mod tests {
 
     fn exhibit(class: Class, own_bits: f64, shared_bits: f64, second: i64) -> Exhibit {
         let at = Timestamp::from_parts(second, 0);
-        Exhibit { class, own_bits, shared_bits, parts: [None; 3], flow: None, first: at, last: at, seen: at, flows: 1 }
+        Exhibit {
+            class,
+            own_bits,
+            shared_bits,
+            parts: [None; 3],
+            flow: None,
+            also: None,
+            first: at,
+            last: at,
+            seen: at,
+            flows: 1,
+        }
     }
 
     fn tcp(port: u16) -> Service {

@@ -2,9 +2,9 @@
 
 use super::evidence::{Contribution, Evidence};
 use super::surprise::Surprise;
-use crate::app::App;
+use crate::app::{App, Family};
 use crate::feature::Observation;
-use crate::model::Minute;
+use crate::model::{HourOfDevice, Minute};
 
 /// A kind of incident; what tells more comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,12 +19,22 @@ pub enum Class {
     Tunnel,
     /// Too many flows or clients at once.
     Flood,
+    /// An address that two devices claim, so that one gets the other's traffic.
+    ArpSpoofing,
+    /// Many files changed on shares, as ransomware does.
+    FileActivity,
+    /// A program that hides traffic or works for others.
+    CovertApplication,
     /// A new conversation that comes like a clock.
     Beaconing,
     /// Far more data moved than usual.
     Exfiltration,
+    /// New access to a clinical or control system.
+    CriticalAccess,
     /// New administrative access from device to device.
     LateralMovement,
+    /// A clinical or control conversation has stopped.
+    SilentChannel,
     /// A device offers what it never offered.
     NewService,
     /// A device that was never seen.
@@ -54,19 +64,41 @@ pub struct ClassInfo {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Scan,
         Self::Sweep,
         Self::BruteForce,
         Self::Tunnel,
         Self::Flood,
+        Self::ArpSpoofing,
+        Self::FileActivity,
+        Self::CovertApplication,
         Self::Beaconing,
         Self::Exfiltration,
+        Self::CriticalAccess,
         Self::LateralMovement,
+        Self::SilentChannel,
         Self::NewService,
         Self::NewDevice,
         Self::Unusual,
     ];
+
+    /// Is it what ordinary life does not do, so that it is worth telling again when it comes again?
+    #[must_use]
+    pub const fn recurs(self) -> bool {
+        matches!(
+            self,
+            Self::Scan
+                | Self::Sweep
+                | Self::BruteForce
+                | Self::Tunnel
+                | Self::Flood
+                | Self::ArpSpoofing
+                | Self::FileActivity
+                | Self::CriticalAccess
+                | Self::LateralMovement
+        )
+    }
 
     /// Everything fixed about it.
     #[must_use]
@@ -78,7 +110,7 @@ impl Class {
 const SCAN_CATEGORY: &str = "Detection of a Network Scan";
 const UNKNOWN_CATEGORY: &str = "Unknown Traffic";
 
-static INFOS: [ClassInfo; 11] = [
+static INFOS: [ClassInfo; 16] = [
     ClassInfo {
         name: "scan",
         title: "port scan",
@@ -128,6 +160,33 @@ static INFOS: [ClassInfo; 11] = [
         check: &["Does the target still serve its users?", "Is a client retrying in a loop after a fault?"],
     },
     ClassInfo {
+        name: "arp_spoofing",
+        title: "address claimed by two devices",
+        category: "Misc Attack",
+        signature_id: 15,
+        severity: 1,
+        attack: Some(("T1557.002", "TA0006")),
+        check: &["Which switch port does the second claimant sit on?", "Is it a pair of devices that fail over to each other?"],
+    },
+    ClassInfo {
+        name: "file_activity",
+        title: "many files changed on shares",
+        category: "Potentially Bad Traffic",
+        signature_id: 12,
+        severity: 1,
+        attack: Some(("T1486", "TA0040")),
+        check: &["Which files were changed, and can they still be opened?", "Is it a planned move, clean-up or backup?"],
+    },
+    ClassInfo {
+        name: "covert_application",
+        title: "program that hides traffic or works for others",
+        category: "Potential Corporate Privacy Violation",
+        signature_id: 13,
+        severity: 2,
+        attack: Some(("T1496", "TA0040")),
+        check: &["Who installed the program, and is it allowed here?", "What else does the device do since?"],
+    },
+    ClassInfo {
         name: "beaconing",
         title: "clock-like new conversation",
         category: "A Network Trojan was detected",
@@ -146,6 +205,15 @@ static INFOS: [ClassInfo; 11] = [
         check: &["Was this transfer started by a person or a planned job?", "What data does the source hold?"],
     },
     ClassInfo {
+        name: "critical_access",
+        title: "new access to a clinical or control system",
+        category: "Potentially Bad Traffic",
+        signature_id: 14,
+        severity: 1,
+        attack: Some(("T1210", "TA0008")),
+        check: &["Is this device meant to speak to the system?", "Which patients, studies or orders were asked for or changed?"],
+    },
+    ClassInfo {
         name: "lateral_movement",
         title: "new administrative access between devices",
         category: "Potentially Bad Traffic",
@@ -153,6 +221,15 @@ static INFOS: [ClassInfo; 11] = [
         severity: 1,
         attack: Some(("T1021", "TA0008")),
         check: &["Is there a change or maintenance ticket for this access?", "Whose account was used?"],
+    },
+    ClassInfo {
+        name: "silent_channel",
+        title: "clinical or control conversation has stopped",
+        category: "Potentially Bad Traffic",
+        signature_id: 16,
+        severity: 2,
+        attack: Some(("T1489", "TA0040")),
+        check: &["Is the device switched off or moved, with the ward knowing?", "Does its other end still hear from others?"],
     },
     ClassInfo {
         name: "new_service",
@@ -187,6 +264,10 @@ static INFOS: [ClassInfo; 11] = [
 const SCAN_SERVICES: u32 = 15;
 /// Different peers of one service within a minute that make a sweep.
 const SWEEP_PEERS: u32 = 10;
+/// Bits with which something new names what it is.
+const TELLING_BITS: f64 = 4.0;
+/// Targets per peer within an hour that make a scan.
+const SCAN_SERVICES_PER_PEER: f64 = 5.0;
 /// Flows to one log-in service within a minute that make password guessing.
 const LOGIN_FLOWS: u32 = 10;
 /// Flows to one target within a minute that make a flood.
@@ -208,19 +289,28 @@ pub fn classify(
     seen: &Observation,
     surprise: &Surprise,
     context: Option<Contribution>,
-    window: Option<&Minute>,
+    (window, hour): (Option<&Minute>, HourOfDevice),
     known_device: bool,
 ) -> Class {
     let evidence = context.map(|part| part.evidence);
     if let Some(class) = window.and_then(|window| by_count(seen, surprise, window)) {
         return class;
     }
+    let family = seen.app.family();
+    let is_new = surprise.new.is_some_and(|part| part.bits >= TELLING_BITS);
     let strongest = [surprise.new, surprise.shape, context].into_iter().flatten().reduce(|a, b| a.stronger(Some(b)));
     match strongest.map(|part| (part.evidence, part.observed)) {
         _ if is_tunnel(seen, window) => Class::Tunnel,
+        Some((Evidence::FileChanges, _)) => Class::FileActivity,
+        Some((Evidence::LoginFailures, _)) => Class::BruteForce,
+        Some((Evidence::SlowFailures, _)) if seen.events.login_failures > 0 => Class::BruteForce,
+        Some((Evidence::SlowTargets, _)) if hour.peers() >= f64::from(SWEEP_PEERS) => Class::Sweep,
+        Some((Evidence::SlowTargets, _)) if hour.targets() >= SCAN_SERVICES_PER_PEER * hour.peers() => Class::Scan,
+        _ if is_new && family == Family::Covert => Class::CovertApplication,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
         _ if evidence == Some(Evidence::Rhythm) => Class::Beaconing,
         _ if is_transfer(seen, surprise) => Class::Exfiltration,
+        _ if is_new && matches!(family, Family::Clinical | Family::Industrial) => Class::CriticalAccess,
         Some((Evidence::NewOffer, _)) => Class::NewService,
         _ if surprise.unknown_edge && is_login(seen) && seen.resp_local && seen.orig_local => Class::LateralMovement,
         _ if !known_device && seen.orig_local => Class::NewDevice,
@@ -249,8 +339,7 @@ fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {
 }
 
 fn is_login(seen: &Observation) -> bool {
-    let by_content = matches!(seen.app, App::Ssh | App::Smb | App::Rdp | App::Ftp | App::Telnet | App::Ldap | App::Kerberos);
-    by_content || seen.service.protocol == 6 && LOGIN_PORTS.contains(&seen.service.port)
+    seen.app.family() == Family::Access || seen.service.protocol == 6 && LOGIN_PORTS.contains(&seen.service.port)
 }
 
 fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {

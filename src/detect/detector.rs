@@ -3,17 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::arp::{Claims, Dispute};
 use super::case::{Case, Exhibit};
 use super::class::{Class, classify};
 use super::evidence::Contribution;
-use super::incident::{FlowRef, Incident, Notice};
+use super::habit::Habits;
+use super::incident::{ARP, FlowRef, Incident, Notice};
 use super::knowledge::Knowledge;
 use super::recent::Recent;
+use super::silence::{LOOK_EVERY, Silences, Silent};
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
 use crate::flow::Service;
-use crate::model::{Map, Match};
+use crate::model::Match;
+use crate::sighting::Sighting;
 use crate::time::{Span, Timestamp};
 
 /// Devices with a case at the same time; a further one waits until another is forgotten.
@@ -24,13 +28,6 @@ const MAX_RANKS: usize = 1_000_000;
 const HOLD: Span = Span::from_secs(300);
 /// Flows held back at the most; beyond, the oldest is let go early.
 const MAX_HELD: usize = 200_000;
-/// How long a conversation that was told is not told again for the same surprise.
-const HABIT: Span = Span::from_secs(86_400);
-/// Conversations remembered for that at the most; beyond, they may be told again.
-const MAX_HABITS: usize = 100_000;
-/// The share of ordinary flows whose bits count for nothing.
-const ORDINARY: f64 = 0.99;
-
 /// What the detector shall do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DetectorConfig {
@@ -75,6 +72,15 @@ pub struct HostRank {
     pub bits: f64,
     /// What that score speaks of.
     pub class: Class,
+    /// The conversation that speaks loudest: with whom, and what.
+    pub with: (Host, Service),
+}
+
+/// Bits of what a flow shows by itself. Its parts depend on each other: beside the strongest the others count half.
+fn own_bits(parts: &[Option<Contribution>]) -> f64 {
+    let own = parts.iter().flatten().filter(|part| !part.evidence.is_shared()).map(|part| part.bits);
+    let (most, sum) = own.fold((0.0_f64, 0.0), |(most, sum), bits| (most.max(bits), sum + bits));
+    most + (sum - most) / 2.0
 }
 
 /// What was found about one observation.
@@ -86,24 +92,12 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    /// Bits without those that the flow shares with its whole minute.
+    /// Bits of the initiator's own doing, without those that the flow shares with its whole minute.
     #[must_use]
     pub fn own_bits(&self) -> f64 {
-        self.surprise.bits() + self.context.filter(|part| !part.evidence.is_shared()).map_or(0.0, |part| part.bits)
+        let own_context = self.context.filter(|part| !part.evidence.is_shared());
+        own_bits(&[self.surprise.own_new(), self.surprise.shape, own_context])
     }
-}
-
-/// Who was told about, with whom.
-type Told = (Host, Host, Service);
-
-/// What was told of a conversation.
-#[derive(Clone, Copy, Debug)]
-struct Habit {
-    /// As what: classes that tell more are told anew.
-    class: Class,
-    own_bits: f64,
-    shared_bits: f64,
-    until: Timestamp,
 }
 
 struct Held {
@@ -122,10 +116,12 @@ pub struct Detector {
     cases: BTreeMap<Host, Case>,
     touched: BTreeSet<Host>,
     incidents: BTreeMap<(Host, Class), Incident>,
-    /// Conversations told in incidents that are closed.
-    habits: Map<Told, Habit>,
+    habits: Habits,
     held: VecDeque<Held>,
-    ranks: BTreeMap<Host, (f64, Class)>,
+    claims: Claims,
+    silences: Silences,
+    looked_for_silence: Timestamp,
+    ranks: BTreeMap<Host, HostRank>,
     counters: DetectorCounters,
 }
 
@@ -133,7 +129,7 @@ impl Detector {
     /// A detector that judges by `knowledge`.
     #[must_use]
     pub fn new(knowledge: Arc<Knowledge>, config: DetectorConfig) -> Self {
-        let ordinary_bits = knowledge.calibration.flow_bits.quantile(ORDINARY).unwrap_or(0.0);
+        let ordinary_bits = knowledge.calibration.ordinary_bits;
         Self {
             knowledge,
             config,
@@ -142,8 +138,11 @@ impl Detector {
             cases: BTreeMap::new(),
             touched: BTreeSet::new(),
             incidents: BTreeMap::new(),
-            habits: Map::default(),
+            habits: Habits::default(),
             held: VecDeque::new(),
+            claims: Claims::default(),
+            silences: Silences::default(),
+            looked_for_silence: Timestamp::MIN,
             ranks: BTreeMap::new(),
             counters: DetectorCounters::default(),
         }
@@ -157,13 +156,16 @@ impl Detector {
         let context = self.recent.context(seen, &surprise, &self.knowledge);
         let known = self.knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
         let own_context = context.filter(|part| !part.evidence.is_crowd());
-        let class = classify(seen, &surprise, own_context, self.recent.minute(), known);
+        let class = classify(seen, &surprise, own_context, (self.recent.minute(), self.recent.hour(seen.orig)), known);
         Assessment { surprise, context, class }
     }
 
     /// Takes an assessed observation as evidence. `record` is the flow itself where it is at hand: without it no incident can
     /// be told (as in calibration).
     pub fn file(&mut self, seen: &Observation, assessment: &Assessment, record: Option<&FlowRecord>) {
+        if let Some(record) = record {
+            self.silences.observe(seen, record, self.knowledge.baselines(seen.seen));
+        }
         let Assessment { surprise, context, class } = *assessment;
         if surprise.bits() + context.map_or(0.0, |part| part.bits) <= self.ordinary_bits {
             return;
@@ -178,7 +180,7 @@ impl Detector {
             }
         }
         let context = if crowd.is_some() { None } else { context };
-        let exhibit = self.exhibit(seen, class, [surprise.new, surprise.shape, context]);
+        let exhibit = self.exhibit(seen, class, [surprise.own_new(), surprise.shape, context]);
         self.file_against(seen.orig, seen.resp, seen, exhibit, record);
     }
 
@@ -201,8 +203,31 @@ impl Detector {
         }
     }
 
+    /// Takes what a frame said of a device itself.
+    pub fn sighting(&mut self, sighting: &Sighting) {
+        let Some(Dispute { address, intruder, told, part, at }) = self.claims.observe(sighting) else { return };
+        let (victim, host) = (Host(address), Host(intruder.unwrap_or(address)));
+        let flow = FlowRef::of_link(host, victim);
+        let exhibit = Exhibit { also: Some(victim), ..Exhibit::of_itself(Class::ArpSpoofing, part, flow, (at, at, at)) };
+        let service = Service { protocol: ARP, port: 0 };
+        for peer in [Some(victim), told.map(Host)].into_iter().flatten().filter(|&peer| peer != host) {
+            self.put(host, peer, service, exhibit.clone());
+        }
+    }
+
+    fn look_for_silence(&mut self, now: Timestamp) {
+        self.looked_for_silence = now;
+        for Silent { host, edge, flow, last, part } in self.silences.look(now) {
+            let exhibit = Exhibit::of_itself(Class::SilentChannel, part, flow, (last, now, now));
+            self.put(host, edge.peer, edge.service, exhibit);
+        }
+    }
+
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.
     pub fn tick(&mut self, now: Timestamp, notices: &mut Vec<Notice>, flows: &mut Vec<ScoredFlow>) {
+        if now >= self.looked_for_silence + LOOK_EVERY {
+            self.look_for_silence(now);
+        }
         for host in std::mem::take(&mut self.touched) {
             self.review(host, now, notices);
         }
@@ -246,26 +271,25 @@ impl Detector {
     /// Devices by their highest score, highest first.
     #[must_use]
     pub fn ranks(&self) -> Vec<HostRank> {
-        let mut ranks: Vec<HostRank> = self.ranks.iter().map(|(&host, &(bits, class))| HostRank { host, bits, class }).collect();
+        let mut ranks: Vec<HostRank> = self.ranks.values().copied().collect();
         ranks.sort_by(|a, b| b.bits.total_cmp(&a.bits).then(a.host.cmp(&b.host)));
         ranks
     }
 
     /// Devices and their highest scores since the last call.
     pub fn take_ranks(&mut self) -> impl Iterator<Item = HostRank> + use<> {
-        std::mem::take(&mut self.ranks).into_iter().map(|(host, (bits, class))| HostRank { host, bits, class })
+        std::mem::take(&mut self.ranks).into_values()
     }
 
     fn exhibit(&self, seen: &Observation, class: Class, parts: [Option<Contribution>; 3]) -> Exhibit {
-        let sum = |shared: bool| {
-            parts.iter().flatten().filter(|part| part.evidence.is_shared() == shared).map(|part| part.bits).sum::<f64>()
-        };
+        let shared = parts.iter().flatten().filter(|part| part.evidence.is_shared());
         Exhibit {
             class,
-            own_bits: (sum(false) - self.ordinary_bits).max(0.0),
-            shared_bits: sum(true),
+            own_bits: (own_bits(&parts) - self.ordinary_bits).max(0.0),
+            shared_bits: shared.map(|part| part.bits).sum(),
             parts,
             flow: None,
+            also: None,
             first: seen.start,
             last: seen.end,
             seen: seen.seen,
@@ -274,21 +298,35 @@ impl Detector {
     }
 
     fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, mut exhibit: Exhibit, record: Option<&FlowRecord>) {
-        let habit = self.habits.get(&(host, peer, seen.service));
-        if let Some(habit) = habit.filter(|habit| seen.seen < habit.until && exhibit.class >= habit.class) {
-            exhibit.own_bits = (exhibit.own_bits - habit.own_bits).max(0.0);
-            exhibit.shared_bits = (exhibit.shared_bits - habit.shared_bits).max(0.0);
+        if let Some((own_bits, shared_bits)) = self.habits.told(host, peer, seen.service, exhibit.class, seen.seen) {
+            exhibit.own_bits = (exhibit.own_bits - own_bits).max(0.0);
+            exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);
             self.counters.repeats += 1;
         }
         if exhibit.own_bits + exhibit.shared_bits <= 0.0 {
             return;
         }
+        if let Some(case) = self.case(host) {
+            case.add(peer, seen.service, exhibit, || record.map(FlowRef::of));
+        }
+    }
+
+    /// Files an exhibit that has its flow.
+    fn put(&mut self, host: Host, peer: Host, service: Service, exhibit: Exhibit) {
+        if let Some(case) = self.case(host) {
+            let flow = exhibit.flow.clone();
+            case.add(peer, service, exhibit, || flow.clone());
+        }
+    }
+
+    /// The case of a device, to be reviewed; none when there are too many.
+    fn case(&mut self, host: Host) -> Option<&mut Case> {
         if self.cases.len() >= MAX_CASES && !self.cases.contains_key(&host) {
             self.counters.cases_refused += 1;
-            return;
+            return None;
         }
-        self.cases.entry(host).or_default().add(peer, seen.service, exhibit, || record.map(FlowRef::of));
         self.touched.insert(host);
+        Some(self.cases.entry(host).or_default())
     }
 
     fn review(&mut self, host: Host, now: Timestamp, notices: &mut Vec<Notice>) {
@@ -298,11 +336,10 @@ impl Detector {
             return;
         }
         for (class, bits) in case.scores() {
-            if self.ranks.len() < MAX_RANKS || self.ranks.contains_key(&host) {
-                let best = self.ranks.entry(host).or_insert((0.0, class));
-                if bits > best.0 {
-                    *best = (bits, class);
-                }
+            let best = self.ranks.get(&host).map_or(0.0, |best| best.bits);
+            if bits > best && (self.ranks.len() < MAX_RANKS || self.ranks.contains_key(&host)) {
+                let with = case.strongest(class).unwrap_or((host, Service { protocol: 0, port: 0 }));
+                self.ranks.insert(host, HostRank { host, bits, class, with });
             }
             let mut open = self.incidents.remove(&(host, class));
             if open.is_none() {
@@ -336,26 +373,9 @@ impl Detector {
 
     fn close(&mut self, key: (Host, Class), now: Timestamp, notices: &mut Vec<Notice>) {
         if let Some(mut incident) = self.incidents.remove(&key) {
-            self.remember(&incident, now);
+            self.habits.remember(&incident, now);
             self.counters.notices += 1;
             notices.push(incident.close(now));
-        }
-    }
-
-    fn remember(&mut self, incident: &Incident, now: Timestamp) {
-        if self.habits.len() + incident.conversations.len() > MAX_HABITS {
-            self.habits.retain(|_, habit| now < habit.until);
-        }
-        for (&(peer, service), &(own_bits, shared_bits)) in &incident.conversations {
-            let key = (incident.host, peer, service);
-            if self.habits.len() < MAX_HABITS || self.habits.contains_key(&key) {
-                let old = self.habits.get(&key).filter(|habit| now < habit.until && incident.class >= habit.class);
-                let (own, shared) = old.map_or((0.0, 0.0), |old| (old.own_bits, old.shared_bits));
-                let class = old.map_or(incident.class, |old| old.class);
-                // What is told now came on top of what was told before.
-                let habit = Habit { class, own_bits: own + own_bits, shared_bits: shared + shared_bits, until: now + HABIT };
-                self.habits.insert(key, habit);
-            }
         }
     }
 

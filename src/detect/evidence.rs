@@ -5,6 +5,8 @@ use crate::feature::FactKind;
 /// A kind of surprise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {
+    /// The device was never seen.
+    NewDevice,
     /// The device never used this service.
     NewService,
     /// The device never used this service of this peer.
@@ -27,19 +29,42 @@ pub enum Evidence {
     TargetRate,
     /// More failed attempts in a minute than usual.
     FailedRate,
+    /// More failed logins in a minute than usual.
+    LoginFailures,
+    /// More files changed on shares in a minute than usual.
+    FileChanges,
+    /// More targets in an hour than usual.
+    SlowTargets,
+    /// More failed attempts and logins in an hour than usual.
+    SlowFailures,
     /// More flows to a service in a minute than it usually gets.
     ServedRate,
     /// More clients of a service in a minute than it usually has.
     ClientRate,
     /// New conversations that come like a clock.
     Rhythm,
+    /// An address that two interfaces claim in turn.
+    AddressDispute,
+    /// A conversation that never stopped for long has stopped.
+    Silence,
 }
 
 impl Evidence {
-    /// Is it a fact about a device's whole minute, shared by all flows that took part?
+    /// Is it a fact about the device or its whole minute, shared by all flows that took part?
     #[must_use]
     pub const fn is_shared(self) -> bool {
-        matches!(self, Self::TargetRate | Self::FailedRate | Self::ServedRate | Self::ClientRate)
+        matches!(
+            self,
+            Self::NewDevice
+                | Self::TargetRate
+                | Self::FailedRate
+                | Self::LoginFailures
+                | Self::FileChanges
+                | Self::SlowTargets
+                | Self::SlowFailures
+                | Self::ServedRate
+                | Self::ClientRate
+        )
     }
 
     /// Does it speak of the responder that got too much, rather than of one initiator?
@@ -54,7 +79,7 @@ impl Evidence {
 pub enum Of {
     /// The device's own.
     Device,
-    /// The network's, where the device is not known well.
+    /// That of devices of its role, or of the network, where the device is not known well.
     Network,
     /// The behaviour's that the flow resembles most.
     Behaviour,
@@ -66,7 +91,7 @@ impl Of {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Device => "this device",
-            Self::Network => "this network",
+            Self::Network => "devices like it",
             Self::Behaviour => "flows of this kind",
         }
     }
@@ -83,6 +108,10 @@ pub struct Contribution {
     pub usual: (f64, f64),
     /// Whose.
     pub of: Of,
+    /// What is new, as a hash, where the same may be new in several conversations; 0 for what each has by itself.
+    pub about: u64,
+    /// Those of the bits that are prior odds, for what is touched, rather than rarity.
+    pub prior_bits: f64,
     /// Surprise in bits.
     pub bits: f64,
 }

@@ -2,6 +2,7 @@
 
 use super::evidence::{Contribution, Evidence, Of};
 use super::incident::{Cause, FlowRef};
+use crate::app::Family;
 use crate::feature::{SCHEMA, size_in_words};
 
 /// One reason of an incident, in numbers and in words.
@@ -35,13 +36,14 @@ pub fn reason(cause: &Cause) -> Reason {
         of: part.of,
         unit,
         bits: part.bits,
-        text: text(part, &cause.flow),
+        text: text(part, &cause.flow) + prior(part, &cause.flow),
     }
 }
 
 /// Name, unit, and whether there is a usual range.
 fn kind(evidence: Evidence) -> (&'static str, &'static str, bool) {
     match evidence {
+        Evidence::NewDevice => ("new_device", "new devices a day while learning", false),
         Evidence::NewService => ("new_service", "minutes known without it", false),
         Evidence::NewPeer => ("new_peer", "minutes known without it", false),
         Evidence::NewFact(_) => ("new_fact", "minutes known without it", false),
@@ -55,18 +57,28 @@ fn kind(evidence: Evidence) -> (&'static str, &'static str, bool) {
         Evidence::FlowRate => ("flows_to_target_per_min", "flows/min", true),
         Evidence::TargetRate => ("targets_per_min", "targets/min", true),
         Evidence::FailedRate => ("failed_per_min", "failed attempts/min", true),
+        Evidence::LoginFailures => ("login_failures_per_min", "failed logins/min", true),
+        Evidence::FileChanges => ("file_changes_per_min", "files/min", true),
+        Evidence::SlowTargets => ("targets_per_hour", "targets/h", true),
+        Evidence::SlowFailures => ("failed_per_hour", "failed attempts/h", true),
         Evidence::ServedRate => ("flows_served_per_min", "flows/min", true),
         Evidence::ClientRate => ("clients_per_min", "clients/min", true),
         Evidence::Rhythm => ("period_s", "s", true),
+        Evidence::AddressDispute => ("address_changes", "changes of owner in ten minutes", true),
+        Evidence::Silence => ("silence_min", "min", true),
     }
 }
 
 fn text(part: &Contribution, flow: &FlowRef) -> String {
     let service = super::incident::service_in_words(flow);
     let life = life(part.observed);
-    let whose = if part.of == Of::Network { "devices of this network usually have" } else { "this device usually has" };
+    let whose = whose(part.of);
     let (low, high) = part.usual;
     match part.evidence {
+        Evidence::NewDevice if part.observed < 0.1 => format!("{} was never seen before; new devices are rare here", flow.orig),
+        Evidence::NewDevice => {
+            format!("{} was never seen before; up to {:.1} new devices a day came while learning", flow.orig, part.observed)
+        }
         Evidence::NewService => format!("first use of {service} by {}{life}", flow.orig),
         Evidence::NewPeer => format!("first {service} from {} to {}{life}", flow.orig, flow.resp),
         Evidence::NewFact(kind) => {
@@ -90,21 +102,14 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
             let high = in_words(high, feature.unit);
             format!("{} of {} over {service}; {whose} up to {high}", feature.phrase, in_words(part.observed, feature.unit))
         }
-        Evidence::FlowRate => {
-            format!("{:.0} {service} flows to {} within a minute; {whose} up to {high:.0}", part.observed, flow.resp)
-        }
-        Evidence::TargetRate => {
-            format!("{} tried {:.0} different targets within a minute; {whose} up to {high:.0}", flow.orig, part.observed)
-        }
-        Evidence::FailedRate => {
-            format!("{:.0} attempts to connect failed within a minute; {whose} up to {high:.0}", part.observed)
-        }
-        Evidence::ServedRate => {
-            format!("{} got {:.0} {service} flows within a minute; {whose} up to {high:.0}", flow.resp, part.observed)
-        }
-        Evidence::ClientRate => {
-            format!("{} got {service} from {:.0} clients within a minute; {whose} up to {high:.0}", flow.resp, part.observed)
-        }
+        Evidence::AddressDispute => format!(
+            "{} was claimed in turn by two interfaces, {:.0} changes within ten minutes; an address that moves changes once",
+            flow.resp, part.observed
+        ),
+        Evidence::Silence => format!(
+            "{} has not spoken {service} to {} for {:.0} min; its longest silence was {high:.0} min",
+            flow.orig, flow.resp, part.observed
+        ),
         Evidence::Rhythm => format!(
             "{} calls {} every {} (± {}), a conversation that it never had before",
             flow.orig,
@@ -112,6 +117,60 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
             in_words(part.observed, "s"),
             in_words(high, "s")
         ),
+        evidence => count_text(evidence, part, flow),
+    }
+}
+
+const fn whose(of: Of) -> &'static str {
+    if matches!(of, Of::Network) { "devices like it usually have" } else { "this device usually has" }
+}
+
+/// What was counted in a minute or an hour.
+fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String {
+    let service = super::incident::service_in_words(flow);
+    let whose = whose(part.of);
+    let (observed, high) = (part.observed, part.usual.1);
+    match evidence {
+        Evidence::FlowRate => {
+            format!("{:.0} {service} flows to {} within a minute; {whose} up to {high:.0}", observed, flow.resp)
+        }
+        Evidence::TargetRate => {
+            format!("{} tried {:.0} different targets within a minute; {whose} up to {high:.0}", flow.orig, observed)
+        }
+        Evidence::FailedRate => {
+            format!("{:.0} attempts to connect failed within a minute; {whose} up to {high:.0}", observed)
+        }
+        Evidence::LoginFailures => {
+            format!("{:.0} logins failed within a minute; {whose} up to {high:.0}", observed)
+        }
+        Evidence::FileChanges => format!(
+            "{} created, overwrote, renamed or deleted {:.0} files on shares within a minute; {whose} up to {high:.0}",
+            flow.orig, observed
+        ),
+        Evidence::SlowTargets => {
+            format!("{} tried some {:.0} different targets within an hour; {whose} up to {high:.0}", flow.orig, observed)
+        }
+        Evidence::SlowFailures => {
+            format!("{:.0} attempts to connect or to log in failed within an hour; {whose} up to {high:.0}", observed)
+        }
+        Evidence::ServedRate => {
+            format!("{} got {:.0} {service} flows within a minute; {whose} up to {high:.0}", flow.resp, observed)
+        }
+        Evidence::ClientRate => {
+            format!("{} got {service} from {:.0} clients within a minute; {whose} up to {high:.0}", flow.resp, observed)
+        }
+        _ => String::new(),
+    }
+}
+
+/// Why something counts more than its rarity says.
+fn prior(part: &Contribution, flow: &FlowRef) -> &'static str {
+    match flow.app.family() {
+        _ if part.prior_bits <= 0.0 => "",
+        _ if part.evidence == Evidence::Silence => "; it counts more, being clinical or control traffic",
+        Family::Clinical => "; it counts more, being clinical traffic of a device whose kind has none, or leaving home",
+        Family::Industrial => "; it counts more, being control traffic of a device whose kind has none, or leaving home",
+        _ => "; it counts more, being made to hide traffic or to work for others",
     }
 }
 

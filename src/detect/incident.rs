@@ -1,6 +1,6 @@
 //! An incident and its life.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::class::Class;
 use super::evidence::Contribution;
@@ -41,6 +41,9 @@ impl IncidentState {
     }
 }
 
+/// Stands for address resolution where an IP protocol's number stands else: no packet's last header has it.
+pub(super) const ARP: u8 = 0;
+
 /// The flow that shows an incident best.
 #[derive(Clone, Debug)]
 pub struct FlowRef {
@@ -63,6 +66,19 @@ pub struct FlowRef {
 }
 
 impl FlowRef {
+    /// What two devices said to each other below IP.
+    #[must_use]
+    pub const fn of_link(orig: Host, resp: Host) -> Self {
+        let key = FlowKey { low: orig.0, high: resp.0, low_port: 0, high_port: 0, protocol: ARP, one_way: true, vlans: [0; 2] };
+        Self { key, id: 0, orig_port: 0, resp_port: 0, orig, resp, app: App::Unknown, facts: Vec::new() }
+    }
+
+    /// Is it such?
+    #[must_use]
+    pub const fn is_link(&self) -> bool {
+        self.key.protocol == ARP
+    }
+
     /// The flow of a record.
     #[must_use]
     pub fn of(record: &FlowRecord) -> Self {
@@ -97,6 +113,8 @@ pub struct Incident {
     pub class: Class,
     /// The device that it is about.
     pub host: Host,
+    /// Other devices that it is about: the one whose address was claimed.
+    pub also: BTreeSet<Host>,
     /// The devices at the other end and the bits that each brought; at most 64.
     pub peers: BTreeMap<Host, f64>,
     /// Services involved.
@@ -148,6 +166,7 @@ impl Incident {
             id: id ^ id >> 29,
             class,
             host,
+            also: BTreeSet::new(),
             peers: BTreeMap::new(),
             services: Vec::new(),
             conversations: BTreeMap::new(),

@@ -3,15 +3,20 @@
 //! Architecture invariants: the detector never sees a packet; it takes observations in the order of the pipeline and is told
 //! the time; the same observations and knowledge give the same incidents.
 
+mod arp;
 mod case;
 mod class;
 mod detector;
 mod evidence;
 mod explain;
+mod habit;
 mod incident;
 mod knowledge;
+mod prior;
+mod range;
 mod recent;
 mod rhythm;
+mod silence;
 mod surprise;
 #[cfg(test)]
 mod testing;

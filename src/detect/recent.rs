@@ -2,23 +2,28 @@
 
 use std::collections::VecDeque;
 
+use super::case::WINDOW;
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
+use super::range::Range;
 use super::rhythm::Rhythms;
 use super::surprise::Surprise;
-use crate::feature::Observation;
-use crate::model::{Baselines, Histogram, Minute, Served, bits};
+use crate::feature::{Host, Observation};
+use crate::model::{Baselines, Hour, HourOfDevice, Minute, Served, bits};
 
 /// Minutes kept, so that a flow can be judged with what came after it.
 const MINUTES: usize = 7;
 /// Counts at least this probable are never told.
 const STANDS_OUT: f64 = 0.25;
+/// Different targets within a minute below which their number says nothing: a name, the time and a page are three.
+const MANY_TARGETS: u32 = 5;
 /// Bits that the context can bring at the most.
 const MOST_BITS: f64 = 30.0;
 
 /// What happened lately.
 #[derive(Debug, Default)]
 pub struct Recent {
+    hour: Hour,
     minutes: VecDeque<(i64, Minute)>,
     rhythms: Rhythms,
 }
@@ -37,6 +42,7 @@ impl Recent {
                 self.minutes.pop_front();
             }
         }
+        self.hour.add(seen);
         if let Some((_, window)) = self.minutes.back_mut() {
             window.add(seen, surprise.behaviour);
         }
@@ -50,14 +56,15 @@ impl Recent {
     pub fn context(&self, seen: &Observation, surprise: &Surprise, knowledge: &Knowledge) -> Option<Contribution> {
         let baselines = knowledge.baselines(seen.seen);
         let minute = self.minutes.iter().rev().find(|&&(minute, _)| minute == minute_of(seen)).map(|(_, window)| window);
-        let mut found = None;
+        let mut found = new_device(seen, baselines);
         if let Some(window) = minute {
-            found = initiated_rate(seen, surprise, window, baselines);
+            found = strongest(found, initiated_rate(seen, surprise, window, baselines));
             // Only clients that are new share the blame for a crowd.
             if surprise.unknown_client {
                 found = strongest(found, served_rate(seen, window, baselines));
             }
         }
+        found = strongest(found, slow(seen, surprise, self.hour.of(seen.orig), baselines));
         // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
         let established = baselines.hosts.get(&seen.resp).is_some_and(|host| host.local && host.offers.contains(seen.service));
         strongest(found, if surprise.unknown_edge && !established { self.rhythm(seen) } else { None })
@@ -70,8 +77,16 @@ impl Recent {
             observed: rhythm.period_s,
             usual: (rhythm.jitter_s, rhythm.jitter_s),
             of: Of::Device,
+            about: 0,
+            prior_bits: 0.0,
             bits: rhythm.bits,
         })
+    }
+
+    /// What a device began in this hour.
+    #[must_use]
+    pub fn hour(&self, device: Host) -> HourOfDevice {
+        self.hour.of(device)
     }
 
     /// The current minute.
@@ -81,74 +96,119 @@ impl Recent {
     }
 }
 
+/// That a device at home was never seen: as surprising as such devices are rare, among windows of a case's length.
+fn new_device(seen: &Observation, baselines: &Baselines) -> Option<Contribution> {
+    if !seen.orig_local || !seen.orig.is_device() || baselines.hosts.contains_key(&seen.orig) {
+        return None;
+    }
+    let per_minute = baselines.newcomers_per_minute;
+    let p = 1.0 - (-per_minute * WINDOW.as_seconds() / 60.0).exp();
+    let bits = bits(p).min(MOST_BITS);
+    Some(Contribution {
+        evidence: Evidence::NewDevice,
+        observed: per_minute * 1440.0,
+        usual: (0.0, 0.0),
+        of: Of::Network,
+        about: 0,
+        prior_bits: 0.0,
+        bits,
+    })
+}
+
 fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Minute, baselines: &Baselines) -> Option<Contribution> {
     let host = baselines.hosts.get(&seen.orig);
-    let pooled = &baselines.pooled;
     let initiated = window.initiated.get(&seen.orig).copied().unwrap_or_default();
     let flows = f64::from(window.conversations.get(&(seen.orig, seen.resp, seen.service)).copied().unwrap_or(0));
     let own = host.and_then(|host| host.asked.get(&seen.service)).map(|asked| &asked.flows_per_min);
-    let mut found = rate(Evidence::FlowRate, flows, own, &pooled.any_service.flows_per_min, 0.0);
+    let mut found = rate(Evidence::FlowRate, flows, Range::of(own, host, baselines, |like| &like.any_service.flows_per_min));
     if surprise.unknown_edge {
-        let own = host.map(|host| &host.targets_per_min);
-        found = strongest(found, rate(Evidence::TargetRate, f64::from(initiated.targets), own, &pooled.targets_per_min, 0.0));
+        let range = Range::of(host.map(|host| &host.targets_per_min), host, baselines, |like| &like.targets_per_min);
+        if initiated.targets >= MANY_TARGETS {
+            found = strongest(found, rate(Evidence::TargetRate, f64::from(initiated.targets), range));
+        }
     }
+    // Minutes without a failure or a change are not in the histograms.
     if seen.failed {
-        // Minutes without a failure are not in the histograms.
-        let own = host.map(|host| &host.failed_per_min);
-        let minutes = host.map_or(pooled.minutes, |host| f64::from(host.minutes));
-        found = strongest(found, rate(Evidence::FailedRate, f64::from(initiated.failed), own, &pooled.failed_per_min, minutes));
+        let range = Range::of(host.map(|host| &host.failed_per_min), host, baselines, |like| &like.failed_per_min)
+            .among_minutes(host, baselines);
+        found = strongest(found, rate(Evidence::FailedRate, f64::from(initiated.failed), range));
+    }
+    if seen.events.login_failures > 0 {
+        let range =
+            Range::of(host.map(|host| &host.login_failures_per_min), host, baselines, |like| &like.login_failures_per_min)
+                .among_minutes(host, baselines);
+        found = strongest(found, rate(Evidence::LoginFailures, f64::from(initiated.login_failures), range));
+    }
+    if seen.events.file_changes > 0 {
+        let range = Range::of(host.map(|host| &host.file_changes_per_min), host, baselines, |like| &like.file_changes_per_min)
+            .among_minutes(host, baselines);
+        found = strongest(found, rate(Evidence::FileChanges, f64::from(initiated.file_changes), range));
+    }
+    found
+}
+
+/// What a device does too slowly for a minute to show.
+fn slow(seen: &Observation, surprise: &Surprise, hour: HourOfDevice, baselines: &Baselines) -> Option<Contribution> {
+    let host = baselines.hosts.get(&seen.orig);
+    let mut found = None;
+    if surprise.unknown_edge && hour.targets() >= f64::from(MANY_TARGETS) {
+        let range = Range::of(host.map(|host| &host.targets_per_hour), host, baselines, |like| &like.targets_per_hour);
+        found = rate(Evidence::SlowTargets, hour.targets(), range);
+    }
+    if seen.failed || seen.events.login_failures > 0 {
+        let range = Range::of(host.map(|host| &host.failed_per_hour), host, baselines, |like| &like.failed_per_hour);
+        found = strongest(found, rate(Evidence::SlowFailures, f64::from(hour.failed), range));
     }
     found
 }
 
 fn served_rate(seen: &Observation, window: &Minute, baselines: &Baselines) -> Option<Contribution> {
-    let own = baselines.hosts.get(&seen.resp).and_then(|host| host.served.get(&seen.service));
-    let pooled = &baselines.pooled.any_served;
+    let host = baselines.hosts.get(&seen.resp);
+    let own = host.and_then(|host| host.served.get(&seen.service));
     let Served { flows, clients, .. } = window.served.get(&(seen.resp, seen.service)).copied().unwrap_or_default();
-    let (flows, clients) = (f64::from(flows), f64::from(clients));
-    let flows = rate(Evidence::ServedRate, flows, own.map(|own| &own.flows_per_min), &pooled.flows_per_min, 0.0);
-    let clients = rate(Evidence::ClientRate, clients, own.map(|own| &own.clients_per_min), &pooled.clients_per_min, 0.0);
-    strongest(flows, clients)
+    let usual_flows = Range::of(own.map(|own| &own.flows_per_min), host, baselines, |like| &like.any_served.flows_per_min);
+    let usual_clients = Range::of(own.map(|own| &own.clients_per_min), host, baselines, |like| &like.any_served.clients_per_min);
+    let flows = rate(Evidence::ServedRate, f64::from(flows), usual_flows);
+    strongest(flows, rate(Evidence::ClientRate, f64::from(clients), usual_clients))
 }
 
-/// Surprise about a count per minute among minutes that had any, or among `minutes` where those are more; none for a count
-/// that is usual or below three.
-fn rate(evidence: Evidence, observed: f64, own: Option<&Histogram>, pooled: &Histogram, minutes: f64) -> Option<Contribution> {
-    let (histogram, of) = own.filter(|own| own.total() > 0).map_or((pooled, Of::Network), |own| (own, Of::Device));
+/// Surprise about a count per minute or hour; none for a count that is usual or below three.
+fn rate(evidence: Evidence, observed: f64, range: Range<'_>) -> Option<Contribution> {
     if observed < 3.0 {
         return None;
     }
-    let p = histogram.tail(observed, minutes);
+    let p = range.tail(observed);
     if p > STANDS_OUT {
         return None;
     }
-    let (low, high) = (histogram.quantile(0.05).unwrap_or(0.0), histogram.quantile(0.95).unwrap_or(0.0));
-    if observed <= high {
-        return None;
-    }
+    let usual = range.usual().unwrap_or_default();
     let bits = bits(p).min(MOST_BITS);
-    Some(Contribution { evidence, observed, usual: (low, high), of, bits })
+    (observed > usual.1).then_some(Contribution { evidence, observed, usual, of: range.whose(), about: 0, prior_bits: 0.0, bits })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Histogram;
 
     #[test]
     fn a_usual_rate_is_no_surprise() {
         let mut own = Histogram::default();
         (0..60).for_each(|_| own.add(10.0));
-        let pooled = Histogram::default();
-        assert!(rate(Evidence::FlowRate, 10.0, Some(&own), &pooled, 60.0).is_none());
-        let burst = rate(Evidence::FlowRate, 1000.0, Some(&own), &pooled, 60.0).unwrap();
+        let mut baselines = Baselines::default();
+        baselines.pooled.targets_per_min = own.clone();
+        let range = Range::of(Some(&own), None, &baselines, |like| &like.targets_per_min);
+        assert!(rate(Evidence::FlowRate, 10.0, range).is_none());
+        let burst = rate(Evidence::FlowRate, 1000.0, range).unwrap();
         assert!(burst.bits > 15.0 && burst.of == Of::Device);
     }
 
     #[test]
     fn an_unknown_device_is_compared_with_the_network() {
-        let mut pooled = Histogram::default();
-        (0..1000).for_each(|_| pooled.add(50.0));
-        let found = rate(Evidence::TargetRate, 500.0, None, &pooled, 1000.0).unwrap();
+        let mut baselines = Baselines::default();
+        (0..1000).for_each(|_| baselines.pooled.targets_per_min.add(50.0));
+        let range = Range::of(None, None, &baselines, |like| &like.targets_per_min);
+        let found = rate(Evidence::TargetRate, 500.0, range).unwrap();
         assert_eq!(found.of, Of::Network);
     }
 }

@@ -2,15 +2,23 @@
 
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
+use super::prior::prior_bits;
+use super::range::Range;
 use crate::feature::{Fact, FactKind, Observation, names_service};
-use crate::model::{Baselines, Counts, Edge, HostBaseline, Match, Shape, Vocabulary, bits};
+use crate::flow::Service;
+use crate::model::{
+    Baselines, Counts, Edge, Family, Histogram, HostBaseline, Kind, Match, Pooled, ServiceBaseline, Shape, Vocabulary, bits,
+    value_key,
+};
 
 /// Bits that one part can bring at the most.
 const MOST_BITS: f64 = 30.0;
 /// The weight of the network's rate of new things, in minutes of a device's life.
 const PRIOR_MINUTES: f64 = 5.0;
-/// Flows of a service that a device needs before its own histogram is used rather than the network's.
-const OWN_FLOWS: u32 = 20;
+/// Bits that a conversation of an old pair of devices can bring at the most by lasting long, without more data.
+const MOST_LINGERING_BITS: f64 = 8.0;
+/// What resolvers offer.
+const DNS: [Service; 2] = [Service { protocol: 17, port: 53 }, Service { protocol: 6, port: 53 }];
 /// Minutes in which a service must have been used before a new shape on it counts.
 const SERVICE_MINUTES: u32 = 3;
 
@@ -21,6 +29,8 @@ pub struct Surprise {
     pub new: Option<Contribution>,
     /// The strongest oddity of the shape.
     pub shape: Option<Contribution>,
+    /// Is what is new a name that a resolver asked for? It asks what its clients ask it for: they are to be told of, not it.
+    pub on_behalf: bool,
     /// Is the (initiator, service, peer) edge unknown to both ends?
     pub unknown_edge: bool,
     /// Has the responder never had this client?
@@ -34,6 +44,12 @@ impl Surprise {
     #[must_use]
     pub fn bits(&self) -> f64 {
         self.new.map_or(0.0, |part| part.bits) + self.shape.map_or(0.0, |part| part.bits)
+    }
+
+    /// What is new about the initiator's own doing.
+    #[must_use]
+    pub fn own_new(&self) -> Option<Contribution> {
+        self.new.filter(|_| !self.on_behalf)
     }
 
     /// Judges an observation by what is known.
@@ -50,15 +66,34 @@ impl Surprise {
             let unknown_edge = unknown_client && !orig.is_some_and(|host| host.edges.contains(edge));
             return Self { unknown_edge, unknown_client, behaviour: found.behaviour, ..Self::default() };
         }
-        let shape = if seen.is_complete() { shape(seen, found, orig, baselines, &knowledge.vocabulary) } else { None };
+        // Of a flow that goes on its shape is not known yet, but what is too much already will not become less.
+        let shape = if seen.is_complete() {
+            shape(seen, found, orig, baselines, &knowledge.vocabulary)
+        } else {
+            volume(seen, orig, baselines)
+        };
+        let (new, shape) = discounted(newness(seen, orig, resp, baselines), shape);
+        let is_name = |part: Contribution| matches!(part.evidence, Evidence::NewFact(FactKind::Domain | FactKind::Name));
+        let resolves = |host: &HostBaseline| host.local && DNS.iter().any(|&service| host.offers.contains(service));
         Self {
-            new: newness(seen, orig, resp, baselines),
+            new,
             shape,
+            on_behalf: new.is_some_and(is_name) && orig.is_some_and(resolves),
             unknown_edge: unknown_client && !orig.is_some_and(|host| host.edges.contains(edge)),
             unknown_client,
             behaviour: found.behaviour,
         }
     }
+}
+
+/// What is new about a flow and what is odd about its shape depend on each other (a new program talks in its own way): the weaker
+/// counts half.
+fn discounted(mut new: Option<Contribution>, mut shape: Option<Contribution>) -> (Option<Contribution>, Option<Contribution>) {
+    if let (Some(new), Some(shape)) = (&mut new, &mut shape) {
+        let weaker = if new.bits < shape.bits { new } else { shape };
+        weaker.bits /= 2.0;
+    }
+    (new, shape)
 }
 
 /// The strongest of: new service, new peer, new name, title or command, new client, new offer.
@@ -72,42 +107,77 @@ fn newness(
     if seen.service.is_icmp_error() {
         return None;
     }
-    let rates = &baselines.pooled.newness;
     let edge = Edge { service: seen.service, peer: seen.resp };
     let client = Edge { service: seen.service, peer: seen.orig };
-    let service = unseen(Evidence::NewService, orig, |host| &host.services, seen.service, rates.service);
+    let by_orig = Newness { host: orig, baselines };
+    let service = by_orig.of(Evidence::NewService, Kind::Service, |host| &host.services, seen.service);
     // A known name behind a new address is the same service, moved.
     let is_known = |fact: &Fact| orig.is_some_and(|host| host.facts.contains(*fact));
     let moved = names_service(seen.app) && seen.facts.iter().any(|fact| fact.kind == FactKind::Name && is_known(fact));
-    let peer = if moved { None } else { unseen(Evidence::NewPeer, orig, |host| &host.edges, edge, rates.edge) };
+    let peer = if moved { None } else { by_orig.of(Evidence::NewPeer, Kind::Edge, |host| &host.edges, edge) };
     let mut new = strongest(service, peer);
     for &fact in &seen.facts {
-        new = strongest(new, unseen(Evidence::NewFact(fact.kind), orig, |host| &host.facts, fact, rates.fact));
+        new = strongest(new, by_orig.of(Evidence::NewFact(fact.kind), Kind::Fact(fact.kind), |host| &host.facts, fact));
     }
+    // A device of which nothing is known is new to everybody: that it is, is told once.
     if resp.is_some_and(|host| host.local) {
-        new = strongest(new, unseen(Evidence::NewClient, resp, |host| &host.clients, client, rates.client));
+        let by_resp = Newness { host: resp, baselines };
+        if orig.is_some() || !seen.orig_local {
+            new = strongest(new, by_resp.of(Evidence::NewClient, Kind::Client, |host| &host.clients, client));
+        }
         if seen.answered() {
-            new = strongest(new, unseen(Evidence::NewOffer, resp, |host| &host.offers, seen.service, rates.offer));
+            new = strongest(new, by_resp.of(Evidence::NewOffer, Kind::Offer, |host| &host.offers, seen.service));
         }
     }
-    new
+    new.map(|part| {
+        let prior_bits = prior_bits(seen, orig, part.evidence, baselines);
+        Contribution { prior_bits, bits: (part.bits + prior_bits).min(MOST_BITS), ..part }
+    })
 }
 
-/// Surprise about a value that a device never showed; none when it has.
-fn unseen<K: Ord + Copy>(
-    evidence: Evidence,
-    host: Option<&HostBaseline>,
-    counts: impl Fn(&HostBaseline) -> &Counts<K>,
-    value: K,
-    prior: f64,
-) -> Option<Contribution> {
-    let (p, minutes) = match host {
-        Some(host) if counts(host).contains(value) => return None,
-        Some(host) => (counts(host).tail(value, prior, PRIOR_MINUTES, f64::from(host.minutes)), f64::from(host.minutes)),
-        None => (prior, 0.0),
-    };
-    let of = if minutes > PRIOR_MINUTES { Of::Device } else { Of::Network };
-    Some(Contribution { evidence, observed: minutes, usual: (0.0, 0.0), of, bits: bits(p).min(MOST_BITS) })
+/// Judges values that a device never showed.
+struct Newness<'b> {
+    host: Option<&'b HostBaseline>,
+    baselines: &'b Baselines,
+}
+
+impl Newness<'_> {
+    /// Surprise about a value; none when the device has shown it.
+    ///
+    /// A known device shows something new with its own rate, drawn towards that of its role; who else has shown the value
+    /// divides that: what all others of the role use is less of a surprise than what nobody does. A device of which nothing is
+    /// known shows a value with the share of devices that do, or, where that is more, as a device of this network shows
+    /// something new.
+    fn of<K: Family>(
+        &self,
+        evidence: Evidence,
+        kind: Kind,
+        counts: impl Fn(&HostBaseline) -> &Counts<K>,
+        value: K,
+    ) -> Option<Contribution> {
+        let rate = self.baselines.like(self.host).newness.of(kind);
+        let known = |role: Option<u16>| self.baselines.commons.known_to(kind, value, role);
+        let (p, minutes) = match self.host {
+            Some(host) if counts(host).contains(value) => return None,
+            Some(host) => {
+                let minutes = f64::from(host.minutes);
+                let any = counts(host).unseen(value.family(), rate.any, PRIOR_MINUTES, host.life());
+                (any * rate.share(known(host.local.then_some(host.role))), minutes)
+            }
+            None => (self.baselines.commons.share(kind, value).max(rate.any * rate.share(known(None))), 0.0),
+        };
+        let of = if minutes > PRIOR_MINUTES { Of::Device } else { Of::Network };
+        let about = value_key(kind, value);
+        Some(Contribution {
+            evidence,
+            observed: minutes,
+            usual: (0.0, 0.0),
+            of,
+            about,
+            prior_bits: 0.0,
+            bits: bits(p).min(MOST_BITS),
+        })
+    }
 }
 
 /// The strongest of: far from every behaviour, more than usual, a behaviour new to the device.
@@ -129,6 +199,8 @@ fn shape(
         observed: f64::from(seen.vector[feature]),
         usual: (low, high),
         of: Of::Behaviour,
+        about: 0,
+        prior_bits: 0.0,
         bits: odd_bits,
     });
     strongest(strongest(odd, volume), new_shape(seen, found, orig, baselines))
@@ -139,7 +211,7 @@ fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, base
     let host = orig.filter(|host| host.services.get(seen.service) >= SERVICE_MINUTES);
     match host {
         Some(host) if !seen.continued => {
-            unseen(Evidence::NewShape, Some(host), |host| &host.shapes, value, baselines.pooled.newness.shape)
+            Newness { host: Some(host), baselines }.of(Evidence::NewShape, Kind::Shape, |host| &host.shapes, value)
         }
         _ => None,
     }
@@ -152,38 +224,120 @@ const STANDS_OUT: f64 = 0.25;
 const VOLUMES: [usize; 3] = [0, 3, 4];
 
 fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
-    let pooled = if seen.continued { &baselines.pooled.any_continued } else { &baselines.pooled.any_service };
+    let edge = Edge { service: seen.service, peer: seen.resp };
+    let is_known_edge = orig.is_some_and(|host| host.edges.contains(edge));
+    fn any(like: &Pooled, continued: bool) -> &ServiceBaseline {
+        if continued { &like.any_continued } else { &like.any_service }
+    }
     let own =
         orig.and_then(|host| if seen.continued { host.continued.get(&seen.service) } else { host.asked.get(&seen.service) });
-    let own = own.filter(|own| own.bytes_orig.total() >= OWN_FLOWS);
-    let (asked, of) = own.map_or((pooled, Of::Network), |own| (own, Of::Device));
     let mut strongest_yet = None;
     // Without connections there is no end: two exchanges from one port would be a long one.
     let features = if seen.service.connects() { &VOLUMES[..] } else { &VOLUMES[1..] };
     for &feature in features {
         let value = f64::from(seen.vector[feature]);
-        let (histogram, value, scale) = match feature {
-            0 => (&asked.duration_ms, value * 1e3, 1e-3),
-            3 => (&asked.bytes_orig, value, 1.0),
-            _ => (&asked.bytes_resp, value, 1.0),
+        let pick: fn(&ServiceBaseline) -> &Histogram = match feature {
+            0 => |service| &service.duration_ms,
+            3 => |service| &service.bytes_orig,
+            _ => |service| &service.bytes_resp,
         };
-        let p = histogram.tail(value, 0.0);
+        let (value, scale) = if feature == 0 { (value * 1e3, 1e-3) } else { (value, 1.0) };
+        let range = Range::of(own.map(pick), orig, baselines, |like| pick(any(like, seen.continued)));
+        let p = range.tail(value);
         // Most flows end here; the quantiles are only for those that stand out.
         if p > STANDS_OUT || strongest_yet.is_some_and(|strongest: Contribution| bits(p) <= strongest.bits) {
             continue;
         }
-        let (Some(low), Some(high)) = (histogram.quantile(0.05), histogram.quantile(0.95)) else { continue };
-        if value <= high {
-            continue;
-        }
+        let Some((low, high)) = range.usual().filter(|&(_, high)| value > high) else { continue };
+        let most = if feature == 0 && is_known_edge { MOST_LINGERING_BITS } else { MOST_BITS };
         let contribution = Contribution {
             evidence: Evidence::Volume(feature as u8),
             observed: value * scale,
             usual: (low * scale, high * scale),
-            of,
-            bits: bits(p).min(MOST_BITS),
+            of: range.whose(),
+            about: 0,
+            prior_bits: 0.0,
+            bits: bits(p).min(most),
         };
         strongest_yet = strongest(strongest_yet, Some(contribution));
     }
     strongest_yet
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::testing::{LATER_MS, flow};
+    use super::*;
+    use crate::app::App;
+    use crate::model::{BaselinesBuilder, Calibration};
+
+    /// Two hours in which ten devices ask device 100 on port 80, and the last eight device 101 on port 443, once a minute
+    /// each.
+    fn knowledge() -> Knowledge {
+        let mut flows: Vec<Observation> = Vec::new();
+        for minute in 0..120 {
+            for n in 1..=10 {
+                let at = minute * 60_000 + i64::from(n) * 3001;
+                flows.push(flow(at, n, 100, 80, true).1);
+                flows.extend((n > 2).then(|| flow(at + 7, n, 101, 443, true).1));
+            }
+        }
+        flows.sort_by_key(|seen| seen.seen);
+        let vocabulary = Vocabulary::fit(&flows.iter().collect::<Vec<_>>(), 1).unwrap();
+        let mut builder = BaselinesBuilder::default();
+        flows.iter().for_each(|seen| builder.add(seen, vocabulary.matches(seen).behaviour));
+        let mut baselines = builder.finish();
+        baselines.pool(1);
+        Knowledge::new(Arc::new(vocabulary), Arc::new(baselines), Calibration::default(), 10.0)
+    }
+
+    fn new(knowledge: &Knowledge, seen: &Observation) -> Option<Contribution> {
+        Surprise::of(seen, knowledge.vocabulary.matches(seen), knowledge).new
+    }
+
+    #[test]
+    fn what_the_others_use_is_less_of_a_surprise_than_what_nobody_does() {
+        let knowledge = knowledge();
+        let bits = |from: u8, to: u8, port: u16| {
+            let (_, mut seen) = flow(LATER_MS, from, to, port, true);
+            seen.resp_local = false;
+            new(&knowledge, &seen).map_or(0.0, |part| part.bits)
+        };
+        assert_eq!(bits(1, 100, 80), 0.0);
+        let (common, unheard) = (bits(1, 101, 443), bits(1, 101, 4444));
+        assert!(common > 4.0 && unheard > common + 2.0, "{common} {unheard}");
+    }
+
+    #[test]
+    fn a_stranger_is_judged_by_what_the_network_does() {
+        let knowledge = knowledge();
+        let bits = |port: u16| new(&knowledge, &flow(LATER_MS, 77, 100, port, true).1).map_or(0.0, |part| part.bits);
+        assert!(bits(80) < 1.0 && bits(4444) > 3.0, "{} {}", bits(80), bits(4444));
+    }
+
+    #[test]
+    fn clinical_traffic_of_a_device_whose_kind_has_none_weighs_more() {
+        let knowledge = knowledge();
+        let part = |app: App| {
+            let (_, mut seen) = flow(LATER_MS, 1, 101, 11_112, true);
+            seen.app = app;
+            new(&knowledge, &seen).unwrap()
+        };
+        let (plain, clinical) = (part(App::Unknown), part(App::Dicom));
+        assert_eq!(plain.prior_bits, 0.0);
+        assert!(clinical.prior_bits > 0.0 && (clinical.bits - plain.bits - clinical.prior_bits).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_goes_on_long_is_no_news_between_old_acquaintances() {
+        let knowledge = knowledge();
+        let (_, mut seen) = flow(LATER_MS, 1, 100, 80, true);
+        seen.vector[0] = 100_000.0;
+        let shape = Surprise::of(&seen, knowledge.vocabulary.matches(&seen), &knowledge).shape.unwrap();
+        let volume = volume(&seen, None, knowledge.baselines(seen.seen)).unwrap();
+        assert!(shape.evidence != Evidence::Volume(0) || shape.bits <= MOST_LINGERING_BITS);
+        assert!(volume.bits > MOST_LINGERING_BITS, "between strangers it is: {volume:?}");
+    }
 }

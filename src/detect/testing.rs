@@ -7,7 +7,7 @@ use crate::app::{App, Basis};
 use crate::feature::{Host, Observation};
 use crate::flow::testing::{packet, tcp};
 use crate::flow::{FlowKey, FlowLimits, FlowRecord, HomeNets, Shard};
-use crate::model::{BaselinesBuilder, Budget, Calibration, Histogram, Match, Vocabulary};
+use crate::model::{BaselinesBuilder, Budget, Calibration, Match, Vocabulary};
 use crate::time::{Span, Timestamp};
 use crate::wire::Addr;
 
@@ -47,12 +47,15 @@ pub fn taught() -> Arc<Knowledge> {
     let vocabulary = Arc::new(Vocabulary::fit(&flows.iter().collect::<Vec<_>>(), 1).unwrap());
     let mut builder = BaselinesBuilder::default();
     flows.iter().for_each(|seen| builder.add(seen, vocabulary.matches(seen).behaviour));
-    let baselines = Arc::new(builder.finish());
+    let mut baselines = builder.finish();
+    baselines.pool(1);
+    baselines.newcomers_per_minute = 0.5 / 120.0;
+    let baselines = Arc::new(baselines);
     let silent = Knowledge::new(Arc::clone(&vocabulary), Arc::clone(&baselines), Calibration::default(), f64::INFINITY);
     let mut assessor = Detector::new(Arc::new(silent), DetectorConfig::default());
-    let mut flow_bits = Histogram::default();
-    flows.iter().for_each(|seen| flow_bits.add(assessor.assess(seen, vocabulary.matches(seen)).own_bits()));
-    let calibration = Calibration::new(Vec::new(), 2.0 / 24.0, 240.0, flow_bits);
+    let mut bits: Vec<f64> = flows.iter().map(|seen| assessor.assess(seen, vocabulary.matches(seen)).own_bits()).collect();
+    bits.sort_unstable_by(f64::total_cmp);
+    let calibration = Calibration::new(Vec::new(), 2.0 / 24.0, 240.0, (bits.len() as f64, bits[bits.len() * 99 / 100]));
     let threshold = calibration.threshold(Budget { per_day: 1.0 });
     Arc::new(Knowledge::new(vocabulary, baselines, calibration, threshold))
 }

@@ -1,6 +1,7 @@
 //! What applications say of themselves, as values that can be known or new: names, titles, commands.
 
 use core::fmt;
+use core::ops::RangeInclusive;
 use core::str::FromStr;
 
 use crate::app::{App, DicomFacts, Facts, Hl7Facts, MqttFacts};
@@ -47,6 +48,11 @@ impl FactKind {
         (Self::Alpn, "alpn", "protocol inside TLS"),
     ];
 
+    /// All kinds.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().map(|&(kind, ..)| kind)
+    }
+
     /// Its name in a record.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -70,6 +76,12 @@ pub struct Fact {
 }
 
 impl Fact {
+    /// The first and the last fact of a kind in their order.
+    #[must_use]
+    pub const fn all(kind: FactKind) -> RangeInclusive<Self> {
+        Self { kind, hash: 0 }..=Self { kind, hash: u64::MAX }
+    }
+
     fn new(kind: FactKind, text: &str) -> Self {
         let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)

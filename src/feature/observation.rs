@@ -4,14 +4,16 @@ use core::fmt;
 use core::net::IpAddr;
 use core::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::fact::{Fact, facts};
 use super::{COUNT, extract};
-use crate::app::App;
+use crate::app::{App, Events, Family};
 use crate::flow::{FlowRecord, HomeNets, Service, Sight, is_group};
 use crate::time::Timestamp;
-use crate::wire::Addr;
+use crate::wire::{Addr, Mac};
 
-/// A device as baselines know it: its address.
+/// A device as baselines know it: its address, or the one that stands for all of its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Host(pub Addr);
 
@@ -40,6 +42,18 @@ impl FromStr for Host {
     }
 }
 
+impl Serialize for Host {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Host {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// Index of the feature `answered`.
 const ANSWERED: usize = 26;
 
@@ -58,6 +72,8 @@ pub struct Observation {
     pub orig: Host,
     /// Responder.
     pub resp: Host,
+    /// Interfaces of initiator and responder, or of the routers before them; none where the link layer does not say.
+    pub macs: [Mac; 2],
     /// Is the initiator at home?
     pub orig_local: bool,
     /// Is the responder at home?
@@ -72,6 +88,8 @@ pub struct Observation {
     pub sight: Sight,
     /// Did the attempt to connect fail?
     pub failed: bool,
+    /// What happened within its application.
+    pub events: Events,
     /// Was it under way at its first packet?
     pub under_way: bool,
     /// Is it a later segment of a long flow?
@@ -92,6 +110,7 @@ impl Observation {
             end: record.end,
             orig: Host(orig),
             resp: Host(resp),
+            macs: record.macs.map(Mac),
             orig_local: home.contains(orig),
             resp_local: home.contains(resp) || is_group(resp),
             service: record.service(),
@@ -99,6 +118,7 @@ impl Observation {
             facts: facts(record.facts.as_deref()),
             sight: record.sight,
             failed: record.failed(),
+            events: record.events,
             under_way: record.under_way,
             continued: record.segment > 0,
             vector: extract(record).map(|value| value as f32),
@@ -109,6 +129,12 @@ impl Observation {
     #[must_use]
     pub fn is_first_sight(&self) -> bool {
         self.sight != Sight::Again && !self.continued
+    }
+
+    /// Is it care of patients or control of machines?
+    #[must_use]
+    pub const fn is_critical(&self) -> bool {
+        matches!(self.app.family(), Family::Clinical | Family::Industrial)
     }
 
     /// Did the responder send anything?

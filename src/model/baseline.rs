@@ -1,15 +1,17 @@
 //! What each device normally does, and what the network as a whole does.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::hash::Hash;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::Counts;
+use super::commons::Commons;
+use super::counts::{Counts, Life};
 use super::histogram::Histogram;
-use super::pooled::Pooled;
+use super::hour::{Hour, HourOfDevice};
+use super::identity::Identities;
+use super::pooled::{Newness, Pooled};
+use super::role::{self, Role};
+use super::steady::Steady;
 use super::window::{Edge, Initiated, Map, Minute, Served, Shape, sorted};
 use crate::feature::{Fact, Host, Observation};
 use crate::flow::Service;
@@ -21,6 +23,9 @@ pub const MAX_HOSTS: usize = 2_000_000;
 const MAX_OUTSIDE: usize = 4_000;
 /// Services of one device that have their own histograms.
 const MAX_SERVICES: usize = 256;
+
+/// Clinical and control conversations of one device that are followed for silence.
+const MAX_STEADY: usize = 64;
 
 /// What flows of one service usually look like and how many there are in a minute.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,8 +64,12 @@ pub struct ServedBaseline {
 pub struct HostBaseline {
     /// Is it at home?
     pub local: bool,
+    /// Number of its role, where it is at home.
+    pub role: u16,
     /// Minutes in which it began or served anything.
     pub minutes: u32,
+    /// Those of them in later parts of the time than its first.
+    pub late_minutes: u32,
     /// Services used, in minutes.
     pub services: Counts<Service>,
     /// Services of peers used, in minutes.
@@ -73,19 +82,30 @@ pub struct HostBaseline {
     pub offers: Counts<Service>,
     /// Who used its services, in minutes.
     pub clients: Counts<Edge>,
+    /// When clinical and control conversations that it began were heard.
+    #[serde(with = "super::keys")]
+    pub steady: BTreeMap<Edge, Steady>,
     /// How it uses services: new flows.
-    #[serde(with = "by_text")]
+    #[serde(with = "super::keys")]
     pub asked: BTreeMap<Service, ServiceBaseline>,
     /// The same for later segments of long flows, which have no beginning.
-    #[serde(with = "by_text")]
+    #[serde(with = "super::keys")]
     pub continued: BTreeMap<Service, ServiceBaseline>,
     /// How its services are used.
-    #[serde(with = "by_text")]
+    #[serde(with = "super::keys")]
     pub served: BTreeMap<Service, ServedBaseline>,
     /// Different targets (device and service) per minute.
     pub targets_per_min: Histogram,
     /// Failed attempts per minute, in minutes that had any.
     pub failed_per_min: Histogram,
+    /// Logins that failed per minute, in minutes that had any.
+    pub login_failures_per_min: Histogram,
+    /// Files changed on shares per minute, in minutes that had any.
+    pub file_changes_per_min: Histogram,
+    /// Different targets per hour, in hours that had any; about.
+    pub targets_per_hour: Histogram,
+    /// Failed attempts and logins per hour, in hours that had any target or failure.
+    pub failed_per_hour: Histogram,
 }
 
 /// All baselines: counts that add.
@@ -93,11 +113,20 @@ pub struct HostBaseline {
 pub struct Baselines {
     /// Minutes of the span learned from.
     pub span_minutes: f64,
+    /// Which addresses are one device.
+    pub identities: Identities,
     /// By device.
-    #[serde(with = "by_text::hashed")]
+    #[serde(with = "super::keys::hashed")]
     pub hosts: Map<Host, HostBaseline>,
-    /// The network as a whole.
+    /// The network as a whole: the devices at home, or all where there are none.
     pub pooled: Pooled,
+    /// Devices at home that behave alike, the largest role first.
+    pub roles: Vec<Role>,
+    /// Devices at home that were first seen when the span was under way, per minute of it.
+    pub newcomers_per_minute: f64,
+    /// Which values are known to whom.
+    #[serde(skip)]
+    pub commons: Commons,
     /// How many of the hosts came from outside.
     #[serde(skip)]
     outside: usize,
@@ -109,6 +138,7 @@ pub struct BaselinesBuilder {
     baselines: Baselines,
     minute: Option<i64>,
     window: Minute,
+    hour: Hour,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
 }
@@ -123,19 +153,24 @@ impl BaselinesBuilder {
         }
         self.first = Some(self.first.map_or(seen.seen, |first| first.min(seen.seen)));
         self.last = Some(self.last.map_or(seen.seen, |last| last.max(seen.seen)));
+        if let Some(ended) = self.hour.add(seen) {
+            self.baselines.learn_hour(&ended);
+        }
         self.window.add(seen, behaviour);
         if seen.is_complete() {
             self.learn_volume(seen);
         }
     }
 
-    /// The baselines so far.
+    /// The baselines so far, without roles and pools.
     #[must_use]
     pub fn finish(mut self) -> Baselines {
         self.close_minute();
+        if let Some(ended) = self.last.and_then(|last| std::mem::take(&mut self.hour).finish(last)) {
+            self.baselines.learn_hour(&ended);
+        }
         let span = self.first.zip(self.last).map_or(0.0, |(first, last)| last.since(first).as_seconds() / 60.0);
         self.baselines.span_minutes = span.max(1.0);
-        self.baselines.pool();
         self.baselines
     }
 
@@ -169,7 +204,11 @@ impl BaselinesBuilder {
             learn(orig, &mut |host| host.learn_conversation(service, resp, flows));
             learn(resp, &mut |host| host.clients.add(Edge { service, peer: orig }, 1));
         }
-        for ((host, service), _) in sorted(&window.peers_by_service) {
+        // What goes on is used too, though nothing began.
+        let mut used: Vec<(Host, Service)> = window.conversations.keys().map(|&(orig, _, service)| (orig, service)).collect();
+        used.sort_unstable();
+        used.dedup();
+        for (host, service) in used {
             learn(host, &mut |host| host.services.add(service, 1));
         }
         for (host, told) in sorted(&window.initiated) {
@@ -180,6 +219,10 @@ impl BaselinesBuilder {
         }
         for ((host, fact), ()) in sorted(&window.facts) {
             learn(host, &mut |host| host.facts.add(fact, 1));
+        }
+        let minute = self.minute.unwrap_or(0);
+        for ((orig, resp, service), ()) in sorted(&window.critical) {
+            learn(orig, &mut |host| host.learn_steady(Edge { service, peer: resp }, minute));
         }
         for ((host, shape), ()) in sorted(&window.shapes) {
             learn(host, &mut |host| host.shapes.add(shape, 1));
@@ -197,7 +240,16 @@ fn bounded_entry<V: Default>(map: &mut BTreeMap<Service, V>, service: Service) -
 }
 
 impl Baselines {
-    /// Adds what was learned of another time. The pool is that of all.
+    fn learn_hour(&mut self, ended: &Map<Host, HourOfDevice>) {
+        for (host, told) in sorted(ended) {
+            if let Some(baseline) = self.hosts.get_mut(&host) {
+                baseline.targets_per_hour.add(told.targets());
+                baseline.failed_per_hour.add(f64::from(told.failed));
+            }
+        }
+    }
+
+    /// Adds what was learned of a later part of the time, without roles and pools.
     pub fn merge(&mut self, other: &Self) {
         self.span_minutes += other.span_minutes;
         // In the order of addresses: which of too many are taken must not depend on a hash.
@@ -210,9 +262,39 @@ impl Baselines {
         }
     }
 
-    /// Draws the pool from the devices: after merging.
-    pub fn pool(&mut self) {
-        self.pooled = Pooled::of(&self.hosts);
+    /// Finds the roles and draws the pools from the devices: after merging. The same devices and seed give the same roles.
+    pub fn pool(&mut self, seed: u64) {
+        self.roles = role::assign(&mut self.hosts, seed);
+        self.prepare();
+        // In the order of addresses: sums of floating point must not depend on a hash.
+        let mut hosts: Vec<_> = self.hosts.iter().collect();
+        hosts.sort_unstable_by_key(|(address, _)| **address);
+        let any_local = hosts.iter().any(|(_, host)| host.local);
+        hosts.retain(|(_, host)| host.local || !any_local);
+        self.pooled = Pooled::of(hosts.iter().map(|(_, host)| *host), &self.commons, &Newness::default());
+        for (number, role) in self.roles.iter_mut().enumerate() {
+            let is_of_role = |address: &Host, host: &HostBaseline| address.is_device() && usize::from(host.role) == number;
+            let of_role = hosts.iter().filter(|(address, host)| is_of_role(address, host)).map(|(_, host)| *host);
+            role.pooled = Pooled::of(of_role, &self.commons, &self.pooled.newness);
+        }
+    }
+
+    /// Draws what is not stored: after loading.
+    pub(super) fn prepare(&mut self) {
+        self.identities.prepare();
+        self.commons = Commons::of(&self.hosts);
+    }
+
+    /// Puts devices in the place of the addresses of an observation.
+    pub fn identify(&self, seen: &mut Observation) {
+        self.identities.apply(seen, |host| self.hosts.contains_key(&host));
+    }
+
+    /// What devices like this one do together: those of its role, or the network where it is not known or not at home.
+    #[must_use]
+    pub fn like(&self, host: Option<&HostBaseline>) -> &Pooled {
+        let role = host.filter(|host| host.local).and_then(|host| self.roles.get(usize::from(host.role)));
+        role.map_or(&self.pooled, |role| &role.pooled)
     }
 
     fn host_mut(&mut self, host: Host, local: bool) -> Option<&mut HostBaseline> {
@@ -229,14 +311,23 @@ impl Baselines {
 }
 
 impl HostBaseline {
+    /// How long it was known.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        Life { minutes: f64::from(self.minutes), late_minutes: f64::from(self.late_minutes) }
+    }
+
+    /// Adds what was learned of the same device in a later part of the time.
     fn merge(&mut self, other: &Self) {
+        let was_known = self.minutes > 0;
         self.minutes += other.minutes;
-        self.services.merge(&other.services);
-        self.edges.merge(&other.edges);
-        self.facts.merge(&other.facts);
-        self.shapes.merge(&other.shapes);
-        self.offers.merge(&other.offers);
-        self.clients.merge(&other.clients);
+        self.late_minutes += if was_known { other.minutes } else { other.late_minutes };
+        self.services.merge(&other.services, was_known);
+        self.edges.merge(&other.edges, was_known);
+        self.facts.merge(&other.facts, was_known);
+        self.shapes.merge(&other.shapes, was_known);
+        self.offers.merge(&other.offers, was_known);
+        self.clients.merge(&other.clients, was_known);
         let services = [(&mut self.asked, &other.asked), (&mut self.continued, &other.continued)];
         for (mine, theirs) in services {
             for (&service, baseline) in theirs {
@@ -251,8 +342,19 @@ impl HostBaseline {
                 mine.clients_per_min.merge(&baseline.clients_per_min);
             }
         }
+        for (&edge, steady) in &other.steady {
+            if let Some(mine) = self.steady.get_mut(&edge) {
+                mine.follow(steady);
+            } else if self.steady.len() < MAX_STEADY {
+                self.steady.insert(edge, *steady);
+            }
+        }
         self.targets_per_min.merge(&other.targets_per_min);
         self.failed_per_min.merge(&other.failed_per_min);
+        self.login_failures_per_min.merge(&other.login_failures_per_min);
+        self.file_changes_per_min.merge(&other.file_changes_per_min);
+        self.targets_per_hour.merge(&other.targets_per_hour);
+        self.failed_per_hour.merge(&other.failed_per_hour);
     }
 
     fn learn_conversation(&mut self, service: Service, resp: Host, flows: u32) {
@@ -264,10 +366,24 @@ impl HostBaseline {
         }
     }
 
+    fn learn_steady(&mut self, edge: Edge, minute: i64) {
+        if let Some(steady) = self.steady.get_mut(&edge) {
+            steady.hear(minute);
+        } else if self.steady.len() < MAX_STEADY {
+            self.steady.insert(edge, Steady::new(minute));
+        }
+    }
+
     fn learn_initiated(&mut self, told: Initiated) {
         self.targets_per_min.add(f64::from(told.targets));
         if told.failed > 0 {
             self.failed_per_min.add(f64::from(told.failed));
+        }
+        if told.login_failures > 0 {
+            self.login_failures_per_min.add(f64::from(told.login_failures));
+        }
+        if told.file_changes > 0 {
+            self.file_changes_per_min.add(f64::from(told.file_changes));
         }
     }
 
@@ -275,59 +391,11 @@ impl HostBaseline {
         if told.answered {
             self.offers.add(service, 1);
         }
-        if let Some(served) = bounded_entry(&mut self.served, service) {
+        if told.flows > 0
+            && let Some(served) = bounded_entry(&mut self.served, service)
+        {
             served.flows_per_min.add(f64::from(told.flows));
             served.clients_per_min.add(f64::from(told.clients));
-        }
-    }
-}
-
-/// Maps with keys that have a text form.
-mod by_text {
-    use super::{BTreeMap, Deserialize, Display, FromStr, Hash, Serialize};
-    use serde::de::Error as _;
-    use serde::{Deserializer, Serializer};
-
-    pub fn serialize<K: Display, V: Serialize, S: Serializer>(map: &BTreeMap<K, V>, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(map.iter().map(|(key, value)| (key.to_string(), value)))
-    }
-
-    pub fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
-    where
-        K: FromStr + Ord + Hash,
-        V: Deserialize<'de>,
-        D: Deserializer<'de>,
-    {
-        let texts = BTreeMap::<String, V>::deserialize(deserializer)?;
-        texts
-            .into_iter()
-            .map(|(text, value)| {
-                let key = text.parse().map_err(|_| D::Error::custom(format!("unexpected key {text:?}")))?;
-                Ok((key, value))
-            })
-            .collect()
-    }
-
-    /// The same for maps without an order: written in the order of the keys.
-    pub mod hashed {
-        use super::super::Map;
-        use super::{BTreeMap, Deserialize, Deserializer, Display, FromStr, Hash, Serialize, Serializer};
-
-        pub fn serialize<K: Display + Ord, V: Serialize, S: Serializer>(
-            map: &Map<K, V>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            let sorted: BTreeMap<&K, &V> = map.iter().collect();
-            super::serialize(&sorted, serializer)
-        }
-
-        pub fn deserialize<'de, K, V, D>(deserializer: D) -> Result<Map<K, V>, D::Error>
-        where
-            K: FromStr + Ord + Hash,
-            V: Deserialize<'de>,
-            D: Deserializer<'de>,
-        {
-            Ok(super::deserialize::<K, V, D>(deserializer)?.into_iter().collect())
         }
     }
 }

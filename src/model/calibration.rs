@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::histogram::Histogram;
-
 /// Default: incidents per day and local device.
 const PER_HOST_DAY: f64 = 0.02;
 /// Default: incidents per day at the most, for the whole network.
 const MOST_PER_DAY: f64 = 10.0;
 /// The least that a doubling of rarity costs, in bits: scores are bits, so an honest one costs 1.
 const MIN_BITS_PER_DOUBLING: f64 = 1.0;
-/// No score below this is worth a person's time, however quiet the learning time was: one window in a thousand.
-const MIN_THRESHOLD_BITS: f64 = 10.0;
+/// No score below this is worth a person's time, however quiet the learning time was.
+const MIN_THRESHOLD_BITS: f64 = 8.0;
+/// The share of conversations in a window whose bits count at all: those above the ordinary.
+pub const EXTRAORDINARY: f64 = 0.01;
 /// The share of the highest scores that shows how the tail falls.
 const TAIL_SHARE: f64 = 0.2;
 /// Scores that are needed to show it.
@@ -41,28 +41,33 @@ pub struct Calibration {
     pub days: f64,
     /// p-values come from these: device windows held out, quiet ones included.
     pub windows: f64,
-    /// How ordinary flows score, in bits: what lies below the 99th percentile of these adds nothing to a window.
-    pub flow_bits: Histogram,
+    /// Conversations in windows of five minutes that were held out.
+    pub conversations: f64,
+    /// What of these all but one in a hundred do not exceed, in bits; it adds nothing to a score.
+    pub ordinary_bits: f64,
 }
 
 impl Calibration {
     /// Keeps the highest scores only; sorts them.
     #[must_use]
-    pub fn new(mut scores: Vec<f64>, days: f64, windows: f64, flow_bits: Histogram) -> Self {
+    pub fn new(mut scores: Vec<f64>, days: f64, windows: f64, (conversations, ordinary_bits): (f64, f64)) -> Self {
         scores.sort_unstable_by(|a, b| b.total_cmp(a));
         scores.truncate(1000);
         scores.iter_mut().for_each(|score| *score = (*score * 1000.0).round() / 1000.0);
-        Self { scores, days, windows, flow_bits }
+        Self { scores, days, windows, conversations, ordinary_bits: (ordinary_bits * 1000.0).round() / 1000.0 }
     }
 
     /// The score above which windows come at most `budget` times a day.
     ///
     /// Where the held-out span shows that many, it is the score at that rank (split conformal, Vovk et al. 2005). Where it is
     /// too short, the tail is extended: every halving of the rate costs as many bits as the highest fifth of the scores
-    /// show, at least one. Never below ten bits.
+    /// show, at least one. Never below what bits promise by themselves: a score of b bits beyond the ordinary comes in at most one
+    /// conversation in 100 · 2^b; and never below eight bits.
     #[must_use]
     pub fn threshold(&self, budget: Budget) -> f64 {
-        self.budget_threshold(budget).max(MIN_THRESHOLD_BITS)
+        let extraordinary_per_day = EXTRAORDINARY * self.conversations / self.days.max(1e-9);
+        let promised = (extraordinary_per_day / budget.per_day.max(1e-9)).max(1.0).log2();
+        self.budget_threshold(budget).max(promised).max(MIN_THRESHOLD_BITS)
     }
 
     fn budget_threshold(&self, budget: Budget) -> f64 {
@@ -112,7 +117,7 @@ mod tests {
     use super::*;
 
     fn of(scores: &[f64], days: f64) -> Calibration {
-        Calibration::new(scores.to_vec(), days, 1000.0, Histogram::default())
+        Calibration::new(scores.to_vec(), days, 1000.0, (0.0, 0.0))
     }
 
     #[test]
@@ -129,6 +134,13 @@ mod tests {
         let budget = Budget { per_day: 1.0 };
         assert!((c.threshold(budget) - 16.0).abs() < 1e-9);
         assert!(!c.resolves(budget));
+    }
+
+    #[test]
+    fn a_quiet_span_promises_no_more_than_bits_do() {
+        let busy = Calibration::new(vec![1.0], 1.0, 1000.0, (10_000_000.0, 5.0));
+        assert!((busy.threshold(Budget { per_day: 1.0 }) - 100_000_f64.log2()).abs() < 1e-9);
+        assert_eq!(of(&[1.0], 1.0).threshold(Budget { per_day: 1.0 }), MIN_THRESHOLD_BITS);
     }
 
     #[test]

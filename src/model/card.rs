@@ -35,6 +35,7 @@ pub fn card(model: &Model) -> String {
     for behaviour in model.vocabulary.behaviours.iter().take(MOST) {
         let _ = writeln!(page, "  {:8} flows  {}", behaviour.flows, behaviour.name);
     }
+    page.push_str(&roles(model));
     page.push_str(&devices(model));
     page.push_str(&limits(model));
     page
@@ -58,6 +59,19 @@ fn calibration(model: &Model) -> String {
         calibration.windows,
         highest.join(", ")
     );
+    page
+}
+
+fn roles(model: &Model) -> String {
+    let baselines = &model.baselines;
+    let mut page = format!(
+        "\nroles of devices at home ({}); {} devices have more than one address:\n",
+        baselines.roles.len(),
+        baselines.identities.with_several_addresses()
+    );
+    for role in &baselines.roles {
+        let _ = writeln!(page, "  {:8} devices  {}", role.devices, role.name);
+    }
     page
 }
 
@@ -124,6 +138,7 @@ pub fn card_json(model: &Model) -> Result<Value, ModelError> {
         "budget_resolved": model.calibration.resolves(model.budget),
         "held_out_days": model.calibration.days,
         "behaviours": model.vocabulary.behaviours.iter().map(|b| json!({"name": b.name, "flows": b.flows})).collect::<Vec<_>>(),
+        "roles": model.baselines.roles.iter().map(|role| json!({"name": role.name, "devices": role.devices})).collect::<Vec<_>>(),
         "devices": hosts,
     }))
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Values kept of one variable; further new ones only add to the count of values seen once.
@@ -14,7 +14,7 @@ const MAX_VALUES: usize = 4096;
 /// does not make itself normal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts<K: Ord> {
-    values: BTreeMap<K, u32>,
+    values: BTreeMap<K, Seen>,
     /// Minutes with values beyond [`MAX_VALUES`].
     overflow: u32,
     /// Minutes counted.
@@ -23,29 +23,66 @@ pub struct Counts<K: Ord> {
     once: u32,
 }
 
+/// What is kept of a value: in how many minutes it was seen, and, in the highest bit, whether it came late, that is, in a later
+/// part of the time than the device itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Seen(u32);
+
+const LATE: u32 = 1 << 31;
+
+impl Seen {
+    const fn minutes(self) -> u32 {
+        self.0 & !LATE
+    }
+
+    const fn is_late(self) -> bool {
+        self.0 & LATE != 0
+    }
+
+    fn add(&mut self, minutes: u32) {
+        self.0 = self.0 & LATE | self.minutes().saturating_add(minutes).min(LATE - 1);
+    }
+}
+
 impl<K: Ord> Default for Counts<K> {
     fn default() -> Self {
         Self { values: BTreeMap::new(), overflow: 0, total: 0, once: 0 }
     }
 }
 
+/// How a device that has been known for so long meets values that are new to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Life {
+    /// Minutes in which it could have shown any.
+    pub minutes: f64,
+    /// Those of them in later parts of the time than its first.
+    pub late_minutes: f64,
+}
+
 impl<K: Ord + Copy> Counts<K> {
     /// Counts minutes in which `value` was seen.
     pub fn add(&mut self, value: K, minutes: u32) {
-        self.total = self.total.saturating_add(minutes);
-        if self.values.len() >= MAX_VALUES && !self.values.contains_key(&value) {
-            self.overflow = self.overflow.saturating_add(minutes);
-            return;
-        }
-        let count = self.values.entry(value).or_default();
-        self.once -= u32::from(*count == 1);
-        *count = count.saturating_add(minutes);
-        self.once += u32::from(*count == 1);
+        self.add_seen(value, Seen(minutes.min(LATE - 1)));
     }
 
-    /// Adds the counts of another.
-    pub fn merge(&mut self, other: &Self) {
-        other.values.iter().for_each(|(&value, &minutes)| self.add(value, minutes));
+    fn add_seen(&mut self, value: K, new: Seen) {
+        self.total = self.total.saturating_add(new.minutes());
+        if self.values.len() >= MAX_VALUES && !self.values.contains_key(&value) {
+            self.overflow = self.overflow.saturating_add(new.minutes());
+            return;
+        }
+        let seen = self.values.entry(value).or_insert(Seen(new.0 & LATE));
+        self.once -= u32::from(seen.minutes() == 1);
+        seen.add(new.minutes());
+        self.once += u32::from(seen.minutes() == 1);
+    }
+
+    /// Adds the counts of another, of a later part of the time where the device `was_known` before.
+    pub fn merge(&mut self, other: &Self, was_known: bool) {
+        for (&value, &seen) in &other.values {
+            let is_late = was_known && !self.values.contains_key(&value);
+            self.add_seen(value, if is_late { Seen(seen.0 | LATE) } else { seen });
+        }
         self.overflow = self.overflow.saturating_add(other.overflow);
         self.total = self.total.saturating_add(other.overflow);
     }
@@ -53,7 +90,7 @@ impl<K: Ord + Copy> Counts<K> {
     /// Minutes in which a value was seen.
     #[must_use]
     pub fn get(&self, value: K) -> u32 {
-        self.values.get(&value).copied().unwrap_or(0)
+        self.values.get(&value).map_or(0, |seen| seen.minutes())
     }
 
     /// Minutes counted, over all values.
@@ -80,25 +117,37 @@ impl<K: Ord + Copy> Counts<K> {
         self.values.len()
     }
 
-    /// Values and their minutes, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (K, u32)> + '_ {
-        self.values.iter().map(|(&value, &count)| (value, count))
+    /// The values within a range and their minutes, in order.
+    pub fn range(&self, values: RangeInclusive<K>) -> impl Iterator<Item = (K, u32)> + '_ {
+        self.values.range(values).map(|(&value, seen)| (value, seen.minutes()))
     }
 
-    /// The probability of a value at most as frequent as this one.
+    /// Values and their minutes, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (K, u32)> + '_ {
+        self.values.iter().map(|(&value, seen)| (value, seen.minutes()))
+    }
+
+    /// The probability of a value that was never seen, among the values of its `family` (the peers of one service, the names of
+    /// one kind).
     ///
-    /// For a value never seen it is the Good–Turing estimate of all unseen values together, drawn towards `prior` (the rate
-    /// of new values in the whole network) with the weight of `weight` minutes, and never below half a minute of all that were
-    /// seen: n minutes without it cannot show that it comes less often than about once in n (Krichevsky and Trofimov 1981).
-    /// `minutes` is the least number of minutes in which the device could have shown it.
+    /// It is the Good–Turing estimate of all unseen values together, drawn towards `prior` (the rate of new values among devices
+    /// like this one) with the weight of `weight` minutes, and never below half a minute of all that were seen: n minutes
+    /// without it cannot show that it comes less often than about once in n (Krichevsky and Trofimov 1981). Two habits make a new
+    /// value more probable: new ones came late in its life (a cloud that moves), or a family is rarely used, but with another
+    /// value most times (servers of the time out of a pool).
     #[must_use]
-    pub fn tail(&self, value: K, prior: f64, weight: f64, minutes: f64) -> f64 {
-        let total = self.total().max(minutes) + weight + 1.0;
-        let rarer: f64 = match self.values.get(&value) {
-            Some(&count) => self.values.values().filter(|&&other| other <= count).map(|&other| f64::from(other)).sum(),
-            None => self.singletons(),
-        };
-        ((rarer + 0.5 + prior * weight) / total).min(1.0)
+    pub fn unseen(&self, family: RangeInclusive<K>, prior: f64, weight: f64, life: Life) -> f64 {
+        let (mut once, mut late, mut total) = (f64::from(self.overflow), 0.0, f64::from(self.overflow));
+        for seen in self.values.range(family).map(|(_, seen)| seen) {
+            once += f64::from(u8::from(seen.minutes() == 1));
+            late += f64::from(u8::from(seen.is_late()));
+            total += f64::from(seen.minutes());
+        }
+        let in_life = (once + 0.5 + prior * weight) / (total.max(life.minutes) + weight + 1.0);
+        // One value seen once is no habit of changing, nor is one that came late.
+        let in_use = (once - 1.0) / (total + 1.0);
+        let in_late_life = (late - 0.5) / (life.late_minutes + 1.0);
+        in_life.max(in_use).max(in_late_life).min(1.0)
     }
 }
 
@@ -110,26 +159,43 @@ impl<K: Ord + Copy> FromIterator<(K, u32)> for Counts<K> {
     }
 }
 
-const OVERFLOW_KEY: &str = "more";
+/// As a model holds it: minutes by value, those that came late apart.
+#[derive(Serialize, Deserialize)]
+#[serde(bound(serialize = "K: Ord + Display", deserialize = "K: Ord + FromStr"))]
+struct Stored<K: Ord> {
+    #[serde(with = "super::keys")]
+    seen: BTreeMap<K, u32>,
+    #[serde(with = "super::keys", default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    late: BTreeMap<K, u32>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    more: u32,
+}
 
-impl<K: Ord + Display> Serialize for Counts<K> {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
+impl<K: Ord + Copy + Display> Serialize for Counts<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let overflow = (self.overflow > 0).then(|| (OVERFLOW_KEY.to_owned(), self.overflow));
-        serializer.collect_map(self.values.iter().map(|(value, &count)| (value.to_string(), count)).chain(overflow))
+        let (mut stored, more) = (Stored { seen: BTreeMap::new(), late: BTreeMap::new(), more: 0 }, self.overflow);
+        for (&value, seen) in &self.values {
+            let part = if seen.is_late() { &mut stored.late } else { &mut stored.seen };
+            part.insert(value, seen.minutes());
+        }
+        stored.more = more;
+        stored.serialize(serializer)
     }
 }
 
 impl<'de, K: Ord + Copy + FromStr> Deserialize<'de> for Counts<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Stored::<K>::deserialize(deserializer)?;
         let mut counts = Self::default();
-        for (text, count) in BTreeMap::<String, u32>::deserialize(deserializer)? {
-            if text == OVERFLOW_KEY {
-                counts.overflow = count;
-                counts.total = counts.total.saturating_add(count);
-            } else {
-                counts.add(text.parse().map_err(|_| D::Error::custom(format!("unexpected value {text:?}")))?, count);
-            }
-        }
+        stored.seen.into_iter().for_each(|(value, minutes)| counts.add_seen(value, Seen(minutes.min(LATE - 1))));
+        stored.late.into_iter().for_each(|(value, minutes)| counts.add_seen(value, Seen(minutes.min(LATE - 1) | LATE)));
+        counts.overflow = stored.more;
+        counts.total = counts.total.saturating_add(stored.more);
         Ok(counts)
     }
 }
@@ -142,24 +208,50 @@ mod tests {
         pairs.iter().copied().collect()
     }
 
+    const ALL: RangeInclusive<u32> = 0..=u32::MAX;
+
+    fn life(minutes: f64) -> Life {
+        Life { minutes, late_minutes: minutes / 2.0 }
+    }
+
     #[test]
     fn new_values_surprise_a_settled_device_more() {
         let settled = of(&[(1, 50), (2, 50)]);
         let roaming = (0..100).map(|n| (n, 1)).collect::<Counts<u32>>();
-        assert!(settled.tail(7, 0.1, 5.0, 0.0) < 0.01);
-        assert!(roaming.tail(700, 0.1, 5.0, 0.0) > 0.9);
+        assert!(settled.unseen(ALL, 0.1, 5.0, life(0.0)) < 0.01);
+        assert!(roaming.unseen(ALL, 0.1, 5.0, life(0.0)) > 0.9);
     }
 
     #[test]
-    fn rare_values_of_a_long_tail_do_not_surprise() {
-        let long_tail = (0..50).map(|n| (n, 1)).chain([(99, 50)]).collect::<Counts<u32>>();
-        assert!(long_tail.tail(3, 0.0, 0.0, 0.0) >= 0.5);
-        assert!(long_tail.tail(99, 0.0, 0.0, 0.0) > 0.98);
+    fn a_family_is_judged_by_its_own_values() {
+        let mixed = (0..50).map(|n| (n, 1)).chain([(99, 50)]).collect::<Counts<u32>>();
+        assert!(mixed.unseen(90..=99, 0.0, 0.0, life(100.0)) < 0.01);
+        assert!(mixed.unseen(0..=50, 0.0, 0.0, life(100.0)) > 0.4);
+    }
+
+    #[test]
+    fn what_changes_with_every_rare_use_is_no_surprise() {
+        let pool = (0..6).map(|n| (n, 1)).collect::<Counts<u32>>();
+        assert!(pool.unseen(ALL, 0.0, 0.0, life(600.0)) > 0.7);
+        assert!(of(&[(1, 1)]).unseen(ALL, 0.0, 0.0, life(600.0)) < 0.01, "one use shows nothing");
+    }
+
+    #[test]
+    fn what_came_late_may_come_again() {
+        let mut known = of(&[(1, 300)]);
+        (2..6).for_each(|later| known.merge(&of(&[(later, 100)]), true));
+        assert!(known.unseen(ALL, 0.0, 0.0, life(700.0)) > 3.0 / 351.0);
+        let mut first = Counts::default();
+        first.merge(&of(&[(1, 300), (2, 100)]), false);
+        assert!(first.unseen(ALL, 0.0, 0.0, life(700.0)) < 1.0 / 700.0);
+        let json = serde_json::to_string(&known).unwrap();
+        assert_eq!(json, r#"{"seen":{"1":300},"late":{"2":100,"3":100,"4":100,"5":100}}"#);
+        assert_eq!(serde_json::from_str::<Counts<u32>>(&json).unwrap(), known);
     }
 
     #[test]
     fn an_unknown_device_is_judged_by_the_network() {
-        assert!((of(&[]).tail(1, 0.125, 5.0, 0.0) - 1.125 / 6.0).abs() < 1e-12);
+        assert!((of(&[]).unseen(ALL, 0.125, 5.0, life(0.0)) - 1.125 / 6.0).abs() < 1e-12);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::calibration::{Budget, Calibration};
 use crate::feature::{hex, schema_hash};
 
 /// The version of the file format; another one is refused.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// What a model file says it is.
 const KIND: &str = "auscult model";
 
@@ -163,6 +163,7 @@ impl Model {
         }
         model.check()?;
         model.vocabulary.prepare();
+        model.baselines.prepare();
         Ok(model)
     }
 

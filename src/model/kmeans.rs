@@ -57,11 +57,30 @@ pub fn cluster_count(n: usize, most: usize) -> usize {
 /// # Errors
 /// When the library fails; it does not for finite input and `k` ≤ the number of vectors.
 pub fn fit(vectors: TrainingSet<'_>, k: usize, seed: u64) -> Result<Vec<Scaled>, ClusterError> {
-    let step = vectors.len().div_ceil(MAX_SAMPLE).max(1);
-    let rows = vectors.len().div_ceil(step);
-    let flat: Vec<f64> = vectors.iter().step_by(step).flatten().map(|value| f64::from(value.clamp(-CLIP, CLIP))).collect();
-    let failed = |reason: String| ClusterError::Failed { flows: vectors.len(), behaviours: k, reason };
-    let sample = Array2::from_shape_vec((rows, COUNT), flat).map_err(|error| failed(error.to_string()))?;
+    let centre = |row: &[f64]| {
+        let mut centre = [0.0; COUNT];
+        centre.iter_mut().zip(row).for_each(|(to, &from)| *to = from as f32);
+        centre
+    };
+    let clipped = |vector: &Scaled| vector.map(|value| f64::from(value.clamp(-CLIP, CLIP)));
+    let centres = centres(vectors.iter().map(clipped), COUNT, k, seed)?;
+    Ok(centres.iter().map(|row| centre(row)).collect())
+}
+
+/// The same for rows of any width.
+pub(super) fn centres<R: AsRef<[f64]>>(
+    rows: impl ExactSizeIterator<Item = R>,
+    width: usize,
+    k: usize,
+    seed: u64,
+) -> Result<Vec<Vec<f64>>, ClusterError> {
+    let all = rows.len();
+    let step = all.div_ceil(MAX_SAMPLE).max(1);
+    let mut flat = Vec::with_capacity(all.div_ceil(step) * width);
+    rows.step_by(step).for_each(|row| flat.extend_from_slice(row.as_ref()));
+    let failed = |reason: String| ClusterError::Failed { flows: all, behaviours: k, reason };
+    let sample = Array2::from_shape_vec((all.div_ceil(step), width), flat).map_err(|error| failed(error.to_string()))?;
+    let rows = sample.nrows();
     let model = KMeans::params_with_rng(k.min(rows), Xoshiro256Plus::seed_from_u64(seed))
         .init_method(KMeansInit::KMeansPlusPlus)
         .n_runs(if rows > LARGE_SAMPLE { 1 } else { RUNS })
@@ -69,12 +88,7 @@ pub fn fit(vectors: TrainingSet<'_>, k: usize, seed: u64) -> Result<Vec<Scaled>,
         .tolerance(TOLERANCE)
         .fit(&DatasetBase::from(sample))
         .map_err(|error| failed(error.to_string()))?;
-    let centre = |row: ndarray::ArrayView1<'_, f64>| {
-        let mut centre = [0.0; COUNT];
-        centre.iter_mut().zip(row).for_each(|(to, &from)| *to = from as f32);
-        centre
-    };
-    Ok(model.centroids().rows().into_iter().map(centre).collect())
+    Ok(model.centroids().rows().into_iter().map(|row| row.to_vec()).collect())
 }
 
 #[cfg(test)]

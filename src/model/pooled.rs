@@ -1,37 +1,62 @@
-//! The network as a whole: the prior for devices that are not known well.
+//! What devices do together, those of a role or all: the prior for a device that is not known well.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::baseline::{HostBaseline, ServedBaseline, ServiceBaseline};
+use super::commons::{Commons, Kind, KnownTo};
 use super::counts::Counts;
 use super::histogram::Histogram;
-use super::window::Map;
-use crate::feature::Host;
+use crate::feature::{Fact, FactKind};
 
-/// How often a device meets something new, over all devices: values seen in one minute only, over all minutes counted.
+/// How often a device meets a value that it never had, and who else has it then.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Newness {
-    /// A service that it never used.
-    pub service: f64,
-    /// A peer's service that it never used.
-    pub edge: f64,
-    /// A name, title or command that it never used.
-    pub fact: f64,
-    /// A behaviour that it never showed on a service.
-    pub shape: f64,
-    /// A service that it never offered.
-    pub offer: f64,
-    /// A client that it never had.
-    pub client: f64,
+pub struct NewRate {
+    /// Values seen in one minute only, over all minutes counted.
+    pub any: f64,
+    /// The share of such values that another device of the role has.
+    pub known_to_role: f64,
+    /// The share that none of the role has, and another device of the network.
+    pub known_to_network: f64,
+    /// The share that no other has.
+    pub known_to_nobody: f64,
 }
 
-impl Default for Newness {
+impl Default for NewRate {
     fn default() -> Self {
-        Self { service: 0.5, edge: 0.5, fact: 0.5, shape: 0.5, offer: 0.5, client: 0.5 }
+        Self { any: 0.5, known_to_role: 1.0 / 3.0, known_to_network: 1.0 / 3.0, known_to_nobody: 1.0 / 3.0 }
     }
 }
 
-/// What all devices do together.
+impl NewRate {
+    /// The share of new values that are known to these.
+    #[must_use]
+    pub const fn share(&self, known: KnownTo) -> f64 {
+        match known {
+            KnownTo::Role => self.known_to_role,
+            KnownTo::Network => self.known_to_network,
+            KnownTo::Nobody => self.known_to_nobody,
+        }
+    }
+}
+
+/// The rates of all kinds of values.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Newness {
+    #[serde(with = "super::keys")]
+    rates: BTreeMap<Kind, NewRate>,
+}
+
+impl Newness {
+    /// The rate of this kind.
+    #[must_use]
+    pub fn of(&self, kind: Kind) -> NewRate {
+        self.rates.get(&kind).copied().unwrap_or_default()
+    }
+}
+
+/// What devices do together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pooled {
     /// How often something new comes.
@@ -48,13 +73,26 @@ pub struct Pooled {
     pub targets_per_min: Histogram,
     /// Failed attempts per minute, over all devices.
     pub failed_per_min: Histogram,
+    /// Logins that failed per minute, over all devices.
+    pub login_failures_per_min: Histogram,
+    /// Files changed on shares per minute, over all devices.
+    pub file_changes_per_min: Histogram,
+    /// Different targets per hour, over all devices.
+    pub targets_per_hour: Histogram,
+    /// Failed attempts and logins per hour, over all devices.
+    pub failed_per_hour: Histogram,
 }
 
-/// Adds up how often values were new.
-#[derive(Default)]
+/// The weight of the network's shares in a role's, in values.
+const PRIOR_VALUES: f64 = 5.0;
+
+/// Adds up how often values were new and who else had them.
+#[derive(Clone, Copy, Default)]
 struct Rate {
     once: f64,
     all: f64,
+    /// Known to the role, to the network, to nobody.
+    known: [f64; 3],
 }
 
 impl Rate {
@@ -63,30 +101,46 @@ impl Rate {
         self.all += counts.total();
     }
 
-    fn value(&self) -> f64 {
-        (self.once + 0.5) / (self.all + 1.0)
+    fn add_facts(&mut self, facts: &Counts<Fact>, kind: FactKind) {
+        for (_, minutes) in facts.range(Fact::all(kind)) {
+            self.once += f64::from(u8::from(minutes == 1));
+            self.all += f64::from(minutes);
+        }
+    }
+
+    /// Shares are drawn towards those of `prior`.
+    fn value(&self, prior: &NewRate) -> NewRate {
+        let all = self.known.iter().sum::<f64>() + PRIOR_VALUES;
+        let share = |place: usize, prior: f64| (self.known[place] + PRIOR_VALUES * prior) / all;
+        NewRate {
+            any: (self.once + 0.5) / (self.all + 1.0),
+            known_to_role: share(0, prior.known_to_role),
+            known_to_network: share(1, prior.known_to_network),
+            known_to_nobody: share(2, prior.known_to_nobody),
+        }
     }
 }
 
 impl Pooled {
-    /// Pools the devices at home; those outside only when there are none.
+    /// Pools devices; shares of what is new are drawn towards those of `prior`.
     #[must_use]
-    pub fn of(hosts: &Map<Host, HostBaseline>) -> Self {
-        let any_local = hosts.values().any(|host| host.local);
+    pub fn of<'h>(hosts: impl Iterator<Item = &'h HostBaseline>, commons: &Commons, prior: &Newness) -> Self {
         let mut pooled = Self::default();
-        let mut rates: [Rate; 6] = Default::default();
-        for host in hosts.values().filter(|host| host.local || !any_local) {
+        let mut rates: BTreeMap<Kind, Rate> = BTreeMap::new();
+        for host in hosts {
             pooled.minutes += f64::from(host.minutes);
-            rates[0].add(&host.services);
-            rates[1].add(&host.edges);
-            rates[2].add(&host.facts);
-            rates[3].add(&host.shapes);
-            rates[4].add(&host.offers);
-            rates[5].add(&host.clients);
+            rates.entry(Kind::Service).or_default().add(&host.services);
+            rates.entry(Kind::Edge).or_default().add(&host.edges);
+            rates.entry(Kind::Shape).or_default().add(&host.shapes);
+            rates.entry(Kind::Offer).or_default().add(&host.offers);
+            rates.entry(Kind::Client).or_default().add(&host.clients);
+            for kind in FactKind::all() {
+                rates.entry(Kind::Fact(kind)).or_default().add_facts(&host.facts, kind);
+            }
+            commons.others(host, |kind, known| rates.entry(kind).or_default().known[known as usize] += 1.0);
             pooled.add(host);
         }
-        let [service, edge, fact, shape, offer, client] = rates.map(|rate| rate.value());
-        pooled.newness = Newness { service, edge, fact, shape, offer, client };
+        pooled.newness.rates = rates.into_iter().map(|(kind, rate)| (kind, rate.value(&prior.of(kind)))).collect();
         pooled
     }
 
@@ -99,5 +153,9 @@ impl Pooled {
         }
         self.targets_per_min.merge(&host.targets_per_min);
         self.failed_per_min.merge(&host.failed_per_min);
+        self.login_failures_per_min.merge(&host.login_failures_per_min);
+        self.file_changes_per_min.merge(&host.file_changes_per_min);
+        self.targets_per_hour.merge(&host.targets_per_hour);
+        self.failed_per_hour.merge(&host.failed_per_hour);
     }
 }

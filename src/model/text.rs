@@ -3,8 +3,11 @@
 use core::fmt;
 use core::str::FromStr;
 
+use super::commons::Kind;
 use super::window::{Edge, Shape};
+use crate::feature::FactKind;
 use crate::flow::Service;
+use crate::wire::Mac;
 
 /// A key that is not in the form that the model file uses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +80,49 @@ impl FromStr for Shape {
     }
 }
 
+/// `edge`, `domain`: kinds of facts by their own names.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Service => "service",
+            Self::Edge => "edge",
+            Self::Shape => "shape",
+            Self::Offer => "offer",
+            Self::Client => "client",
+            Self::Fact(kind) => kind.name(),
+        })
+    }
+}
+
+impl FromStr for Kind {
+    type Err = ParseKeyError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || ParseKeyError { text: text.to_owned(), wanted: "kind of value such as edge" };
+        Ok(match text {
+            "service" => Self::Service,
+            "edge" => Self::Edge,
+            "shape" => Self::Shape,
+            "offer" => Self::Offer,
+            "client" => Self::Client,
+            text => Self::Fact(FactKind::all().find(|kind| kind.name() == text).ok_or_else(refuse)?),
+        })
+    }
+}
+
+impl FromStr for Mac {
+    type Err = ParseKeyError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || ParseKeyError { text: text.to_owned(), wanted: "MAC address such as 02:00:00:00:00:01" };
+        let mut bytes = [0; 6];
+        let mut pairs = text.split(':');
+        for byte in &mut bytes {
+            let pair = pairs.next().filter(|pair| pair.len() == 2).ok_or_else(refuse)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| refuse())?;
+        }
+        if pairs.next().is_some() { Err(refuse()) } else { Ok(Self(bytes)) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +134,12 @@ mod tests {
         }
         assert_eq!("tcp/443 2001:db8::1".parse::<Edge>().unwrap().to_string(), "tcp/443 2001:db8::1");
         assert_eq!("udp/53 b7".parse::<Shape>().unwrap().to_string(), "udp/53 b7");
+        for text in ["service", "edge", "shape", "offer", "client", "domain", "hl7_type"] {
+            assert_eq!(text.parse::<Kind>().unwrap().to_string(), text);
+        }
+        assert_eq!("02:0a:00:00:00:ff".parse::<Mac>().unwrap().to_string(), "02:0a:00:00:00:ff");
+        assert!(["02:0a:00:00:00", "02:0a:00:00:00:ff:00", "2:0a:00:00:00:ff"].iter().all(|text| text.parse::<Mac>().is_err()));
+        assert!("hat".parse::<Kind>().is_err());
         assert!("tcp".parse::<Service>().is_err());
         assert!("tcp/443".parse::<Edge>().is_err());
     }

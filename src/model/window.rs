@@ -40,6 +40,10 @@ pub struct Initiated {
     pub targets: u32,
     /// Attempts to connect that failed.
     pub failed: u32,
+    /// Logins that failed.
+    pub login_failures: u32,
+    /// Files that were changed on shares.
+    pub file_changes: u32,
     /// Is the device at home?
     pub local: bool,
 }
@@ -47,7 +51,7 @@ pub struct Initiated {
 /// What one device served within the minute, by service.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Served {
-    /// Flows.
+    /// New flows; 0 where one only went on.
     pub flows: u32,
     /// Different clients.
     pub clients: u32,
@@ -72,6 +76,8 @@ pub struct Minute {
     pub served: Map<(Host, Service), Served>,
     /// What applications said, by initiator.
     pub facts: Map<(Host, Fact), ()>,
+    /// Clinical and control conversations.
+    pub critical: Map<Conversation, ()>,
     /// Behaviours shown, by initiator.
     pub shapes: Map<(Host, Shape), ()>,
 }
@@ -88,17 +94,22 @@ impl Minute {
         // One that only went on so far becomes a target with its first new flow.
         let new_conversation = new_flow && *flows == 0;
         *flows += u32::from(new_flow);
+        if seen.is_critical() {
+            self.critical.insert(key, ());
+        }
         let initiated = self.initiated.entry(seen.orig).or_default();
         initiated.local = seen.orig_local;
-        if new_flow {
-            initiated.targets += u32::from(new_conversation);
-            initiated.failed += u32::from(seen.failed);
-            let served = self.served.entry((seen.resp, seen.service)).or_default();
-            served.flows += 1;
-            served.clients += u32::from(new_conversation);
-            served.answered |= seen.answered();
-            served.local = seen.resp_local;
+        initiated.targets += u32::from(new_conversation);
+        initiated.failed += u32::from(new_flow && seen.failed);
+        if seen.is_complete() {
+            initiated.login_failures += seen.events.login_failures;
+            initiated.file_changes += seen.events.file_changes;
         }
+        let served = self.served.entry((seen.resp, seen.service)).or_default();
+        served.flows += u32::from(new_flow);
+        served.clients += u32::from(new_conversation);
+        served.answered |= seen.answered();
+        served.local = seen.resp_local;
         if new_conversation {
             *self.services_by_peer.entry((seen.orig, seen.resp)).or_default() += 1;
             *self.peers_by_service.entry((seen.orig, seen.service)).or_default() += 1;

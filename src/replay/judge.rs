@@ -7,6 +7,7 @@ use crate::detect::{Assessment, Detector, DetectorConfig, DetectorCounters, Host
 use crate::flow::{EndReason, FlowRecord};
 use crate::model::{Budget, ClusterError, Match, Model, ModelError};
 use crate::pipeline::{Consumer, Emitted, Progress};
+use crate::sighting::Sighting;
 use crate::time::Timestamp;
 use crate::train::{Trim, teach};
 
@@ -73,6 +74,7 @@ pub enum JudgeError {
 }
 
 enum Step {
+    Sighting(Sighting),
     Record(Emitted),
     Tick(Timestamp),
 }
@@ -161,15 +163,15 @@ impl<'a> Judge<'a> {
 
     fn learn_from_kept(&mut self) {
         let Mode::SelfTaught { budget, seed } = self.mode else { return };
-        let steps = std::mem::take(&mut self.kept);
-        let observations: Vec<_> = steps
-            .iter()
+        let mut steps = std::mem::take(&mut self.kept);
+        let mut observations: Vec<_> = steps
+            .iter_mut()
             .filter_map(|step| match step {
-                Step::Record(emitted) => Some(&*emitted.observation),
-                Step::Tick(_) => None,
+                Step::Record(emitted) => Some(&mut *emitted.observation),
+                Step::Tick(_) | Step::Sighting(_) => None,
             })
             .collect();
-        let taught = match teach(&observations, seed, Trim::SelfTaught) {
+        let taught = match teach(&mut observations, seed, Trim::SelfTaught) {
             Ok(taught) => taught,
             Err(error) => {
                 self.failed = Some(error.into());
@@ -192,6 +194,7 @@ impl<'a> Judge<'a> {
                         self.judge_again(Emitted { found: Some(found), ..emitted }, &assessment);
                     }
                 }
+                Step::Sighting(sighting) => self.sighting(sighting),
                 Step::Tick(now) => self.beat(now),
             }
         }
@@ -220,8 +223,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn judge(&mut self, emitted: Emitted) {
+    fn judge(&mut self, mut emitted: Emitted) {
         let Some(detector) = &mut self.detector else { return };
+        detector.knowledge().baselines(emitted.observation.seen).identify(&mut emitted.observation);
         let found: Match = emitted.found.unwrap_or_else(|| detector.knowledge().vocabulary.matches(&emitted.observation));
         let mut flows = Vec::new();
         detector.observe(&emitted.observation, found, emitted.record, &mut flows);
@@ -251,6 +255,14 @@ fn behaviour_name<'d>(detector: &'d Detector, flow: &ScoredFlow) -> &'d str {
 }
 
 impl Consumer for Judge<'_> {
+    fn sighting(&mut self, sighting: Sighting) {
+        if let Some(detector) = &mut self.detector {
+            detector.sighting(&sighting);
+        } else if self.failed.is_none() && self.kept.len() < MAX_STEPS {
+            self.kept.push(Step::Sighting(sighting));
+        }
+    }
+
     fn record(&mut self, emitted: Emitted) {
         if self.detector.is_some() {
             self.judge(emitted);
@@ -379,7 +391,7 @@ mod tests {
         let mut on_progress = |_| ();
         let mut lesson = Lesson::new(&mut on_progress);
         run(&mut Questions { left: 90 }, &config(), None, &mut lesson, &AtomicBool::new(false));
-        let taught = teach(&lesson.observations, 1, Trim::Training).unwrap();
+        let taught = teach(&mut lesson.observations, 1, Trim::Training).unwrap();
         let model = Arc::new(taught.into_model(Provenance::default(), Budget { per_day: 1.0 }));
         let (seen, verdict) = judged(1, Mode::Model(Arc::clone(&model), None), true);
         assert_eq!((seen.judged, seen.begun[0].model_digest.clone()), (1, Some(model.digest().unwrap())));

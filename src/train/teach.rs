@@ -4,14 +4,15 @@
 //! that its baselines did not see (cross-conformal, Vovk 2015), in blocks, because neighbours in time are alike. The same
 //! baselines judge a capture that has no model: what happened in one part only is new to the others.
 
-use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::borrow::{Borrow, BorrowMut};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::detect::{Assessment, Detector, DetectorConfig, Knowledge};
-use crate::feature::Observation;
+use crate::feature::{Host, Observation};
 use crate::model::{
-    Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, Histogram, Match, Model, Provenance, Vocabulary,
+    Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, EXTRAORDINARY, Identities, Match, Model, Provenance,
+    Vocabulary,
 };
 use crate::time::{Span, Timestamp};
 
@@ -56,11 +57,13 @@ pub struct Taught {
     pub assessor: Detector,
 }
 
-/// Learns from observations in the order in which they were seen. The same input and seed give the same result.
+/// Learns from observations in the order in which they were seen, and puts devices in the place of their addresses. The same input and seed give the same result.
 ///
 /// # Errors
 /// When there is too little to learn from.
-pub fn teach<O: Borrow<Observation>>(observations: &[O], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
+pub fn teach<O: BorrowMut<Observation>>(observations: &mut [O], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
+    let identities = Identities::learn(observations.iter().map(Borrow::borrow));
+    observations.iter_mut().for_each(|seen| identities.apply(seen.borrow_mut(), |_| true));
     let observations: Vec<&Observation> = observations.iter().map(Borrow::borrow).collect();
     let observations = observations.as_slice();
     let complete: Vec<&Observation> = observations.iter().copied().filter(|seen| seen.is_complete()).collect();
@@ -72,10 +75,13 @@ pub fn teach<O: Borrow<Observation>>(observations: &[O], seed: u64, trim: Trim) 
         builders[part_of(&ends, seen.seen)].add(seen, found.behaviour);
     }
     let learned: Vec<Baselines> = builders.into_iter().map(BaselinesBuilder::finish).collect();
+    let newcomers_per_minute = newcomers_per_minute(&learned);
     let merged = |without: Option<usize>| {
         let mut sum = Baselines::default();
+        sum.newcomers_per_minute = newcomers_per_minute;
+        sum.identities = identities.clone();
         learned.iter().enumerate().filter(|&(part, _)| without != Some(part)).for_each(|(_, part)| sum.merge(part));
-        sum.pool();
+        sum.pool(seed);
         Arc::new(sum)
     };
     let baselines = merged(None);
@@ -87,7 +93,7 @@ pub fn teach<O: Borrow<Observation>>(observations: &[O], seed: u64, trim: Trim) 
     let assessments = observations.iter().zip(&matches).map(|(seen, &found)| assessor.assess(seen, found)).collect();
     let calibration = Calibration::default();
     let mut taught = Taught { vocabulary, parts, baselines, calibration, matches, assessments, assessor };
-    taught.calibration.flow_bits = taught.flow_bits(observations);
+    (taught.calibration.conversations, taught.calibration.ordinary_bits) = taught.ordinary_bits(observations);
     taught.calibrate(observations, trim);
     Ok(taught)
 }
@@ -99,6 +105,21 @@ fn part_ends(observations: &[&Observation]) -> Vec<Timestamp> {
     let step = last.since(first).nanos() / PARTS as i64;
     let behind = last + Span::from_nanos(1);
     (1..=PARTS as i64).map(|n| if n == PARTS as i64 { behind } else { first + Span::from_nanos(step * n) }).collect()
+}
+
+/// How often a device at home appeared that the parts before had not seen; of the first part nothing can be told.
+fn newcomers_per_minute(parts: &[Baselines]) -> f64 {
+    let mut known = BTreeSet::new();
+    let (mut newcomers, mut minutes) = (0_u32, 0.0);
+    for (place, part) in parts.iter().enumerate() {
+        let home = part.hosts.iter().filter(|(address, host)| host.local && address.is_device());
+        let new: Vec<Host> = home.map(|(&address, _)| address).filter(|address| known.insert(*address)).collect();
+        if place > 0 {
+            newcomers += new.len() as u32;
+            minutes += part.span_minutes;
+        }
+    }
+    (f64::from(newcomers) + 0.5) / f64::max(minutes, 1.0)
 }
 
 fn part_of(ends: &[Timestamp], at: Timestamp) -> usize {
@@ -144,26 +165,28 @@ impl Taught {
         knowledge
     }
 
-    /// The strongest flow of every conversation in every window of held-out time, in bits: repeats within a window are one
-    /// event.
-    fn flow_bits(&self, observations: &[&Observation]) -> Histogram {
-        let mut bits = Histogram::default();
+    /// What the strongest flow of a conversation in a window of held-out time does not exceed, in bits, but for one in a hundred:
+    /// repeats within a window are one event. With it the number of these.
+    fn ordinary_bits(&self, observations: &[&Observation]) -> (f64, f64) {
+        let mut bits = Vec::new();
         let mut window: BTreeMap<_, f64> = BTreeMap::new();
         let mut end = Timestamp::MIN;
         for (seen, assessment) in observations.iter().zip(&self.assessments) {
             if seen.seen >= end {
-                std::mem::take(&mut window).into_values().for_each(|strongest| bits.add(strongest));
+                bits.extend(std::mem::take(&mut window).into_values());
                 end = seen.seen + WINDOW;
             }
             let own = assessment.own_bits();
             let strongest = window.entry((seen.orig, seen.resp, seen.service)).or_default();
             *strongest = strongest.max(own);
         }
-        window.into_values().for_each(|strongest| bits.add(strongest));
-        bits
+        bits.extend(window.into_values());
+        bits.sort_unstable_by(f64::total_cmp);
+        let ordinary = bits.len() - (bits.len() as f64 * EXTRAORDINARY).ceil() as usize;
+        (bits.len() as f64, bits.get(ordinary.saturating_sub(1)).copied().unwrap_or(0.0))
     }
 
-    /// The highest score of every device in every window of held-out time.
+    /// The highest score of every device in every window of held-out time, where it does not speak of the same conversation again.
     fn calibrate(&mut self, observations: &[&Observation], trim: Trim) {
         let (Some(first), Some(last)) = (observations.first(), observations.last()) else { return };
         let mut detector = self.detector();
@@ -176,21 +199,26 @@ impl Taught {
                 now = seen.seen;
             }
             if now >= window_end {
-                scores.extend(detector.take_ranks().map(|rank| rank.bits));
+                scores.extend(detector.take_ranks());
                 window_end = now + WINDOW;
             }
             detector.file(seen, assessment, None);
         }
         detector.tick(now, &mut Vec::new(), &mut Vec::new());
-        scores.extend(detector.take_ranks().map(|rank| rank.bits));
+        scores.extend(detector.take_ranks());
         let span = last.seen.since(first.seen).max(Span::from_secs(1));
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
-        scores.sort_unstable_by(|a, b| b.total_cmp(a));
-        // Never more than a quarter of the windows that had any score: those that remain show how the tail falls.
-        let trimmed = ((windows * trim.share()) as usize).min(scores.len() / 4);
+        scores.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+        // What comes again is told once.
+        let mut told = BTreeSet::new();
+        let mut scores: Vec<f64> =
+            scores.into_iter().filter(|rank| told.insert((rank.host, rank.with))).map(|rank| rank.bits).collect();
+        // Never more than half of the windows that had any score: those that remain show how the tail falls.
+        let trimmed = ((windows * trim.share()) as usize).min(scores.len() / 2);
         let kept = scores.split_off(trimmed);
-        let flow_bits = std::mem::take(&mut self.calibration.flow_bits);
-        self.calibration = Calibration::new(kept, span.as_seconds() / 86_400.0, windows, flow_bits);
+        let days = span.as_seconds() / 86_400.0;
+        let ordinary = (self.calibration.conversations, self.calibration.ordinary_bits);
+        self.calibration = Calibration::new(kept, days, windows, ordinary);
     }
 }
 
@@ -239,7 +267,7 @@ mod tests {
     #[test]
     fn the_same_lesson_teaches_the_same_model() {
         let model = |seed| {
-            let taught = teach(&hour(), seed, Trim::Training).unwrap();
+            let taught = teach(&mut hour(), seed, Trim::Training).unwrap();
             taught.into_model(Provenance::default(), Budget { per_day: 1.0 })
         };
         assert_eq!(model(1), model(1));
@@ -251,8 +279,8 @@ mod tests {
 
     #[test]
     fn every_observation_is_matched_and_devices_at_home_are_counted() {
-        let observations = hour();
-        let taught = teach(&observations, 1, Trim::Training).unwrap();
+        let mut observations = hour();
+        let taught = teach(&mut observations, 1, Trim::Training).unwrap();
         assert_eq!(taught.matches.len(), observations.len());
         assert_eq!(taught.local_hosts(), 4, "three clients and their server");
         assert!(taught.calibration.windows >= 4.0 && taught.calibration.days > 0.03);
@@ -261,7 +289,7 @@ mod tests {
     #[test]
     fn too_little_is_refused() {
         for count in [0, 1, 7] {
-            assert!(teach(&hour()[..count], 1, Trim::SelfTaught).is_err(), "{count} flows");
+            assert!(teach(&mut hour()[..count], 1, Trim::SelfTaught).is_err(), "{count} flows");
         }
     }
 

@@ -1,0 +1,47 @@
+//! What happened within an application that is counted over time.
+
+use super::Facts;
+
+/// Counts of a flow, or of one segment of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Events {
+    /// Logins that failed, where the protocol tells.
+    pub login_failures: u32,
+    /// Files that were created, overwritten, renamed or deleted on a share.
+    pub file_changes: u32,
+}
+
+impl Events {
+    pub(super) fn of(facts: &Facts) -> Self {
+        Self { login_failures: login_failures(facts), file_changes: file_changes(facts) }
+    }
+
+    /// What came since `before`.
+    pub(super) const fn since(self, before: Self) -> Self {
+        Self {
+            login_failures: self.login_failures.saturating_sub(before.login_failures),
+            file_changes: self.file_changes.saturating_sub(before.file_changes),
+        }
+    }
+}
+
+fn login_failures(facts: &Facts) -> u32 {
+    match facts {
+        Facts::Ftp(ftp) => ftp.login_failure,
+        Facts::Kerberos(kerberos) => kerberos.errors.preauth_failed.saturating_add(kerberos.errors.unknown_principal),
+        Facts::Ldap(ldap) => ldap.results.invalid_credentials,
+        Facts::Mailbox(mailbox) => mailbox.login_failure,
+        Facts::Mysql(mysql) => mysql.login_failure.into(),
+        Facts::Postgres(postgres) => postgres.login_failure.into(),
+        Facts::Smb(smb) => smb.errors.logon_failure,
+        Facts::Smtp(smtp) => smtp.login_failure,
+        Facts::Tds(tds) => tds.login_failure,
+        _ => 0,
+    }
+}
+
+fn file_changes(facts: &Facts) -> u32 {
+    let Facts::Smb(smb) = facts else { return 0 };
+    let changes = [smb.commands.rename, smb.commands.delete, smb.files_created, smb.files_overwritten];
+    changes.into_iter().fold(0, u32::saturating_add)
+}

@@ -1,0 +1,144 @@
+//! Who says that an address is theirs: two that both go on saying it are a spoofed address (MITRE ATT&CK T1557.002).
+
+use std::collections::BTreeMap;
+
+use super::evidence::{Contribution, Evidence, Of};
+use crate::model::Map;
+use crate::sighting::{NeighbourKind, Seen, Sighting};
+use crate::time::{Span, Timestamp};
+use crate::wire::{Addr, Mac};
+
+/// Addresses followed at the most; a further one waits until another is forgotten. 80 bytes each.
+const MAX_ADDRESSES: usize = 200_000;
+/// A claim that was not repeated for this long says nothing any more: addresses are given to others.
+const WINDOW: Span = Span::from_secs(600);
+/// Changes of the owner within the window that make a dispute: an address that was given away changes once, one that a standby
+/// took over changes back at the most.
+const MIN_CHANGES: u32 = 3;
+/// Bits of a dispute, and of every further change.
+const DISPUTE_BITS: f64 = 12.0;
+const CHANGE_BITS: f64 = 2.0;
+const MOST_BITS: f64 = 30.0;
+
+/// Who claimed an address last.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    mac: Mac,
+    at: Timestamp,
+    /// Changes of the owner since `first_change`.
+    changes: u32,
+    first_change: Timestamp,
+}
+
+/// An address that two interfaces claim in turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dispute {
+    /// The address.
+    pub address: Addr,
+    /// The own address of the interface that came later; none where it never claimed another.
+    pub intruder: Option<Addr>,
+    /// Who was told.
+    pub told: Option<Addr>,
+    /// Surprise.
+    pub part: Contribution,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Follows claims of addresses. Bounded.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    by_address: Map<Addr, Claim>,
+    /// The first address that each interface claimed.
+    own: BTreeMap<Mac, Addr>,
+}
+
+impl Claims {
+    /// Takes what a frame said. Returns a dispute when it adds to one.
+    pub fn observe(&mut self, sighting: &Sighting) -> Option<Dispute> {
+        let (address, mac, told) = match &sighting.what {
+            Seen::Arp(arp) => (arp.sender, arp.sender_mac, (!arp.is_gratuitous()).then_some(arp.target)),
+            Seen::Neighbour(said) if said.kind == NeighbourKind::Advertisement => (said.addr?, said.mac, None),
+            _ => return None,
+        };
+        let is_address = !address.ip().is_unspecified() && mac.is_station() && !mac.is_shared_by_routers();
+        is_address.then(|| self.claim(address, mac, told, sighting.time)).flatten()
+    }
+
+    fn claim(&mut self, address: Addr, mac: Mac, told: Option<Addr>, at: Timestamp) -> Option<Dispute> {
+        if self.by_address.len() >= MAX_ADDRESSES && !self.by_address.contains_key(&address) {
+            self.by_address.retain(|_, claim| at.since(claim.at) < WINDOW);
+            self.own.retain(|_, own| self.by_address.contains_key(own));
+            if self.by_address.len() >= MAX_ADDRESSES {
+                return None;
+            }
+        }
+        let claim = self.by_address.entry(address).or_insert(Claim { mac, at, changes: 0, first_change: at });
+        self.own.entry(mac).or_insert(address);
+        let (before, last) = (claim.mac, claim.at);
+        (claim.mac, claim.at) = (mac, at);
+        if before == mac {
+            return None;
+        }
+        if at.since(last) >= WINDOW || at.since(claim.first_change) >= WINDOW || claim.changes == 0 {
+            (claim.changes, claim.first_change) = (0, at);
+        }
+        claim.changes += 1;
+        let changes = claim.changes;
+        if changes < MIN_CHANGES {
+            return None;
+        }
+        let own = |mac: Mac| self.own.get(&mac).copied().filter(|&own| own != address);
+        let bits = (DISPUTE_BITS + CHANGE_BITS * f64::from(changes - MIN_CHANGES)).min(MOST_BITS);
+        let part = Contribution {
+            evidence: Evidence::AddressDispute,
+            observed: f64::from(changes),
+            usual: (0.0, 1.0),
+            of: Of::Network,
+            about: 0,
+            prior_bits: 0.0,
+            bits,
+        };
+        Some(Dispute { address, intruder: own(mac).or_else(|| own(before)), told, part, at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sighting::Arp;
+
+    const ROUTER: u8 = 1;
+    const THIEF: u8 = 66;
+
+    fn addr(n: u8) -> Addr {
+        Addr::v4([10, 0, 0, n])
+    }
+
+    /// What a device with this number says at this second: that it has this address.
+    fn says(claims: &mut Claims, second: i64, device: u8, address: u8) -> Option<Dispute> {
+        let mac = Mac([2, 0, 0, 0, 0, device]);
+        let arp = Arp { operation: 2, sender_mac: mac, sender: addr(address), target_mac: Mac::NONE, target: addr(9) };
+        let time = Timestamp::from_parts(second, 0);
+        claims.observe(&Sighting { time, src_mac: mac, src: None, vlans: [0; 2], what: Seen::Arp(arp) })
+    }
+
+    #[test]
+    fn two_that_go_on_claiming_are_a_dispute_with_the_later_one_named() {
+        let mut claims = Claims::default();
+        says(&mut claims, 0, ROUTER, 1);
+        says(&mut claims, 1, THIEF, 66);
+        assert!(says(&mut claims, 10, THIEF, 1).is_none() && says(&mut claims, 11, ROUTER, 1).is_none());
+        let dispute = says(&mut claims, 12, THIEF, 1).unwrap();
+        assert_eq!((dispute.address, dispute.intruder, dispute.told), (addr(1), Some(addr(66)), Some(addr(9))));
+        assert!(says(&mut claims, 13, ROUTER, 1).unwrap().part.bits > dispute.part.bits);
+    }
+
+    #[test]
+    fn an_address_that_is_given_away_or_taken_over_is_none() {
+        let mut claims = Claims::default();
+        for (second, device) in [(0, 1), (5, 1), (60, 2), (65, 2), (4000, 1), (9000, 2), (14_000, 1)] {
+            assert!(says(&mut claims, second, device, 50).is_none(), "at {second}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Clinical and control conversations that stop.
+
+use std::collections::BTreeMap;
+
+use super::evidence::{Contribution, Evidence, Of};
+use super::incident::FlowRef;
+use super::prior::BITS;
+use crate::feature::{Host, Observation};
+use crate::flow::FlowRecord;
+use crate::model::{Baselines, Edge, bits, tail_probability};
+use crate::time::{Span, Timestamp};
+
+/// Conversations followed at the most: devices in a fleet have a few each. Some 250 bytes each.
+const MAX_CONVERSATIONS: usize = 200_000;
+/// A silence is told when it is so many times the longest before …
+const TIMES: f64 = 3.0;
+/// … and longer than it by this many minutes.
+const MORE_MINUTES: f64 = 10.0;
+/// How fast longer silences become improbable: as the tails of histograms.
+const ALPHA: f64 = 2.0;
+const MOST_BITS: f64 = 30.0;
+
+#[derive(Clone, Debug)]
+struct Heard {
+    last: Timestamp,
+    longest_gap: u32,
+    minutes: u32,
+    /// Was its silence told?
+    told: bool,
+    flow: FlowRef,
+}
+
+/// A conversation that has stopped.
+#[derive(Clone, Debug)]
+pub(super) struct Silent {
+    /// Who began it.
+    pub host: Host,
+    /// With whom, and what.
+    pub edge: Edge,
+    /// Its last flow.
+    pub flow: FlowRef,
+    /// When it was heard last.
+    pub last: Timestamp,
+    /// Surprise.
+    pub part: Contribution,
+}
+
+/// Follows conversations that the model knows as steady. Bounded.
+#[derive(Debug, Default)]
+pub(super) struct Silences {
+    heard: BTreeMap<(Host, Edge), Heard>,
+}
+
+impl Silences {
+    /// Hears a conversation.
+    pub fn observe(&mut self, seen: &Observation, record: &FlowRecord, baselines: &Baselines) {
+        // Its other end may go on for a while with what is not heard.
+        if !seen.is_critical() || record.orig.packets == 0 {
+            return;
+        }
+        let edge = Edge { service: seen.service, peer: seen.resp };
+        let key = (seen.orig, edge);
+        if let Some(heard) = self.heard.get_mut(&key) {
+            heard.last = heard.last.max(seen.end);
+            heard.told = false;
+            return;
+        }
+        let known = baselines.hosts.get(&seen.orig).and_then(|host| host.steady.get(&edge));
+        let Some(steady) = known.filter(|steady| steady.is_steady()) else { return };
+        if self.heard.len() < MAX_CONVERSATIONS {
+            let (longest_gap, minutes) = (steady.longest_gap().max(1), steady.minutes());
+            self.heard.insert(key, Heard { last: seen.end, longest_gap, minutes, told: false, flow: FlowRef::of(record) });
+        }
+    }
+
+    /// Conversations that have been silent for too long by `now`; each is told once.
+    pub fn look(&mut self, now: Timestamp) -> Vec<Silent> {
+        let mut silent = Vec::new();
+        for (&(host, edge), heard) in &mut self.heard {
+            let minutes = now.since(heard.last).as_seconds() / 60.0;
+            let longest = f64::from(heard.longest_gap);
+            if heard.told || minutes < (longest * TIMES).max(longest + MORE_MINUTES) {
+                continue;
+            }
+            heard.told = true;
+            let p = tail_probability(minutes, 0.0, f64::from(heard.minutes), longest, ALPHA);
+            let part = Contribution {
+                evidence: Evidence::Silence,
+                observed: minutes,
+                usual: (0.0, longest),
+                of: Of::Device,
+                about: 0,
+                prior_bits: BITS,
+                bits: (bits(p) + BITS).min(MOST_BITS),
+            };
+            silent.push(Silent { host, edge, flow: heard.flow.clone(), last: heard.last, part });
+        }
+        silent
+    }
+}
+
+/// How often it is looked for silence.
+pub(super) const LOOK_EVERY: Span = Span::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{flow, host};
+    use super::*;
+    use crate::app::App;
+    use crate::flow::Service;
+    use crate::model::BaselinesBuilder;
+
+    const HL7: Service = Service { protocol: 6, port: 2575 };
+
+    fn minute(n: i64) -> Timestamp {
+        Timestamp::from_parts(n * 60, 0)
+    }
+
+    /// Device `from` sends results to device 2.
+    fn channel(ms: i64, from: u8) -> (Box<FlowRecord>, Observation) {
+        let (record, mut seen) = flow(ms, from, 2, HL7.port, true);
+        seen.app = App::Hl7;
+        (record, seen)
+    }
+
+    /// Two hours in which device 1 sends results to device 2 every two minutes.
+    fn taught() -> Baselines {
+        let mut builder = BaselinesBuilder::default();
+        for n in 0..60 {
+            let (_, seen) = channel(n * 120_000, 1);
+            builder.add(&seen, 0);
+        }
+        builder.finish()
+    }
+
+    #[test]
+    fn a_channel_that_stops_is_told_once_and_again_after_it_was_heard() {
+        let baselines = taught();
+        let mut silences = Silences::default();
+        let hear = |silences: &mut Silences, at: i64| {
+            let (record, seen) = channel(at * 60_000, 1);
+            silences.observe(&seen, &record, &baselines);
+        };
+        (200..220).step_by(2).for_each(|at| hear(&mut silences, at));
+        assert!(silences.look(minute(225)).is_empty());
+        let told = silences.look(minute(240));
+        assert_eq!((told.len(), told[0].host, told[0].edge), (1, host(1), Edge { service: HL7, peer: host(2) }));
+        assert!(told[0].part.bits > 10.0 && told[0].part.usual.1 <= 3.0, "{:?}", told[0].part);
+        assert!(silences.look(minute(300)).is_empty(), "once");
+        hear(&mut silences, 301);
+        assert_eq!(silences.look(minute(330)).len(), 1, "again");
+    }
+
+    #[test]
+    fn what_was_not_heard_yet_is_not_missed() {
+        let mut silences = Silences::default();
+        let (record, seen) = channel(0, 3);
+        silences.observe(&seen, &record, &taught());
+        assert!(silences.look(minute(10_000)).is_empty());
+    }
+}

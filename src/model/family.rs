@@ -1,0 +1,63 @@
+//! Which values are alternatives to each other.
+
+use core::net::{IpAddr, Ipv6Addr};
+use std::hash::Hash;
+use std::ops::RangeInclusive;
+
+use super::window::{Edge, Shape};
+use crate::feature::{Fact, Host};
+use crate::flow::Service;
+use crate::wire::Addr;
+
+/// A value that a device may show, one of a family of alternatives.
+pub trait Family: Ord + Copy + Hash {
+    /// The first and the last of its family in their order.
+    fn family(&self) -> RangeInclusive<Self>;
+}
+
+impl Family for Service {
+    /// All services.
+    fn family(&self) -> RangeInclusive<Self> {
+        Self { protocol: 0, port: 0 }..=Self { protocol: u8::MAX, port: u16::MAX }
+    }
+}
+
+impl Family for Edge {
+    /// The same service of any peer.
+    fn family(&self) -> RangeInclusive<Self> {
+        // IPv4 lies within the order of IPv6.
+        let peer = |bits: u128| Self { service: self.service, peer: Host(Addr::from(IpAddr::V6(Ipv6Addr::from(bits)))) };
+        peer(0)..=peer(u128::MAX)
+    }
+}
+
+impl Family for Fact {
+    /// Facts of the same kind.
+    fn family(&self) -> RangeInclusive<Self> {
+        Self::all(self.kind)
+    }
+}
+
+impl Family for Shape {
+    /// The same service in any way.
+    fn family(&self) -> RangeInclusive<Self> {
+        Self { service: self.service, behaviour: 0 }..=Self { service: self.service, behaviour: u16::MAX }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_of_one_service_are_a_family() {
+        let edge = |port, addr: &str| Edge { service: Service { protocol: 6, port }, peer: addr.parse().unwrap() };
+        let family = edge(22, "10.0.0.1").family();
+        for addr in ["0.0.0.0", "255.255.255.255", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "10.9.8.7"] {
+            assert!(
+                family.contains(&edge(22, addr)) && !family.contains(&edge(21, addr)) && !family.contains(&edge(23, addr)),
+                "{addr}"
+            );
+        }
+    }
+}

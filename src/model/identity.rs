@@ -1,0 +1,179 @@
+//! Which addresses are one device.
+//!
+//! A device speaks IPv4 and IPv6, and may come back with another lease. Behind a router many devices have the router's MAC
+//! address: so an interface stands for a device only while a single IPv4 address was seen behind it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::window::Map;
+use crate::feature::{Host, Observation};
+use crate::wire::Mac;
+
+/// Interfaces followed at the most; devices behind further ones are known by their addresses.
+const MAX_DEVICES: usize = 2_000_000;
+/// IPv6 addresses of one device at the most; behind more there is a router.
+const MAX_IPV6: usize = 16;
+
+/// The addresses of one interface, the one that stands for the device first: its IPv4 address where it has one.
+type Addresses = Vec<Host>;
+
+/// Devices by their interfaces.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Identities {
+    #[serde(with = "super::keys")]
+    devices: BTreeMap<Mac, Addresses>,
+    /// What each address stands for, where that is another. Drawn from the devices.
+    #[serde(skip)]
+    by_address: Map<Host, Host>,
+}
+
+#[derive(Default)]
+struct Interface {
+    v4: BTreeSet<Host>,
+    v6: BTreeSet<Host>,
+}
+
+impl Interface {
+    /// The addresses of a device; none where it is a router.
+    fn device(self) -> Option<Addresses> {
+        let is_one = self.v4.len() <= 1 && self.v6.len() <= MAX_IPV6;
+        let addresses: Addresses = self.v4.into_iter().chain(self.v6).collect();
+        (is_one && !addresses.is_empty()).then_some(addresses)
+    }
+}
+
+impl Identities {
+    /// Learns from the ends at home of all flows. An address behind several interfaces that each seem to be one device is left
+    /// to itself.
+    #[must_use]
+    pub fn learn<'o>(observations: impl Iterator<Item = &'o Observation>) -> Self {
+        let mut interfaces: BTreeMap<Mac, Interface> = BTreeMap::new();
+        for seen in observations {
+            for (host, mac, local) in [(seen.orig, seen.macs[0], seen.orig_local), (seen.resp, seen.macs[1], seen.resp_local)] {
+                if !local || !host.is_device() || !mac.is_station() || mac.is_shared_by_routers() {
+                    continue;
+                }
+                if interfaces.len() >= MAX_DEVICES && !interfaces.contains_key(&mac) {
+                    continue;
+                }
+                let interface = interfaces.entry(mac).or_default();
+                let (addresses, most) = if host.0.is_v4() { (&mut interface.v4, 2) } else { (&mut interface.v6, MAX_IPV6 + 1) };
+                if addresses.len() < most {
+                    addresses.insert(host);
+                }
+            }
+        }
+        let devices = interfaces.into_iter().filter_map(|(mac, it)| it.device().map(|addresses| (mac, addresses))).collect();
+        let mut identities = Self { devices, by_address: Map::default() };
+        identities.prepare();
+        identities
+    }
+
+    /// Draws what is not stored: after loading.
+    pub(super) fn prepare(&mut self) {
+        let mut by_address: Map<Host, Host> = Map::default();
+        let mut several: BTreeSet<Host> = BTreeSet::new();
+        for addresses in self.devices.values() {
+            for &address in addresses {
+                if by_address.insert(address, addresses[0]).is_some_and(|other| other != addresses[0]) {
+                    several.insert(address);
+                }
+            }
+        }
+        by_address.retain(|address, device| address != device && !several.contains(address) && !several.contains(device));
+        self.by_address = by_address;
+    }
+
+    /// The address that stands for the device with this one. An address that was never seen behind a known interface of one device
+    /// is that device's, come back.
+    #[must_use]
+    pub fn of(&self, host: Host, mac: Mac, is_known: impl Fn(Host) -> bool) -> Host {
+        if let Some(&device) = self.by_address.get(&host) {
+            return device;
+        }
+        if !host.is_device() || is_known(host) {
+            return host;
+        }
+        self.devices.get(&mac).map_or(host, |addresses| addresses[0])
+    }
+
+    /// Puts devices in the place of addresses.
+    pub fn apply(&self, seen: &mut Observation, is_known: impl Fn(Host) -> bool) {
+        if seen.orig_local {
+            seen.orig = self.of(seen.orig, seen.macs[0], &is_known);
+        }
+        if seen.resp_local {
+            seen.resp = self.of(seen.resp, seen.macs[1], &is_known);
+        }
+    }
+
+    /// Devices with more than one address.
+    #[must_use]
+    pub fn with_several_addresses(&self) -> usize {
+        self.devices.values().filter(|addresses| addresses.len() > 1).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::testing::packet;
+    use crate::flow::{FlowKey, FlowLimits, HomeNets, Shard};
+    use crate::time::Timestamp;
+
+    const MAC: Mac = Mac([2, 0, 0, 0, 0, 9]);
+    const ROUTER: Mac = Mac([2, 0, 0, 0, 0, 1]);
+
+    fn host(text: &str) -> Host {
+        text.parse().unwrap()
+    }
+
+    /// A flow from this address behind this interface to somebody whose interface is not known.
+    fn from(address: &str, mac: Mac) -> Observation {
+        let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::default());
+        let (mut shard, mut out, packet) = (Shard::default(), Vec::new(), packet(0, 1, 4000, 2, 53, 17));
+        let (key, from_low) = FlowKey::of(&packet);
+        shard.packet((key, from_low, key.hash()), &packet, &[], (&limits, &home), &mut out);
+        shard.finish(&limits, packet.time, &mut out);
+        let mut seen = Observation::of(&out[0], Timestamp::from_parts(60, 0), &home);
+        (seen.orig, seen.macs, seen.orig_local, seen.resp_local) = (host(address), [mac, Mac::NONE], true, true);
+        seen
+    }
+
+    fn learned(flows: &[Observation]) -> Identities {
+        let learned = Identities::learn(flows.iter());
+        let mut read: Identities = serde_json::from_str(&serde_json::to_string(&learned).unwrap()).unwrap();
+        read.prepare();
+        assert_eq!(read, learned);
+        read
+    }
+
+    #[test]
+    fn a_device_is_one_over_both_protocols_and_over_a_new_lease() {
+        let identities = learned(&[from("10.0.0.5", MAC), from("fd00::5", MAC)]);
+        let of = |address: &str, mac| identities.of(host(address), mac, |known| known == host("10.0.0.5"));
+        assert_eq!(of("fd00::5", MAC), host("10.0.0.5"));
+        assert_eq!(of("10.0.0.77", MAC), host("10.0.0.5"), "a new lease");
+        assert_eq!(of("10.0.0.77", Mac([2, 0, 0, 0, 0, 8])), host("10.0.0.77"), "somebody else");
+        assert_eq!(identities.with_several_addresses(), 1);
+    }
+
+    #[test]
+    fn a_router_does_not_merge_those_behind_it() {
+        let behind = ["10.1.0.1", "10.1.0.2", "10.1.0.3"].map(|address| from(address, ROUTER));
+        let identities = learned(&[&behind[..], &[from("10.1.0.2", MAC), from("fd00::2", MAC)]].concat());
+        let of = |address: &str, mac| identities.of(host(address), mac, |_| false);
+        assert_eq!(of("10.1.0.1", ROUTER), host("10.1.0.1"));
+        assert_eq!(of("10.1.0.9", ROUTER), host("10.1.0.9"));
+        assert_eq!(of("fd00::2", ROUTER), host("10.1.0.2"), "known from its own interface");
+    }
+
+    #[test]
+    fn an_address_of_two_devices_stays_itself() {
+        let other = Mac([2, 0, 0, 0, 0, 7]);
+        let identities = learned(&[from("10.0.0.5", MAC), from("fd00::5", MAC), from("10.0.0.6", other), from("fd00::5", other)]);
+        assert_eq!(identities.of(host("fd00::5"), MAC, |_| true), host("fd00::5"));
+    }
+}

@@ -1,0 +1,149 @@
+//! Devices that behave alike: clustered by the services that they use and offer.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::baseline::HostBaseline;
+use super::commons::MAX_ROLES;
+use super::kmeans;
+use super::pooled::Pooled;
+use super::window::Map;
+use crate::feature::Host;
+use crate::flow::Service;
+
+/// Uses (a service used or offered) that devices are compared by: those of the most devices.
+const MAX_USES: usize = 64;
+/// A use of fewer devices tells nothing of a role.
+const MIN_DEVICES: u32 = 2;
+/// Devices below which all are one role.
+const FEW: usize = 4;
+/// Uses in a role's name.
+const NAMED: usize = 3;
+
+/// Devices that behave alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Role {
+    /// What its devices mostly do: `uses udp/53 tcp/443, offers tcp/11112`.
+    pub name: String,
+    /// How many there are.
+    pub devices: u32,
+    /// What they do together.
+    pub pooled: Pooled,
+}
+
+/// A service, and whether it is offered rather than used.
+type Use = (bool, Service);
+
+/// Gives every device at home a role, and returns the roles (without what their devices do together), the largest first. A
+/// device outside has role 0 without being one of it.
+pub(super) fn assign(hosts: &mut Map<Host, HostBaseline>, seed: u64) -> Vec<Role> {
+    let is_home = |(address, host): &(&Host, &HostBaseline)| host.local && address.is_device();
+    let mut home: Vec<Host> = hosts.iter().filter(is_home).map(|(&address, _)| address).collect();
+    home.sort_unstable();
+    let uses = common_uses(hosts, &home);
+    let rows: Vec<Vec<f64>> = home.iter().map(|address| row(&hosts[address], &uses)).collect();
+    let wanted = if home.len() < FEW || uses.is_empty() { 1 } else { kmeans::cluster_count(home.len() * 2, MAX_ROLES) };
+    // One role is no clustering; where the library fails, which it does not for finite rows, there is one too.
+    let centres =
+        if wanted > 1 { kmeans::centres(rows.iter(), uses.len(), wanted, seed).unwrap_or_default() } else { Vec::new() };
+    let mut members = vec![Vec::new(); centres.len().max(1)];
+    for (place, row) in rows.iter().enumerate() {
+        members[nearest(&centres, row)].push(place);
+    }
+    members.retain(|role| !role.is_empty());
+    members.sort_by_key(|role| (std::cmp::Reverse(role.len()), role.first().copied()));
+    let mut roles = Vec::with_capacity(members.len());
+    for (number, role) in members.iter().enumerate() {
+        for &place in role {
+            if let Some(host) = hosts.get_mut(&home[place]) {
+                host.role = number as u16;
+            }
+        }
+        let rows: Vec<&[f64]> = role.iter().map(|&place| &*rows[place]).collect();
+        roles.push(Role { name: name(&uses, &rows), devices: role.len() as u32, pooled: Pooled::default() });
+    }
+    roles
+}
+
+fn common_uses(hosts: &Map<Host, HostBaseline>, home: &[Host]) -> Vec<Use> {
+    let mut devices: BTreeMap<Use, u32> = BTreeMap::new();
+    for host in home.iter().map(|address| &hosts[address]) {
+        host.services.iter().for_each(|(service, _)| *devices.entry((false, service)).or_default() += 1);
+        host.offers.iter().for_each(|(service, _)| *devices.entry((true, service)).or_default() += 1);
+    }
+    let mut uses: Vec<(Use, u32)> = devices.into_iter().filter(|&(_, devices)| devices >= MIN_DEVICES).collect();
+    uses.sort_by_key(|&(using, devices)| (std::cmp::Reverse(devices), using));
+    uses.truncate(MAX_USES);
+    uses.into_iter().map(|(using, _)| using).collect()
+}
+
+/// Square roots of the shares of a device's minutes: their distances are Hellinger's, in which a rare use counts more than its
+/// share. Uses that few others have share what is left.
+fn row(host: &HostBaseline, uses: &[Use]) -> Vec<f64> {
+    let all = host.services.total() + host.offers.total();
+    let share = |&(offered, service): &Use| {
+        let minutes = if offered { host.offers.get(service) } else { host.services.get(service) };
+        (f64::from(minutes) / all.max(1.0)).sqrt()
+    };
+    uses.iter().map(share).collect()
+}
+
+fn nearest(centres: &[Vec<f64>], row: &[f64]) -> usize {
+    let distance = |centre: &Vec<f64>| centre.iter().zip(row).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+    (0..centres.len()).min_by(|&a, &b| distance(&centres[a]).total_cmp(&distance(&centres[b]))).unwrap_or(0)
+}
+
+fn name(uses: &[Use], rows: &[&[f64]]) -> String {
+    let mean = |place: usize| rows.iter().map(|row| row[place] * row[place]).sum::<f64>() / rows.len() as f64;
+    let words = |offered: bool| {
+        let mut shares: Vec<(f64, Service)> =
+            (0..uses.len()).filter(|&place| uses[place].0 == offered).map(|place| (mean(place), uses[place].1)).collect();
+        shares.retain(|&(share, _)| share >= 0.05);
+        shares.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        shares.iter().take(NAMED).map(|(_, service)| service.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    match (words(false), words(true)) {
+        (used, offered) if used.is_empty() && offered.is_empty() => "others".to_owned(),
+        (used, offered) if offered.is_empty() => format!("uses {used}"),
+        (used, offered) if used.is_empty() => format!("offers {offered}"),
+        (used, offered) => format!("uses {used}; offers {offered}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Addr;
+
+    const DNS: Service = Service { protocol: 17, port: 53 };
+    const WEB: Service = Service { protocol: 6, port: 443 };
+    const HL7: Service = Service { protocol: 6, port: 2575 };
+
+    fn network() -> Map<Host, HostBaseline> {
+        let device = |n: u8| {
+            let mut host = HostBaseline { local: true, ..HostBaseline::default() };
+            host.services.add(DNS, 10);
+            host.services.add(if n < 8 { WEB } else { HL7 }, 100 + u32::from(n));
+            (Host(Addr::v4([10, 0, 0, n])), host)
+        };
+        (0..12).map(device).collect()
+    }
+
+    #[test]
+    fn those_that_do_the_same_have_one_role_with_its_name() {
+        let mut hosts = network();
+        let roles = assign(&mut hosts, 1);
+        let role = |n: u8| hosts[&Host(Addr::v4([10, 0, 0, n]))].role;
+        assert_eq!((roles.len(), roles[0].devices, roles[1].devices), (2, 8, 4));
+        assert!((0..8).all(|n| role(n) == 0) && (8..12).all(|n| role(n) == 1));
+        assert_eq!((&*roles[0].name, &*roles[1].name), ("uses tcp/443 udp/53", "uses tcp/2575 udp/53"));
+    }
+
+    #[test]
+    fn a_few_devices_are_one_role_and_the_same_network_gives_the_same_roles() {
+        let few = |n: usize| network().into_iter().take(n).collect::<Map<_, _>>();
+        assert_eq!(assign(&mut few(3), 1).len(), 1);
+        assert_eq!(assign(&mut network(), 1), assign(&mut network(), 1));
+    }
+}

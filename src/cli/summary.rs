@@ -26,6 +26,14 @@ pub fn text(accounting: &Accounting, verdict: &Verdict, incidents: &[Notice], tr
         let how = if verdict.resolved { "" } else { "; the learning time is too short to show that, so the tail was extended" };
         let _ = writeln!(page, "budget   {:.2} incidents a day, threshold {threshold:.1} bits{how}", verdict.budget_per_day);
     }
+    if let Some((known, unknown)) = verdict.misfit {
+        let _ = writeln!(
+            page,
+            "warning  the model does not fit: of the devices at home in the last hours it knows {known} and does not know {unknown}; \
+             what is new to it is told of these only where much more speaks for it ({} times held back); train a model of this network",
+            verdict.counters.held_back
+        );
+    }
     let _ = writeln!(page, "alerts   {} incidents in {} lines", verdict.counters.incidents, verdict.counters.notices);
     for notice in incidents.iter().take(MOST) {
         page.push_str(&incident_line(notice));
@@ -71,9 +79,9 @@ pub fn stats(accounting: &Accounting, verdict: &Verdict) -> Value {
         "capture": accounting,
         "detector": {
             "observations": counters.observations, "incidents": counters.incidents, "alert_lines": counters.notices,
-            "repeats": counters.repeats, "cases_refused": counters.cases_refused, "flows_released_early": counters.released_early,
+            "repeats": counters.repeats, "held_back": counters.held_back, "cases_refused": counters.cases_refused, "flows_released_early": counters.released_early,
             "threshold_bits": verdict.threshold, "budget_per_day": verdict.budget_per_day,
-            "budget_resolved": verdict.resolved, "self_taught_records": verdict.self_taught_flows,
+            "budget_resolved": verdict.resolved, "model_fits": verdict.misfit.is_none(), "self_taught_records": verdict.self_taught_flows,
         },
     })
 }

@@ -7,6 +7,7 @@ use super::arp::{Claims, Dispute};
 use super::case::{Case, Exhibit};
 use super::class::{Class, classify};
 use super::evidence::Contribution;
+use super::fit::{DOUBT_BITS, Fit};
 use super::habit::Habits;
 use super::incident::{ARP, FlowRef, Incident, Notice};
 use super::knowledge::Knowledge;
@@ -46,6 +47,8 @@ pub struct DetectorCounters {
     pub notices: u64,
     /// Flows whose surprise was told of their conversation within the last day.
     pub repeats: u64,
+    /// Looks at devices that the model does not know whose incident was held back, because it does not fit.
+    pub held_back: u64,
     /// Evidence not kept because too many devices had a case.
     pub cases_refused: u64,
     /// Flows scored before their time because too many were held.
@@ -118,6 +121,7 @@ pub struct Detector {
     incidents: BTreeMap<(Host, Class), Incident>,
     habits: Habits,
     held: VecDeque<Held>,
+    fit: Fit,
     claims: Claims,
     silences: Silences,
     looked_for_silence: Timestamp,
@@ -140,6 +144,7 @@ impl Detector {
             incidents: BTreeMap::new(),
             habits: Habits::default(),
             held: VecDeque::new(),
+            fit: Fit::default(),
             claims: Claims::default(),
             silences: Silences::default(),
             looked_for_silence: Timestamp::MIN,
@@ -155,6 +160,9 @@ impl Detector {
         self.recent.observe(seen, &surprise);
         let context = self.recent.context(seen, &surprise, &self.knowledge);
         let known = self.knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
+        if seen.orig_local && seen.orig.is_device() {
+            self.fit.observe(seen.orig, known, seen.seen);
+        }
         let own_context = context.filter(|part| !part.evidence.is_crowd());
         let class = classify(seen, &surprise, own_context, (self.recent.minute(), self.recent.hour(seen.orig)), known);
         Assessment { surprise, context, class }
@@ -256,6 +264,12 @@ impl Detector {
         }
     }
 
+    /// Devices at home that the model knows and that it does not know, where these are too many for it to fit.
+    #[must_use]
+    pub fn misfit(&self) -> Option<(usize, usize)> {
+        (self.knowledge.is_of_other_time() && !self.fit.holds()).then(|| self.fit.counts())
+    }
+
     /// What was counted so far.
     #[must_use]
     pub const fn counters(&self) -> DetectorCounters {
@@ -335,6 +349,9 @@ impl Detector {
             self.cases.remove(&host);
             return;
         }
+        let is_doubtful = self.knowledge.is_of_other_time() && !self.fit.holds();
+        let is_unknown = || !self.knowledge.baselines(now).hosts.contains_key(&host);
+        let doubt = if is_doubtful && is_unknown() { DOUBT_BITS } else { 0.0 };
         for (class, bits) in case.scores() {
             let best = self.ranks.get(&host).map_or(0.0, |best| best.bits);
             if bits > best && (self.ranks.len() < MAX_RANKS || self.ranks.contains_key(&host)) {
@@ -344,6 +361,10 @@ impl Detector {
             let mut open = self.incidents.remove(&(host, class));
             if open.is_none() {
                 if bits < self.knowledge.threshold {
+                    continue;
+                }
+                if bits < self.knowledge.threshold + doubt {
+                    self.counters.held_back += 1;
                     continue;
                 }
                 let Some(strongest) = case.strongest(class) else { continue };

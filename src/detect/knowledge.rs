@@ -36,6 +36,12 @@ impl Knowledge {
         Self { vocabulary, parts, calibration, threshold }
     }
 
+    /// Does it judge what it was not taught by?
+    #[must_use]
+    pub fn is_of_other_time(&self) -> bool {
+        self.parts.len() == 1
+    }
+
     /// The baselines for an observation seen at `at`.
     #[must_use]
     pub fn baselines(&self, at: Timestamp) -> &Baselines {

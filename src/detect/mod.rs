@@ -9,6 +9,7 @@ mod class;
 mod detector;
 mod evidence;
 mod explain;
+mod fit;
 mod habit;
 mod incident;
 mod knowledge;

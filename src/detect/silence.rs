@@ -54,8 +54,8 @@ pub(super) struct Silences {
 impl Silences {
     /// Hears a conversation.
     pub fn observe(&mut self, seen: &Observation, record: &FlowRecord, baselines: &Baselines) {
-        // Its other end may go on for a while with what is not heard.
-        if !seen.is_critical() || record.orig.packets == 0 {
+        // Its other end may go on for a while with what is not heard; servers outside come and go.
+        if !seen.is_critical() || !seen.resp_local || record.orig.packets == 0 {
             return;
         }
         let edge = Edge { service: seen.service, peer: seen.resp };
@@ -119,7 +119,7 @@ mod tests {
     /// Device `from` sends results to device 2.
     fn channel(ms: i64, from: u8) -> (Box<FlowRecord>, Observation) {
         let (record, mut seen) = flow(ms, from, 2, HL7.port, true);
-        seen.app = App::Hl7;
+        (seen.app, seen.resp_local) = (App::Hl7, true);
         (record, seen)
     }
 

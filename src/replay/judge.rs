@@ -58,6 +58,8 @@ pub struct Verdict {
     pub resolved: bool,
     /// Budget kept, in incidents per day.
     pub budget_per_day: f64,
+    /// Devices at home that the model knows and does not know, at the end, where these are too many for it to fit.
+    pub misfit: Option<(usize, usize)>,
     /// Flow records that taught, when the capture taught itself.
     pub self_taught_flows: Option<usize>,
 }
@@ -158,6 +160,7 @@ impl<'a> Judge<'a> {
         self.hand_out(&detector, &notices, &flows);
         self.verdict.counters = detector.counters();
         self.verdict.ranks = detector.ranks();
+        self.verdict.misfit = detector.misfit();
         Ok(self.verdict)
     }
 

@@ -35,6 +35,8 @@ pub enum Class {
     LateralMovement,
     /// A clinical or control conversation has stopped.
     SilentChannel,
+    /// Many devices do the same new thing.
+    PopulationChange,
     /// A device offers what it never offered.
     NewService,
     /// A device that was never seen.
@@ -64,7 +66,7 @@ pub struct ClassInfo {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Scan,
         Self::Sweep,
         Self::BruteForce,
@@ -78,6 +80,7 @@ impl Class {
         Self::CriticalAccess,
         Self::LateralMovement,
         Self::SilentChannel,
+        Self::PopulationChange,
         Self::NewService,
         Self::NewDevice,
         Self::Unusual,
@@ -110,7 +113,7 @@ impl Class {
 const SCAN_CATEGORY: &str = "Detection of a Network Scan";
 const UNKNOWN_CATEGORY: &str = "Unknown Traffic";
 
-static INFOS: [ClassInfo; 16] = [
+static INFOS: [ClassInfo; 17] = [
     ClassInfo {
         name: "scan",
         title: "port scan",
@@ -230,6 +233,15 @@ static INFOS: [ClassInfo; 16] = [
         severity: 2,
         attack: Some(("T1489", "TA0040")),
         check: &["Is the device switched off or moved, with the ward knowing?", "Does its other end still hear from others?"],
+    },
+    ClassInfo {
+        name: "population_change",
+        title: "many devices do the same new thing",
+        category: UNKNOWN_CATEGORY,
+        signature_id: 17,
+        severity: 3,
+        attack: None,
+        check: &["Is it a planned update or move?", "Should the model learn it?"],
     },
     ClassInfo {
         name: "new_service",

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::arp::{Claims, Dispute};
+use super::assessment::{Assessment, own_bits};
 use super::case::{Case, Exhibit};
 use super::class::{Class, classify};
 use super::evidence::Contribution;
@@ -11,6 +12,7 @@ use super::fit::{DOUBT_BITS, Fit};
 use super::habit::Habits;
 use super::incident::{ARP, FlowRef, Incident, Notice};
 use super::knowledge::Knowledge;
+use super::population::Changes;
 use super::recent::Recent;
 use super::silence::{LOOK_EVERY, Silences, Silent};
 use super::surprise::Surprise;
@@ -79,30 +81,6 @@ pub struct HostRank {
     pub with: (Host, Service),
 }
 
-/// Bits of what a flow shows by itself. Its parts depend on each other: beside the strongest the others count half.
-fn own_bits(parts: &[Option<Contribution>]) -> f64 {
-    let own = parts.iter().flatten().filter(|part| !part.evidence.is_shared()).map(|part| part.bits);
-    let (most, sum) = own.fold((0.0_f64, 0.0), |(most, sum), bits| (most.max(bits), sum + bits));
-    most + (sum - most) / 2.0
-}
-
-/// What was found about one observation.
-#[derive(Clone, Copy, Debug)]
-pub struct Assessment {
-    surprise: Surprise,
-    context: Option<Contribution>,
-    class: Class,
-}
-
-impl Assessment {
-    /// Bits of the initiator's own doing, without those that the flow shares with its whole minute.
-    #[must_use]
-    pub fn own_bits(&self) -> f64 {
-        let own_context = self.context.filter(|part| !part.evidence.is_shared());
-        own_bits(&[self.surprise.own_new(), self.surprise.shape, own_context])
-    }
-}
-
 struct Held {
     seen: Observation,
     surprise: Surprise,
@@ -121,6 +99,7 @@ pub struct Detector {
     incidents: BTreeMap<(Host, Class), Incident>,
     habits: Habits,
     held: VecDeque<Held>,
+    changes: Changes,
     fit: Fit,
     claims: Claims,
     silences: Silences,
@@ -144,6 +123,7 @@ impl Detector {
             incidents: BTreeMap::new(),
             habits: Habits::default(),
             held: VecDeque::new(),
+            changes: Changes::default(),
             fit: Fit::default(),
             claims: Claims::default(),
             silences: Silences::default(),
@@ -156,7 +136,8 @@ impl Detector {
     /// Judges an observation that looks like `found`, without filing it.
     pub fn assess(&mut self, seen: &Observation, found: Match) -> Assessment {
         self.counters.observations += 1;
-        let surprise = Surprise::of(seen, found, &self.knowledge);
+        let mut surprise = Surprise::of(seen, found, &self.knowledge);
+        let population = self.share_with_others(seen, &mut surprise);
         self.recent.observe(seen, &surprise);
         let context = self.recent.context(seen, &surprise, &self.knowledge);
         let known = self.knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
@@ -165,7 +146,18 @@ impl Detector {
         }
         let own_context = context.filter(|part| !part.evidence.is_crowd());
         let class = classify(seen, &surprise, own_context, (self.recent.minute(), self.recent.hour(seen.orig)), known);
-        Assessment { surprise, context, class }
+        Assessment { surprise, context, class, population }
+    }
+
+    /// Weakens what is new about a known device where many others have it too. Returns what is to be told of them all.
+    fn share_with_others(&mut self, seen: &Observation, surprise: &mut Surprise) -> Option<(Contribution, Vec<Host>)> {
+        let baselines = self.knowledge.baselines(seen.seen);
+        let new = surprise.new.as_mut().filter(|new| new.about != 0 && new.evidence.is_by_initiator())?;
+        let is_known = baselines.hosts.get(&seen.orig).is_some_and(|host| host.local);
+        let change =
+            is_known.then(|| self.changes.observe(new.about, seen.orig, baselines.pooled.devices, seen.seen)).flatten()?;
+        new.bits = new.bits.min(change.bits);
+        change.news
     }
 
     /// Takes an assessed observation as evidence. `record` is the flow itself where it is at hand: without it no incident can
@@ -174,7 +166,12 @@ impl Detector {
         if let Some(record) = record {
             self.silences.observe(seen, record, self.knowledge.baselines(seen.seen));
         }
-        let Assessment { surprise, context, class } = *assessment;
+        let &Assessment { surprise, context, class, ref population } = assessment;
+        if let (Some((part, devices)), Some(record)) = (population, record) {
+            let (flow, times) = (FlowRef::of(record), (seen.start, seen.end, seen.seen));
+            let exhibit = Exhibit::of_itself(Class::PopulationChange, *part, flow, times);
+            devices.iter().for_each(|&device| self.put(seen.resp, device, seen.service, exhibit.clone()));
+        }
         if surprise.bits() + context.map_or(0.0, |part| part.bits) <= self.ordinary_bits {
             return;
         }
@@ -471,6 +468,17 @@ mod tests {
         assert_eq!(opened(&show(&mut detector, burst(LATER_MS + 3_600_000, 300))), 0, "an hour later");
         assert!(detector.counters().repeats > 0);
         assert_eq!(opened(&show(&mut detector, burst(LATER_MS + 2 * 86_400_000, 300))), 1, "two days later");
+    }
+
+    #[test]
+    fn what_all_devices_begin_at_once_is_one_incident() {
+        let taught = taught();
+        let flows =
+            (1..=10).flat_map(|n| (0..2).map(move |k| flow(LATER_MS + i64::from(n) * 20_000 + k * 900, n, 200, 8443, true)));
+        let notices = show(&mut detector(&taught), flows.collect());
+        let of_class = |class: Class| notices.iter().filter(|notice| notice.incident.class == class).count();
+        let opened = notices.iter().filter(|notice| notice.state == IncidentState::Open).count();
+        assert!(of_class(Class::PopulationChange) > 0 && opened <= 5, "{opened} of ten");
     }
 
     #[test]

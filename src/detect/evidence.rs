@@ -47,9 +47,17 @@ pub enum Evidence {
     AddressDispute,
     /// A conversation that never stopped for long has stopped.
     Silence,
+    /// The same new thing in many devices.
+    Population,
 }
 
 impl Evidence {
+    /// Is it something new that the initiator does: a service, a peer, a name?
+    #[must_use]
+    pub const fn is_by_initiator(self) -> bool {
+        matches!(self, Self::NewService | Self::NewPeer | Self::NewFact(_))
+    }
+
     /// Is it a fact about the device or its whole minute, shared by all flows that took part?
     #[must_use]
     pub const fn is_shared(self) -> bool {

@@ -66,6 +66,7 @@ fn kind(evidence: Evidence) -> (&'static str, &'static str, bool) {
         Evidence::Rhythm => ("period_s", "s", true),
         Evidence::AddressDispute => ("address_changes", "changes of owner in ten minutes", true),
         Evidence::Silence => ("silence_min", "min", true),
+        Evidence::Population => ("devices_with_the_same_news", "devices", true),
     }
 }
 
@@ -110,6 +111,9 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
             "{} has not spoken {service} to {} for {:.0} min; its longest silence was {high:.0} min",
             flow.orig, flow.resp, part.observed
         ),
+        Evidence::Population => {
+            format!("{:.0} devices did the same for the first time within a day: {service} to {}", part.observed, flow.resp)
+        }
         Evidence::Rhythm => format!(
             "{} calls {} every {} (± {}), a conversation that it never had before",
             flow.orig,

@@ -4,6 +4,7 @@
 //! the time; the same observations and knowledge give the same incidents.
 
 mod arp;
+mod assessment;
 mod case;
 mod class;
 mod detector;
@@ -13,6 +14,7 @@ mod fit;
 mod habit;
 mod incident;
 mod knowledge;
+mod population;
 mod prior;
 mod range;
 mod recent;
@@ -22,9 +24,10 @@ mod surprise;
 #[cfg(test)]
 mod testing;
 
+pub use assessment::Assessment;
 pub use case::{Case, WINDOW};
 pub use class::Class;
-pub use detector::{Assessment, Detector, DetectorConfig, DetectorCounters, HostRank, ScoredFlow};
+pub use detector::{Detector, DetectorConfig, DetectorCounters, HostRank, ScoredFlow};
 pub use evidence::{Contribution, Evidence, Of};
 pub use explain::{Reason, reason};
 pub use incident::{Cause, FlowRef, Incident, IncidentState, Notice};

@@ -6,6 +6,9 @@ use crate::model::{Baselines, Histogram, HostBaseline, Pooled};
 /// The weight of what is drawn towards, in values: this many of its own count as much as all of the others'.
 const PRIOR_VALUES: f64 = 20.0;
 
+/// Values at least this probable are never told.
+const STANDS_OUT: f64 = 0.25;
+
 /// Values that a device showed, that devices of its role showed, and that all did.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range<'h> {
@@ -33,8 +36,20 @@ impl<'h> Range<'h> {
         self
     }
 
+    /// The probability of a value at least this large, where it is small enough to be told.
+    pub(super) fn rare(&self, value: f64) -> Option<f64> {
+        // Most values end here: whatever the others do, it is usual for the device itself.
+        if let Some(own) = self.own {
+            let n = f64::from(own.total()).max(self.minutes[0]);
+            if n * own.tail(value, self.minutes[0]) > STANDS_OUT * (n + PRIOR_VALUES) {
+                return None;
+            }
+        }
+        Some(self.tail(value)).filter(|&p| p <= STANDS_OUT)
+    }
+
     /// The probability of a value at least this large.
-    pub(super) fn tail(&self, value: f64) -> f64 {
+    fn tail(&self, value: f64) -> f64 {
         let [own, role, network] = self.minutes;
         // Of what nobody was looked at for nothing is known.
         let is_known = self.network.total() > 0 || network > 0.0;

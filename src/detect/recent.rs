@@ -13,8 +13,6 @@ use crate::model::{Baselines, Hour, HourOfDevice, Minute, Served, bits};
 
 /// Minutes kept, so that a flow can be judged with what came after it.
 const MINUTES: usize = 7;
-/// Counts at least this probable are never told.
-const STANDS_OUT: f64 = 0.25;
 /// Different targets within a minute below which their number says nothing: a name, the time and a page are three.
 const MANY_TARGETS: u32 = 5;
 /// Bits that the context can bring at the most.
@@ -177,10 +175,7 @@ fn rate(evidence: Evidence, observed: f64, range: Range<'_>) -> Option<Contribut
     if observed < 3.0 {
         return None;
     }
-    let p = range.tail(observed);
-    if p > STANDS_OUT {
-        return None;
-    }
+    let p = range.rare(observed)?;
     let usual = range.usual().unwrap_or_default();
     let bits = bits(p).min(MOST_BITS);
     (observed > usual.1).then_some(Contribution { evidence, observed, usual, of: range.whose(), about: 0, prior_bits: 0.0, bits })

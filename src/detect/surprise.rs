@@ -217,9 +217,6 @@ fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, base
     }
 }
 
-/// Values at least this probable are never told.
-const STANDS_OUT: f64 = 0.25;
-
 /// Features whose size is compared with the device's own flows of the service: duration, payload sent and received.
 const VOLUMES: [usize; 3] = [0, 3, 4];
 
@@ -243,11 +240,9 @@ fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines
         };
         let (value, scale) = if feature == 0 { (value * 1e3, 1e-3) } else { (value, 1.0) };
         let range = Range::of(own.map(pick), orig, baselines, |like| pick(any(like, seen.continued)));
-        let p = range.tail(value);
         // Most flows end here; the quantiles are only for those that stand out.
-        if p > STANDS_OUT || strongest_yet.is_some_and(|strongest: Contribution| bits(p) <= strongest.bits) {
-            continue;
-        }
+        let is_stronger = |p: &f64| strongest_yet.is_none_or(|strongest: Contribution| bits(*p) > strongest.bits);
+        let Some(p) = range.rare(value).filter(is_stronger) else { continue };
         let Some((low, high)) = range.usual().filter(|&(_, high)| value > high) else { continue };
         let most = if feature == 0 && is_known_edge { MOST_LINGERING_BITS } else { MOST_BITS };
         let contribution = Contribution {

@@ -61,6 +61,8 @@ impl Newness {
 pub struct Pooled {
     /// How often something new comes.
     pub newness: Newness,
+    /// Devices.
+    pub devices: usize,
     /// Minutes of all devices together.
     pub minutes: f64,
     /// Use of any service by any device at home: new flows.
@@ -128,6 +130,7 @@ impl Pooled {
         let mut pooled = Self::default();
         let mut rates: BTreeMap<Kind, Rate> = BTreeMap::new();
         for host in hosts {
+            pooled.devices += 1;
             pooled.minutes += f64::from(host.minutes);
             rates.entry(Kind::Service).or_default().add(&host.services);
             rates.entry(Kind::Edge).or_default().add(&host.edges);

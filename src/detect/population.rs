@@ -1,0 +1,98 @@
+//! The same new thing in many devices at once: an update, a server that moved, a new agent. One incident, not one for each.
+
+use std::collections::BTreeSet;
+
+use super::evidence::{Contribution, Evidence, Of};
+use crate::feature::Host;
+use crate::model::{Map, bits};
+use crate::time::{Span, Timestamp};
+
+/// How long a new thing is followed.
+const WINDOW: Span = Span::from_secs(86_400);
+/// New things followed at the most; some 200 bytes each.
+const MAX_VALUES: usize = 100_000;
+/// Devices told apart that have one.
+const MAX_DEVICES: usize = 256;
+/// Devices that make a change of the population: so many, and this share of those at home.
+const MIN_DEVICES: usize = 5;
+const SHARE: f64 = 0.1;
+/// Bits of a change for every doubling of the devices that take part.
+const BITS_PER_DOUBLING: f64 = 4.0;
+
+#[derive(Clone, Debug)]
+struct Change {
+    since: Timestamp,
+    devices: BTreeSet<Host>,
+    /// Devices when it was last told.
+    told: usize,
+}
+
+/// Follows what is new to devices that the model knows. Bounded.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    by_value: Map<u64, Change>,
+}
+
+/// A new thing that many have.
+#[derive(Clone, Debug)]
+pub(super) struct Population {
+    /// Bits that it is still worth in one more device: how few have it.
+    pub bits: f64,
+    /// What is to be told, and of which devices, where it has grown by half since it was told.
+    pub news: Option<(Contribution, Vec<Host>)>,
+}
+
+impl Changes {
+    /// Counts that `host`, one of so many devices at home, shows the new thing `about` at `now`.
+    pub fn observe(&mut self, about: u64, host: Host, at_home: usize, now: Timestamp) -> Option<Population> {
+        if self.by_value.len() >= MAX_VALUES && !self.by_value.contains_key(&about) {
+            self.by_value.retain(|_, change| now.since(change.since) < WINDOW);
+            if self.by_value.len() >= MAX_VALUES {
+                return None;
+            }
+        }
+        let change = self.by_value.entry(about).or_insert(Change { since: now, devices: BTreeSet::new(), told: 0 });
+        if now.since(change.since) >= WINDOW {
+            *change = Change { since: now, devices: BTreeSet::new(), told: 0 };
+        }
+        if change.devices.len() < MAX_DEVICES {
+            change.devices.insert(host);
+        }
+        let devices = change.devices.len();
+        if devices < MIN_DEVICES.max((SHARE * at_home as f64) as usize) {
+            return None;
+        }
+        let is_news = devices * 2 >= change.told * 3;
+        change.told = if is_news { devices } else { change.told };
+        let count = devices as f64;
+        let part = Contribution {
+            evidence: Evidence::Population,
+            observed: count,
+            usual: (0.0, 1.0),
+            of: Of::Network,
+            about,
+            prior_bits: 0.0,
+            bits: BITS_PER_DOUBLING * count.log2(),
+        };
+        let news = is_news.then(|| (part, change.devices.iter().copied().collect()));
+        Some(Population { bits: bits(count / (at_home as f64 + 1.0)), news })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::host;
+    use super::*;
+
+    #[test]
+    fn the_fifth_device_makes_a_change_and_growth_is_told() {
+        let mut changes = Changes::default();
+        let mut show = |n: u8, second: i64| changes.observe(7, host(n), 30, Timestamp::from_parts(second, 0));
+        assert!((1..5).all(|n| show(n, i64::from(n)).is_none()));
+        let change = show(5, 6).unwrap();
+        assert!(change.news.is_some_and(|(part, devices)| part.bits > 8.0 && devices.len() == 5) && change.bits < 3.0);
+        assert!(show(6, 7).unwrap().news.is_none() && show(7, 8).unwrap().news.is_none());
+        assert!(show(8, 9).unwrap().news.is_some(), "grown by half");
+        assert!(show(9, 200_000).is_none(), "a day later it is another");
+    }
+}

@@ -29,7 +29,7 @@ pub struct Surprise {
     pub new: Option<Contribution>,
     /// The strongest oddity of the shape.
     pub shape: Option<Contribution>,
-    /// Is what is new a name that a resolver asked for? It asks what its clients ask it for: they are to be told of, not it.
+    /// Is what is new a name that a resolver asked for, or whom it asked? It does so for its clients: they are to be told of, not it.
     pub on_behalf: bool,
     /// Is the (initiator, service, peer) edge unknown to both ends?
     pub unknown_edge: bool,
@@ -73,12 +73,16 @@ impl Surprise {
             volume(seen, orig, baselines)
         };
         let (new, shape) = discounted(newness(seen, orig, resp, baselines), shape);
-        let is_name = |part: Contribution| matches!(part.evidence, Evidence::NewFact(FactKind::Domain | FactKind::Name));
+        let is_of_resolving = |part: Contribution| match part.evidence {
+            Evidence::NewFact(FactKind::Domain | FactKind::Name) => true,
+            Evidence::NewPeer => DNS.contains(&seen.service),
+            _ => false,
+        };
         let resolves = |host: &HostBaseline| host.local && DNS.iter().any(|&service| host.offers.contains(service));
         Self {
             new,
             shape,
-            on_behalf: new.is_some_and(is_name) && orig.is_some_and(resolves),
+            on_behalf: new.is_some_and(is_of_resolving) && orig.is_some_and(resolves),
             unknown_edge: unknown_client && !orig.is_some_and(|host| host.edges.contains(edge)),
             unknown_client,
             behaviour: found.behaviour,

@@ -8,7 +8,7 @@ use crate::sighting::{NeighbourKind, Seen, Sighting};
 use crate::time::{Span, Timestamp};
 use crate::wire::{Addr, Mac};
 
-/// Addresses followed at the most; a further one waits until another is forgotten. 80 bytes each.
+/// Addresses, and interfaces, followed at the most; a further one waits until another is forgotten. 80 bytes each.
 const MAX_ADDRESSES: usize = 200_000;
 /// A claim that was not repeated for this long says nothing any more: addresses are given to others.
 const WINDOW: Span = Span::from_secs(600);
@@ -74,7 +74,9 @@ impl Claims {
             }
         }
         let claim = self.by_address.entry(address).or_insert(Claim { mac, at, changes: 0, first_change: at });
-        self.own.entry(mac).or_insert(address);
+        if self.own.len() < MAX_ADDRESSES {
+            self.own.entry(mac).or_insert(address);
+        }
         let (before, last) = (claim.mac, claim.at);
         (claim.mac, claim.at) = (mac, at);
         if before == mac {
@@ -132,6 +134,24 @@ mod tests {
         let dispute = says(&mut claims, 12, THIEF, 1).unwrap();
         assert_eq!((dispute.address, dispute.intruder, dispute.told), (addr(1), Some(addr(66)), Some(addr(9))));
         assert!(says(&mut claims, 13, ROUTER, 1).unwrap().part.bits > dispute.part.bits);
+    }
+
+    #[test]
+    fn a_flood_of_made_up_interfaces_fills_no_memory() {
+        let mut claims = Claims::default();
+        for n in 0..300_000_u32 {
+            let [_, a, b, c] = n.to_be_bytes();
+            let arp = Arp {
+                operation: 2,
+                sender_mac: Mac([2, 0, 9, a, b, c]),
+                sender: addr(1),
+                target_mac: Mac::NONE,
+                target: addr(9),
+            };
+            let time = Timestamp::from_parts(i64::from(n) * 700, 0);
+            claims.observe(&Sighting { time, src_mac: arp.sender_mac, src: None, vlans: [0; 2], what: Seen::Arp(arp) });
+        }
+        assert!(claims.own.len() <= MAX_ADDRESSES && claims.by_address.len() == 1);
     }
 
     #[test]

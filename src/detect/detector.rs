@@ -31,6 +31,7 @@ const MAX_RANKS: usize = 1_000_000;
 const HOLD: Span = Span::from_secs(300);
 /// Flows held back at the most; beyond, the oldest is let go early.
 const MAX_HELD: usize = 200_000;
+
 /// What the detector shall do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DetectorConfig {
@@ -192,6 +193,8 @@ impl Detector {
     /// Goes on where `assessor` stopped, which assessed the same observations.
     pub fn continue_from(&mut self, assessor: Self) {
         self.recent = assessor.recent;
+        self.changes = assessor.changes;
+        self.fit = assessor.fit;
         self.counters.observations += assessor.counters.observations;
     }
 

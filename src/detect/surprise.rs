@@ -123,9 +123,9 @@ fn newness(
     for &fact in &seen.facts {
         new = strongest(new, by_orig.of(Evidence::NewFact(fact.kind), Kind::Fact(fact.kind), |host| &host.facts, fact));
     }
-    // A device of which nothing is known is new to everybody: that it is, is told once.
     if resp.is_some_and(|host| host.local) {
         let by_resp = Newness { host: resp, baselines };
+        // A device at home of which nothing is known is new to all whom it asks: that it is new, is told once.
         if orig.is_some() || !seen.orig_local {
             new = strongest(new, by_resp.of(Evidence::NewClient, Kind::Client, |host| &host.clients, client));
         }
@@ -334,9 +334,10 @@ mod tests {
         let knowledge = knowledge();
         let (_, mut seen) = flow(LATER_MS, 1, 100, 80, true);
         seen.vector[0] = 100_000.0;
-        let shape = Surprise::of(&seen, knowledge.vocabulary.matches(&seen), &knowledge).shape.unwrap();
-        let volume = volume(&seen, None, knowledge.baselines(seen.seen)).unwrap();
-        assert!(shape.evidence != Evidence::Volume(0) || shape.bits <= MOST_LINGERING_BITS);
-        assert!(volume.bits > MOST_LINGERING_BITS, "between strangers it is: {volume:?}");
+        let baselines = knowledge.baselines(seen.seen);
+        let between = |orig: Option<&HostBaseline>| volume(&seen, orig, baselines).unwrap();
+        let (old, strangers) = (between(baselines.hosts.get(&seen.orig)), between(None));
+        assert_eq!((old.evidence, strangers.evidence), (Evidence::Volume(0), Evidence::Volume(0)));
+        assert!(old.bits <= MOST_LINGERING_BITS && strangers.bits > MOST_LINGERING_BITS, "{old:?} {strangers:?}");
     }
 }

@@ -57,7 +57,8 @@ pub struct Taught {
     pub assessor: Detector,
 }
 
-/// Learns from observations in the order in which they were seen, and puts devices in the place of their addresses. The same input and seed give the same result.
+/// Learns from observations in the order in which they were seen, and puts devices in the place of their addresses. The same
+/// input and seed give the same result.
 ///
 /// # Errors
 /// When there is too little to learn from.

@@ -84,7 +84,7 @@ def _capture(source: Path, target: Path, move: Stretch, labels: list[dict], serv
     told, turned = defaultdict(list), defaultdict(list)
     for row in labels:
         told[tuple(row[name] for name in truth.COLUMNS[:6])].append(row)
-        turned[_ends(row)].append(row)
+        turned[truth.ends(row)].append(row)
     frames = list(truth.walk(str(source / "capture.pcap")))
     # A conversation is complete, and equal to its row, only now.
     conversations = {id(conversation): conversation for *_, conversation in frames if conversation is not None}
@@ -110,14 +110,10 @@ def _capture(source: Path, target: Path, move: Stretch, labels: list[dict], serv
     return {id(row) for _, row in found if row is not None}
 
 
-def _ends(row: dict) -> tuple:
-    return frozenset(((row["src_ip"], row["src_port"]), (row["dst_ip"], row["dst_port"]))), row["proto"]
-
-
 def _under_way(conversation: truth.Conversation, turned: dict) -> dict | None:
     """The row of a conversation of which the beginning was cut off, so that it may look turned about."""
     own = dict(zip(truth.COLUMNS[:7], truth.row(conversation)))
-    overlaps = (row for row in turned[_ends(own)] if row["start"] <= own["end"] and row["end"] >= own["start"])
+    overlaps = (row for row in turned[truth.ends(own)] if row["start"] <= own["end"] and row["end"] >= own["start"])
     return next(overlaps, None)
 
 

@@ -177,6 +177,11 @@ def describe(conversation: Conversation) -> str:
     return f"{packets.key_text(conversation.key)} at {conversation.start / 1e6:.6f} ({conversation.packets} packets)"
 
 
+def ends(row: dict) -> tuple:
+    """Both ends of a row and its protocol, whoever began."""
+    return frozenset(((row["src_ip"], row["src_port"]), (row["dst_ip"], row["dst_port"]))), row["proto"]
+
+
 def row(conversation: Conversation) -> list[str]:
     source, destination, from_port, to_port, protocol = ("" if part is None else str(part) for part in conversation.key)
     return [source, destination, from_port, to_port, protocol, f"{conversation.start / 1e6:.6f}", f"{conversation.end / 1e6:.6f}",

@@ -13,6 +13,7 @@ use super::habit::Habits;
 use super::incident::{ARP, FlowRef, Incident, Notice};
 use super::knowledge::Knowledge;
 use super::population::Changes;
+use super::rarity::rarity;
 use super::recent::Recent;
 use super::silence::{LOOK_EVERY, Silences, Silent};
 use super::surprise::Surprise;
@@ -63,7 +64,7 @@ pub struct DetectorCounters {
 pub struct ScoredFlow {
     /// The flow.
     pub record: Box<FlowRecord>,
-    /// Own surprise and context, in bits, 0 or more.
+    /// Own surprise, context and rarity, in bits, 0 or more.
     pub bits: f64,
     /// Name of the behaviour that it resembles.
     pub behaviour: u16,
@@ -403,7 +404,8 @@ impl Detector {
     fn release_one(&mut self, flows: &mut Vec<ScoredFlow>) {
         let Some(Held { seen, surprise, record }) = self.held.pop_front() else { return };
         let context = self.recent.context(&seen, &surprise, &self.knowledge);
-        let bits = surprise.bits() + context.map_or(0.0, |part| part.bits);
+        let rarity = rarity(&seen, &surprise, self.knowledge.baselines(seen.seen));
+        let bits = surprise.bits() + context.map_or(0.0, |part| part.bits) + rarity;
         flows.push(ScoredFlow { record, bits, behaviour: surprise.behaviour });
     }
 }

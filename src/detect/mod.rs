@@ -17,6 +17,7 @@ mod knowledge;
 mod population;
 mod prior;
 mod range;
+mod rarity;
 mod recent;
 mod rhythm;
 mod silence;

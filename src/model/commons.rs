@@ -1,10 +1,14 @@
 //! Which values are known to whom: what is new to one device may be old to the others.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hash};
 
 use foldhash::fast::FixedState;
 
 use super::baseline::HostBaseline;
+use super::counts::Counts;
+use super::rarity::Shares;
+use super::tail::bits;
 use super::window::Map;
 use crate::feature::{FactKind, Host};
 
@@ -49,6 +53,8 @@ struct Spread {
     any: u32,
     /// Roles of which more than one has it.
     several: u32,
+    /// Minutes in which they had it, added up.
+    minutes: u32,
 }
 
 /// For every value, how many devices at home have it, and of which roles. Drawn from the baselines, not stored with them.
@@ -57,6 +63,10 @@ pub struct Commons {
     values: Map<u64, Spread>,
     /// Devices at home.
     devices: u32,
+    /// Of each kind of value: how often a device shows one, and how often all together show it.
+    shares: BTreeMap<Kind, [Shares; 2]>,
+    /// How often a device is active.
+    activity: Shares,
 }
 
 /// A hash of a value, the same in every run.
@@ -74,20 +84,34 @@ impl Commons {
     #[must_use]
     pub fn of(hosts: &Map<Host, HostBaseline>) -> Self {
         let mut commons = Self::default();
-        for (_, host) in hosts.iter().filter(|(address, host)| host.local && address.is_device()) {
+        let home = || hosts.iter().filter(|(address, host)| host.local && address.is_device()).map(|(_, host)| host);
+        for host in home() {
             commons.devices += 1;
-            let mut add = |key: u64| commons.add(key, host.role);
-            each_value(host, |_, key| add(key));
+            each_value(host, |_, key, minutes| commons.add(key, host.role, minutes));
         }
+        let mut by_frequency: BTreeMap<Kind, [BTreeMap<u32, u64>; 2]> = BTreeMap::new();
+        for host in home() {
+            each_value(host, |kind, key, minutes| {
+                let together = commons.values.get(&key).map_or(minutes, |spread| spread.minutes);
+                let [of_one, of_all] = by_frequency.entry(kind).or_default();
+                *of_one.entry(minutes).or_default() += u64::from(minutes);
+                *of_all.entry(together).or_default() += u64::from(minutes);
+            });
+        }
+        let mut activity: BTreeMap<u32, u64> = BTreeMap::new();
+        home().for_each(|host| *activity.entry(host.minutes).or_default() += u64::from(host.minutes));
+        commons.activity = Shares::of(&activity);
+        commons.shares = by_frequency.into_iter().map(|(kind, both)| (kind, both.each_ref().map(Shares::of))).collect();
         commons
     }
 
-    fn add(&mut self, key: u64, role: u16) {
+    fn add(&mut self, key: u64, role: u16, minutes: u32) {
         if self.values.len() >= MAX_VALUES && !self.values.contains_key(&key) {
             return;
         }
         let spread = self.values.entry(key).or_default();
         spread.devices += 1;
+        spread.minutes = spread.minutes.saturating_add(minutes);
         spread.several |= spread.any & bit(role);
         spread.any |= bit(role);
     }
@@ -118,19 +142,39 @@ impl Commons {
         (f64::from(devices) + 0.5) / (f64::from(self.devices) + 1.0)
     }
 
+    /// Bits of a value that a device had in so many minutes of its life: how seldom a device shows one that it shows so seldom,
+    /// and all devices together one that they show so seldom. A device of which nothing is known counts as all together.
+    #[must_use]
+    pub fn rarity<V: Hash>(&self, kind: Kind, value: V, own: Option<u32>) -> f64 {
+        let Some([of_one, of_all]) = self.shares.get(&kind) else { return 0.0 };
+        let minutes = self.values.get(&value_key(kind, value)).map_or(0, |spread| spread.minutes);
+        let together = bits(of_all.at_most(minutes));
+        together + own.map_or(together, |own| bits(of_one.at_most(own)))
+    }
+
+    /// Bits of a device that was active in so many minutes: how seldom one is that is active so seldom.
+    #[must_use]
+    pub fn rarity_of_device(&self, minutes: u32) -> f64 {
+        bits(self.activity.at_most(minutes))
+    }
+
     /// For every value that a device has, who else has it.
     pub(super) fn others(&self, host: &HostBaseline, mut tell: impl FnMut(Kind, KnownTo)) {
-        each_value(host, |kind, key| tell(kind, self.known_to_others(key, host.role)));
+        each_value(host, |kind, key, _| tell(kind, self.known_to_others(key, host.role)));
     }
 }
 
-fn each_value(host: &HostBaseline, mut tell: impl FnMut(Kind, u64)) {
-    host.services.iter().for_each(|(value, _)| tell(Kind::Service, value_key(Kind::Service, value)));
-    host.edges.iter().for_each(|(value, _)| tell(Kind::Edge, value_key(Kind::Edge, value)));
-    host.facts.iter().for_each(|(value, _)| tell(Kind::Fact(value.kind), value_key(Kind::Fact(value.kind), value)));
-    host.shapes.iter().for_each(|(value, _)| tell(Kind::Shape, value_key(Kind::Shape, value)));
-    host.offers.iter().for_each(|(value, _)| tell(Kind::Offer, value_key(Kind::Offer, value)));
-    host.clients.iter().for_each(|(value, _)| tell(Kind::Client, value_key(Kind::Client, value)));
+/// Every value of a device with its hash and its minutes.
+fn each_value(host: &HostBaseline, mut tell: impl FnMut(Kind, u64, u32)) {
+    fn each<V: Ord + Copy + Hash>(counts: &Counts<V>, kind: impl Fn(V) -> Kind, tell: &mut impl FnMut(Kind, u64, u32)) {
+        counts.iter().for_each(|(value, minutes)| tell(kind(value), value_key(kind(value), value), minutes));
+    }
+    each(&host.services, |_| Kind::Service, &mut tell);
+    each(&host.edges, |_| Kind::Edge, &mut tell);
+    each(&host.facts, |fact| Kind::Fact(fact.kind), &mut tell);
+    each(&host.shapes, |_| Kind::Shape, &mut tell);
+    each(&host.offers, |_| Kind::Offer, &mut tell);
+    each(&host.clients, |_| Kind::Client, &mut tell);
 }
 
 #[cfg(test)]
@@ -164,6 +208,18 @@ mod tests {
         assert_eq!(known_to(Service { protocol: 17, port: 53 }, Some(0)), KnownTo::Nobody);
         assert_eq!(commons.known_to(Kind::Offer, WEB, Some(0)), KnownTo::Nobody, "used is not offered");
         assert!((commons.share(Kind::Service, WEB) - 2.5 / 4.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_one_device_does_once_is_rarer_than_what_all_do_once() {
+        let mut hosts = vec![host(0, &[WEB]); 50];
+        hosts.push(host(0, &[WEB, SSH]));
+        hosts.iter_mut().for_each(|host| host.services.add(WEB, 99));
+        let commons = commons(hosts);
+        let rarity = |service, own| commons.rarity(Kind::Service, service, own);
+        assert!(rarity(SSH, Some(1)) > 2.0 * rarity(WEB, Some(1)) - 1.0 && rarity(WEB, Some(100)) < 0.1);
+        assert!(rarity(SSH, Some(0)) > rarity(SSH, Some(1)) && rarity(WEB, None) < 0.1);
+        assert_eq!(commons.rarity(Kind::Offer, SSH, Some(0)), 0.0, "nobody offers anything");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod identity;
 mod keys;
 mod kmeans;
 mod pooled;
+mod rarity;
 mod role;
 mod scaler;
 mod steady;

@@ -93,7 +93,7 @@ const COMMON: [(&str, Kind); 7] = [
     ("flow_id", Count),
 ];
 
-const ALERT: [(&str, Kind); 28] = [
+const ALERT: [(&str, Kind); 32] = [
     ("alert.action", Text),
     ("alert.gid", Count),
     ("alert.signature_id", Count),
@@ -112,6 +112,10 @@ const ALERT: [(&str, Kind); 28] = [
     ("auscult.incident.flows", Count),
     ("auscult.bits", Number),
     ("auscult.p_value", Number),
+    ("auscult.score.shared", Number),
+    ("auscult.score.ordinary", Number),
+    ("auscult.score.conversations", List),
+    ("auscult.score.others", Number),
     ("auscult.why", List),
     ("auscult.check", List),
     ("auscult.attack", List),
@@ -124,7 +128,7 @@ const ALERT: [(&str, Kind); 28] = [
     ("auscult.chain.prev", Digest),
 ];
 
-const WHY: [(&str, Kind); 8] = [
+const WHY: [(&str, Kind); 11] = [
     ("feature", Text),
     ("observed", Number),
     ("usual.low", Maybe),
@@ -133,6 +137,9 @@ const WHY: [(&str, Kind); 8] = [
     ("unit", Text),
     ("bits", Number),
     ("text", Text),
+    ("about.host", Address),
+    ("about.peer", Address),
+    ("about.service", Text),
 ];
 
 const FLOW: [(&str, Kind); 19] = [

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::detect::{FlowRef, Incident, Notice, Reason, reason};
+use crate::detect::{Cause, Claim, Detail, Evidence, FlowRef, Incident, Notice, Reason, Score, Term, reason};
 use crate::flow::community_id;
 
 /// Private generator id of all alerts.
@@ -64,7 +64,7 @@ fn insert_ends(event: &mut Map<String, Value>, flow: &FlowRef) {
 fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str)) -> Value {
     let incident = &notice.incident;
     let info = incident.class.info();
-    let reasons: Vec<Value> = incident.reasons.iter().map(|cause| why(&reason(cause))).collect();
+    let reasons: Vec<Value> = incident.reasons.iter().map(why).collect();
     let attack = info.attack.map_or_else(|| json!([]), |(technique, tactic)| json!([{"technique": technique, "tactic": tactic}]));
     json!({
         "incident": {
@@ -75,6 +75,7 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
         },
         "bits": rounded(incident.bits),
         "p_value": significant(context.calibration.p_value(incident.bits)),
+        "score": score(&incident.score, context.calibration.ordinary_bits),
         "why": reasons,
         "check": info.check,
         "attack": attack,
@@ -99,7 +100,47 @@ fn peers(incident: &Incident) -> Vec<String> {
     peers.into_iter().map(|(host, _)| host.to_string()).collect()
 }
 
-fn why(reason: &Reason) -> Value {
+/// What the bits are made of: enough to add them up again.
+fn score(score: &Score, ordinary_bits: f64) -> Value {
+    let term = |(rank, term): (usize, &Term)| {
+        let part = |&(evidence, bits, weight): &(Evidence, f64, f64)| json!({"feature": evidence.feature(), "bits": rounded(bits), "counts": weight});
+        let parts: Vec<Value> = term.parts.iter().map(part).collect();
+        json!({
+            "peer": term.peer.to_string(), "service": term.service.to_string(), "bits": rounded(term.bits),
+            "counts": rounded(1.0 / (rank + 1) as f64), "repeated": rounded(term.repeated_bits), "parts": parts,
+        })
+    };
+    let conversations: Vec<Value> = score.terms.iter().enumerate().map(term).collect();
+    json!({
+        "shared": rounded(score.shared_bits), "ordinary": rounded(ordinary_bits), "conversations": conversations,
+        "others": rounded(score.other_bits),
+    })
+}
+
+/// A reason, in the terms of the model too, so that its bits can be drawn again.
+fn why(cause: &Cause) -> Value {
+    let (reason, claim) = (reason(cause), Claim::of(cause));
+    let mut about = json!({
+        "host": claim.host.to_string(), "peer": claim.peer.to_string(), "service": claim.service.to_string(),
+    });
+    if let Some(fact) = claim.fact {
+        about["fact"] = json!(fact.to_string());
+    }
+    match claim.detail {
+        Detail::Nothing => {}
+        Detail::Distance(distance) => about["distance"] = json!(distance),
+        Detail::Behaviour(behaviour) => about["behaviour"] = json!(behaviour),
+        Detail::Later => about["later"] = json!(true),
+    }
+    let mut why = in_words(&reason);
+    why["about"] = about;
+    if claim.prior_bits > 0.0 {
+        why["prior_bits"] = json!(rounded(claim.prior_bits));
+    }
+    why
+}
+
+fn in_words(reason: &Reason) -> Value {
     let usual = match reason.usual {
         Some((low, high)) => json!({"low": rounded(low), "high": rounded(high), "of": reason.of.text()}),
         None => json!({"low": null, "high": null, "of": reason.of.text()}),

@@ -8,6 +8,7 @@ mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod table;
+mod told;
 
 pub use eve::{AlertContext, alert_event};
 pub use flow_event::flow_event;
@@ -15,3 +16,4 @@ pub use lines::AlertLines;
 #[cfg(feature = "parquet")]
 pub use parquet::ParquetTable;
 pub use table::{Cell, Column, ColumnKind, CsvTable, FlowTable, TableError, cells, columns};
+pub use told::{Told, ToldConversation, ToldError, ToldPart};

@@ -30,6 +30,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// The model card, for people; --json for programs
     Inspect(InspectArgs),
+    /// The arithmetic of an alert's bits, from the model
+    Explain(ExplainArgs),
 }
 
 /// How flows are made.
@@ -274,4 +276,18 @@ pub struct InspectArgs {
     /// Print the table of features (docs/features.md) instead
     #[arg(long)]
     pub features: bool,
+}
+
+/// `auscult explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Alerts as JSON Lines, or - for standard input
+    #[arg(value_name = "ALERTS")]
+    pub alerts: PathBuf,
+    /// The model that judged
+    #[arg(long, value_name = "MODEL")]
+    pub model: PathBuf,
+    /// Only incidents whose identifier begins with this [default: all]
+    #[arg(long, value_name = "ID")]
+    pub incident: Option<String>,
 }

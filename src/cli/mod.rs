@@ -5,6 +5,7 @@
 mod args;
 mod eval;
 mod exit;
+mod explain;
 mod flows;
 mod inspect;
 mod inventory;
@@ -42,6 +43,7 @@ pub fn run() -> ExitCode {
         Command::Flows(args) => flows::run_flows(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Explain(args) => explain::run(&args),
     };
     result.unwrap_or_else(|error| Outcome::of_error(&error)).report()
 }

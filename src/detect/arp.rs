@@ -93,13 +93,9 @@ impl Claims {
         let own = |mac: Mac| self.own.get(&mac).copied().filter(|&own| own != address);
         let bits = (DISPUTE_BITS + CHANGE_BITS * f64::from(changes - MIN_CHANGES)).min(MOST_BITS);
         let part = Contribution {
-            evidence: Evidence::AddressDispute,
-            observed: f64::from(changes),
             usual: (0.0, 1.0),
             of: Of::Network,
-            about: 0,
-            prior_bits: 0.0,
-            bits,
+            ..Contribution::of(Evidence::AddressDispute, f64::from(changes), bits)
         };
         Some(Dispute { address, intruder: own(mac).or_else(|| own(before)), told, part, at })
     }

@@ -1,15 +1,31 @@
 //! What was found about one observation.
 
 use super::class::Class;
-use super::evidence::Contribution;
+use super::evidence::{Contribution, Evidence};
 use super::surprise::Surprise;
 use crate::feature::Host;
 
-/// Bits of what a flow shows by itself. Its parts depend on each other: beside the strongest the others count half.
-pub(super) fn own_bits(parts: &[Option<Contribution>]) -> f64 {
-    let own = parts.iter().flatten().filter(|part| !part.evidence.is_shared()).map(|part| part.bits);
-    let (most, sum) = own.fold((0.0_f64, 0.0), |(most, sum), bits| (most.max(bits), sum + bits));
-    most + (sum - most) / 2.0
+/// How much each part of what a flow shows by itself counts; nothing where it is shared. Parts depend on each other: beside the
+/// strongest the others count half. What is new about a flow and what is odd about its shape do most (a new program talks in
+/// its own way): the weaker of the two counts half again.
+pub(super) fn weights<const N: usize>(parts: &[Option<Contribution>; N]) -> [f64; N] {
+    let bits = |part: &Option<Contribution>| part.filter(|part| !part.evidence.is_shared()).map_or(0.0, |part| part.bits);
+    let strongest = |is_of: fn(Evidence) -> bool| {
+        let of = |place: &usize| parts[*place].is_some_and(|part| is_of(part.evidence));
+        (0..N).filter(of).max_by(|&a, &b| bits(&parts[a]).total_cmp(&bits(&parts[b])).then(b.cmp(&a)))
+    };
+    let (all, of_flow) = (strongest(|_| true), strongest(Evidence::is_of_flow));
+    std::array::from_fn(|place| match parts[place] {
+        Some(part) if part.evidence.is_shared() => 0.0,
+        _ if Some(place) == all => 1.0,
+        Some(part) if part.evidence.is_of_flow() && Some(place) != of_flow => 0.25,
+        _ => 0.5,
+    })
+}
+
+/// Bits of what a flow shows by itself, each part with its weight.
+pub(super) fn own_bits<const N: usize>(parts: &[Option<Contribution>; N]) -> f64 {
+    parts.iter().zip(weights(parts)).map(|(part, weight)| part.map_or(0.0, |part| part.bits) * weight).sum()
 }
 
 /// What was found about one observation.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::class::Class;
 use super::evidence::Contribution;
 use super::incident::{Cause, FlowRef, Incident, MAX_SERVICES};
+use super::score::{Score, Shown};
 use crate::feature::Host;
 use crate::flow::Service;
 use crate::time::{Span, Timestamp};
@@ -55,9 +56,6 @@ pub struct Case {
     new_peers: BTreeMap<(Class, Host), f64>,
 }
 
-/// New things told apart within one score.
-const MAX_TOLD: usize = 64;
-
 /// Peers noted between two looks at the most.
 const MAX_NEW_PEERS: usize = 1024;
 
@@ -99,17 +97,15 @@ impl Case {
         !self.exhibits.is_empty()
     }
 
-    /// Scores by class, in bits: the strongest conversation counts whole, the next half, the third a third … so that a
-    /// chatty device does not collect bits by talking much; what conversations share, and what is new in several of them (a
-    /// name, a protocol), counts once.
+    /// Scores by class, in bits.
     #[must_use]
     pub fn scores(&self) -> BTreeMap<Class, f64> {
-        let mut by_class: BTreeMap<Class, Vec<&Exhibit>> = BTreeMap::new();
+        let mut by_class: BTreeMap<Class, Vec<Shown<'_>>> = BTreeMap::new();
         let scanned = self.scanned();
-        for (&(peer, _), exhibit) in &self.exhibits {
-            by_class.entry(exhibit.class_among(peer, &scanned)).or_default().push(exhibit);
+        for (&key, exhibit) in &self.exhibits {
+            by_class.entry(exhibit.class_among(key.0, &scanned)).or_default().push((key, exhibit));
         }
-        by_class.into_iter().map(|(class, exhibits)| (class, score(exhibits))).collect()
+        by_class.into_iter().map(|(class, exhibits)| (class, Score::of(exhibits).bits())).collect()
     }
 
     /// Peers that were scanned, in order.
@@ -140,7 +136,8 @@ impl Case {
         let mut incident = incident.unwrap_or_else(|| Incident::new(class, host, best.clone(), first));
         if bits > incident.bits {
             (incident.bits, incident.flow) = (bits, best);
-            incident.reasons = reasons(&exhibits);
+            incident.reasons = reasons(host, &exhibits);
+            incident.score = Score::of(exhibits.iter().map(|&(&key, exhibit)| (key, exhibit)));
         }
         for ((peer, service), exhibit) in &exhibits {
             incident.first = incident.first.min(exhibit.first);
@@ -172,24 +169,6 @@ impl Case {
         self.new_flows.clear();
         self.new_peers.clear();
     }
-}
-
-/// The score of conversations of one class: see [`Case::scores`].
-fn score(mut exhibits: Vec<&Exhibit>) -> f64 {
-    exhibits.sort_by(|a, b| b.own_bits.total_cmp(&a.own_bits));
-    let shared = exhibits.iter().map(|exhibit| exhibit.shared_bits).fold(0.0, f64::max);
-    let mut told: Vec<u64> = Vec::new();
-    let mut own: Vec<f64> = Vec::with_capacity(exhibits.len());
-    for exhibit in exhibits {
-        let again = |part: &&Contribution| part.about != 0 && told.contains(&part.about);
-        let repeated: f64 = exhibit.parts.iter().flatten().filter(again).map(|part| part.bits).sum();
-        own.push((exhibit.own_bits - repeated).max(0.0));
-        if told.len() < MAX_TOLD {
-            told.extend(exhibit.parts.iter().flatten().map(|part| part.about).filter(|&about| about != 0));
-        }
-    }
-    own.sort_unstable_by(|a, b| b.total_cmp(a));
-    shared + own.iter().enumerate().map(|(rank, bits)| bits / (rank + 1) as f64).sum::<f64>()
 }
 
 impl Exhibit {
@@ -240,15 +219,16 @@ impl Exhibit {
 }
 
 /// The strongest reason of every kind, with the flow that gave it.
-fn reasons(exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> {
+fn reasons(host: Host, exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> {
     let mut reasons: Vec<Cause> = Vec::new();
-    for (_, exhibit) in exhibits {
+    for &(&(peer, service), exhibit) in exhibits {
         let Some(flow) = &exhibit.flow else { continue };
+        let cause = |part| Cause { part, host, peer, service, flow: flow.clone() };
         for part in exhibit.parts.into_iter().flatten().filter(|part| part.bits >= MIN_REASON_BITS) {
             match reasons.iter_mut().find(|reason| reason.part.evidence == part.evidence) {
-                Some(reason) if part.bits > reason.part.bits => *reason = Cause { part, flow: flow.clone() },
+                Some(reason) if part.bits > reason.part.bits => *reason = cause(part),
                 Some(_) => {}
-                None => reasons.push(Cause { part, flow: flow.clone() }),
+                None => reasons.push(cause(part)),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What makes a flow surprising, as numbers.
 
-use crate::feature::FactKind;
+use crate::feature::{FactKind, SCHEMA};
 
 /// A kind of surprise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,11 +51,63 @@ pub enum Evidence {
     Population,
 }
 
+/// Evidence that is of one kind only, and its name in an alert.
+const NAMES: [(Evidence, &str); 19] = [
+    (Evidence::NewDevice, "new_device"),
+    (Evidence::NewService, "new_service"),
+    (Evidence::NewPeer, "new_peer"),
+    (Evidence::NewClient, "new_client"),
+    (Evidence::NewOffer, "new_service_offered"),
+    (Evidence::NewShape, "new_behaviour"),
+    (Evidence::FlowRate, "flows_to_target_per_min"),
+    (Evidence::TargetRate, "targets_per_min"),
+    (Evidence::FailedRate, "failed_per_min"),
+    (Evidence::LoginFailures, "login_failures_per_min"),
+    (Evidence::FileChanges, "file_changes_per_min"),
+    (Evidence::SlowTargets, "targets_per_hour"),
+    (Evidence::SlowFailures, "failed_per_hour"),
+    (Evidence::ServedRate, "flows_served_per_min"),
+    (Evidence::ClientRate, "clients_per_min"),
+    (Evidence::Rhythm, "period_s"),
+    (Evidence::AddressDispute, "address_changes"),
+    (Evidence::Silence, "silence_min"),
+    (Evidence::Population, "devices_with_the_same_news"),
+];
+
 impl Evidence {
+    /// What was looked at: a feature of the schema, or the name of a comparison.
+    #[must_use]
+    pub fn feature(self) -> &'static str {
+        match self {
+            Self::NewFact(_) => "new_fact",
+            Self::OddShape(index) | Self::Volume(index) => SCHEMA[usize::from(index)].name,
+            other => NAMES.iter().find(|(known, _)| *known == other).map_or("", |(_, name)| name),
+        }
+    }
+
+    /// The evidence of a [`feature`](Self::feature), with the fact that it is about, if any; of a feature of the schema it is an
+    /// odd shape where a distance was told, else a volume. None of an unknown name.
+    #[must_use]
+    pub fn of_feature(feature: &str, fact: Option<FactKind>, has_distance: bool) -> Option<Self> {
+        if feature == "new_fact" {
+            return fact.map(Self::NewFact);
+        }
+        let index = || SCHEMA.iter().position(|known| known.name == feature).map(|index| index as u8);
+        let named = NAMES.iter().find(|(_, name)| *name == feature).map(|(evidence, _)| *evidence);
+        named.or_else(|| index().map(if has_distance { Self::OddShape } else { Self::Volume }))
+    }
+
     /// Is it something new that the initiator does: a service, a peer, a name?
     #[must_use]
     pub const fn is_by_initiator(self) -> bool {
         matches!(self, Self::NewService | Self::NewPeer | Self::NewFact(_))
+    }
+
+    /// Is it new about one flow, or odd about its shape?
+    #[must_use]
+    pub const fn is_of_flow(self) -> bool {
+        self.is_by_initiator()
+            || matches!(self, Self::NewClient | Self::NewOffer | Self::NewShape | Self::OddShape(_) | Self::Volume(_))
     }
 
     /// Is it a fact about the device or its whole minute, shared by all flows that took part?
@@ -120,11 +172,34 @@ pub struct Contribution {
     pub about: u64,
     /// Those of the bits that are prior odds, for what is touched, rather than rarity.
     pub prior_bits: f64,
+    /// What else the bits were drawn from.
+    pub detail: Detail,
     /// Surprise in bits.
     pub bits: f64,
 }
 
+/// What bits were drawn from where it is not what was observed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Detail {
+    /// Nothing else.
+    #[default]
+    Nothing,
+    /// How far a flow is from its behaviour, in radii of it.
+    Distance(f32),
+    /// The behaviour that is new, by its place in the vocabulary.
+    Behaviour(u16),
+    /// A later segment of a long flow, compared with such.
+    Later,
+}
+
 impl Contribution {
+    /// So many bits for what was observed, with no usual range, about nothing that others share, of the device's own.
+    #[must_use]
+    pub const fn of(evidence: Evidence, observed: f64, bits: f64) -> Self {
+        let (usual, of, detail) = ((0.0, 0.0), Of::Device, Detail::Nothing);
+        Self { evidence, observed, usual, of, about: 0, prior_bits: 0.0, detail, bits }
+    }
+
     /// The one with more bits.
     #[must_use]
     pub fn stronger(self, other: Option<Self>) -> Self {

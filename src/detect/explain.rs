@@ -28,9 +28,9 @@ pub struct Reason {
 #[must_use]
 pub fn reason(cause: &Cause) -> Reason {
     let part = &cause.part;
-    let (feature, unit, range) = kind(part.evidence);
+    let (unit, range) = kind(part.evidence);
     Reason {
-        feature,
+        feature: part.evidence.feature(),
         observed: part.observed,
         usual: range.then_some(part.usual),
         of: part.of,
@@ -40,33 +40,29 @@ pub fn reason(cause: &Cause) -> Reason {
     }
 }
 
-/// Name, unit, and whether there is a usual range.
-fn kind(evidence: Evidence) -> (&'static str, &'static str, bool) {
+/// Unit, and whether there is a usual range.
+fn kind(evidence: Evidence) -> (&'static str, bool) {
     match evidence {
-        Evidence::NewDevice => ("new_device", "new devices a day while learning", false),
-        Evidence::NewService => ("new_service", "minutes known without it", false),
-        Evidence::NewPeer => ("new_peer", "minutes known without it", false),
-        Evidence::NewFact(_) => ("new_fact", "minutes known without it", false),
-        Evidence::NewClient => ("new_client", "minutes known without it", false),
-        Evidence::NewOffer => ("new_service_offered", "minutes known without it", false),
-        Evidence::NewShape => ("new_behaviour", "minutes known without it", false),
-        Evidence::OddShape(index) | Evidence::Volume(index) => {
-            let feature = &SCHEMA[usize::from(index)];
-            (feature.name, feature.unit, true)
-        }
-        Evidence::FlowRate => ("flows_to_target_per_min", "flows/min", true),
-        Evidence::TargetRate => ("targets_per_min", "targets/min", true),
-        Evidence::FailedRate => ("failed_per_min", "failed attempts/min", true),
-        Evidence::LoginFailures => ("login_failures_per_min", "failed logins/min", true),
-        Evidence::FileChanges => ("file_changes_per_min", "files/min", true),
-        Evidence::SlowTargets => ("targets_per_hour", "targets/h", true),
-        Evidence::SlowFailures => ("failed_per_hour", "failed attempts/h", true),
-        Evidence::ServedRate => ("flows_served_per_min", "flows/min", true),
-        Evidence::ClientRate => ("clients_per_min", "clients/min", true),
-        Evidence::Rhythm => ("period_s", "s", true),
-        Evidence::AddressDispute => ("address_changes", "changes of owner in ten minutes", true),
-        Evidence::Silence => ("silence_min", "min", true),
-        Evidence::Population => ("devices_with_the_same_news", "devices", true),
+        Evidence::NewDevice => ("new devices a day while learning", false),
+        Evidence::NewService
+        | Evidence::NewPeer
+        | Evidence::NewFact(_)
+        | Evidence::NewClient
+        | Evidence::NewOffer
+        | Evidence::NewShape => ("minutes known without it", false),
+        Evidence::OddShape(index) | Evidence::Volume(index) => (SCHEMA[usize::from(index)].unit, true),
+        Evidence::FlowRate | Evidence::ServedRate => ("flows/min", true),
+        Evidence::TargetRate => ("targets/min", true),
+        Evidence::FailedRate => ("failed attempts/min", true),
+        Evidence::LoginFailures => ("failed logins/min", true),
+        Evidence::FileChanges => ("files/min", true),
+        Evidence::SlowTargets => ("targets/h", true),
+        Evidence::SlowFailures => ("failed attempts/h", true),
+        Evidence::ClientRate => ("clients/min", true),
+        Evidence::Rhythm => ("s", true),
+        Evidence::AddressDispute => ("changes of owner in ten minutes", true),
+        Evidence::Silence => ("min", true),
+        Evidence::Population => ("devices", true),
     }
 }
 
@@ -83,7 +79,7 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
         Evidence::NewService => format!("first use of {service} by {}{life}", flow.orig),
         Evidence::NewPeer => format!("first {service} from {} to {}{life}", flow.orig, flow.resp),
         Evidence::NewFact(kind) => {
-            let text = flow.facts.iter().find(|(known, _)| *known == kind).map_or("", |(_, text)| text);
+            let text = flow.fact(kind, part.about).unwrap_or_default();
             format!("{} never used the {} {text} before{life}", flow.orig, kind.phrase())
         }
         Evidence::NewClient => format!("{} never served {service} to {} before{life}", flow.resp, flow.orig),
@@ -221,7 +217,7 @@ mod tests {
     #[test]
     fn every_kind_of_evidence_has_a_name() {
         for evidence in [Evidence::NewService, Evidence::OddShape(3), Evidence::Rhythm, Evidence::ClientRate] {
-            assert!(!kind(evidence).0.is_empty());
+            assert!(!kind(evidence).0.is_empty() && !evidence.feature().is_empty());
         }
     }
 }

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::class::Class;
 use super::evidence::Contribution;
+use super::score::Score;
 use crate::app::App;
-use crate::feature::{FactKind, Host, fact_texts};
+use crate::feature::{Fact, FactKind, Host, fact_texts};
 use crate::flow::{FlowKey, FlowRecord, Service};
+use crate::model::{Kind, value_key};
 use crate::time::{Span, Timestamp};
 
 /// Peers named in an incident at the most: those with the most bits.
@@ -79,6 +81,14 @@ impl FlowRef {
         self.key.protocol == ARP
     }
 
+    /// The text of the fact of a kind whose hash among values is `about`; the first of the kind where none has it.
+    #[must_use]
+    pub fn fact(&self, kind: FactKind, about: u64) -> Option<&str> {
+        let mut of_kind = self.facts.iter().filter(|(known, _)| *known == kind).map(|(_, text)| &**text);
+        let first = of_kind.clone().next();
+        of_kind.find(|text| value_key(Kind::Fact(kind), Fact::new(kind, text)) == about).or(first)
+    }
+
     /// The flow of a record.
     #[must_use]
     pub fn of(record: &FlowRecord) -> Self {
@@ -100,6 +110,12 @@ impl FlowRef {
 pub struct Cause {
     /// What was surprising.
     pub part: Contribution,
+    /// Of which device.
+    pub host: Host,
+    /// With whom: a device, whatever its address in the flow.
+    pub peer: Host,
+    /// On which service.
+    pub service: Service,
     /// About which flow.
     pub flow: FlowRef,
 }
@@ -129,6 +145,8 @@ pub struct Incident {
     pub flows: u64,
     /// Score, in bits: the highest so far.
     pub bits: f64,
+    /// What the score is made of.
+    pub score: Score,
     /// Its strongest reasons, one of a kind.
     pub reasons: Vec<Cause>,
     /// The flow that shows it best.
@@ -174,6 +192,7 @@ impl Incident {
             last: first,
             flows: 0,
             bits: 0.0,
+            score: Score::default(),
             reasons: Vec::new(),
             flow,
             told: None,

@@ -6,6 +6,7 @@
 mod arp;
 mod assessment;
 mod case;
+mod claim;
 mod class;
 mod detector;
 mod evidence;
@@ -14,12 +15,14 @@ mod fit;
 mod habit;
 mod incident;
 mod knowledge;
+mod newness;
 mod population;
 mod prior;
 mod range;
 mod rarity;
 mod recent;
 mod rhythm;
+mod score;
 mod silence;
 mod surprise;
 #[cfg(test)]
@@ -27,10 +30,12 @@ mod testing;
 
 pub use assessment::Assessment;
 pub use case::{Case, WINDOW};
+pub use claim::{Arithmetic, Claim};
 pub use class::Class;
 pub use detector::{Detector, DetectorConfig, DetectorCounters, HostRank, ScoredFlow};
-pub use evidence::{Contribution, Evidence, Of};
+pub use evidence::{Contribution, Detail, Evidence, Of};
 pub use explain::{Reason, reason};
 pub use incident::{Cause, FlowRef, Incident, IncidentState, Notice};
 pub use knowledge::Knowledge;
+pub use score::{Score, Term};
 pub use surprise::Surprise;

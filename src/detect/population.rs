@@ -66,13 +66,10 @@ impl Changes {
         change.told = if is_news { devices } else { change.told };
         let count = devices as f64;
         let part = Contribution {
-            evidence: Evidence::Population,
-            observed: count,
             usual: (0.0, 1.0),
             of: Of::Network,
             about,
-            prior_bits: 0.0,
-            bits: BITS_PER_DOUBLING * count.log2(),
+            ..Contribution::of(Evidence::Population, count, BITS_PER_DOUBLING * count.log2())
         };
         let news = is_news.then(|| (part, change.devices.iter().copied().collect()));
         Some(Population { bits: bits(count / (at_home as f64 + 1.0)), news })

@@ -1,10 +1,11 @@
 //! What is usual: a device's own values, drawn towards those of its role, and these towards those of the network.
 
-use super::evidence::Of;
-use crate::model::{Baselines, Histogram, HostBaseline, Pooled};
+use super::evidence::{Evidence, Of};
+use crate::flow::Service;
+use crate::model::{Baselines, Histogram, HostBaseline, Pooled, ServiceBaseline};
 
 /// The weight of what is drawn towards, in values: this many of its own count as much as all of the others'.
-const PRIOR_VALUES: f64 = 20.0;
+pub(super) const PRIOR_VALUES: f64 = 20.0;
 
 /// Values at least this probable are never told.
 const STANDS_OUT: f64 = 0.25;
@@ -30,8 +31,55 @@ impl<'h> Range<'h> {
         Self { own, role: pick(baselines.like(host)), network: pick(&baselines.pooled), minutes: [0.0; 3] }
     }
 
+    /// The range of a count per minute or hour, of the device that it speaks of (the one that serves, of crowds); none of other
+    /// evidence.
+    pub(super) fn of_count(
+        evidence: Evidence,
+        host: Option<&'h HostBaseline>,
+        service: Service,
+        baselines: &'h Baselines,
+    ) -> Option<Self> {
+        let asked = || host.and_then(|host| host.asked.get(&service));
+        let served = || host.and_then(|host| host.served.get(&service));
+        let of = |own: Option<&'h Histogram>, pick: fn(&'h Pooled) -> &'h Histogram| Self::of(own, host, baselines, pick);
+        Some(match evidence {
+            Evidence::FlowRate => of(asked().map(|own| &own.flows_per_min), |like| &like.any_service.flows_per_min),
+            Evidence::TargetRate => of(host.map(|host| &host.targets_per_min), |like| &like.targets_per_min),
+            Evidence::SlowTargets => of(host.map(|host| &host.targets_per_hour), |like| &like.targets_per_hour),
+            Evidence::SlowFailures => of(host.map(|host| &host.failed_per_hour), |like| &like.failed_per_hour),
+            Evidence::ServedRate => of(served().map(|own| &own.flows_per_min), |like| &like.any_served.flows_per_min),
+            Evidence::ClientRate => of(served().map(|own| &own.clients_per_min), |like| &like.any_served.clients_per_min),
+            // Minutes without a failure or a change are not in the histograms.
+            Evidence::FailedRate => {
+                of(host.map(|host| &host.failed_per_min), |like| &like.failed_per_min).among_minutes(host, baselines)
+            }
+            Evidence::LoginFailures => of(host.map(|host| &host.login_failures_per_min), |like| &like.login_failures_per_min)
+                .among_minutes(host, baselines),
+            Evidence::FileChanges => {
+                of(host.map(|host| &host.file_changes_per_min), |like| &like.file_changes_per_min).among_minutes(host, baselines)
+            }
+            _ => return None,
+        })
+    }
+
+    /// The range of a volume (a feature of [`VOLUMES`]) among flows of the device's `own` use of the service, or among later
+    /// segments of such.
+    pub(super) fn of_volume(
+        feature: usize,
+        later: bool,
+        (host, own): (Option<&HostBaseline>, Option<&'h ServiceBaseline>),
+        baselines: &'h Baselines,
+    ) -> Self {
+        let pick: fn(&ServiceBaseline) -> &Histogram = match feature {
+            DURATION => |service| &service.duration_ms,
+            BYTES_ORIG => |service| &service.bytes_orig,
+            _ => |service| &service.bytes_resp,
+        };
+        Self::of(own.map(pick), host, baselines, |like| pick(if later { &like.any_continued } else { &like.any_service }))
+    }
+
     /// The same for what is counted only in minutes that have any: those without are values too.
-    pub(super) fn among_minutes(mut self, host: Option<&HostBaseline>, baselines: &Baselines) -> Self {
+    fn among_minutes(mut self, host: Option<&HostBaseline>, baselines: &Baselines) -> Self {
         self.minutes = [host.map_or(0.0, |host| f64::from(host.minutes)), baselines.like(host).minutes, baselines.pooled.minutes];
         self
     }
@@ -50,12 +98,20 @@ impl<'h> Range<'h> {
 
     /// The probability of a value at least this large.
     fn tail(&self, value: f64) -> f64 {
+        let (own, role, _) = self.steps(value);
+        own.unwrap_or(role).p
+    }
+
+    /// How the probability of a value at least this large comes about: among the device's own values where there are any, drawn
+    /// towards that of its role, which is drawn towards that of the network.
+    pub(super) fn steps(&self, value: f64) -> (Option<Step>, Step, Step) {
         let [own, role, network] = self.minutes;
         // Of what nobody was looked at for nothing is known.
         let is_known = self.network.total() > 0 || network > 0.0;
-        let network = if is_known { self.network.tail(value, network) } else { 1.0 };
-        let role = drawn(self.role, value, role, network);
-        self.own.map_or(role, |histogram| drawn(histogram, value, own, role))
+        let tail = if is_known { self.network.tail(value, network) } else { 1.0 };
+        let network = Step { values: f64::from(self.network.total()).max(network), tail, p: tail };
+        let role = Step::of(self.role, value, role, network.p);
+        (self.own.map(|histogram| Step::of(histogram, value, own, role.p)), role, network)
     }
 
     /// The range from the fifth to the ninety-fifth of a hundred values: the device's own where it has shown enough, else its
@@ -72,10 +128,31 @@ impl<'h> Range<'h> {
     }
 }
 
-fn drawn(values: &Histogram, value: f64, minutes: f64, towards: f64) -> f64 {
-    let n = f64::from(values.total()).max(minutes);
-    if n == 0.0 { towards } else { (n * values.tail(value, minutes) + PRIOR_VALUES * towards) / (n + PRIOR_VALUES) }
+/// One step of [`Range::steps`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    /// Values (or minutes) looked at.
+    pub values: f64,
+    /// The probability among these alone.
+    pub tail: f64,
+    /// The same drawn towards the wider step's, with the weight of [`PRIOR_VALUES`].
+    pub p: f64,
 }
+
+impl Step {
+    fn of(histogram: &Histogram, value: f64, minutes: f64, towards: f64) -> Self {
+        let values = f64::from(histogram.total()).max(minutes);
+        let tail = histogram.tail(value, minutes);
+        let p = if values == 0.0 { towards } else { (values * tail + PRIOR_VALUES * towards) / (values + PRIOR_VALUES) };
+        Self { values, tail, p }
+    }
+}
+
+/// Features whose size is compared with the device's own flows of the service: duration, payload sent and received.
+pub(super) const VOLUMES: [usize; 3] = [DURATION, BYTES_ORIG, BYTES_RESP];
+const DURATION: usize = 0;
+const BYTES_ORIG: usize = 3;
+const BYTES_RESP: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,8 @@ use super::range::Range;
 use super::rhythm::Rhythms;
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
-use crate::model::{Baselines, Hour, HourOfDevice, Minute, Served, bits};
+use crate::flow::Service;
+use crate::model::{Baselines, HostBaseline, Hour, HourOfDevice, Minute, Served, bits};
 
 /// Minutes kept, so that a flow can be judged with what came after it.
 const MINUTES: usize = 7;
@@ -70,15 +71,8 @@ impl Recent {
 
     fn rhythm(&self, seen: &Observation) -> Option<Contribution> {
         let rhythm = self.rhythms.of(&(seen.orig, seen.resp, seen.service))?;
-        Some(Contribution {
-            evidence: Evidence::Rhythm,
-            observed: rhythm.period_s,
-            usual: (rhythm.jitter_s, rhythm.jitter_s),
-            of: Of::Device,
-            about: 0,
-            prior_bits: 0.0,
-            bits: rhythm.bits,
-        })
+        let usual = (rhythm.jitter_s, rhythm.jitter_s);
+        Some(Contribution { usual, ..Contribution::of(Evidence::Rhythm, rhythm.period_s, rhythm.bits) })
     }
 
     /// What a device began in this hour.
@@ -99,48 +93,34 @@ fn new_device(seen: &Observation, baselines: &Baselines) -> Option<Contribution>
     if !seen.orig_local || !seen.orig.is_device() || baselines.hosts.contains_key(&seen.orig) {
         return None;
     }
+    let (per_minute, p) = newcomer(baselines);
+    let part = Contribution::of(Evidence::NewDevice, per_minute * 1440.0, bits(p).min(MOST_BITS));
+    Some(Contribution { of: Of::Network, ..part })
+}
+
+/// New devices per minute while learning, and the probability of one within a window.
+pub(super) fn newcomer(baselines: &Baselines) -> (f64, f64) {
     let per_minute = baselines.newcomers_per_minute;
-    let p = 1.0 - (-per_minute * WINDOW.as_seconds() / 60.0).exp();
-    let bits = bits(p).min(MOST_BITS);
-    Some(Contribution {
-        evidence: Evidence::NewDevice,
-        observed: per_minute * 1440.0,
-        usual: (0.0, 0.0),
-        of: Of::Network,
-        about: 0,
-        prior_bits: 0.0,
-        bits,
-    })
+    (per_minute, 1.0 - (-per_minute * WINDOW.as_seconds() / 60.0).exp())
 }
 
 fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Minute, baselines: &Baselines) -> Option<Contribution> {
     let host = baselines.hosts.get(&seen.orig);
     let initiated = window.initiated.get(&seen.orig).copied().unwrap_or_default();
     let flows = f64::from(window.conversations.get(&(seen.orig, seen.resp, seen.service)).copied().unwrap_or(0));
-    let own = host.and_then(|host| host.asked.get(&seen.service)).map(|asked| &asked.flows_per_min);
-    let mut found = rate(Evidence::FlowRate, flows, Range::of(own, host, baselines, |like| &like.any_service.flows_per_min));
-    if surprise.unknown_edge {
-        let range = Range::of(host.map(|host| &host.targets_per_min), host, baselines, |like| &like.targets_per_min);
-        if initiated.targets >= MANY_TARGETS {
-            found = strongest(found, rate(Evidence::TargetRate, f64::from(initiated.targets), range));
-        }
+    let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), baselines);
+    let mut found = rate(Evidence::FlowRate, flows);
+    if surprise.unknown_edge && initiated.targets >= MANY_TARGETS {
+        found = strongest(found, rate(Evidence::TargetRate, f64::from(initiated.targets)));
     }
-    // Minutes without a failure or a change are not in the histograms.
     if seen.failed {
-        let range = Range::of(host.map(|host| &host.failed_per_min), host, baselines, |like| &like.failed_per_min)
-            .among_minutes(host, baselines);
-        found = strongest(found, rate(Evidence::FailedRate, f64::from(initiated.failed), range));
+        found = strongest(found, rate(Evidence::FailedRate, f64::from(initiated.failed)));
     }
     if seen.events.login_failures > 0 {
-        let range =
-            Range::of(host.map(|host| &host.login_failures_per_min), host, baselines, |like| &like.login_failures_per_min)
-                .among_minutes(host, baselines);
-        found = strongest(found, rate(Evidence::LoginFailures, f64::from(initiated.login_failures), range));
+        found = strongest(found, rate(Evidence::LoginFailures, f64::from(initiated.login_failures)));
     }
     if seen.events.file_changes > 0 {
-        let range = Range::of(host.map(|host| &host.file_changes_per_min), host, baselines, |like| &like.file_changes_per_min)
-            .among_minutes(host, baselines);
-        found = strongest(found, rate(Evidence::FileChanges, f64::from(initiated.file_changes), range));
+        found = strongest(found, rate(Evidence::FileChanges, f64::from(initiated.file_changes)));
     }
     found
 }
@@ -148,37 +128,39 @@ fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Minute, base
 /// What a device does too slowly for a minute to show.
 fn slow(seen: &Observation, surprise: &Surprise, hour: HourOfDevice, baselines: &Baselines) -> Option<Contribution> {
     let host = baselines.hosts.get(&seen.orig);
+    let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), baselines);
     let mut found = None;
     if surprise.unknown_edge && hour.targets() >= f64::from(MANY_TARGETS) {
-        let range = Range::of(host.map(|host| &host.targets_per_hour), host, baselines, |like| &like.targets_per_hour);
-        found = rate(Evidence::SlowTargets, hour.targets(), range);
+        found = rate(Evidence::SlowTargets, hour.targets());
     }
     if seen.failed || seen.events.login_failures > 0 {
-        let range = Range::of(host.map(|host| &host.failed_per_hour), host, baselines, |like| &like.failed_per_hour);
-        found = strongest(found, rate(Evidence::SlowFailures, f64::from(hour.failed), range));
+        found = strongest(found, rate(Evidence::SlowFailures, f64::from(hour.failed)));
     }
     found
 }
 
 fn served_rate(seen: &Observation, window: &Minute, baselines: &Baselines) -> Option<Contribution> {
     let host = baselines.hosts.get(&seen.resp);
-    let own = host.and_then(|host| host.served.get(&seen.service));
     let Served { flows, clients, .. } = window.served.get(&(seen.resp, seen.service)).copied().unwrap_or_default();
-    let usual_flows = Range::of(own.map(|own| &own.flows_per_min), host, baselines, |like| &like.any_served.flows_per_min);
-    let usual_clients = Range::of(own.map(|own| &own.clients_per_min), host, baselines, |like| &like.any_served.clients_per_min);
-    let flows = rate(Evidence::ServedRate, f64::from(flows), usual_flows);
-    strongest(flows, rate(Evidence::ClientRate, f64::from(clients), usual_clients))
+    let rate = |evidence, observed| rate(evidence, f64::from(observed), (host, seen.service), baselines);
+    strongest(rate(Evidence::ServedRate, flows), rate(Evidence::ClientRate, clients))
 }
 
 /// Surprise about a count per minute or hour; none for a count that is usual or below three.
-fn rate(evidence: Evidence, observed: f64, range: Range<'_>) -> Option<Contribution> {
+fn rate(
+    evidence: Evidence,
+    observed: f64,
+    (host, service): (Option<&HostBaseline>, Service),
+    baselines: &Baselines,
+) -> Option<Contribution> {
     if observed < 3.0 {
         return None;
     }
+    let range = Range::of_count(evidence, host, service, baselines)?;
     let p = range.rare(observed)?;
     let usual = range.usual().unwrap_or_default();
-    let bits = bits(p).min(MOST_BITS);
-    (observed > usual.1).then_some(Contribution { evidence, observed, usual, of: range.whose(), about: 0, prior_bits: 0.0, bits })
+    let part = Contribution::of(evidence, observed, bits(p).min(MOST_BITS));
+    (observed > usual.1).then_some(Contribution { usual, of: range.whose(), ..part })
 }
 
 #[cfg(test)]
@@ -186,15 +168,18 @@ mod tests {
     use super::*;
     use crate::model::Histogram;
 
+    const HTTP: Service = Service { protocol: 6, port: 80 };
+
     #[test]
     fn a_usual_rate_is_no_surprise() {
         let mut own = Histogram::default();
         (0..60).for_each(|_| own.add(10.0));
         let mut baselines = Baselines::default();
         baselines.pooled.targets_per_min = own.clone();
-        let range = Range::of(Some(&own), None, &baselines, |like| &like.targets_per_min);
-        assert!(rate(Evidence::FlowRate, 10.0, range).is_none());
-        let burst = rate(Evidence::FlowRate, 1000.0, range).unwrap();
+        let host = HostBaseline { targets_per_min: own, ..HostBaseline::default() };
+        let rate = |observed| rate(Evidence::TargetRate, observed, (Some(&host), HTTP), &baselines);
+        assert!(rate(10.0).is_none());
+        let burst = rate(1000.0).unwrap();
         assert!(burst.bits > 15.0 && burst.of == Of::Device);
     }
 
@@ -202,8 +187,7 @@ mod tests {
     fn an_unknown_device_is_compared_with_the_network() {
         let mut baselines = Baselines::default();
         (0..1000).for_each(|_| baselines.pooled.targets_per_min.add(50.0));
-        let range = Range::of(None, None, &baselines, |like| &like.targets_per_min);
-        let found = rate(Evidence::TargetRate, 500.0, range).unwrap();
+        let found = rate(Evidence::TargetRate, 500.0, (None, HTTP), &baselines).unwrap();
         assert_eq!(found.of, Of::Network);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::evidence::{Contribution, Evidence, Of};
+use super::evidence::{Contribution, Evidence};
 use super::incident::FlowRef;
 use super::prior::BITS;
 use crate::feature::{Host, Observation};
@@ -17,7 +17,7 @@ const TIMES: f64 = 3.0;
 /// … and longer than it by this many minutes.
 const MORE_MINUTES: f64 = 10.0;
 /// How fast longer silences become improbable: as the tails of histograms.
-const ALPHA: f64 = 2.0;
+pub(super) const ALPHA: f64 = 2.0;
 const MOST_BITS: f64 = 30.0;
 
 #[derive(Clone, Debug)]
@@ -84,15 +84,9 @@ impl Silences {
             }
             heard.told = true;
             let p = tail_probability(minutes, 0.0, f64::from(heard.minutes), longest, ALPHA);
-            let part = Contribution {
-                evidence: Evidence::Silence,
-                observed: minutes,
-                usual: (0.0, longest),
-                of: Of::Device,
-                about: 0,
-                prior_bits: BITS,
-                bits: (bits(p) + BITS).min(MOST_BITS),
-            };
+            let bits = (bits(p) + BITS).min(MOST_BITS);
+            let part =
+                Contribution { usual: (0.0, longest), prior_bits: BITS, ..Contribution::of(Evidence::Silence, minutes, bits) };
             silent.push(Silent { host, edge, flow: heard.flow.clone(), last: heard.last, part });
         }
         silent

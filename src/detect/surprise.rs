@@ -1,22 +1,18 @@
 //! A flow's own surprise: what is new about it, and what is odd about its shape.
 
-use super::evidence::{Contribution, Evidence, Of, strongest};
+use super::evidence::{Contribution, Detail, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
+use super::newness::Newness;
 use super::prior::prior_bits;
-use super::range::Range;
+use super::range::{Range, VOLUMES};
 use crate::feature::{Fact, FactKind, Observation, names_service};
 use crate::flow::Service;
-use crate::model::{
-    Baselines, Counts, Edge, Family, Histogram, HostBaseline, Kind, Match, Pooled, ServiceBaseline, Shape, Vocabulary, bits,
-    value_key,
-};
+use crate::model::{Baselines, Edge, HostBaseline, Kind, Match, Shape, Vocabulary, bits};
 
 /// Bits that one part can bring at the most.
-const MOST_BITS: f64 = 30.0;
-/// The weight of the network's rate of new things, in minutes of a device's life.
-const PRIOR_MINUTES: f64 = 5.0;
+pub(super) const MOST_BITS: f64 = 30.0;
 /// Bits that a conversation of an old pair of devices can bring at the most by lasting long, without more data.
-const MOST_LINGERING_BITS: f64 = 8.0;
+pub(super) const MOST_LINGERING_BITS: f64 = 8.0;
 /// What resolvers offer.
 const DNS: [Service; 2] = [Service { protocol: 17, port: 53 }, Service { protocol: 6, port: 53 }];
 /// Minutes in which a service must have been used before a new shape on it counts.
@@ -40,10 +36,11 @@ pub struct Surprise {
 }
 
 impl Surprise {
-    /// Bits in all.
+    /// Bits in all, the weaker half: what is new about a flow and what is odd about its shape depend on each other.
     #[must_use]
     pub fn bits(&self) -> f64 {
-        self.new.map_or(0.0, |part| part.bits) + self.shape.map_or(0.0, |part| part.bits)
+        let (new, shape) = (self.new.map_or(0.0, |part| part.bits), self.shape.map_or(0.0, |part| part.bits));
+        new.max(shape) + new.min(shape) / 2.0
     }
 
     /// What is new about the initiator's own doing.
@@ -72,7 +69,7 @@ impl Surprise {
         } else {
             volume(seen, orig, baselines)
         };
-        let (new, shape) = discounted(newness(seen, orig, resp, baselines), shape);
+        let new = newness(seen, orig, resp, baselines);
         let is_of_resolving = |part: Contribution| match part.evidence {
             Evidence::NewFact(FactKind::Domain | FactKind::Name) => true,
             Evidence::NewPeer => DNS.contains(&seen.service),
@@ -88,16 +85,6 @@ impl Surprise {
             behaviour: found.behaviour,
         }
     }
-}
-
-/// What is new about a flow and what is odd about its shape depend on each other (a new program talks in its own way): the weaker
-/// counts half.
-fn discounted(mut new: Option<Contribution>, mut shape: Option<Contribution>) -> (Option<Contribution>, Option<Contribution>) {
-    if let (Some(new), Some(shape)) = (&mut new, &mut shape) {
-        let weaker = if new.bits < shape.bits { new } else { shape };
-        weaker.bits /= 2.0;
-    }
-    (new, shape)
 }
 
 /// The strongest of: new service, new peer, new name, title or command, new client, new offer.
@@ -139,51 +126,6 @@ fn newness(
     })
 }
 
-/// Judges values that a device never showed.
-struct Newness<'b> {
-    host: Option<&'b HostBaseline>,
-    baselines: &'b Baselines,
-}
-
-impl Newness<'_> {
-    /// Surprise about a value; none when the device has shown it.
-    ///
-    /// A known device shows something new with its own rate, drawn towards that of its role; who else has shown the value
-    /// divides that: what all others of the role use is less of a surprise than what nobody does. A device of which nothing is
-    /// known shows a value with the share of devices that do, or, where that is more, as a device of this network shows
-    /// something new.
-    fn of<K: Family>(
-        &self,
-        evidence: Evidence,
-        kind: Kind,
-        counts: impl Fn(&HostBaseline) -> &Counts<K>,
-        value: K,
-    ) -> Option<Contribution> {
-        let rate = self.baselines.like(self.host).newness.of(kind);
-        let known = |role: Option<u16>| self.baselines.commons.known_to(kind, value, role);
-        let (p, minutes) = match self.host {
-            Some(host) if counts(host).contains(value) => return None,
-            Some(host) => {
-                let minutes = f64::from(host.minutes);
-                let any = counts(host).unseen(value.family(), rate.any, PRIOR_MINUTES, host.life());
-                (any * rate.share(known(host.local.then_some(host.role))), minutes)
-            }
-            None => (self.baselines.commons.share(kind, value).max(rate.any * rate.share(known(None))), 0.0),
-        };
-        let of = if minutes > PRIOR_MINUTES { Of::Device } else { Of::Network };
-        let about = value_key(kind, value);
-        Some(Contribution {
-            evidence,
-            observed: minutes,
-            usual: (0.0, 0.0),
-            of,
-            about,
-            prior_bits: 0.0,
-            bits: bits(p).min(MOST_BITS),
-        })
-    }
-}
-
 /// The strongest of: far from every behaviour, more than usual, a behaviour new to the device.
 fn shape(
     seen: &Observation,
@@ -199,13 +141,10 @@ fn shape(
     }
     let odd_bits = bits(vocabulary.tail(found.ratio)).min(MOST_BITS);
     let odd = vocabulary.most_unusual(seen, found).map(|(feature, low, high)| Contribution {
-        evidence: Evidence::OddShape(feature as u8),
-        observed: f64::from(seen.vector[feature]),
         usual: (low, high),
         of: Of::Behaviour,
-        about: 0,
-        prior_bits: 0.0,
-        bits: odd_bits,
+        detail: Detail::Distance(found.ratio),
+        ..Contribution::of(Evidence::OddShape(feature as u8), f64::from(seen.vector[feature]), odd_bits)
     });
     strongest(strongest(odd, volume), new_shape(seen, found, orig, baselines))
 }
@@ -213,23 +152,18 @@ fn shape(
 fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
     let value = Shape { service: seen.service, behaviour: found.behaviour };
     let host = orig.filter(|host| host.services.get(seen.service) >= SERVICE_MINUTES);
-    match host {
+    let part = match host {
         Some(host) if !seen.continued => {
             Newness { host: Some(host), baselines }.of(Evidence::NewShape, Kind::Shape, |host| &host.shapes, value)
         }
         _ => None,
-    }
+    };
+    part.map(|part| Contribution { detail: Detail::Behaviour(found.behaviour), ..part })
 }
-
-/// Features whose size is compared with the device's own flows of the service: duration, payload sent and received.
-const VOLUMES: [usize; 3] = [0, 3, 4];
 
 fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
     let edge = Edge { service: seen.service, peer: seen.resp };
     let is_known_edge = orig.is_some_and(|host| host.edges.contains(edge));
-    fn any(like: &Pooled, continued: bool) -> &ServiceBaseline {
-        if continued { &like.any_continued } else { &like.any_service }
-    }
     let own =
         orig.and_then(|host| if seen.continued { host.continued.get(&seen.service) } else { host.asked.get(&seen.service) });
     let mut strongest_yet = None;
@@ -237,26 +171,18 @@ fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines
     let features = if seen.service.connects() { &VOLUMES[..] } else { &VOLUMES[1..] };
     for &feature in features {
         let value = f64::from(seen.vector[feature]);
-        let pick: fn(&ServiceBaseline) -> &Histogram = match feature {
-            0 => |service| &service.duration_ms,
-            3 => |service| &service.bytes_orig,
-            _ => |service| &service.bytes_resp,
-        };
         let (value, scale) = if feature == 0 { (value * 1e3, 1e-3) } else { (value, 1.0) };
-        let range = Range::of(own.map(pick), orig, baselines, |like| pick(any(like, seen.continued)));
+        let range = Range::of_volume(feature, seen.continued, (orig, own), baselines);
         // Most flows end here; the quantiles are only for those that stand out.
         let is_stronger = |p: &f64| strongest_yet.is_none_or(|strongest: Contribution| bits(*p) > strongest.bits);
         let Some(p) = range.rare(value).filter(is_stronger) else { continue };
         let Some((low, high)) = range.usual().filter(|&(_, high)| value > high) else { continue };
         let most = if feature == 0 && is_known_edge { MOST_LINGERING_BITS } else { MOST_BITS };
         let contribution = Contribution {
-            evidence: Evidence::Volume(feature as u8),
-            observed: value * scale,
             usual: (low * scale, high * scale),
             of: range.whose(),
-            about: 0,
-            prior_bits: 0.0,
-            bits: bits(p).min(most),
+            detail: if seen.continued { Detail::Later } else { Detail::Nothing },
+            ..Contribution::of(Evidence::Volume(feature as u8), value * scale, bits(p).min(most))
         };
         strongest_yet = strongest(strongest_yet, Some(contribution));
     }

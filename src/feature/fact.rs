@@ -82,7 +82,9 @@ impl Fact {
         Self { kind, hash: 0 }..=Self { kind, hash: u64::MAX }
     }
 
-    fn new(kind: FactKind, text: &str) -> Self {
+    /// The fact of a text.
+    #[must_use]
+    pub fn new(kind: FactKind, text: &str) -> Self {
         let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
         });

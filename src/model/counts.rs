@@ -136,18 +136,57 @@ impl<K: Ord + Copy> Counts<K> {
     /// value more probable: new ones came late in its life (a cloud that moves), or a family is rarely used, but with another
     /// value most times (servers of the time out of a pool).
     #[must_use]
-    pub fn unseen(&self, family: RangeInclusive<K>, prior: f64, weight: f64, life: Life) -> f64 {
+    pub fn unseen(&self, family: RangeInclusive<K>, prior: f64, weight: f64, life: Life) -> Unseen {
         let (mut once, mut late, mut total) = (f64::from(self.overflow), 0.0, f64::from(self.overflow));
         for seen in self.values.range(family).map(|(_, seen)| seen) {
             once += f64::from(u8::from(seen.minutes() == 1));
             late += f64::from(u8::from(seen.is_late()));
             total += f64::from(seen.minutes());
         }
-        let in_life = (once + 0.5 + prior * weight) / (total.max(life.minutes) + weight + 1.0);
-        // One value seen once is no habit of changing, nor is one that came late.
-        let in_use = (once - 1.0) / (total + 1.0);
-        let in_late_life = (late - 0.5) / (life.late_minutes + 1.0);
-        in_life.max(in_use).max(in_late_life).min(1.0)
+        Unseen { once, late, total, prior, weight, life }
+    }
+}
+
+/// What the probability of a value that was never seen is made of: see [`Counts::unseen`].
+#[derive(Clone, Copy, Debug)]
+pub struct Unseen {
+    /// Values of the family that were seen in one minute only.
+    pub once: f64,
+    /// Values of the family that came late.
+    pub late: f64,
+    /// Minutes of all values of the family.
+    pub total: f64,
+    /// The rate of new values among devices like this one.
+    pub prior: f64,
+    /// Its weight, in minutes.
+    pub weight: f64,
+    /// How long the device was known.
+    pub life: Life,
+}
+
+impl Unseen {
+    /// The estimate over the life of the device.
+    #[must_use]
+    pub fn in_life(&self) -> f64 {
+        (self.once + 0.5 + self.prior * self.weight) / (self.total.max(self.life.minutes) + self.weight + 1.0)
+    }
+
+    /// How often the family's use brings another value. One value seen once is no habit of changing.
+    #[must_use]
+    pub fn in_use(&self) -> f64 {
+        (self.once - 1.0) / (self.total + 1.0)
+    }
+
+    /// How often new values came late in its life. One that came late is no habit either.
+    #[must_use]
+    pub fn in_late_life(&self) -> f64 {
+        (self.late - 0.5) / (self.life.late_minutes + 1.0)
+    }
+
+    /// The probability: the largest of the three, 1 at the most.
+    #[must_use]
+    pub fn p(&self) -> f64 {
+        self.in_life().max(self.in_use()).max(self.in_late_life()).min(1.0)
     }
 }
 
@@ -218,32 +257,32 @@ mod tests {
     fn new_values_surprise_a_settled_device_more() {
         let settled = of(&[(1, 50), (2, 50)]);
         let roaming = (0..100).map(|n| (n, 1)).collect::<Counts<u32>>();
-        assert!(settled.unseen(ALL, 0.1, 5.0, life(0.0)) < 0.01);
-        assert!(roaming.unseen(ALL, 0.1, 5.0, life(0.0)) > 0.9);
+        assert!(settled.unseen(ALL, 0.1, 5.0, life(0.0)).p() < 0.01);
+        assert!(roaming.unseen(ALL, 0.1, 5.0, life(0.0)).p() > 0.9);
     }
 
     #[test]
     fn a_family_is_judged_by_its_own_values() {
         let mixed = (0..50).map(|n| (n, 1)).chain([(99, 50)]).collect::<Counts<u32>>();
-        assert!(mixed.unseen(90..=99, 0.0, 0.0, life(100.0)) < 0.01);
-        assert!(mixed.unseen(0..=50, 0.0, 0.0, life(100.0)) > 0.4);
+        assert!(mixed.unseen(90..=99, 0.0, 0.0, life(100.0)).p() < 0.01);
+        assert!(mixed.unseen(0..=50, 0.0, 0.0, life(100.0)).p() > 0.4);
     }
 
     #[test]
     fn what_changes_with_every_rare_use_is_no_surprise() {
         let pool = (0..6).map(|n| (n, 1)).collect::<Counts<u32>>();
-        assert!(pool.unseen(ALL, 0.0, 0.0, life(600.0)) > 0.7);
-        assert!(of(&[(1, 1)]).unseen(ALL, 0.0, 0.0, life(600.0)) < 0.01, "one use shows nothing");
+        assert!(pool.unseen(ALL, 0.0, 0.0, life(600.0)).p() > 0.7);
+        assert!(of(&[(1, 1)]).unseen(ALL, 0.0, 0.0, life(600.0)).p() < 0.01, "one use shows nothing");
     }
 
     #[test]
     fn what_came_late_may_come_again() {
         let mut known = of(&[(1, 300)]);
         (2..6).for_each(|later| known.merge(&of(&[(later, 100)]), true));
-        assert!(known.unseen(ALL, 0.0, 0.0, life(700.0)) > 3.0 / 351.0);
+        assert!(known.unseen(ALL, 0.0, 0.0, life(700.0)).p() > 3.0 / 351.0);
         let mut first = Counts::default();
         first.merge(&of(&[(1, 300), (2, 100)]), false);
-        assert!(first.unseen(ALL, 0.0, 0.0, life(700.0)) < 1.0 / 700.0);
+        assert!(first.unseen(ALL, 0.0, 0.0, life(700.0)).p() < 1.0 / 700.0);
         let json = serde_json::to_string(&known).unwrap();
         assert_eq!(json, r#"{"seen":{"1":300},"late":{"2":100,"3":100,"4":100,"5":100}}"#);
         assert_eq!(serde_json::from_str::<Counts<u32>>(&json).unwrap(), known);
@@ -251,7 +290,7 @@ mod tests {
 
     #[test]
     fn an_unknown_device_is_judged_by_the_network() {
-        assert!((of(&[]).unseen(ALL, 0.125, 5.0, life(0.0)) - 1.125 / 6.0).abs() < 1e-12);
+        assert!((of(&[]).unseen(ALL, 0.125, 5.0, life(0.0)).p() - 1.125 / 6.0).abs() < 1e-12);
     }
 
     #[test]

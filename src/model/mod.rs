@@ -31,7 +31,7 @@ pub use behaviour::{Behaviour, MIN_FLOWS, Match, TRIMMED_SHARE, Vocabulary};
 pub use calibration::{Budget, Calibration, EXTRAORDINARY};
 pub use card::{card, card_json};
 pub use commons::{Commons, Kind, KnownTo, value_key};
-pub use counts::{Counts, Life};
+pub use counts::{Counts, Life, Unseen};
 pub use family::Family;
 pub use file::{FORMAT, Model, ModelError, Provenance, Source};
 pub use histogram::Histogram;

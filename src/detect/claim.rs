@@ -1,0 +1,228 @@
+//! What a reason claims, and how its bits come about by a model: the arithmetic that a person can do again.
+
+use super::evidence::{Detail, Evidence};
+use super::incident::Cause;
+use super::newness::{Newness, Odds};
+use super::range::{PRIOR_VALUES, Range, VOLUMES};
+use super::recent::newcomer;
+use super::silence::ALPHA;
+use super::surprise::{MOST_BITS, MOST_LINGERING_BITS};
+use crate::feature::{Fact, Host};
+use crate::flow::Service;
+use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Shape, Unseen, Vocabulary, bits, tail_probability};
+
+/// A reason in the terms of the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// What was surprising.
+    pub evidence: Evidence,
+    /// The device that the incident is about.
+    pub host: Host,
+    /// The other end.
+    pub peer: Host,
+    /// The service.
+    pub service: Service,
+    /// The name, title or command that is new.
+    pub fact: Option<Fact>,
+    /// What else the bits were drawn from.
+    pub detail: Detail,
+    /// What was observed, in the evidence's own unit.
+    pub observed: f64,
+    /// Those of the bits that are prior odds.
+    pub prior_bits: f64,
+    /// The bits told.
+    pub bits: f64,
+}
+
+impl Claim {
+    /// What a cause claims.
+    #[must_use]
+    pub fn of(cause: &Cause) -> Self {
+        let Cause { part, host, peer, service, flow } = cause;
+        let fact = match part.evidence {
+            Evidence::NewFact(kind) => flow.fact(kind, part.about).map(|text| Fact::new(kind, text)),
+            _ => None,
+        };
+        let (host, peer, service) = (*host, *peer, *service);
+        let (evidence, detail, observed) = (part.evidence, part.detail, part.observed);
+        Self { evidence, host, peer, service, fact, detail, observed, prior_bits: part.prior_bits, bits: part.bits }
+    }
+}
+
+/// How bits come about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Arithmetic {
+    /// One step a line.
+    pub steps: Vec<String>,
+    /// What they give; none where the bits do not come from the model.
+    pub bits: Option<f64>,
+}
+
+impl Arithmetic {
+    /// The arithmetic of a claim by what a model holds.
+    #[must_use]
+    pub fn of(claim: &Claim, vocabulary: &Vocabulary, baselines: &Baselines) -> Self {
+        let mut sum = Self::default();
+        // Of a crowd, the device is the one that serves; else a client or an offer that is new is the peer's.
+        let host = baselines.hosts.get(&claim.host);
+        let peer = baselines.hosts.get(&claim.peer);
+        let edge = Edge { service: claim.service, peer: claim.peer };
+        let by_host = Newness { host, baselines };
+        let by_peer = Newness { host: peer, baselines };
+        let odds = match (claim.evidence, claim.detail) {
+            (Evidence::NewService, _) => by_host.odds(Kind::Service, |host| &host.services, claim.service),
+            (Evidence::NewPeer, _) => by_host.odds(Kind::Edge, |host| &host.edges, edge),
+            (Evidence::NewFact(kind), _) => claim.fact.and_then(|fact| by_host.odds(Kind::Fact(kind), |host| &host.facts, fact)),
+            (Evidence::NewClient, _) => {
+                by_peer.odds(Kind::Client, |host| &host.clients, Edge { service: claim.service, peer: claim.host })
+            }
+            (Evidence::NewOffer, _) => by_peer.odds(Kind::Offer, |host| &host.offers, claim.service),
+            (Evidence::NewShape, Detail::Behaviour(behaviour)) => {
+                by_host.odds(Kind::Shape, |host| &host.shapes, Shape { service: claim.service, behaviour })
+            }
+            _ => None,
+        };
+        if let Some(odds) = odds {
+            sum.of_new(&odds);
+        } else {
+            sum.of_other(claim, host, vocabulary, baselines);
+        }
+        if let Some(bits) = &mut sum.bits
+            && claim.prior_bits > 0.0
+        {
+            *bits = (*bits + claim.prior_bits).min(MOST_BITS);
+            let odds = claim.prior_bits.exp2();
+            sum.steps.push(format!("prior odds of {odds:.0} to 1 for what it touches: {:.1} bits more", claim.prior_bits));
+        }
+        sum
+    }
+
+    fn say(&mut self, step: String) {
+        self.steps.push(step);
+    }
+
+    fn of_new(&mut self, odds: &Odds) {
+        let known = match odds.known {
+            KnownTo::Role => "another device of its role",
+            KnownTo::Network => "only devices of other roles",
+            KnownTo::Nobody => "no other device",
+        };
+        match &odds.unseen {
+            Some(unseen) => self.say(rate_of_new(unseen)),
+            None => {
+                self.say(format!(
+                    "a share of {:.4} of the devices has this; of the device itself nothing is known",
+                    odds.devices
+                ));
+                self.say(format!("how often devices of this network meet anything new: {:.6}", odds.like));
+            }
+        }
+        self.say(format!("{:.4} of what is new here is known to {known}, as this is", odds.share));
+        let p = odds.p();
+        match odds.unseen {
+            Some(unseen) => self.say(format!("p = {:.6} x {:.4} = {}", unseen.p(), odds.share, small(p))),
+            None => {
+                self.say(format!("p = the larger of {:.4} and {:.6} x {:.4} = {}", odds.devices, odds.like, odds.share, small(p)))
+            }
+        }
+        self.surprise(p, MOST_BITS);
+    }
+
+    fn of_other(&mut self, claim: &Claim, host: Option<&HostBaseline>, vocabulary: &Vocabulary, baselines: &Baselines) {
+        match (claim.evidence, claim.detail) {
+            (Evidence::NewDevice, _) => {
+                let (per_minute, p) = newcomer(baselines);
+                self.say(format!(
+                    "new devices while learning: {:.5} a minute, so p = 1 - e^(-5 x that) = {}",
+                    per_minute,
+                    small(p)
+                ));
+                self.surprise(p, MOST_BITS);
+            }
+            (Evidence::OddShape(_), Detail::Distance(ratio)) => {
+                let p = vocabulary.tail(ratio);
+                self.say(format!("the flow lies {ratio:.3} radii from its behaviour; p = {} of flows lie as far", small(p)));
+                self.surprise(p, MOST_BITS);
+            }
+            (Evidence::Volume(feature), detail) => {
+                self.of_volume(claim, usize::from(feature), detail == Detail::Later, host, baselines)
+            }
+            (Evidence::Silence, _) => {
+                let edge = Edge { service: claim.service, peer: claim.peer };
+                let Some(steady) = host.and_then(|host| host.steady.get(&edge)) else { return };
+                let (minutes, longest) = (f64::from(steady.minutes()), f64::from(steady.longest_gap().max(1)));
+                self.say(format!("heard in {minutes:.0} minutes, never silent for more than {longest:.0}"));
+                self.surprise(tail_probability(claim.observed, 0.0, minutes, longest, ALPHA), MOST_BITS);
+            }
+            (evidence, _) => {
+                if let Some(range) = Range::of_count(evidence, host, claim.service, baselines) {
+                    self.of_range(&range, claim.observed, MOST_BITS);
+                }
+            }
+        }
+    }
+
+    fn of_volume(&mut self, claim: &Claim, feature: usize, later: bool, host: Option<&HostBaseline>, baselines: &Baselines) {
+        let used = host.and_then(|host| if later { host.continued.get(&claim.service) } else { host.asked.get(&claim.service) });
+        let range = Range::of_volume(feature, later, (host, used), baselines);
+        let is_known = host.is_some_and(|host| host.edges.contains(Edge { service: claim.service, peer: claim.peer }));
+        let is_duration = feature == VOLUMES[0];
+        let most = if is_duration && is_known { MOST_LINGERING_BITS } else { MOST_BITS };
+        self.of_range(&range, claim.observed * if is_duration { 1e3 } else { 1.0 }, most);
+    }
+
+    fn of_range(&mut self, range: &Range<'_>, value: f64, most: f64) {
+        let (own, role, network) = range.steps(value);
+        self.say(format!("network: {} of {:.0} values are as large", small(network.tail), network.values));
+        let drawn = |whose: &str, tail: f64, values: f64, towards: f64, p: f64| {
+            format!(
+                "{whose}: {} of {values:.0}; with {PRIOR_VALUES:.0} values' weight of the line before: ({values:.0} x {} + {PRIOR_VALUES:.0} x {}) / {:.0} = {}",
+                small(tail),
+                small(tail),
+                small(towards),
+                values + PRIOR_VALUES,
+                small(p)
+            )
+        };
+        self.say(drawn("its role", role.tail, role.values, network.p, role.p));
+        if let Some(own) = own {
+            self.say(drawn("the device", own.tail, own.values, role.p, own.p));
+        }
+        self.surprise(own.unwrap_or(role).p, most);
+    }
+
+    fn surprise(&mut self, p: f64, most: f64) {
+        let found = bits(p);
+        let capped = if found > most { format!(", of which {most:.0} count") } else { String::new() };
+        self.say(format!("-log2 {} = {found:.1} bits{capped}", small(p)));
+        self.bits = Some(found.min(most));
+    }
+}
+
+fn rate_of_new(unseen: &Unseen) -> String {
+    let (p, life) = (unseen.p(), &unseen.life);
+    if p <= unseen.in_life() {
+        return format!(
+            "how often it meets anything new of this kind: ({:.0} seen in one minute only + 0.5 + {:.5} x {:.0}) / ({:.0} minutes + {:.0} + 1) = {p:.6}",
+            unseen.once,
+            unseen.prior,
+            unseen.weight,
+            unseen.total.max(life.minutes),
+            unseen.weight
+        );
+    }
+    if p <= unseen.in_use() {
+        return format!(
+            "its use brings another value often: ({:.0} seen in one minute only - 1) / ({:.0} minutes + 1) = {p:.6}",
+            unseen.once, unseen.total
+        );
+    }
+    format!(
+        "new values came late in its life: ({:.0} - 0.5) / ({:.0} later minutes + 1) = {p:.6}",
+        unseen.late, life.late_minutes
+    )
+}
+
+fn small(p: f64) -> String {
+    if p >= 0.001 { format!("{p:.4}") } else { format!("{p:.2e}") }
+}

@@ -1,0 +1,82 @@
+//! How surprising a value is that a device never showed.
+
+use super::evidence::{Contribution, Evidence, Of};
+use super::surprise::MOST_BITS;
+use crate::model::{Baselines, Counts, Family, HostBaseline, Kind, KnownTo, Unseen, bits, value_key};
+
+/// The weight of the network's rate of new things, in minutes of a device's life.
+const PRIOR_MINUTES: f64 = 5.0;
+
+/// Judges values that a device never showed.
+pub(super) struct Newness<'b> {
+    pub host: Option<&'b HostBaseline>,
+    pub baselines: &'b Baselines,
+}
+
+/// How the probability of a new value comes about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Odds {
+    /// How often the device meets anything new of the value's family; none of a device of which nothing is known.
+    pub unseen: Option<Unseen>,
+    /// How often devices like it do.
+    pub like: f64,
+    /// Who else knows the value.
+    pub known: KnownTo,
+    /// The share of new values that are known to these.
+    pub share: f64,
+    /// The share of devices that have the value.
+    pub devices: f64,
+    /// Minutes that the device was known.
+    pub minutes: f64,
+}
+
+impl Odds {
+    /// The probability.
+    pub(super) fn p(&self) -> f64 {
+        match &self.unseen {
+            Some(unseen) => unseen.p() * self.share,
+            None => self.devices.max(self.like * self.share),
+        }
+    }
+}
+
+impl Newness<'_> {
+    /// Surprise about a value; none when the device has shown it.
+    ///
+    /// A known device shows something new with its own rate, drawn towards that of its role; who else has shown the value
+    /// divides that: what all others of the role use is less of a surprise than what nobody does. A device of which nothing is
+    /// known shows a value with the share of devices that do, or, where that is more, as a device of this network shows
+    /// something new.
+    pub(super) fn of<K: Family>(
+        &self,
+        evidence: Evidence,
+        kind: Kind,
+        counts: impl Fn(&HostBaseline) -> &Counts<K>,
+        value: K,
+    ) -> Option<Contribution> {
+        let odds = self.odds(kind, counts, value)?;
+        let of = if odds.minutes > PRIOR_MINUTES { Of::Device } else { Of::Network };
+        let part = Contribution::of(evidence, odds.minutes, bits(odds.p()).min(MOST_BITS));
+        Some(Contribution { of, about: value_key(kind, value), ..part })
+    }
+
+    /// How the probability of a value comes about; none when the device has shown it.
+    pub(super) fn odds<K: Family>(&self, kind: Kind, counts: impl Fn(&HostBaseline) -> &Counts<K>, value: K) -> Option<Odds> {
+        if self.host.is_some_and(|host| counts(host).contains(value)) {
+            return None;
+        }
+        let rate = self.baselines.like(self.host).newness.of(kind);
+        let role = self.host.filter(|host| host.local).map(|host| host.role);
+        let commons = &self.baselines.commons;
+        let known = commons.known_to(kind, value, role);
+        let unseen = |host: &HostBaseline| counts(host).unseen(value.family(), rate.any, PRIOR_MINUTES, host.life());
+        Some(Odds {
+            unseen: self.host.map(unseen),
+            like: rate.any,
+            known,
+            share: rate.share(known),
+            devices: if self.host.is_none() { commons.share(kind, value) } else { 0.0 },
+            minutes: self.host.map_or(0.0, |host| f64::from(host.minutes)),
+        })
+    }
+}

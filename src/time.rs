@@ -146,6 +146,32 @@ pub fn parse(text: &str) -> Result<Timestamp, ParseTimeError> {
     parse_epoch(text).or_else(|| parse_rfc3339(text)).ok_or_else(|| ParseTimeError { text: text.to_owned() })
 }
 
+/// Reads a length of time: a whole number and its unit, `90s`, `30m`, `12h` or `7d`.
+///
+/// # Errors
+/// Says what was wanted.
+pub fn parse_span(text: &str) -> Result<Span, ParseSpanError> {
+    let wrong = || ParseSpanError { text: text.to_owned() };
+    let unit = text.bytes().last().ok_or_else(wrong)?;
+    let seconds: u32 = match unit {
+        b's' => 1,
+        b'm' => 60,
+        b'h' => 3600,
+        b'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    let nanos = i64::from(number).checked_mul(i64::from(seconds)).and_then(|all| all.checked_mul(NANOS_PER_SECOND));
+    nanos.filter(|&nanos| nanos > 0).map(Span).ok_or_else(wrong)
+}
+
+/// A text that is no length of time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no length of time such as 90s, 30m, 12h or 7d")]
+pub struct ParseSpanError {
+    text: String,
+}
+
 fn parse_epoch(text: &str) -> Option<Timestamp> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
@@ -194,6 +220,15 @@ mod tests {
     fn refuses_what_is_no_time() {
         for text in ["", "noon", "12.5.1", "-4", "99999999999999999999", "2021-03-10"] {
             assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_have_a_unit() {
+        assert_eq!(parse_span("90s"), Ok(Span::from_secs(90)));
+        assert_eq!(parse_span("7d"), Ok(Span::from_secs(7 * 86_400)));
+        for wrong in ["", "7", "d", "-1h", "0m", "1.5h", "7w", "9999999999d", "4294967295d", "7 d", "7é"] {
+            assert!(parse_span(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -15,11 +15,11 @@ use auscult::alert::{AlertContext, CsvTable, FlowTable, alert_event, flow_event}
 use auscult::capture::{Faults, Faulty, Input, Source, open};
 use auscult::detect::{DetectorConfig, Notice, ScoredFlow};
 use auscult::flow::{EndReason, FlowLimits, FlowRecord, HomeNets};
-use auscult::model::{Budget, Provenance};
+use auscult::model::Budget;
 use auscult::pipeline::{Accounting, Consumer, Emitted, PipelineConfig, run};
 use auscult::replay::{Judge, Mode, Output};
 use auscult::time::Timestamp;
-use auscult::train::{Lesson, Trim, teach};
+use auscult::train::{Course, Listener};
 use support::{clinic, data};
 
 /// A capture of a few kilobytes that takes longer than this hangs.
@@ -130,7 +130,7 @@ fn flows(source: &mut dyn Source, workers: usize) -> Result<Accounting, String> 
 fn replay(source: &mut dyn Source, workers: usize, mode: Mode) -> Result<(Accounting, bool), String> {
     let vocabulary = match &mode {
         Mode::Model(model, _) => Some(Arc::new(model.vocabulary.clone())),
-        Mode::SelfTaught { .. } => None,
+        Mode::SelfTaught { .. } | Mode::Learn { .. } => None,
     };
     let mut out = ReplayOut::default();
     let mut judge = Judge::new(mode, DetectorConfig { score_flows: true }, &mut out).unwrap();
@@ -145,10 +145,10 @@ const SELF_TAUGHT: Mode = Mode::SelfTaught { budget: None, seed: 1 };
 /// A model of the clinic: everything in another capture is new to it.
 fn model() -> Mode {
     let mut on_progress = |_| ();
-    let mut lesson = Lesson::new(&mut on_progress);
-    run(&mut open(&[Input::Path(clinic())]).unwrap(), &config(2), None, &mut lesson, &AtomicBool::new(false));
-    let taught = teach(&mut lesson.observations, 1, Trim::Training).unwrap();
-    Mode::Model(Arc::new(taught.into_model(Provenance::default(), Budget { per_day: 1.0 })), None)
+    let mut listener = Listener::new(&mut on_progress);
+    run(&mut open(&[Input::Path(clinic())]).unwrap(), &config(2), None, &mut listener, &AtomicBool::new(false));
+    let course = Course { seed: 1, budget: Some(Budget { per_day: 1.0 }), ..Course::default() };
+    Mode::Model(Arc::new(listener.lesson.into_model(&course).unwrap()), None)
 }
 
 /// Every way through one capture, each with another number of workers.

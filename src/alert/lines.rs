@@ -24,6 +24,11 @@ impl<W: Write> AlertLines<W> {
         Self { to, context, written: 0, before: format!("sha256:{}", "0".repeat(64)) }
     }
 
+    /// Another model judges from now on; the chain goes on.
+    pub fn continue_with(&mut self, context: AlertContext) {
+        self.context = context;
+    }
+
     /// Writes a line and flushes it: an alert is not held back.
     ///
     /// # Errors

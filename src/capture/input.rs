@@ -12,6 +12,17 @@ pub enum Input {
     Stdin,
 }
 
+impl Input {
+    /// Its name without the folder, which may tell more than a model should.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Path(path) => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            Self::Stdin => self.to_string(),
+        }
+    }
+}
+
 /// `-` is standard input; a file of that name is `./-`.
 impl From<PathBuf> for Input {
     fn from(path: PathBuf) -> Self {

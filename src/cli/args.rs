@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// A network anomaly detector that learns what is normal for each device and explains its alerts.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// The arithmetic of an alert's bits, from the model
     Explain(ExplainArgs),
+    /// Compare models; go back to an earlier version
+    Model(ModelArgs),
 }
 
 /// How flows are made.
@@ -117,7 +119,7 @@ pub struct OutputArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Judging")]
 pub struct JudgeArgs {
-    /// Judge by this model
+    /// Judge by this model: a file, or a folder of its versions
     #[arg(long, value_name = "MODEL")]
     pub model: Option<PathBuf>,
     /// Incidents per day of normal time at the most, for the whole network [default: the model's; for a capture without a
@@ -137,6 +139,24 @@ fn budget(text: &str) -> Result<f64, String> {
     }
 }
 
+/// What is learned while judging.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Learning on the job")]
+pub struct LearnArgs {
+    /// Learn this long (90s, 30m, 12h, 7d of the capture's time), then judge by what was learned
+    #[arg(long, value_name = "SPAN", value_parser = crate::time::parse_span, conflicts_with = "model")]
+    pub learn: Option<Span>,
+    /// Write the model that --learn learned here
+    #[arg(long, value_name = "PATH", requires = "learn")]
+    pub save_model: Option<PathBuf>,
+    /// Let the model learn on from what it judges ordinary; its versions are kept in this folder, and the one in use goes on
+    #[arg(long, value_name = "DIR")]
+    pub adapt: Option<PathBuf>,
+    /// Make a version of the model this often
+    #[arg(long, value_name = "SPAN", value_parser = crate::time::parse_span, default_value = "1d", requires = "adapt")]
+    pub adapt_every: Span,
+}
+
 /// `auscult replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
@@ -146,6 +166,9 @@ pub struct ReplayArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub judge: JudgeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub learn: LearnArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub output: OutputArgs,
@@ -169,6 +192,9 @@ pub struct WatchArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub judge: JudgeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub learn: LearnArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub output: OutputArgs,
@@ -290,4 +316,38 @@ pub struct ExplainArgs {
     /// Only incidents whose identifier begins with this [default: all]
     #[arg(long, value_name = "ID")]
     pub incident: Option<String>,
+}
+
+/// `auscult model`.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ModelCommand,
+}
+
+/// What `auscult model` does.
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// What changed from one model to another, device by device
+    Diff {
+        /// The older model: a file, or a folder of versions
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The newer one
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put an earlier version in use, of a model that learned on with --adapt
+    Rollback {
+        /// The folder of its versions
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Its number [default: the one before the version in use]
+        #[arg(long, value_name = "N")]
+        to: Option<u32>,
+    },
 }

@@ -10,12 +10,14 @@ mod flows;
 mod inspect;
 mod inventory;
 mod judge;
+mod model;
 mod output;
 mod progress;
 mod setup;
 mod stop;
 mod summary;
 mod train;
+mod versions;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,7 @@ pub fn run() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Model(args) => model::run(&args),
     };
     result.unwrap_or_else(|error| Outcome::of_error(&error)).report()
 }

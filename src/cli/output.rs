@@ -10,9 +10,12 @@ use serde_json::Value;
 use super::args::OutputArgs;
 use super::exit::Usage;
 use super::progress::Bar;
+use super::train::save;
+use super::versions::Versions;
 use crate::alert::{AlertContext, AlertLines, flow_event};
 use crate::detect::{IncidentState, Notice, ScoredFlow};
 use crate::flow::FlowRecord;
+use crate::model::Model;
 use crate::pipeline::Progress;
 use crate::replay::Output;
 
@@ -36,6 +39,9 @@ pub struct Outputs {
     bar: Bar,
     /// Alert lines that opened an incident, for the summary.
     pub opened: Vec<Notice>,
+    /// Where models are kept that were learned meanwhile.
+    versions: Option<Versions>,
+    save_model: Option<PathBuf>,
     /// The first thing that could not be written.
     failed: Option<anyhow::Error>,
 }
@@ -57,7 +63,13 @@ impl Outputs {
             targets.push((path, target));
         }
         let flows = args.flows.as_ref().map(|path| anyhow::Ok((path.clone(), create(path)?))).transpose()?;
-        Ok(Self { targets, alerts: Vec::new(), flows, bar, opened: Vec::new(), failed: None })
+        let (alerts, opened) = (Vec::new(), Vec::new());
+        Ok(Self { targets, alerts, flows, bar, opened, versions: None, save_model: None, failed: None })
+    }
+
+    /// Keeps models that are learned meanwhile: as versions in a folder, and the one of `--learn` in a file.
+    pub fn keep_models(&mut self, versions: Option<Versions>, save_model: Option<PathBuf>) {
+        (self.versions, self.save_model) = (versions, save_model);
     }
 
     /// Flushes everything.
@@ -107,8 +119,19 @@ fn keep(failed: &mut Option<anyhow::Error>, path: &Path, result: io::Result<()>)
 
 impl Output for Outputs {
     fn begin(&mut self, context: &AlertContext) {
+        self.alerts.iter_mut().for_each(|(_, lines)| lines.continue_with(context.clone()));
         let targets = std::mem::take(&mut self.targets);
+        if targets.is_empty() {
+            return;
+        }
         self.alerts = targets.into_iter().map(|(path, target)| (path, AlertLines::new(target, context.clone()))).collect();
+    }
+
+    fn model(&mut self, model: &Model) {
+        let trained = self.save_model.take_if(|_| model.provenance.adapted.is_none());
+        let saved = trained.map_or(Ok(()), |path| save(model, &path));
+        let kept = self.versions.as_ref().map_or(Ok(()), |versions| versions.add(model));
+        self.failed = self.failed.take().or(saved.and(kept).err());
     }
 
     fn notice(&mut self, notice: &Notice) {

@@ -13,10 +13,10 @@ const MOST: usize = 10;
 
 /// The summary for people.
 #[must_use]
-pub fn text(accounting: &Accounting, verdict: &Verdict, incidents: &[Notice], trained: Option<&str>, seconds: f64) -> String {
+pub fn text(accounting: &Accounting, verdict: &Verdict, incidents: &[Notice], seconds: f64) -> String {
     let mut page = String::new();
     let _ = writeln!(page, "{accounting}");
-    let baseline = match (trained, verdict.self_taught_flows) {
+    let baseline = match (&verdict.trained_until, verdict.self_taught_flows) {
         (Some(until), _) => format!("a model trained until {until}"),
         (None, Some(flows)) => format!("what this capture taught itself ({flows} records; give --model to judge by the past)"),
         (None, None) => "nothing: no judging".to_owned(),
@@ -25,6 +25,13 @@ pub fn text(accounting: &Accounting, verdict: &Verdict, incidents: &[Notice], tr
     if let Some(threshold) = verdict.threshold {
         let how = if verdict.resolved { "" } else { "; the learning time is too short to show that, so the tail was extended" };
         let _ = writeln!(page, "budget   {:.2} incidents a day, threshold {threshold:.1} bits{how}", verdict.budget_per_day);
+    }
+    if let Some((learned, beyond)) = verdict.learned {
+        let more = if beyond > 0 { format!("; {beyond} beyond these were not") } else { String::new() };
+        let _ = writeln!(page, "learned  from {learned} observations before it judged{more}");
+    }
+    if verdict.versions > 0 {
+        let _ = writeln!(page, "adapted  {} new versions of the model", verdict.versions);
     }
     if let Some((known, unknown)) = verdict.misfit {
         let _ = writeln!(

@@ -13,9 +13,9 @@ use super::progress::Bar;
 use super::{setup, stop};
 use crate::capture::{Files, Input};
 use crate::feature::hex;
-use crate::model::{Budget, Model, Provenance, Source, TRIMMED_SHARE, card};
+use crate::model::{Budget, Model, Source, card};
 use crate::pipeline::{Progress, run};
-use crate::train::{Lesson, Trim, teach};
+use crate::train::{Course, Listener};
 
 /// Learns a model and writes it.
 ///
@@ -27,9 +27,10 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
     let sources = sources(&files)?;
     let bar = Bar::of(&files);
     let mut on_progress = |progress: Progress| bar.set(progress);
-    let mut lesson = Lesson::new(&mut on_progress);
+    let mut listener = Listener::new(&mut on_progress);
     let stop = stop::on_signals()?;
-    let (accounting, damage) = run(&mut files, &config, None, &mut lesson, &stop);
+    let (accounting, damage) = run(&mut files, &config, None, &mut listener, &stop);
+    let lesson = listener.lesson;
     bar.clear();
     eprintln!("{accounting}");
     if lesson.not_kept > 0 {
@@ -39,18 +40,9 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
             lesson.observations.len()
         );
     }
-    let taught = teach(&mut lesson.observations, args.seed, Trim::Training).context("nothing was learned")?;
-    let budget = args.alert_budget.map_or_else(|| Budget::for_hosts(taught.local_hosts()), |per_day| Budget { per_day });
-    let provenance = Provenance {
-        sources,
-        trained_from: lesson.first.to_string(),
-        trained_until: lesson.last.to_string(),
-        seed: args.seed,
-        flows: lesson.flows,
-        trimmed_share: TRIMMED_SHARE,
-        home_nets: args.flow.home_net.clone(),
-    };
-    let model = taught.into_model(provenance, budget);
+    let budget = args.alert_budget.map(|per_day| Budget { per_day });
+    let course = Course { seed: args.seed, budget, sources, home_nets: args.flow.home_net.clone() };
+    let model = lesson.into_model(&course).context("nothing was learned")?;
     save(&model, &args.out)?;
     eprint!("{}", card(&model));
     eprintln!("written  {}", args.out.display());
@@ -60,7 +52,7 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
 }
 
 /// Writes the model beside its place and moves it there, so that a reader never sees half of one.
-fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
+pub fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
     let place = || format!("{}: cannot be written", path.display());
     let mut name = path.file_name().with_context(place)?.to_owned();
     name.push(".new");
@@ -74,13 +66,12 @@ fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
 fn sources(files: &Files) -> anyhow::Result<Vec<Source>> {
     let source = |file: &crate::capture::CaptureFile| {
         let Input::Path(path) = &file.input else {
-            return Ok(Source { name: file.input.to_string(), bytes: 0, sha256: None });
+            return Ok(Source { name: file.input.name(), bytes: 0, sha256: None });
         };
         let mut sha = Sha256::new();
         let mut reader = File::open(path).with_context(|| path.display().to_string())?;
         let bytes = io::copy(&mut reader, &mut sha).with_context(|| path.display().to_string())?;
-        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        Ok(Source { name, bytes, sha256: Some(hex(&sha.finalize())) })
+        Ok(Source { name: file.input.name(), bytes, sha256: Some(hex(&sha.finalize())) })
     };
     files.files().iter().map(source).collect()
 }

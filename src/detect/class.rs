@@ -103,6 +103,12 @@ impl Class {
         )
     }
 
+    /// Does it only say that something is unusual or new? Ordinary life brings these when it drifts.
+    #[must_use]
+    pub const fn is_vague(self) -> bool {
+        matches!(self, Self::PopulationChange | Self::NewService | Self::NewDevice | Self::Unusual)
+    }
+
     /// Everything fixed about it.
     #[must_use]
     pub const fn info(self) -> &'static ClassInfo {

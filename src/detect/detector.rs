@@ -7,12 +7,14 @@ use super::arp::{Claims, Dispute};
 use super::assessment::{Assessment, own_bits};
 use super::case::{Case, Exhibit};
 use super::class::{Class, classify};
+use super::counters::DetectorCounters;
 use super::evidence::Contribution;
 use super::fit::{DOUBT_BITS, Fit};
 use super::habit::Habits;
 use super::incident::{ARP, FlowRef, Incident, Notice};
 use super::knowledge::Knowledge;
 use super::population::Changes;
+use super::rank::{HostRank, Ranks};
 use super::rarity::rarity;
 use super::recent::Recent;
 use super::silence::{LOOK_EVERY, Silences, Silent};
@@ -26,8 +28,6 @@ use crate::time::{Span, Timestamp};
 
 /// Devices with a case at the same time; a further one waits until another is forgotten.
 const MAX_CASES: usize = 100_000;
-/// Devices ranked at the most; further ones are not.
-const MAX_RANKS: usize = 1_000_000;
 /// How long a scored flow is held back so that it can carry the surprise of what came after it.
 const HOLD: Span = Span::from_secs(300);
 /// Flows held back at the most; beyond, the oldest is let go early.
@@ -40,25 +40,6 @@ pub struct DetectorConfig {
     pub score_flows: bool,
 }
 
-/// What the detector has counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DetectorCounters {
-    /// Observations judged, first looks included.
-    pub observations: u64,
-    /// Incidents opened.
-    pub incidents: u64,
-    /// Lines told about incidents.
-    pub notices: u64,
-    /// Flows whose surprise was told of their conversation within the last day.
-    pub repeats: u64,
-    /// Looks at devices that the model does not know whose incident was held back, because it does not fit.
-    pub held_back: u64,
-    /// Evidence not kept because too many devices had a case.
-    pub cases_refused: u64,
-    /// Flows scored before their time because too many were held.
-    pub released_early: u64,
-}
-
 /// A flow and its bits.
 #[derive(Clone, Debug)]
 pub struct ScoredFlow {
@@ -68,19 +49,6 @@ pub struct ScoredFlow {
     pub bits: f64,
     /// Name of the behaviour that it resembles.
     pub behaviour: u16,
-}
-
-/// A device and the highest score of any of its windows.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct HostRank {
-    /// The device.
-    pub host: Host,
-    /// Its highest score, in bits.
-    pub bits: f64,
-    /// What that score speaks of.
-    pub class: Class,
-    /// The conversation that speaks loudest: with whom, and what.
-    pub with: (Host, Service),
 }
 
 struct Held {
@@ -106,7 +74,7 @@ pub struct Detector {
     claims: Claims,
     silences: Silences,
     looked_for_silence: Timestamp,
-    ranks: BTreeMap<Host, HostRank>,
+    ranks: Ranks,
     counters: DetectorCounters,
 }
 
@@ -130,7 +98,7 @@ impl Detector {
             claims: Claims::default(),
             silences: Silences::default(),
             looked_for_silence: Timestamp::MIN,
-            ranks: BTreeMap::new(),
+            ranks: Ranks::default(),
             counters: DetectorCounters::default(),
         }
     }
@@ -286,14 +254,33 @@ impl Detector {
     /// Devices by their highest score, highest first.
     #[must_use]
     pub fn ranks(&self) -> Vec<HostRank> {
-        let mut ranks: Vec<HostRank> = self.ranks.values().copied().collect();
-        ranks.sort_by(|a, b| b.bits.total_cmp(&a.bits).then(a.host.cmp(&b.host)));
-        ranks
+        self.ranks.sorted()
     }
 
     /// Devices and their highest scores since the last call.
     pub fn take_ranks(&mut self) -> impl Iterator<Item = HostRank> + use<> {
         std::mem::take(&mut self.ranks).into_values()
+    }
+
+    /// Judges by other knowledge from now on: a model that learned on.
+    pub fn judge_by(&mut self, knowledge: Arc<Knowledge>) {
+        self.ordinary_bits = knowledge.calibration.ordinary_bits;
+        self.knowledge = knowledge;
+    }
+
+    /// What an observation is by other knowledge, and its bits with what its device did lately.
+    #[must_use]
+    pub fn surprise_by(&self, seen: &Observation, found: Match, knowledge: &Knowledge) -> (Surprise, f64) {
+        let surprise = Surprise::of(seen, found, knowledge);
+        let context = self.recent.context(seen, &surprise, knowledge);
+        (surprise, surprise.bits() + context.map_or(0.0, |part| part.bits))
+    }
+
+    /// Is an incident of this device open, or was one within the last day?
+    #[must_use]
+    pub fn is_suspect(&self, host: Host, now: Timestamp) -> bool {
+        let open = self.incidents.range((host, Class::Scan)..=(host, Class::Unusual)).next();
+        open.is_some() || self.habits.is_suspect(host, now)
     }
 
     fn exhibit(&self, seen: &Observation, class: Class, parts: [Option<Contribution>; 3]) -> Exhibit {
@@ -354,17 +341,14 @@ impl Detector {
         let is_unknown = || !self.knowledge.baselines(now).hosts.contains_key(&host);
         let doubt = if is_doubtful && is_unknown() { DOUBT_BITS } else { 0.0 };
         for (class, bits) in case.scores() {
-            let best = self.ranks.get(&host).map_or(0.0, |best| best.bits);
-            if bits > best && (self.ranks.len() < MAX_RANKS || self.ranks.contains_key(&host)) {
-                let with = case.strongest(class).unwrap_or((host, Service { protocol: 0, port: 0 }));
-                self.ranks.insert(host, HostRank { host, bits, class, with });
-            }
+            self.ranks.note(host, bits, class, || case.strongest(class));
             let mut open = self.incidents.remove(&(host, class));
             if open.is_none() {
-                if bits < self.knowledge.threshold {
+                let threshold = self.knowledge.threshold_of(class);
+                if bits < threshold {
                     continue;
                 }
-                if bits < self.knowledge.threshold + doubt {
+                if bits < threshold + doubt {
                     self.counters.held_back += 1;
                     continue;
                 }
@@ -383,6 +367,7 @@ impl Detector {
             let is_new = open.is_none();
             if let Some(mut incident) = case.report(class, host, bits, open) {
                 self.counters.incidents += u64::from(is_new);
+                self.counters.vague_incidents += u64::from(is_new && class.is_vague());
                 if let Some(notice) = incident.tell(now) {
                     self.counters.notices += 1;
                     notices.push(notice);

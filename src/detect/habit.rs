@@ -33,6 +33,8 @@ struct Habit {
 #[derive(Debug, Default)]
 pub(super) struct Habits {
     told: Map<Told, Habit>,
+    /// Devices of which an incident was told, and until when they are watched for it.
+    suspects: Map<Host, Timestamp>,
 }
 
 impl Habits {
@@ -42,8 +44,19 @@ impl Habits {
         Some((habit.own_bits, habit.shared_bits))
     }
 
+    /// Was an incident of this device closed within the last day?
+    pub fn is_suspect(&self, host: Host, now: Timestamp) -> bool {
+        self.suspects.get(&host).is_some_and(|&until| now < until)
+    }
+
     /// Remembers what was told in an incident.
     pub fn remember(&mut self, incident: &Incident, now: Timestamp) {
+        if self.suspects.len() >= MAX_CONVERSATIONS {
+            self.suspects.retain(|_, until| now < *until);
+        }
+        if self.suspects.len() < MAX_CONVERSATIONS {
+            self.suspects.insert(incident.host, now + LONGEST);
+        }
         if self.told.len() + incident.conversations.len() > MAX_CONVERSATIONS {
             // How long it held decides how long the next one holds.
             self.told.retain(|_, habit| now < habit.until + habit.holds);

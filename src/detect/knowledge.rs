@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::class::Class;
 use crate::model::{Baselines, Calibration, Vocabulary};
 use crate::time::Timestamp;
 
@@ -34,6 +35,13 @@ impl Knowledge {
         threshold: f64,
     ) -> Self {
         Self { vocabulary, parts, calibration, threshold }
+    }
+
+    /// Score at which an incident of this class opens, in bits: what drift has raised is raised for the vague ones alone, so that
+    /// a flood of alerts hides no attack.
+    #[must_use]
+    pub fn threshold_of(&self, class: Class) -> f64 {
+        self.threshold + if class.is_vague() { self.calibration.raised_bits } else { 0.0 }
     }
 
     /// Does it judge what it was not taught by?

@@ -43,6 +43,12 @@ impl Surprise {
         new.max(shape) + new.min(shape) / 2.0
     }
 
+    /// Is it new about something that weighs more for what it touches?
+    #[must_use]
+    pub fn is_critical(&self) -> bool {
+        self.new.is_some_and(|part| part.prior_bits > 0.0)
+    }
+
     /// What is new about the initiator's own doing.
     #[must_use]
     pub fn own_new(&self) -> Option<Contribution> {

@@ -45,7 +45,20 @@ pub struct Calibration {
     pub conversations: f64,
     /// What of these all but one in a hundred do not exceed, in bits; it adds nothing to a score.
     pub ordinary_bits: f64,
+    /// Bits by which the threshold of vague incidents was raised since, because more came than the budget allows.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub raised_bits: f64,
 }
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+/// Bits that the threshold of vague incidents rises for each that came beyond the budget, and falls for each that did not come.
+const BITS_PER_INCIDENT: f64 = 0.5;
+/// Bits by which it is raised at the most.
+const MOST_RAISED_BITS: f64 = 4.0;
 
 impl Calibration {
     /// Keeps the highest scores only; sorts them.
@@ -54,7 +67,16 @@ impl Calibration {
         scores.sort_unstable_by(|a, b| b.total_cmp(a));
         scores.truncate(1000);
         scores.iter_mut().for_each(|score| *score = (*score * 1000.0).round() / 1000.0);
-        Self { scores, days, windows, conversations, ordinary_bits: (ordinary_bits * 1000.0).round() / 1000.0 }
+        let ordinary_bits = (ordinary_bits * 1000.0).round() / 1000.0;
+        Self { scores, days, windows, conversations, ordinary_bits, raised_bits: 0.0 }
+    }
+
+    /// Learns from so many vague incidents within so many days: the threshold follows the budget (adaptive conformal inference,
+    /// Gibbs and Candès 2021), within bounds.
+    pub fn adapt(&mut self, incidents: u64, days: f64, budget: Budget) {
+        let beyond = incidents as f64 - budget.per_day * days;
+        let raised = (self.raised_bits + BITS_PER_INCIDENT * beyond).clamp(0.0, MOST_RAISED_BITS);
+        self.raised_bits = (raised * 1000.0).round() / 1000.0;
     }
 
     /// The score above which windows come at most `budget` times a day.
@@ -141,6 +163,19 @@ mod tests {
         let busy = Calibration::new(vec![1.0], 1.0, 1000.0, (10_000_000.0, 5.0));
         assert!((busy.threshold(Budget { per_day: 1.0 }) - 100_000_f64.log2()).abs() < 1e-9);
         assert_eq!(of(&[1.0], 1.0).threshold(Budget { per_day: 1.0 }), MIN_THRESHOLD_BITS);
+    }
+
+    #[test]
+    fn the_threshold_follows_the_budget_within_bounds() {
+        let (mut c, budget) = (of(&[11.0], 1.0), Budget { per_day: 2.0 });
+        c.adapt(4, 1.0, budget);
+        assert_eq!(c.raised_bits, 1.0);
+        c.adapt(0, 1.0, budget);
+        assert_eq!(c.raised_bits, 0.0);
+        (0..10).for_each(|_| c.adapt(100, 1.0, budget));
+        assert_eq!(c.raised_bits, MOST_RAISED_BITS);
+        (0..10).for_each(|_| c.adapt(0, 1.0, budget));
+        assert_eq!(c.raised_bits, 0.0, "never below what was learned");
     }
 
     #[test]

@@ -44,6 +44,26 @@ pub struct Provenance {
     pub trimmed_share: f64,
     /// Home networks, when they were named.
     pub home_nets: Vec<String>,
+    /// What was learned since, where the model learned on while it judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapted: Option<Adapted>,
+}
+
+/// What a model learned on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Adapted {
+    /// Number of this version; the model that was trained is 0.
+    pub version: u32,
+    /// Digest of the version before.
+    pub parent: String,
+    /// Digest of the model that was trained: what it calls extraordinary is never learned.
+    pub anchor: String,
+    /// Last moment learned, as text.
+    pub until: String,
+    /// Observations learned in this step.
+    pub learned: u64,
+    /// Observations left out in this step: of devices with an incident; extraordinary by the anchor, or too many at once.
+    pub left_out: [u64; 2],
 }
 
 /// Everything that was learned.

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use super::adapt::{Adapt, Adaptation};
 use crate::alert::AlertContext;
 use crate::detect::{Assessment, Detector, DetectorConfig, DetectorCounters, HostRank, Knowledge, Notice, ScoredFlow};
 use crate::flow::{EndReason, FlowRecord};
 use crate::model::{Budget, ClusterError, Match, Model, ModelError};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
-use crate::time::Timestamp;
-use crate::train::{Trim, teach};
+use crate::time::{Span, Timestamp};
+use crate::train::{Course, Lesson, Trim, teach};
 
 /// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
 const MAX_KEPT: usize = 120_000;
@@ -29,12 +30,21 @@ pub enum Mode {
         /// Seed of the clustering.
         seed: u64,
     },
+    /// What the first part of the capture teaches judges the rest.
+    Learn {
+        /// How long it is learned.
+        span: Span,
+        /// How the model is made.
+        course: Course,
+    },
 }
 
 /// Takes what was found, in order.
 pub trait Output {
-    /// Before the first notice: what alerts say of their model.
+    /// Before the first notice, and when another model judges from now on: what alerts say of their model.
     fn begin(&mut self, context: &AlertContext);
+    /// A model was learned, or a version of one that learned on.
+    fn model(&mut self, _model: &Model) {}
     /// An incident was opened, grew or was closed.
     fn notice(&mut self, notice: &Notice);
     /// A flow and its bits; only when flows were asked for.
@@ -62,6 +72,12 @@ pub struct Verdict {
     pub misfit: Option<(usize, usize)>,
     /// Flow records that taught, when the capture taught itself.
     pub self_taught_flows: Option<usize>,
+    /// Last packet learned from, when a model judged.
+    pub trained_until: Option<String>,
+    /// Observations learned while it was not yet judged, and those that were too many.
+    pub learned: Option<(usize, u64)>,
+    /// Versions of the model that learned on.
+    pub versions: u32,
 }
 
 /// Why nothing was judged.
@@ -73,6 +89,9 @@ pub enum JudgeError {
     /// The capture holds too little to learn from.
     #[error("the capture cannot teach itself; give a model with --model")]
     TooLittle(#[from] ClusterError),
+    /// It ended before it was learned from long enough.
+    #[error("the capture ended while it was still learned from: {0} observations; give a shorter --learn")]
+    StillLearning(usize),
 }
 
 enum Step {
@@ -87,6 +106,12 @@ pub struct Judge<'a> {
     config: DetectorConfig,
     mode: Mode,
     detector: Option<Detector>,
+    /// What judges, where it is a model.
+    model: Option<Arc<Model>>,
+    adapt: Option<Adapt>,
+    adaptation: Option<Adaptation>,
+    /// What is learned before it is judged, and until when.
+    learning: Option<(Option<Timestamp>, Lesson)>,
     kept: Vec<Step>,
     records_kept: usize,
     verdict: Verdict,
@@ -105,34 +130,87 @@ impl<'a> Judge<'a> {
             config,
             mode,
             detector: None,
+            model: None,
+            adapt: None,
+            adaptation: None,
+            learning: None,
             kept: Vec::new(),
             records_kept: 0,
             verdict: Verdict::default(),
             now: Timestamp::MIN,
             failed: None,
         };
-        if let Mode::Model(model, budget) = &judge.mode {
-            let (model, budget) = (Arc::clone(model), budget.unwrap_or(model.budget));
-            judge.begin_with_model(&model, budget)?;
+        match &judge.mode {
+            Mode::Model(model, _) => judge.begin_with_model(Arc::clone(model))?,
+            Mode::Learn { .. } => judge.learning = Some((None, Lesson::default())),
+            Mode::SelfTaught { .. } => {}
         }
         Ok(judge)
     }
 
-    fn begin_with_model(&mut self, model: &Model, budget: Budget) -> Result<(), JudgeError> {
-        let threshold = model.calibration.threshold(budget);
+    /// Lets the model learn on from what is judged ordinary; `anchor` is the one that was trained, where it is another.
+    ///
+    /// # Errors
+    /// When the anchor cannot be digested.
+    pub fn adapting(mut self, adapt: Adapt, anchor: Option<&Model>) -> Result<Self, JudgeError> {
+        self.adapt = Some(adapt);
+        let anchor = anchor.or(self.model.as_deref());
+        self.adaptation = anchor.map(|anchor| Adaptation::new(adapt, anchor)).transpose()?;
+        Ok(self)
+    }
+
+    fn begin_with_model(&mut self, model: Arc<Model>) -> Result<(), JudgeError> {
+        let budget = match &self.mode {
+            Mode::Model(_, Some(budget)) => *budget,
+            _ => model.budget,
+        };
         let knowledge = Knowledge::new(
             Arc::new(model.vocabulary.clone()),
             Arc::new(model.baselines.clone()),
             model.calibration.clone(),
-            threshold,
+            model.calibration.threshold(budget),
         );
         let context = AlertContext {
             model_digest: Some(model.digest()?),
             trained_until: model.provenance.trained_until.clone(),
             calibration: model.calibration.clone(),
         };
+        self.verdict.trained_until = Some(model.provenance.trained_until.clone());
+        self.model = Some(model);
         self.begin(knowledge, &context, budget);
         Ok(())
+    }
+
+    /// Learns until it is enough; then the model judges.
+    fn learn_on(&mut self, now: Timestamp) {
+        let (Mode::Learn { span, course }, Some((until, _))) = (&self.mode, &mut self.learning) else { return };
+        if now < *until.get_or_insert(now + *span) {
+            return;
+        }
+        let Some((_, lesson)) = self.learning.take() else { return };
+        self.verdict.learned = Some((lesson.observations.len(), lesson.not_kept));
+        let learned = lesson.into_model(course).map_err(JudgeError::from).and_then(|model| {
+            self.output.model(&model);
+            let model = Arc::new(model);
+            self.begin_with_model(Arc::clone(&model))?;
+            self.adaptation = self.adapt.map(|adapt| Adaptation::new(adapt, &model)).transpose()?;
+            Ok(())
+        });
+        self.failed = learned.err();
+    }
+
+    /// Judges by what was learned on, when there is a new version.
+    fn turn(&mut self, now: Timestamp) {
+        let (Some(adaptation), Some(model), Some(detector)) = (&mut self.adaptation, &self.model, &self.detector) else { return };
+        match adaptation.turn(now, model, detector) {
+            Ok(None) => {}
+            Ok(Some(model)) => {
+                self.verdict.versions += 1;
+                self.output.model(&model);
+                self.failed = self.begin_with_model(Arc::new(model)).err();
+            }
+            Err(error) => self.failed = Some(error.into()),
+        }
     }
 
     fn begin(&mut self, knowledge: Knowledge, context: &AlertContext, budget: Budget) {
@@ -140,7 +218,10 @@ impl<'a> Judge<'a> {
         self.verdict.resolved = knowledge.calibration.resolves(budget);
         self.verdict.budget_per_day = budget.per_day;
         self.output.begin(context);
-        self.detector = Some(Detector::new(Arc::new(knowledge), self.config));
+        match &mut self.detector {
+            Some(detector) => detector.judge_by(Arc::new(knowledge)),
+            None => self.detector = Some(Detector::new(Arc::new(knowledge), self.config)),
+        }
     }
 
     /// The capture is over: judges what was kept, closes what is open.
@@ -148,6 +229,9 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// When the capture was to teach itself and holds too little.
     pub fn finish(mut self) -> Result<Verdict, JudgeError> {
+        if let Some((_, lesson)) = self.learning.take() {
+            return Err(JudgeError::StillLearning(lesson.observations.len()));
+        }
         if self.detector.is_none() && self.failed.is_none() {
             self.learn_from_kept();
         }
@@ -232,6 +316,9 @@ impl<'a> Judge<'a> {
         let found: Match = emitted.found.unwrap_or_else(|| detector.knowledge().vocabulary.matches(&emitted.observation));
         let mut flows = Vec::new();
         detector.observe(&emitted.observation, found, emitted.record, &mut flows);
+        if let Some(adaptation) = &mut self.adaptation {
+            adaptation.observe(&emitted.observation, found, detector);
+        }
         for flow in &flows {
             self.output.flow(flow, behaviour_name(detector, flow));
         }
@@ -261,7 +348,7 @@ impl Consumer for Judge<'_> {
     fn sighting(&mut self, sighting: Sighting) {
         if let Some(detector) = &mut self.detector {
             detector.sighting(&sighting);
-        } else if self.failed.is_none() && self.kept.len() < MAX_STEPS {
+        } else if self.learning.is_none() && self.failed.is_none() && self.kept.len() < MAX_STEPS {
             self.kept.push(Step::Sighting(sighting));
         }
     }
@@ -269,6 +356,9 @@ impl Consumer for Judge<'_> {
     fn record(&mut self, emitted: Emitted) {
         if self.detector.is_some() {
             self.judge(emitted);
+        } else if let Some((_, lesson)) = &mut self.learning {
+            lesson.add(*emitted.observation.clone());
+            self.hand_out_unjudged(&[Step::Record(emitted)]);
         } else if self.failed.is_none() {
             self.kept.push(Step::Record(emitted));
             self.records_kept += 1;
@@ -281,6 +371,9 @@ impl Consumer for Judge<'_> {
         self.now = now;
         if self.detector.is_some() {
             self.beat(now);
+            self.turn(now);
+        } else if self.learning.is_some() {
+            self.learn_on(now);
         } else if self.failed.is_none() {
             self.kept.push(Step::Tick(now));
             if self.records_kept >= MAX_KEPT || self.kept.len() >= MAX_STEPS {
@@ -301,9 +394,8 @@ mod tests {
     use super::*;
     use crate::capture::{Block, CaptureError, FrameSpan, Source};
     use crate::flow::{FlowLimits, HomeNets};
-    use crate::model::Provenance;
     use crate::pipeline::{PipelineConfig, run};
-    use crate::train::Lesson;
+    use crate::train::{Course, Listener};
     use crate::wire::LinkType;
 
     /// UDP questions of three clients to one server, a minute apart, as Ethernet frames.
@@ -392,10 +484,10 @@ mod tests {
     #[test]
     fn a_model_judges_even_one_flow_and_is_named() {
         let mut on_progress = |_| ();
-        let mut lesson = Lesson::new(&mut on_progress);
-        run(&mut Questions { left: 90 }, &config(), None, &mut lesson, &AtomicBool::new(false));
-        let taught = teach(&mut lesson.observations, 1, Trim::Training).unwrap();
-        let model = Arc::new(taught.into_model(Provenance::default(), Budget { per_day: 1.0 }));
+        let mut listener = Listener::new(&mut on_progress);
+        run(&mut Questions { left: 90 }, &config(), None, &mut listener, &AtomicBool::new(false));
+        let course = Course { seed: 1, budget: Some(Budget { per_day: 1.0 }), ..Course::default() };
+        let model = Arc::new(listener.lesson.into_model(&course).unwrap());
         let (seen, verdict) = judged(1, Mode::Model(Arc::clone(&model), None), true);
         assert_eq!((seen.judged, seen.begun[0].model_digest.clone()), (1, Some(model.digest().unwrap())));
         assert_eq!(verdict.unwrap().budget_per_day, 1.0);

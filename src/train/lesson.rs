@@ -1,6 +1,8 @@
 //! Collects what is learned from.
 
+use super::teach::{Trim, teach};
 use crate::feature::Observation;
+use crate::model::{Budget, ClusterError, Model, Provenance, Source, TRIMMED_SHARE};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::time::Timestamp;
 
@@ -8,7 +10,8 @@ use crate::time::Timestamp;
 pub const MAX_OBSERVATIONS: usize = 1_000_000;
 
 /// The observations of a capture, in the order in which they were seen.
-pub struct Lesson<'a> {
+#[derive(Debug)]
+pub struct Lesson {
     /// What was seen.
     pub observations: Vec<Observation>,
     /// Flow records among them.
@@ -19,27 +22,78 @@ pub struct Lesson<'a> {
     pub first: Timestamp,
     /// Last packet of the flows kept.
     pub last: Timestamp,
-    /// Is called with the progress of reading.
-    pub on_progress: &'a mut dyn FnMut(Progress),
 }
 
-impl<'a> Lesson<'a> {
-    /// An empty one.
-    pub fn new(on_progress: &'a mut dyn FnMut(Progress)) -> Self {
-        Self { observations: Vec::new(), flows: 0, not_kept: 0, first: Timestamp::MAX, last: Timestamp::MIN, on_progress }
+impl Default for Lesson {
+    fn default() -> Self {
+        Self { observations: Vec::new(), flows: 0, not_kept: 0, first: Timestamp::MAX, last: Timestamp::MIN }
     }
 }
 
-impl Consumer for Lesson<'_> {
-    fn record(&mut self, emitted: Emitted) {
+/// How a model shall be made.
+#[derive(Clone, Debug, Default)]
+pub struct Course {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Incidents per day; none for the default of so many devices.
+    pub budget: Option<Budget>,
+    /// What is learned from.
+    pub sources: Vec<Source>,
+    /// Home networks, when they were named.
+    pub home_nets: Vec<String>,
+}
+
+impl Lesson {
+    /// Takes an observation.
+    pub fn add(&mut self, seen: Observation) {
         if self.observations.len() >= MAX_OBSERVATIONS {
             self.not_kept += 1;
             return;
         }
-        self.flows += u64::from(emitted.observation.is_complete());
-        self.first = self.first.min(emitted.observation.start);
-        self.last = self.last.max(emitted.observation.end);
-        self.observations.push(*emitted.observation);
+        self.flows += u64::from(seen.is_complete());
+        self.first = self.first.min(seen.start);
+        self.last = self.last.max(seen.end);
+        self.observations.push(seen);
+    }
+
+    /// The model that it teaches.
+    ///
+    /// # Errors
+    /// When there is too little to learn from.
+    pub fn into_model(mut self, course: &Course) -> Result<Model, ClusterError> {
+        let taught = teach(&mut self.observations, course.seed, Trim::Training)?;
+        let budget = course.budget.unwrap_or_else(|| Budget::for_hosts(taught.local_hosts()));
+        let provenance = Provenance {
+            sources: course.sources.clone(),
+            trained_from: self.first.to_string(),
+            trained_until: self.last.to_string(),
+            seed: course.seed,
+            flows: self.flows,
+            trimmed_share: TRIMMED_SHARE,
+            home_nets: course.home_nets.clone(),
+            adapted: None,
+        };
+        Ok(taught.into_model(provenance, budget))
+    }
+}
+
+/// Listens to a capture and keeps what it says.
+pub struct Listener<'a> {
+    /// What was kept.
+    pub lesson: Lesson,
+    on_progress: &'a mut dyn FnMut(Progress),
+}
+
+impl<'a> Listener<'a> {
+    /// One that calls `on_progress` with the progress of reading.
+    pub fn new(on_progress: &'a mut dyn FnMut(Progress)) -> Self {
+        Self { lesson: Lesson::default(), on_progress }
+    }
+}
+
+impl Consumer for Listener<'_> {
+    fn record(&mut self, emitted: Emitted) {
+        self.lesson.add(*emitted.observation);
     }
 
     fn tick(&mut self, _now: Timestamp) {}
@@ -75,20 +129,17 @@ mod tests {
 
     #[test]
     fn an_early_sight_is_learned_from_and_not_counted_as_a_flow() {
-        let mut on_progress = |_| ();
-        let mut lesson = Lesson::new(&mut on_progress);
-        emitted().into_iter().for_each(|emitted| lesson.record(emitted));
+        let mut lesson = Lesson::default();
+        emitted().into_iter().for_each(|emitted| lesson.add(*emitted.observation));
         assert_eq!((lesson.observations.len(), lesson.flows, lesson.not_kept), (2, 1, 0));
         assert_eq!((lesson.first, lesson.last), (Timestamp::from_parts(1, 0), Timestamp::from_parts(1, 0)));
     }
 
     #[test]
     fn what_is_beyond_the_limit_is_counted() {
-        let mut on_progress = |_| ();
-        let mut lesson = Lesson::new(&mut on_progress);
         let one = emitted().remove(0);
-        lesson.observations = vec![*one.observation.clone(); MAX_OBSERVATIONS];
-        lesson.record(one);
+        let mut lesson = Lesson { observations: vec![*one.observation.clone(); MAX_OBSERVATIONS], ..Lesson::default() };
+        lesson.add(*one.observation);
         assert_eq!((lesson.observations.len(), lesson.not_kept), (MAX_OBSERVATIONS, 1));
     }
 
@@ -96,7 +147,7 @@ mod tests {
     fn progress_is_handed_on() {
         let mut read = 0;
         let mut on_progress = |progress: Progress| read = progress.read_bytes;
-        Lesson::new(&mut on_progress).progress(Progress { read_bytes: 7 });
+        Listener::new(&mut on_progress).progress(Progress { read_bytes: 7 });
         assert_eq!(read, 7);
     }
 }

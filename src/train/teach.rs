@@ -209,6 +209,8 @@ impl Taught {
         scores.extend(detector.take_ranks());
         let span = last.seen.since(first.seen).max(Span::from_secs(1));
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
+        // What ordinary life does not do is told whenever it comes: an attack in the learning time must not raise the threshold.
+        scores.retain(|rank| !rank.class.recurs());
         scores.sort_by(|a, b| b.bits.total_cmp(&a.bits));
         // What comes again is told once.
         let mut told = BTreeSet::new();

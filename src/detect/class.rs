@@ -103,6 +103,13 @@ impl Class {
         )
     }
 
+    /// Bits beyond the threshold that it needs: what is merely unusual names nothing that a person could look for, so it must be
+    /// eight times as improbable as what has a name.
+    #[must_use]
+    pub const fn margin_bits(self) -> f64 {
+        if matches!(self, Self::Unusual) { 3.0 } else { 0.0 }
+    }
+
     /// Does it only say that something is unusual or new? Ordinary life brings these when it drifts.
     #[must_use]
     pub const fn is_vague(self) -> bool {

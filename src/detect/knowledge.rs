@@ -41,7 +41,7 @@ impl Knowledge {
     /// a flood of alerts hides no attack.
     #[must_use]
     pub fn threshold_of(&self, class: Class) -> f64 {
-        self.threshold + if class.is_vague() { self.calibration.raised_bits } else { 0.0 }
+        self.threshold + class.margin_bits() + if class.is_vague() { self.calibration.raised_bits } else { 0.0 }
     }
 
     /// Does it judge what it was not taught by?

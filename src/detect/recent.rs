@@ -16,6 +16,8 @@ use crate::model::{Baselines, HostBaseline, Hour, HourOfDevice, Minute, Served, 
 const MINUTES: usize = 7;
 /// Different targets within a minute below which their number says nothing: a name, the time and a page are three.
 const MANY_TARGETS: u32 = 5;
+/// Files changed within a minute below which their number says nothing: saving one document creates, renames and deletes.
+const MANY_CHANGES: u32 = 8;
 /// Bits that the context can bring at the most.
 const MOST_BITS: f64 = 30.0;
 
@@ -119,7 +121,7 @@ fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Minute, base
     if seen.events.login_failures > 0 {
         found = strongest(found, rate(Evidence::LoginFailures, f64::from(initiated.login_failures)));
     }
-    if seen.events.file_changes > 0 {
+    if seen.events.file_changes > 0 && initiated.file_changes >= MANY_CHANGES {
         found = strongest(found, rate(Evidence::FileChanges, f64::from(initiated.file_changes)));
     }
     found

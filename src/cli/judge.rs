@@ -1,4 +1,4 @@
-//! `auscult replay` and `auscult watch`.
+//! `auscult replay`, `auscult watch` and `auscult detect`.
 
 use std::fs::File;
 use std::io::{BufReader, Write as _};
@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::args::{JudgeArgs, OutputArgs, ReplayArgs, WatchArgs};
+use super::args::{DetectArgs, JudgeArgs, OutputArgs, ReplayArgs, WatchArgs};
 use super::exit::{ALERTS, FINISHED, Outcome, TRUNCATED, in_one_line};
+use super::feed::{Account, Damage, Feed};
 use super::inventory::{InventoryOutput, Watched};
 use super::output::{Outputs, create};
 use super::progress::Bar;
 use super::{setup, stop, summary};
-use crate::capture::{CaptureError, Live, LiveOptions, Source};
+use crate::capture::{Live, LiveOptions, Source as _};
 use crate::detect::DetectorConfig;
+use crate::flow::HomeNets;
 use crate::model::{Budget, Model};
-use crate::pipeline::{Accounting, PipelineConfig, Stopwatch, now, run};
+use crate::pipeline::{Stopwatch, now};
 use crate::replay::{Judge, Mode, Output, Verdict};
 
 /// Judges captures.
@@ -27,8 +29,20 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     let config = setup::pipeline(&args.flow, Some(&args.time))?;
     let mode = mode(&args.judge)?;
     let mut source = setup::captures(&args.inputs)?;
-    let outputs = Outputs::open(&args.output, Bar::of(&source))?;
-    judge_and_report(&mut source, &config, mode, outputs, &args.output)
+    let outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)))?;
+    judge_and_report(Feed::Packets(&mut source, &config), &config.home, mode, outputs, &args.output)
+}
+
+/// Judges flow records that were made elsewhere.
+///
+/// # Errors
+/// As [`replay`].
+pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
+    let config = setup::records(&args.home_net, &args.time)?;
+    let mode = mode(&args.judge)?;
+    let mut files = setup::record_files(&args.inputs)?;
+    let outputs = Outputs::open(&args.output, Bar::of(files.size()))?;
+    judge_and_report(Feed::Records(&mut files, &config), &config.home, mode, outputs, &args.output)
 }
 
 /// Judges live traffic until INT or TERM.
@@ -48,7 +62,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
         );
     }
     let outputs = Outputs::open(&args.output, Bar::none())?;
-    judge_and_report(&mut source, &config, mode, outputs, &args.output)
+    judge_and_report(Feed::Packets(&mut source, &config), &config.home, mode, outputs, &args.output)
 }
 
 /// What judges, by the arguments.
@@ -70,31 +84,33 @@ pub fn load(path: &Path) -> anyhow::Result<Model> {
     Model::load(BufReader::new(file)).with_context(place)
 }
 
-/// Judges a source into an output, and shows it to an inventory.
+/// Judges what is fed into an output, and shows it to an inventory.
 ///
 /// # Errors
 /// When the model cannot be used, or a capture is to teach itself and holds too little.
 pub fn judge(
-    source: &mut dyn Source,
-    config: &PipelineConfig,
+    feed: Feed<'_>,
     mode: Mode,
     detector: DetectorConfig,
     (output, inventory): (&mut dyn Output, Option<&mut InventoryOutput>),
-) -> anyhow::Result<(Accounting, Vec<CaptureError>, anyhow::Result<Verdict>)> {
+) -> anyhow::Result<(Account, Vec<Damage>, anyhow::Result<Verdict>)> {
     let vocabulary = match &mode {
-        Mode::Model(model, _) => Some(Arc::new(model.vocabulary.clone())),
+        Mode::Model(model, _) => {
+            feed.warn_of_misfit(model);
+            Some(Arc::new(model.vocabulary.clone()))
+        }
         Mode::SelfTaught { .. } => None,
     };
     let stop = stop::on_signals()?;
     let mut judge = Judge::new(mode, detector, output)?;
     let mut watched = Watched { consumer: &mut judge, output: inventory };
-    let (accounting, damage) = run(source, config, vocabulary.as_ref(), &mut watched, &stop);
+    let (accounting, damage) = feed.run(vocabulary.as_ref(), &mut watched, &stop);
     Ok((accounting, damage, judge.finish().map_err(Into::into)))
 }
 
 fn judge_and_report(
-    source: &mut dyn Source,
-    config: &PipelineConfig,
+    feed: Feed<'_>,
+    home: &HomeNets,
     mode: Mode,
     mut outputs: Outputs,
     args: &OutputArgs,
@@ -105,8 +121,8 @@ fn judge_and_report(
         Mode::SelfTaught { .. } => None,
     };
     let detector = DetectorConfig { score_flows: args.flows.is_some() };
-    let mut inventory = InventoryOutput::open(&args.inventory, &config.home)?;
-    let (accounting, damage, verdict) = judge(source, config, mode, detector, (&mut outputs, inventory.as_mut()))?;
+    let mut inventory = InventoryOutput::open(&args.inventory, home)?;
+    let (accounting, damage, verdict) = judge(feed, mode, detector, (&mut outputs, inventory.as_mut()))?;
     let incidents = outputs.finish()?;
     inventory.map_or(Ok(()), InventoryOutput::finish)?;
     let mut outcome = Outcome::default();
@@ -118,8 +134,7 @@ fn judge_and_report(
     });
     eprint!("{}", summary::text(&accounting, &verdict, &incidents, trained.as_deref(), watch.seconds()));
     write_reports(args, &accounting, &verdict)?;
-    let lost = accounting.dropped > 0;
-    if outcome.status == FINISHED && lost {
+    if outcome.status == FINISHED && accounting.lost() {
         outcome.status = TRUNCATED;
     }
     if outcome.status == FINISHED && args.fail_on_alert && verdict.counters.incidents > 0 {
@@ -128,7 +143,7 @@ fn judge_and_report(
     Ok(outcome)
 }
 
-fn write_reports(args: &OutputArgs, accounting: &Accounting, verdict: &Verdict) -> anyhow::Result<()> {
+fn write_reports(args: &OutputArgs, accounting: &Account, verdict: &Verdict) -> anyhow::Result<()> {
     if let Some(path) = &args.stats {
         let mut to = create(path)?;
         serde_json::to_writer_pretty(&mut to, &summary::stats(accounting, verdict))?;

@@ -5,6 +5,7 @@
 mod args;
 mod eval;
 mod exit;
+mod feed;
 mod flows;
 mod inspect;
 mod inventory;
@@ -38,6 +39,7 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         Command::Replay(args) => judge::replay(&args),
         Command::Watch(args) => judge::watch(&args),
+        Command::Detect(args) => judge::detect(&args),
         Command::Train(args) => train::run_train(&args),
         Command::Flows(args) => flows::run_flows(&args),
         Command::Eval(args) => eval::run(&args),

@@ -11,25 +11,24 @@ use super::args::TrainArgs;
 use super::exit::Outcome;
 use super::progress::Bar;
 use super::{setup, stop};
-use crate::capture::{Files, Input};
+use crate::capture::Input;
 use crate::feature::hex;
 use crate::model::{Budget, Model, Provenance, Source, TRIMMED_SHARE, card};
-use crate::pipeline::{Progress, run};
+use crate::pipeline::Progress;
 use crate::train::{Lesson, Trim, teach};
 
 /// Learns a model and writes it.
 ///
 /// # Errors
-/// Captures that cannot be opened, too little to learn from, a file that cannot be written.
+/// Files that cannot be opened, too little to learn from, a file that cannot be written.
 pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
-    let config = setup::pipeline(&args.flow, Some(&args.time))?;
-    let mut files = setup::captures(&args.inputs)?;
-    let sources = sources(&files)?;
-    let bar = Bar::of(&files);
+    let mut files = setup::opened(&args.inputs, &args.flow, &args.time)?;
+    let sources = files.inputs().into_iter().map(source).collect::<anyhow::Result<Vec<_>>>()?;
+    let bar = Bar::of(files.size());
     let mut on_progress = |progress: Progress| bar.set(progress);
     let mut lesson = Lesson::new(&mut on_progress);
     let stop = stop::on_signals()?;
-    let (accounting, damage) = run(&mut files, &config, None, &mut lesson, &stop);
+    let (accounting, damage) = files.feed().run(None, &mut lesson, &stop);
     bar.clear();
     eprintln!("{accounting}");
     if lesson.not_kept > 0 {
@@ -49,6 +48,7 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
         flows: lesson.flows,
         trimmed_share: TRIMMED_SHARE,
         home_nets: args.flow.home_net.clone(),
+        records: files.learned_kinds(&accounting),
     };
     let model = taught.into_model(provenance, budget);
     save(&model, &args.out)?;
@@ -70,17 +70,14 @@ fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
     std::fs::rename(&beside, path).with_context(place)
 }
 
-/// Names, sizes and digests of the captures; standard input has only a name.
-fn sources(files: &Files) -> anyhow::Result<Vec<Source>> {
-    let source = |file: &crate::capture::CaptureFile| {
-        let Input::Path(path) = &file.input else {
-            return Ok(Source { name: file.input.to_string(), bytes: 0, sha256: None });
-        };
-        let mut sha = Sha256::new();
-        let mut reader = File::open(path).with_context(|| path.display().to_string())?;
-        let bytes = io::copy(&mut reader, &mut sha).with_context(|| path.display().to_string())?;
-        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        Ok(Source { name, bytes, sha256: Some(hex(&sha.finalize())) })
+/// Name, size and digest of a file; standard input has only a name.
+fn source(input: &Input) -> anyhow::Result<Source> {
+    let Input::Path(path) = input else {
+        return Ok(Source { name: input.to_string(), bytes: 0, sha256: None });
     };
-    files.files().iter().map(source).collect()
+    let mut sha = Sha256::new();
+    let mut reader = File::open(path).with_context(|| path.display().to_string())?;
+    let bytes = io::copy(&mut reader, &mut sha).with_context(|| path.display().to_string())?;
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    Ok(Source { name, bytes, sha256: Some(hex(&sha.finalize())) })
 }

@@ -239,7 +239,11 @@ fn compression_pipes_parts_and_order_change_nothing() {
     assert_eq!(stats["records"]["outside_time"], json!(lines(&std::fs::read(past).unwrap()).len()));
     // Training takes a pipe of records too.
     let model = folder.name("piped.model");
-    auscult_fed(&["train", "-", "--out", &model], std::fs::read(past).unwrap()).ended(0).said(&["Zeek conn records"]);
+    let past = std::fs::read(past).unwrap();
+    for piped in [zstd::encode_all(past.as_slice(), 19).unwrap(), past] {
+        auscult_fed(&["train", "-", "--out", &model], piped).ended(0).said(&["Zeek conn records"]);
+    }
+    auscult_fed(&["train", "-", "--out", &model], std::fs::read(clinic()).unwrap()).ended(0).said(&["frames "]);
 }
 
 /// A log of `count` look-ups a second apart.

@@ -1,12 +1,27 @@
 //! The bytes of a file of any kind, read and decompressed as captures are.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, Cursor, Read};
+use std::io::{self, Cursor, Read};
+use std::sync::{Mutex, PoisonError};
 
 use super::error::CaptureError;
-use super::magic::Magic;
+use super::magic::{MAGIC_BYTES, Magic};
 use super::stream::{ReadError, Stream};
 use super::{Compression, Input};
+
+/// Bytes of compressed data that are looked at: more than a block of zstd has (128 KiB at the most, RFC 8878, 3.1.1.2.4).
+const PEEK_BYTES: usize = 256 << 10;
+/// Bytes read in one go.
+const PIECE_BYTES: usize = 8 << 10;
+
+/// What was read of standard input to see how it begins; there is one standard input, and this is its beginning.
+static PEEKED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Standard input, from what was looked at on.
+pub(super) fn stdin() -> Box<dyn Read + Send> {
+    let peeked = std::mem::take(&mut *PEEKED.lock().unwrap_or_else(PoisonError::into_inner));
+    Box::new(Cursor::new(peeked).chain(io::stdin()))
+}
 
 /// What a file or standard input holds, decompressed where it is compressed with gzip or zstd. What was decompressed before
 /// damage is given out before the error: [`io::ErrorKind::UnexpectedEof`] where the compressed data end early,
@@ -24,7 +39,7 @@ impl Content {
     pub fn open(input: &Input) -> Result<Self, CaptureError> {
         let unreadable = |source| CaptureError::Unreadable { input: input.clone(), source };
         let (reader, size): (Box<dyn Read + Send>, _) = match input {
-            Input::Stdin => (Box::new(io::stdin()), None),
+            Input::Stdin => (stdin(), None),
             Input::Path(path) => {
                 let file = File::open(path).map_err(|source| match source.kind() {
                     io::ErrorKind::NotFound => CaptureError::NoSuchFile { path: path.clone() },
@@ -37,15 +52,25 @@ impl Content {
         Ok(Self { stream: Stream::new(reader).map_err(unreadable)?, size })
     }
 
-    /// The first bytes of standard input, decompressed, without taking them: who reads it next gets them again. Less than `most`
-    /// where less has come.
+    /// The first bytes of standard input, decompressed, without taking them: whoever opens it next gets them again. Waits for
+    /// 256 KiB or the end where it is compressed, since a block of zstd shows nothing before it is whole; else takes what comes
+    /// first.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn peek_stdin(most: usize) -> io::Result<Vec<u8>> {
-        let waiting = io::stdin().lock().fill_buf()?.to_vec();
-        let mut stream = Stream::new(Box::new(Cursor::new(waiting)))?;
-        let (mut head, mut piece) = (Vec::new(), [0; 4096]);
+        let mut peeked = PEEKED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut piece = vec![0; PIECE_BYTES];
+        while peeked.len() < PEEK_BYTES && (peeked.len() < MAGIC_BYTES || matches!(Magic::of(&peeked), Magic::Compressed(_))) {
+            match io::stdin().read(&mut piece) {
+                Ok(0) => break,
+                Ok(read) => peeked.extend_from_slice(piece.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut stream = Stream::new(Box::new(Cursor::new(peeked.clone())))?;
+        let mut head = Vec::new();
         // It ends early, in the middle of compressed data too: all that is wanted is how it begins.
         while let Ok(read @ 1..) = stream.read(&mut piece) {
             head.extend_from_slice(piece.get(..read).unwrap_or_default());

@@ -62,8 +62,10 @@ impl fmt::Display for RecordAccount {
                 write!(f, " + {count} {what}")?;
             }
         }
-        let kinds: Vec<String> = self.kinds.iter().map(|(kind, count)| format!("{count} {}", kind.name())).collect();
-        write!(f, "\nflows    {} in {} records: {}", self.flows, self.records, kinds.join(", "))?;
+        write!(f, "\nflows    {} in {} records", self.flows, self.records)?;
+        for (place, (kind, count)) in self.kinds.iter().enumerate() {
+            write!(f, "{} {count} {}", if place == 0 { ":" } else { "," }, kind.name())?;
+        }
         if self.late > 0 {
             write!(f, "\nwarning  {} records came too late for the order of their ends and were judged as they came", self.late)?;
         }

@@ -78,7 +78,9 @@ fn seconds(text: &str) -> Option<Span> {
         return Some(exact.since(Timestamp::from_nanos(0)));
     }
     let value: f64 = text.parse().ok()?;
-    (value.abs() < MOST_SECONDS).then(|| Span::from_nanos((value * 1e9).round() as i64))
+    // Apart, since nanoseconds of the epoch have more digits than a floating-point number.
+    let nanos = (value.trunc() as i64).checked_mul(1_000_000_000)?.checked_add((value.fract() * 1e9).round() as i64)?;
+    (value.abs() < MOST_SECONDS).then(|| Span::from_nanos(nanos))
 }
 
 /// An IP protocol by name or number, which must be there. What Zeek calls an unknown transport is 255, which is nobody's.
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn one_duration_in_all_its_spellings() {
-        let spans = ["0.000001", "1e-6", "1.0E-6", "0.0000010"].map(|text| seconds(text));
+        let spans = ["0.000001", "1e-6", "1.0E-6", "0.0000010"].map(seconds);
         assert_eq!(spans, [Some(Span::from_nanos(1000)); 4]);
         for text in ["nan", "inf", "1e300", "--", "1:00"] {
             assert_eq!(seconds(text), None, "{text}");

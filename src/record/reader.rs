@@ -117,9 +117,10 @@ impl ZeekHeader {
     }
 
     fn header(&mut self, comment: &str) -> Result<(), Wrong> {
-        let (name, value) = comment.split_once([' ', '\t']).unwrap_or((comment, ""));
-        // The name of the separator is followed by a space, all others by what it says.
-        let value_of = |separator: &str| comment.split_once(separator).map_or(value, |(_, value)| value).to_owned();
+        // The name of the separator is followed by a space, since it is not known yet; all others by the separator.
+        let is_first = comment.starts_with("separator");
+        let parts = if is_first { comment.split_once([' ', '\t']) } else { comment.split_once(self.separator.as_str()) };
+        let (name, value) = parts.unwrap_or((comment, ""));
         match name {
             "separator" => {
                 let byte = value.strip_prefix("\\x").and_then(|digits| u8::from_str_radix(digits.trim(), 16).ok());
@@ -129,14 +130,13 @@ impl ZeekHeader {
                     _ => return Err(Wrong::new("#separator", "a character, or \\x and two digits", value)),
                 };
             }
-            "unset_field" => self.unset = value_of(&self.separator),
-            "path" => self.path = Some(value_of(&self.separator).trim().to_owned()),
+            "unset_field" => self.unset = value.to_owned(),
+            "path" => self.path = Some(value.trim().to_owned()),
             "fields" => {
-                let names = value_of(&self.separator);
-                let header = Header::new(names.split(self.separator.as_str()));
+                let header = Header::new(value.split(self.separator.as_str()));
                 let is_conn = self.path.as_deref().is_none_or(|path| path == "conn");
                 if is_conn && !names_flows(&header) {
-                    return Err(Wrong::new("#fields", "ts, id.orig_h, id.resp_h and proto", &names));
+                    return Err(Wrong::new("#fields", "ts, id.orig_h, id.resp_h and proto", value));
                 }
                 self.fields = Some(header);
             }

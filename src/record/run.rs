@@ -56,14 +56,14 @@ pub fn run(
         if held.len() > MAX_HELD
             && let Some(Reverse(next)) = held.pop()
         {
-            clock.hand_on(next.draft, config, consumer, &mut files.account);
+            clock.hand_on(next, config, consumer, &mut files.account);
         }
         if number.is_multiple_of(PROGRESS_EVERY) {
             consumer.progress(Progress { read_bytes: files.stored_bytes() });
         }
     }
     while let Some(Reverse(next)) = held.pop() {
-        clock.hand_on(next.draft, config, consumer, &mut files.account);
+        clock.hand_on(next, config, consumer, &mut files.account);
     }
     if let Some(now) = clock.now {
         consumer.tick(now);
@@ -113,7 +113,13 @@ struct Clock {
 }
 
 impl Clock {
-    fn hand_on(&mut self, draft: Box<Draft>, config: &RecordConfig, consumer: &mut dyn Consumer, account: &mut RecordAccount) {
+    fn hand_on(
+        &mut self,
+        Held { draft, .. }: Held,
+        config: &RecordConfig,
+        consumer: &mut dyn Consumer,
+        account: &mut RecordAccount,
+    ) {
         let end = draft.record.end;
         account.late += u64::from(end < self.latest);
         self.latest = self.latest.max(end);

@@ -71,7 +71,7 @@ pub enum JudgeError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The capture holds too little to learn from.
-    #[error("the capture cannot teach itself; give a model with --model")]
+    #[error("too little to learn from itself; give a model with --model")]
     TooLittle(#[from] ClusterError),
 }
 

@@ -180,11 +180,12 @@ const TCP: [(&str, Kind); 12] = [
 ];
 
 /// What EVE's schema knows at the top; it refuses all else.
-const TOP: [&str; 18] = [
+const TOP: [&str; 19] = [
     "timestamp",
     "flow_id",
     "event_type",
     "vlan",
+    "ether",
     "src_ip",
     "src_port",
     "dest_ip",

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 ///
 /// What differs from a plain chain: `wire` holds `Addr`, the one form of an address, so all that names a host may import
 /// it. `app` knows nothing of flows: it is given ports and bytes by `flow`. `model` counts services (`flow::Service`) and
-/// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 19] = [
+/// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. `record` stands beside
+/// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. Nothing imports `cli` but `main`.
+const LAYERS: [(&str, &[&str]); 20] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
@@ -27,6 +28,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("capture", &["time", "wire"]),
     ("dataset", &["time", "wire", "flow"]),
     ("pipeline", &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "dataset"]),
+    ("record", &["time", "wire", "app", "flow", "feature", "capture", "pipeline"]),
     ("train", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
     (
         "replay",
@@ -49,6 +51,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
             "capture",
             "dataset",
             "pipeline",
+            "record",
             "train",
             "replay",
             "eval",
@@ -82,7 +85,7 @@ const HOMES: [(&str, &[&str]); 18] = [
     ("indicatif", &["cli"]),
     ("signal_hook", &["cli"]),
     ("anyhow", &["cli"]),
-    ("parquet", &["alert"]),
+    ("parquet", &["alert", "record"]),
 ];
 
 const MOST_LINES: usize = 500;

@@ -18,9 +18,10 @@ fn device(n: u8) -> [u8; 4] {
 /// A question of so many bytes and its answer.
 fn ask(shots: &mut Vec<Shot>, minute: u64, (from, to): (End, End), bytes: usize) {
     let micros = (START_S + minute * 60) * 1_000_000 + u64::from(from.0[3]) * 1_700_000 + u64::from(from.1 % 97) * 1000;
-    let payload = vec![7; bytes];
-    for (part, chunk) in payload.chunks(1400).enumerate() {
-        shots.push(Shot { micros: micros + part as u64 * 50, data: udp(from, to, chunk) });
+    for part in 0..bytes.div_ceil(1400) {
+        // Each another, as a packet that comes twice is no second one.
+        let payload = vec![part as u8; (bytes - part * 1400).min(1400)];
+        shots.push(Shot { micros: micros + part as u64 * 50, data: udp(from, to, &payload) });
     }
     shots.push(Shot { micros: micros + 9000, data: udp(to, from, &[9; 120]) });
 }
@@ -132,12 +133,12 @@ fn a_model_learns_on_and_can_go_back() {
 #[test]
 fn a_patient_attacker_moves_the_model_no_further_than_what_was_ordinary() {
     let folder = Folder::new();
-    // Device 2 reports a twentieth more every hour, for three days: from 600 bytes to some 20 kB.
+    // Every seven minutes device 2 reports, a tenth more than an hour before, for three days: from 600 bytes to some 300 kB.
     let days = folder.put(
         "days.pcap",
         &capture(72 * HOUR, |shots, minute| {
-            if minute > 6 * HOUR {
-                let bytes = 600.0 * 1.05_f64.powf((minute - 6 * HOUR) as f64 / HOUR as f64);
+            if minute > 6 * HOUR && minute % 7 == 0 {
+                let bytes = 600.0 * 1.1_f64.powf((minute - 6 * HOUR) as f64 / HOUR as f64);
                 ask(shots, minute, ((device(2), 30_000 + (minute % 1000) as u16), (device(101), 6000)), bytes as usize);
             }
         }),

@@ -4,9 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::eve::rounded;
 use super::fact_event::fact_object;
+use crate::app::Events;
 use crate::feature::{SCHEMA, extract};
 use crate::flow::{EndReason, FlowKey, FlowRecord, SideStats, community_id};
-use crate::wire::{Quoted, TcpFlags, Tunnel};
+use crate::wire::{Mac, Quoted, TcpFlags, Tunnel};
 
 /// The event of a flow record. `judged` is (bits, behaviour); without it the event carries `auscult.features` instead.
 #[must_use]
@@ -21,6 +22,9 @@ pub fn flow_event(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
     }
     if let Some(tunnel) = &record.tunnel {
         event.insert("tunnel".into(), carrier(tunnel));
+    }
+    if record.macs != [[0; 6]; 2] {
+        event.insert("ether".into(), interfaces(record));
     }
     event.insert("src_ip".into(), json!(record.orig_addr().to_string()));
     event.insert("dest_ip".into(), json!(record.resp_addr().to_string()));
@@ -50,6 +54,17 @@ fn carrier(tunnel: &Tunnel) -> Value {
         "dest_ip": tunnel.dst.to_string(), "dest_port": tunnel.dst_port,
         "proto": protocol_name(tunnel.protocol), "depth": tunnel.depth,
     })
+}
+
+/// The interfaces of both ends, or of the routers before them, as EVE's flow events list them.
+fn interfaces(record: &FlowRecord) -> Value {
+    let mut ether = Map::new();
+    for (name, mac) in [("src_macs", record.macs[0]), ("dest_macs", record.macs[1])] {
+        if mac != [0; 6] {
+            ether.insert(name.into(), json!([Mac(mac).to_string()]));
+        }
+    }
+    Value::Object(ether)
 }
 
 fn counts(record: &FlowRecord) -> Value {
@@ -98,6 +113,10 @@ fn product(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
     }
     if let Some(facts) = record.facts.as_deref().and_then(fact_object) {
         product["facts"] = facts;
+    }
+    if record.events != Events::default() {
+        let Events { login_failures, file_changes } = record.events;
+        product["events"] = json!({"login_failures": login_failures, "file_changes": file_changes});
     }
     if record.fragments.packets > 0 {
         product["fragments"] = json!({"packets": record.fragments.packets, "odd": record.fragments.odd});

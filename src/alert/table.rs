@@ -6,6 +6,7 @@ use super::fact_event::fact_object;
 use super::flow_event::{protocol_name, state};
 use crate::feature::{COUNT, SCHEMA, extract};
 use crate::flow::{FlowRecord, community_id};
+use crate::wire::Mac;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +71,7 @@ pub trait FlowTable {
 
 use ColumnKind::{Integer, Number, Text, Time};
 
-const FIXED: [(&str, ColumnKind); 38] = [
+const FIXED: [(&str, ColumnKind); 44] = [
     ("flow_id", Integer),
     ("community_id", Text),
     ("src_ip", Text),
@@ -109,6 +110,12 @@ const FIXED: [(&str, ColumnKind); 38] = [
     ("auscult_orig_bad_checksums", Integer),
     ("auscult_resp_bad_checksums", Integer),
     ("auscult_facts", Text),
+    ("auscult_reason", Text),
+    ("auscult_under_way", Integer),
+    ("auscult_events_login_failures", Integer),
+    ("auscult_events_file_changes", Integer),
+    ("ether_src_mac", Text),
+    ("ether_dest_mac", Text),
 ];
 
 /// All columns in order: the record's own, then the features of the schema.
@@ -157,8 +164,22 @@ pub fn cells(record: &FlowRecord) -> Vec<Cell> {
         whole(record.resp.bad_checksums.into()),
         Cell::Text(record.facts.as_deref().and_then(fact_object).map(|facts| facts.to_string()).unwrap_or_default()),
     ]);
+    cells.extend(told(record));
     cells.extend(extract(record).map(Cell::Number));
     cells
+}
+
+/// What else a detector must be told to judge the record as it judges the flow.
+fn told(record: &FlowRecord) -> [Cell; 6] {
+    let mac = |mac: [u8; 6]| Cell::Text(if mac == [0; 6] { String::new() } else { Mac(mac).to_string() });
+    [
+        Cell::Text(record.reason.name().to_owned()),
+        Cell::Integer(record.under_way.into()),
+        Cell::Integer(record.events.login_failures.into()),
+        Cell::Integer(record.events.file_changes.into()),
+        mac(record.macs[0]),
+        mac(record.macs[1]),
+    ]
 }
 
 /// How a flow's packets came and what the network said of them.
@@ -265,6 +286,7 @@ mod tests {
         CsvTable::new(&mut bytes).unwrap().write(&record).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         assert!(text.contains(r#",20,0,,,,0,0,0,0,0,0,0,0,0,"{""sni"":""pacs.example""}","#), "{text}");
+        assert!(text.contains(",shutdown,0,0,0,,,"), "{text}");
     }
 
     /// Takes nothing.

@@ -221,7 +221,7 @@ fn method(payload: &[u8]) -> Option<&'static str> {
     (is_target && is_http).then_some(method)
 }
 
-fn known_method(name: &[u8]) -> Option<&'static str> {
+pub(super) fn known_method(name: &[u8]) -> Option<&'static str> {
     METHODS.into_iter().find(|method| method.as_bytes() == name)
 }
 

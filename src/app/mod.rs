@@ -78,6 +78,7 @@ mod tds;
 mod text;
 mod tftp;
 mod tls;
+mod told;
 mod vpn;
 mod ws_discovery;
 

@@ -17,6 +17,11 @@ impl StartTls {
         self.0.as_deref()
     }
 
+    /// What a flow event tells of one.
+    pub(super) fn told(facts: TlsFacts) -> Self {
+        Self(Some(Box::new(facts)))
+    }
+
     /// Reads a payload of the handshake, which may begin once somebody `asked` for it. Returns whether a later payload can tell
     /// more, or nothing while the protocol itself still speaks.
     pub(super) fn hear(&mut self, asked: bool, heard: &Heard<'_>, place: &mut Place) -> Option<bool> {

@@ -7,6 +7,7 @@
 //! in a file makes more memory be taken than 16 MiB; nothing here asks for the time.
 
 mod block;
+mod content;
 mod error;
 mod faulty;
 mod files;
@@ -26,6 +27,7 @@ mod reader;
 mod stream;
 
 pub use block::{Block, FrameSpan, Source};
+pub use content::{Content, begins_capture};
 pub use error::{CaptureError, Damage, Place};
 pub use faulty::{Faults, Faulty};
 pub use files::{CaptureFile, Files, open};

@@ -51,7 +51,7 @@ impl Reader {
     pub fn open(input: &Input) -> Result<Self, CaptureError> {
         let unreadable = |source| CaptureError::Unreadable { input: input.clone(), source };
         let path = match input {
-            Input::Stdin => return Self::new(input.clone(), Box::new(io::stdin())),
+            Input::Stdin => return Self::new(input.clone(), super::content::stdin()),
             Input::Path(path) => path,
         };
         let file = File::open(path).map_err(|source| match source.kind() {

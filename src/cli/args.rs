@@ -22,7 +22,9 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Judge live traffic on a SPAN port
     Watch(WatchArgs),
-    /// Learn a model from captures
+    /// Judge flow records that were made elsewhere: EVE, Zeek conn logs, CSV, Parquet
+    Detect(DetectArgs),
+    /// Learn a model from captures or flow records
     Train(TrainArgs),
     /// Write flow records and features
     Flows(FlowsArgs),
@@ -70,10 +72,10 @@ pub struct FlowArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Time")]
 pub struct TimeArgs {
-    /// Read packets at or after this (epoch seconds or RFC 3339)
+    /// Read packets at or after this, of flow records those that begin then (epoch seconds or RFC 3339)
     #[arg(long, value_name = "TIME", value_parser = crate::time::parse)]
     pub from: Option<Timestamp>,
-    /// Read packets before this (epoch seconds or RFC 3339)
+    /// Read packets before this, of flow records those that begin before (epoch seconds or RFC 3339)
     #[arg(long, value_name = "TIME", value_parser = crate::time::parse)]
     pub to: Option<Timestamp>,
 }
@@ -203,10 +205,34 @@ pub struct WatchArgs {
     pub flow: FlowArgs,
 }
 
+/// `auscult detect`.
+#[derive(Debug, Args)]
+pub struct DetectArgs {
+    /// Files of flow records, or - for standard input: EVE flow events or Zeek conn logs as JSON Lines, Zeek conn logs as TSV, CSV with
+    /// a header, Parquet; told by their content, merged by time
+    #[arg(required = true, value_name = "SOURCE")]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub judge: JudgeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub learn: LearnArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub time: TimeArgs,
+    /// Home networks; repeat or separate by commas [default: private and link-local ranges]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub home_net: Vec<String>,
+}
+
 /// `auscult train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Captures of normal time: files, folders, or - for standard input
+    /// Captures of normal time: files, folders, or - for standard input; or files of flow records, as detect reads them
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub inputs: Vec<PathBuf>,
     /// Write the model here
@@ -264,7 +290,7 @@ pub struct FlowsArgs {
 /// `auscult eval`.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
-    /// Captures: files, folders, or - for standard input
+    /// Captures: files, folders, or - for standard input; or files of flow records, as detect reads them
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub inputs: Vec<PathBuf>,
     /// Ground truth: CSV (plain, gzip or zstd) with src_ip,dst_ip,src_port,dst_port,proto,start,end,…,label,detail

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::args::EvalArgs;
 use super::exit::Outcome;
-use super::judge::{judge, mode};
+use super::judge::judge;
+use super::plan::mode;
 use super::progress::Bar;
 use super::setup;
 use crate::alert::AlertContext;
@@ -19,17 +20,16 @@ use crate::pipeline::Progress;
 use crate::replay::Output;
 use crate::wire::Addr;
 
-/// Judges captures and scores the result against ground truth.
+/// Judges captures or flow records and scores the result against ground truth.
 ///
 /// # Errors
-/// Captures, a model or a truth that cannot be read; nothing to score.
+/// Files, a model or a truth that cannot be read; nothing to score.
 pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
-    let config = setup::pipeline(&args.flow, Some(&args.time))?;
     let mode = mode(&args.judge)?;
     let truth = truth(args)?;
-    let mut source = setup::captures(&args.inputs)?;
-    let mut scores = Scores { flows: Vec::new(), alerts: Vec::new(), bar: Bar::of(&source) };
-    let (_, damage, verdict) = judge(&mut source, &config, mode, DetectorConfig { score_flows: true }, (&mut scores, None))?;
+    let mut source = setup::opened(&args.inputs, &args.flow, &args.time)?;
+    let mut scores = Scores { flows: Vec::new(), alerts: Vec::new(), bar: Bar::of(source.size()) };
+    let (_, damage, verdict) = judge(source.feed(), mode, DetectorConfig { score_flows: true }, (&mut scores, None))?;
     scores.bar.clear();
     verdict?;
     // Without an attack there is nothing to rank flows against, but false alerts there may be.

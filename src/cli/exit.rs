@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::capture::CaptureError;
+use super::feed::Damage;
 
 /// Finished.
 pub const FINISHED: u8 = 0;
@@ -49,8 +49,8 @@ impl Outcome {
         Self { errors: vec![in_one_line(error)], status }
     }
 
-    /// Adds what was damaged while reading: a capture that was cut is status 4, anything else 1.
-    pub fn add_damage(&mut self, damage: &[CaptureError]) {
+    /// Adds what was damaged while reading: a file that was cut is status 4, anything else 1.
+    pub fn add_damage(&mut self, damage: &[Damage]) {
         for error in damage {
             let status = if error.is_truncation() { TRUNCATED } else { FAILED };
             self.errors.push(error.to_string());

@@ -6,11 +6,13 @@ use anyhow::Context as _;
 
 use super::args::{FlowFormat, FlowsArgs};
 use super::exit::Outcome;
+use super::feed::Damage;
 use super::inventory::{InventoryOutput, Watched};
 use super::output::create;
 use super::progress::Bar;
 use super::{setup, stop};
 use crate::alert::{CsvTable, FlowTable, TableError, flow_event};
+use crate::capture::Source as _;
 use crate::flow::{EndReason, FlowRecord};
 use crate::pipeline::{Consumer, Emitted, Progress, run};
 use crate::time::Timestamp;
@@ -30,7 +32,7 @@ pub fn run_flows(args: &FlowsArgs) -> anyhow::Result<Outcome> {
         FlowFormat::Csv => Box::new(CsvTable::new(to).with_context(place)?),
         FlowFormat::Parquet => parquet(to).with_context(place)?,
     };
-    let mut writer = Writer { table, bar: Bar::of(&files), failed: None };
+    let mut writer = Writer { table, bar: Bar::of(files.progress().map(|(_, size)| size)), failed: None };
     let stop = stop::on_signals()?;
     let (accounting, damage) = {
         let mut watched = Watched { consumer: &mut writer, output: inventory.as_mut() };
@@ -42,7 +44,7 @@ pub fn run_flows(args: &FlowsArgs) -> anyhow::Result<Outcome> {
     inventory.map_or(Ok(()), InventoryOutput::finish)?;
     eprintln!("{accounting}");
     let mut outcome = Outcome::default();
-    outcome.add_damage(&damage);
+    outcome.add_damage(&damage.into_iter().map(Damage::Capture).collect::<Vec<_>>());
     Ok(outcome)
 }
 

@@ -6,12 +6,14 @@ mod args;
 mod eval;
 mod exit;
 mod explain;
+mod feed;
 mod flows;
 mod inspect;
 mod inventory;
 mod judge;
 mod model;
 mod output;
+mod plan;
 mod progress;
 mod setup;
 mod stop;
@@ -41,6 +43,7 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         Command::Replay(args) => judge::replay(&args),
         Command::Watch(args) => judge::watch(&args),
+        Command::Detect(args) => judge::detect(&args),
         Command::Train(args) => train::run_train(&args),
         Command::Flows(args) => flows::run_flows(&args),
         Command::Eval(args) => eval::run(&args),

@@ -4,7 +4,6 @@ use std::io::IsTerminal as _;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::capture::{Files, Source as _};
 use crate::pipeline::Progress;
 
 /// How far reading is, with rate and time left; nothing where stderr is no terminal.
@@ -14,9 +13,8 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar for these captures.
-    pub fn of(files: &Files) -> Self {
-        let size = files.progress().map(|(_, size)| size);
+    /// A bar for so many bytes; none where nobody knows how many there are.
+    pub fn of(size: Option<u64>) -> Self {
         let bar = size.filter(|_| std::io::stderr().is_terminal()).map(|size| {
             let style = ProgressStyle::with_template("{bar:30} {percent}%  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left");
             ProgressBar::new(size).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

@@ -1,14 +1,21 @@
 //! From arguments to a pipeline.
 
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 
 use super::args::{FlowArgs, TimeArgs};
 use super::exit::Usage;
-use crate::capture::{Files, Input, open};
+use super::feed::Opened;
+use crate::capture::{Content, Files, Input, open};
 use crate::flow::{FlowLimits, HomeNets};
 use crate::pipeline::PipelineConfig;
+use crate::record::{self, RecordConfig, RecordFiles};
+use crate::time::Timestamp;
+
+/// Bytes that are looked at to tell flow records from captures.
+const HEAD_BYTES: u64 = 64 << 10;
 
 /// The pipeline that the arguments ask for.
 ///
@@ -22,18 +29,34 @@ pub fn pipeline(flow: &FlowArgs, time: Option<&TimeArgs>) -> anyhow::Result<Pipe
         max_flows: flow.max_flows,
         ..FlowLimits::default()
     };
-    let (from, to) = time.map_or((None, None), |time| (time.from, time.to));
-    if let (Some(from), Some(to)) = (from, to)
+    let (from, to) = time.map_or(Ok((None, None)), span)?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = flow.workers.map_or(cores.min(64), usize::from);
+    let limits = limits.check().map_err(|error| Usage(error.to_string()))?;
+    let (vlan_key, deduplicate) = (flow.vlan_key, !flow.keep_duplicates);
+    Ok(PipelineConfig { vlan_key, deduplicate, from, to, ..PipelineConfig::new(workers, limits, home(&flow.home_net)?) })
+}
+
+/// How flow records are read, as the arguments ask for.
+///
+/// # Errors
+/// Wrong usage.
+pub fn records(home_net: &[String], time: &TimeArgs) -> anyhow::Result<RecordConfig> {
+    let (from, to) = span(time)?;
+    Ok(RecordConfig { home: home(home_net)?, from, to })
+}
+
+fn home(nets: &[String]) -> anyhow::Result<HomeNets> {
+    Ok(HomeNets::parse(nets).map_err(|error| Usage(format!("--home-net: {error}")))?)
+}
+
+fn span(time: &TimeArgs) -> anyhow::Result<(Option<Timestamp>, Option<Timestamp>)> {
+    if let (Some(from), Some(to)) = (time.from, time.to)
         && from >= to
     {
         return Err(Usage(format!("--from {from} is not before --to {to}")).into());
     }
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = flow.workers.map_or(cores.min(64), usize::from);
-    let limits = limits.check().map_err(|error| Usage(error.to_string()))?;
-    let home = HomeNets::parse(&flow.home_net).map_err(|error| Usage(format!("--home-net: {error}")))?;
-    let (vlan_key, deduplicate) = (flow.vlan_key, !flow.keep_duplicates);
-    Ok(PipelineConfig { vlan_key, deduplicate, from, to, ..PipelineConfig::new(workers, limits, home) })
+    Ok((time.from, time.to))
 }
 
 /// Opens the captures.
@@ -41,6 +64,52 @@ pub fn pipeline(flow: &FlowArgs, time: Option<&TimeArgs>) -> anyhow::Result<Pipe
 /// # Errors
 /// When one cannot be opened.
 pub fn captures(inputs: &[PathBuf]) -> anyhow::Result<Files> {
-    let inputs: Vec<Input> = inputs.iter().cloned().map(Input::from).collect();
-    open(&inputs).context("nothing was read")
+    open(&named(inputs)).context("nothing was read")
+}
+
+/// Opens files of flow records.
+///
+/// # Errors
+/// When one cannot be opened, or holds something else.
+pub fn record_files(inputs: &[PathBuf]) -> anyhow::Result<RecordFiles> {
+    record::open(&named(inputs)).context("nothing was read")
+}
+
+/// Opens captures or files of flow records, whichever they hold.
+///
+/// # Errors
+/// Wrong usage, or when one cannot be opened, or when both are named.
+pub fn opened(inputs: &[PathBuf], flow: &FlowArgs, time: &TimeArgs) -> anyhow::Result<Opened> {
+    let config = pipeline(flow, Some(time))?;
+    let all = named(inputs);
+    let (of_records, others): (Vec<&Input>, Vec<&Input>) = all.iter().partition(|input| holds_records(input));
+    match (of_records.as_slice(), others.as_slice()) {
+        ([], _) => Ok(Opened::Captures(captures(inputs)?, config)),
+        (_, []) => Ok(Opened::Records(record_files(inputs)?, records(&flow.home_net, time)?)),
+        ([records, ..], [other, ..]) => Err(Usage(format!(
+            "captures and flow records in one call: {records} holds flow records, {other} does not; give one kind at a time"
+        ))
+        .into()),
+    }
+}
+
+fn named(inputs: &[PathBuf]) -> Vec<Input> {
+    inputs.iter().cloned().map(Input::from).collect()
+}
+
+/// Folders and pipes stand for captures, and so does what cannot be opened: it is told when it is read.
+fn holds_records(input: &Input) -> bool {
+    let head = match input {
+        Input::Stdin => Content::peek_stdin(HEAD_BYTES as usize).unwrap_or_default(),
+        Input::Path(path) if path.is_file() => {
+            let mut head = Vec::new();
+            if let Ok(content) = Content::open(input) {
+                // Damage further on is told when it is read.
+                let _ = content.take(HEAD_BYTES).read_to_end(&mut head);
+            }
+            head
+        }
+        Input::Path(_) => Vec::new(),
+    };
+    record::recognise(&head).is_some()
 }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::feed::Account;
 use crate::detect::{Notice, reason};
-use crate::pipeline::Accounting;
 use crate::replay::Verdict;
 
 /// Incidents and devices told at the most.
@@ -13,12 +13,15 @@ const MOST: usize = 10;
 
 /// The summary for people.
 #[must_use]
-pub fn text(accounting: &Accounting, verdict: &Verdict, incidents: &[Notice], seconds: f64) -> String {
+pub fn text(accounting: &Account, verdict: &Verdict, incidents: &[Notice], seconds: f64) -> String {
     let mut page = String::new();
     let _ = writeln!(page, "{accounting}");
     let baseline = match (&verdict.trained_until, verdict.self_taught_flows) {
         (Some(until), _) => format!("a model trained until {until}"),
-        (None, Some(flows)) => format!("what this capture taught itself ({flows} records; give --model to judge by the past)"),
+        (None, Some(flows)) => {
+            let what = if accounting.noun() == "capture" { "this capture taught itself" } else { "these records taught" };
+            format!("what {what} ({flows} records; give --model to judge by the past)")
+        }
         (None, None) => "nothing: no judging".to_owned(),
     };
     let _ = writeln!(page, "judged   by {baseline}");
@@ -54,8 +57,7 @@ pub fn text(accounting: &Accounting, verdict: &Verdict, incidents: &[Notice], se
             let _ = writeln!(page, "  {:8.1} bits  {:<39}  {}", rank.bits, rank.host.to_string(), rank.class.info().name);
         }
     }
-    let rate = accounting.packets as f64 / seconds.max(1e-9) / 1e6;
-    let _ = writeln!(page, "took     {seconds:.2} s ({rate:.2} million packets a second)");
+    let _ = writeln!(page, "took     {seconds:.2} s ({})", accounting.rate(seconds));
     page
 }
 
@@ -80,10 +82,10 @@ fn incident_line(notice: &Notice) -> String {
 
 /// The accounting for programs.
 #[must_use]
-pub fn stats(accounting: &Accounting, verdict: &Verdict) -> Value {
+pub fn stats(accounting: &Account, verdict: &Verdict) -> Value {
     let counters = &verdict.counters;
     json!({
-        "capture": accounting,
+        accounting.noun(): accounting.json(),
         "detector": {
             "observations": counters.observations, "incidents": counters.incidents, "alert_lines": counters.notices,
             "repeats": counters.repeats, "held_back": counters.held_back, "cases_refused": counters.cases_refused, "flows_released_early": counters.released_early,

@@ -11,25 +11,24 @@ use super::args::TrainArgs;
 use super::exit::Outcome;
 use super::progress::Bar;
 use super::{setup, stop};
-use crate::capture::{Files, Input};
+use crate::capture::Input;
 use crate::feature::hex;
 use crate::model::{Budget, Model, Source, card};
-use crate::pipeline::{Progress, run};
+use crate::pipeline::Progress;
 use crate::train::{Course, Listener};
 
 /// Learns a model and writes it.
 ///
 /// # Errors
-/// Captures that cannot be opened, too little to learn from, a file that cannot be written.
+/// Files that cannot be opened, too little to learn from, a file that cannot be written.
 pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
-    let config = setup::pipeline(&args.flow, Some(&args.time))?;
-    let mut files = setup::captures(&args.inputs)?;
-    let sources = sources(&files)?;
-    let bar = Bar::of(&files);
+    let mut files = setup::opened(&args.inputs, &args.flow, &args.time)?;
+    let sources = files.inputs().into_iter().map(source).collect::<anyhow::Result<Vec<_>>>()?;
+    let bar = Bar::of(files.size());
     let mut on_progress = |progress: Progress| bar.set(progress);
     let mut listener = Listener::new(&mut on_progress);
     let stop = stop::on_signals()?;
-    let (accounting, damage) = run(&mut files, &config, None, &mut listener, &stop);
+    let (accounting, damage) = files.feed().run(None, &mut listener, &stop);
     let lesson = listener.lesson;
     bar.clear();
     eprintln!("{accounting}");
@@ -41,7 +40,8 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
         );
     }
     let budget = args.alert_budget.map(|per_day| Budget { per_day });
-    let course = Course { seed: args.seed, budget, sources, home_nets: args.flow.home_net.clone() };
+    let (home_nets, records) = (args.flow.home_net.clone(), files.learned_kinds(&accounting));
+    let course = Course { seed: args.seed, budget, sources, home_nets, records };
     let model = lesson.into_model(&course).context("nothing was learned")?;
     save(&model, &args.out)?;
     eprint!("{}", card(&model));
@@ -62,16 +62,13 @@ pub fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
     std::fs::rename(&beside, path).with_context(place)
 }
 
-/// Names, sizes and digests of the captures; standard input has only a name.
-fn sources(files: &Files) -> anyhow::Result<Vec<Source>> {
-    let source = |file: &crate::capture::CaptureFile| {
-        let Input::Path(path) = &file.input else {
-            return Ok(Source { name: file.input.name(), bytes: 0, sha256: None });
-        };
-        let mut sha = Sha256::new();
-        let mut reader = File::open(path).with_context(|| path.display().to_string())?;
-        let bytes = io::copy(&mut reader, &mut sha).with_context(|| path.display().to_string())?;
-        Ok(Source { name: file.input.name(), bytes, sha256: Some(hex(&sha.finalize())) })
+/// Name, size and digest of a file; standard input has only a name.
+fn source(input: &Input) -> anyhow::Result<Source> {
+    let Input::Path(path) = input else {
+        return Ok(Source { name: input.name(), bytes: 0, sha256: None });
     };
-    files.files().iter().map(source).collect()
+    let mut sha = Sha256::new();
+    let mut reader = File::open(path).with_context(|| path.display().to_string())?;
+    let bytes = io::copy(&mut reader, &mut sha).with_context(|| path.display().to_string())?;
+    Ok(Source { name: input.name(), bytes, sha256: Some(hex(&sha.finalize())) })
 }

@@ -33,6 +33,12 @@ impl DirectionBasis {
         }
     }
 
+    /// The basis of this [`name`](Self::name).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Syn, Self::Group, Self::Ports, Self::HomeNet, Self::FirstPacket].into_iter().find(|basis| basis.name() == name)
+    }
+
     /// Decides whether the sender of a flow's first packet is its initiator, and by what.
     #[must_use]
     pub fn decide(first: &Packet, home: &HomeNets) -> (bool, Self) {

@@ -42,6 +42,15 @@ impl History {
         core::str::from_utf8(letters).unwrap_or_default()
     }
 
+    /// The history of a record that says so; of other letters than these it keeps nothing.
+    #[must_use]
+    pub fn of_letters(text: &str) -> Self {
+        let mut history = Self::default();
+        let known = |letter: &u8| *letter == b'^' || b"shadfriqgtwc".contains(&letter.to_ascii_lowercase());
+        text.bytes().filter(known).for_each(|letter| history.push(letter));
+        history
+    }
+
     /// Says that the initiator did not send the first packet.
     pub fn flipped(&mut self) {
         self.push(b'^');

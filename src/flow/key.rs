@@ -62,18 +62,23 @@ impl FlowKey {
     /// The key of the packet that an ICMP error quotes, without VLANs.
     #[must_use]
     pub fn of_quoted(quoted: &Quoted) -> Self {
-        let &Quoted { src, dst, src_port, dst_port, protocol } = quoted;
-        let one_way =
-            Self { low: src, high: dst, low_port: src_port, high_port: dst_port, protocol, one_way: true, vlans: [0; 2] };
-        let (src_port, dst_port) = match protocol {
-            ICMP | ICMP_V6 => match icmp_counterpart(protocol, src_port) {
-                Some(counterpart) => (src_port, counterpart),
-                None => return one_way,
+        Self::of_ends((quoted.src, quoted.src_port), (quoted.dst, quoted.dst_port), quoted.protocol).0
+    }
+
+    /// The key of a conversation between these ends, without VLANs, and whether `src` is its `low` end. Ports are those of the
+    /// packet that began it; for ICMP its type and code.
+    #[must_use]
+    pub fn of_ends(src: (Addr, u16), dst: (Addr, u16), protocol: u8) -> (Self, bool) {
+        let one_way = Self { low: src.0, high: dst.0, low_port: src.1, high_port: dst.1, protocol, one_way: true, vlans: [0; 2] };
+        let high_port = match protocol {
+            ICMP | ICMP_V6 => match icmp_counterpart(protocol, src.1) {
+                Some(counterpart) => counterpart,
+                None => return (one_way, true),
             },
-            _ => (src_port, dst_port),
+            _ => dst.1,
         };
-        let key = Self { low_port: src_port, high_port: dst_port, one_way: false, ..one_way };
-        if (src, src_port) <= (dst, dst_port) { key } else { key.turned() }
+        let key = Self { high_port, one_way: false, ..one_way };
+        if src <= (dst.0, high_port) { (key, true) } else { (key.turned(), false) }
     }
 
     /// With its ends changed about.

@@ -49,6 +49,13 @@ impl EndReason {
             Self::FirstLook => "first_look",
         }
     }
+
+    /// The reason of this [`name`](Self::name).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Closed, Self::Idle, Self::Active, Self::Reused, Self::Evicted, Self::Shutdown, Self::FirstLook];
+        all.into_iter().find(|reason| reason.name() == name)
+    }
 }
 
 /// Whether the detector has met this segment before.

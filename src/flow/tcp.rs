@@ -59,6 +59,27 @@ impl ConnState {
         }
     }
 
+    /// The state that Zeek spells so.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        const ALL: [ConnState; 13] = [
+            ConnState::S0,
+            ConnState::S1,
+            ConnState::Sf,
+            ConnState::Rej,
+            ConnState::S2,
+            ConnState::S3,
+            ConnState::Rsto,
+            ConnState::Rstr,
+            ConnState::Rstos0,
+            ConnState::Rstrh,
+            ConnState::Sh,
+            ConnState::Shr,
+            ConnState::Oth,
+        ];
+        ALL.into_iter().find(|state| state.name() == name)
+    }
+
     /// Do both ends know that it is over: both sent FIN, or one reset?
     #[must_use]
     pub const fn ended(self) -> bool {

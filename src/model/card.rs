@@ -21,6 +21,9 @@ pub fn card(model: &Model) -> String {
         let digest = source.sha256.as_deref().map_or(String::new(), |digest| format!("  sha256:{digest}"));
         let _ = writeln!(page, "source   {}  {} bytes{digest}", source.name, source.bytes);
     }
+    if !provenance.records.is_empty() {
+        let _ = writeln!(page, "records  made elsewhere: {}", provenance.records.join(", "));
+    }
     let _ = writeln!(
         page,
         "learned  {} flow records; {:.0} % of the flows of each behaviour had no part in its spreads; seed {}",

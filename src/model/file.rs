@@ -44,6 +44,9 @@ pub struct Provenance {
     pub trimmed_share: f64,
     /// Home networks, when they were named.
     pub home_nets: Vec<String>,
+    /// Kinds of flow records learned from, when they were made elsewhere; none stands for captures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<String>,
     /// What was learned since, where the model learned on while it judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapted: Option<Adapted>,

@@ -87,7 +87,7 @@ pub enum JudgeError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The capture holds too little to learn from.
-    #[error("the capture cannot teach itself; give a model with --model")]
+    #[error("too little to learn from itself; give a model with --model")]
     TooLittle(#[from] ClusterError),
     /// It ended before it was learned from long enough.
     #[error("the capture ended while it was still learned from: {0} observations; give a shorter --learn")]

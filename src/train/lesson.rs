@@ -41,6 +41,8 @@ pub struct Course {
     pub sources: Vec<Source>,
     /// Home networks, when they were named.
     pub home_nets: Vec<String>,
+    /// Kinds of flow records, when they were made elsewhere.
+    pub records: Vec<String>,
 }
 
 impl Lesson {
@@ -71,6 +73,7 @@ impl Lesson {
             flows: self.flows,
             trimmed_share: TRIMMED_SHARE,
             home_nets: course.home_nets.clone(),
+            records: course.records.clone(),
             adapted: None,
         };
         Ok(taught.into_model(provenance, budget))

@@ -1,0 +1,90 @@
+//! What judges, and what is learned meanwhile.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::{JudgeArgs, LearnArgs};
+use super::exit::Usage;
+use super::judge::load;
+use super::versions::Versions;
+use crate::model::{Budget, Model, Source};
+use crate::replay::{Adapt, Mode};
+use crate::time::Span;
+use crate::train::Course;
+
+/// What judges, by the arguments.
+pub fn mode(args: &JudgeArgs) -> anyhow::Result<Mode> {
+    let budget = args.alert_budget.map(|per_day| Budget { per_day });
+    Ok(match &args.model {
+        Some(path) => Mode::Model(Arc::new(load(path)?), budget),
+        None => Mode::SelfTaught { budget, seed: args.seed },
+    })
+}
+
+/// What judges, and what is learned meanwhile.
+pub struct Plan {
+    /// What judges.
+    pub mode: Mode,
+    /// How its model learns on.
+    pub adapt: Option<Adapt>,
+    /// The model that was trained, where one judges that has learned on.
+    pub anchor: Option<Model>,
+    /// Where its versions are kept.
+    pub versions: Option<Versions>,
+    /// Where the model that was learned first is written.
+    pub save_model: Option<PathBuf>,
+}
+
+impl Plan {
+    /// Judges and learns nothing.
+    #[must_use]
+    pub const fn only(mode: Mode) -> Self {
+        Self { mode, adapt: None, anchor: None, versions: None, save_model: None }
+    }
+
+    /// What the arguments ask for, of files or interfaces of these names.
+    ///
+    /// # Errors
+    /// Wrong usage; models that cannot be loaded.
+    pub fn of(judge: &JudgeArgs, learn: &LearnArgs, names: Vec<String>, home_net: &[String]) -> anyhow::Result<Self> {
+        let mut plan = Self { save_model: learn.save_model.clone(), ..Self::only(mode(judge)?) };
+        if let Some(span) = learn.learn {
+            let sources = names.into_iter().map(|name| Source { name, bytes: 0, sha256: None }).collect();
+            let budget = judge.alert_budget.map(|per_day| Budget { per_day });
+            let course = Course { seed: judge.seed, budget, sources, home_nets: home_net.to_vec(), ..Course::default() };
+            plan.mode = Mode::Learn { span, course };
+        }
+        if let Some(folder) = &learn.adapt {
+            plan.adapt_in(folder, learn.adapt_every)?;
+        }
+        Ok(plan)
+    }
+
+    /// Goes on where a folder of versions stands, or begins one.
+    fn adapt_in(&mut self, folder: &Path, every: Span) -> anyhow::Result<()> {
+        let versions = Versions::open(folder)?;
+        if !versions.is_empty() {
+            let anchor = versions.anchor()?;
+            let digest = anchor.digest()?;
+            let place = folder.display();
+            match &mut self.mode {
+                Mode::Learn { .. } => {
+                    return Err(Usage(format!("--adapt {place}: it holds versions of a model already; leave out --learn")).into());
+                }
+                Mode::Model(model, _) if model.digest()? != digest && model.digest()? != versions.current()?.digest()? => {
+                    return Err(Usage(format!("--adapt {place}: it holds versions of another model, {digest}")).into());
+                }
+                Mode::Model(model, _) => *model = Arc::new(versions.current()?),
+                Mode::SelfTaught { budget, .. } => self.mode = Mode::Model(Arc::new(versions.current()?), *budget),
+            }
+            self.anchor = Some(anchor);
+        } else if let Mode::Model(model, _) = &self.mode {
+            versions.add(model)?;
+        } else if matches!(self.mode, Mode::SelfTaught { .. }) {
+            return Err(Usage(String::from("--adapt needs a model to begin with: give --model or --learn")).into());
+        }
+        self.adapt = Some(Adapt { every, next_version: versions.next_number()?.max(1) });
+        self.versions = Some(versions);
+        Ok(())
+    }
+}

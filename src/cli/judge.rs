@@ -104,7 +104,7 @@ fn judge_and_report(
         Mode::Model(model, _) => Some(model.provenance.trained_until.clone()),
         Mode::SelfTaught { .. } => None,
     };
-    let detector = DetectorConfig { score_flows: args.flows.is_some() };
+    let detector = DetectorConfig { score_flows: args.flows.is_some(), ..DetectorConfig::default() };
     let mut inventory = InventoryOutput::open(&args.inventory, &config.home)?;
     let (accounting, damage, verdict) = judge(source, config, mode, detector, (&mut outputs, inventory.as_mut()))?;
     let incidents = outputs.finish()?;

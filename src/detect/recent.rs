@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::case::WINDOW;
+use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
 use super::range::Range;
@@ -49,23 +50,30 @@ impl Recent {
         }
     }
 
-    /// What the minute around a flow adds to its surprise.
+    /// What the minute around a flow adds to its surprise, but for what is left out.
     #[must_use]
-    pub fn context(&self, seen: &Observation, surprise: &Surprise, knowledge: &Knowledge) -> Option<Contribution> {
+    pub fn context(
+        &self,
+        seen: &Observation,
+        surprise: &Surprise,
+        knowledge: &Knowledge,
+        without: Without,
+    ) -> Option<Contribution> {
         let baselines = knowledge.baselines(seen.seen);
         let minute = self.minutes.iter().rev().find(|&&(minute, _)| minute == minute_of(seen)).map(|(_, window)| window);
-        let mut found = new_device(seen, baselines);
+        let mut found = if without.has(Part::NewDevice) { None } else { new_device(seen, baselines) };
         if let Some(window) = minute {
-            found = strongest(found, initiated_rate(seen, surprise, window, baselines));
+            found = strongest(found, initiated_rate(seen, surprise, window, (baselines, without)));
             // Only clients that are new share the blame for a crowd.
             if surprise.unknown_client {
-                found = strongest(found, served_rate(seen, window, baselines));
+                found = strongest(found, served_rate(seen, window, (baselines, without)));
             }
         }
-        found = strongest(found, slow(seen, surprise, self.hour.of(seen.orig), baselines));
+        found = strongest(found, slow(seen, surprise, self.hour.of(seen.orig), (baselines, without)));
         // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
         let established = baselines.hosts.get(&seen.resp).is_some_and(|host| host.local && host.offers.contains(seen.service));
-        strongest(found, if surprise.unknown_edge && !established { self.rhythm(seen) } else { None })
+        let has_rhythm = surprise.unknown_edge && !established && !without.has(Part::Rhythm);
+        strongest(found, if has_rhythm { self.rhythm(seen) } else { None })
     }
 
     fn rhythm(&self, seen: &Observation) -> Option<Contribution> {
@@ -113,7 +121,13 @@ fn new_device(seen: &Observation, baselines: &Baselines) -> Option<Contribution>
     })
 }
 
-fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Minute, baselines: &Baselines) -> Option<Contribution> {
+fn initiated_rate(
+    seen: &Observation,
+    surprise: &Surprise,
+    window: &Minute,
+    (baselines, without): (&Baselines, Without),
+) -> Option<Contribution> {
+    let rate = |evidence, observed, range| rate(evidence, observed, range, without);
     let host = baselines.hosts.get(&seen.orig);
     let initiated = window.initiated.get(&seen.orig).copied().unwrap_or_default();
     let flows = f64::from(window.conversations.get(&(seen.orig, seen.resp, seen.service)).copied().unwrap_or(0));
@@ -146,7 +160,13 @@ fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Minute, base
 }
 
 /// What a device does too slowly for a minute to show.
-fn slow(seen: &Observation, surprise: &Surprise, hour: HourOfDevice, baselines: &Baselines) -> Option<Contribution> {
+fn slow(
+    seen: &Observation,
+    surprise: &Surprise,
+    hour: HourOfDevice,
+    (baselines, without): (&Baselines, Without),
+) -> Option<Contribution> {
+    let rate = |evidence, observed, range| rate(evidence, observed, range, without);
     let host = baselines.hosts.get(&seen.orig);
     let mut found = None;
     if surprise.unknown_edge && hour.targets() >= f64::from(MANY_TARGETS) {
@@ -160,7 +180,8 @@ fn slow(seen: &Observation, surprise: &Surprise, hour: HourOfDevice, baselines: 
     found
 }
 
-fn served_rate(seen: &Observation, window: &Minute, baselines: &Baselines) -> Option<Contribution> {
+fn served_rate(seen: &Observation, window: &Minute, (baselines, without): (&Baselines, Without)) -> Option<Contribution> {
+    let rate = |evidence, observed, range| rate(evidence, observed, range, without);
     let host = baselines.hosts.get(&seen.resp);
     let own = host.and_then(|host| host.served.get(&seen.service));
     let Served { flows, clients, .. } = window.served.get(&(seen.resp, seen.service)).copied().unwrap_or_default();
@@ -171,8 +192,8 @@ fn served_rate(seen: &Observation, window: &Minute, baselines: &Baselines) -> Op
 }
 
 /// Surprise about a count per minute or hour; none for a count that is usual or below three.
-fn rate(evidence: Evidence, observed: f64, range: Range<'_>) -> Option<Contribution> {
-    if observed < 3.0 {
+fn rate(evidence: Evidence, observed: f64, range: Range<'_>, without: Without) -> Option<Contribution> {
+    if observed < 3.0 || without.has_kind(evidence) {
         return None;
     }
     let p = range.rare(observed)?;
@@ -193,8 +214,8 @@ mod tests {
         let mut baselines = Baselines::default();
         baselines.pooled.targets_per_min = own.clone();
         let range = Range::of(Some(&own), None, &baselines, |like| &like.targets_per_min);
-        assert!(rate(Evidence::FlowRate, 10.0, range).is_none());
-        let burst = rate(Evidence::FlowRate, 1000.0, range).unwrap();
+        assert!(rate(Evidence::FlowRate, 10.0, range, Without::default()).is_none());
+        let burst = rate(Evidence::FlowRate, 1000.0, range, Without::default()).unwrap();
         assert!(burst.bits > 15.0 && burst.of == Of::Device);
     }
 
@@ -203,7 +224,8 @@ mod tests {
         let mut baselines = Baselines::default();
         (0..1000).for_each(|_| baselines.pooled.targets_per_min.add(50.0));
         let range = Range::of(None, None, &baselines, |like| &like.targets_per_min);
-        let found = rate(Evidence::TargetRate, 500.0, range).unwrap();
+        let found = rate(Evidence::TargetRate, 500.0, range, Without::default()).unwrap();
         assert_eq!(found.of, Of::Network);
+        assert!(rate(Evidence::TargetRate, 500.0, range, Without::parts(&[Part::Minute])).is_none());
     }
 }

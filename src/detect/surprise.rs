@@ -1,5 +1,6 @@
 //! A flow's own surprise: what is new about it, and what is odd about its shape.
 
+use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
 use super::prior::prior_bits;
@@ -7,8 +8,7 @@ use super::range::Range;
 use crate::feature::{Fact, FactKind, Observation, names_service};
 use crate::flow::Service;
 use crate::model::{
-    Baselines, Counts, Edge, Family, Histogram, HostBaseline, Kind, Match, Pooled, ServiceBaseline, Shape, Vocabulary, bits,
-    value_key,
+    Baselines, Counts, Edge, Family, Histogram, HostBaseline, Kind, Match, Pooled, ServiceBaseline, Shape, bits, value_key,
 };
 
 /// Bits that one part can bring at the most.
@@ -52,9 +52,9 @@ impl Surprise {
         self.new.filter(|_| !self.on_behalf)
     }
 
-    /// Judges an observation by what is known.
+    /// Judges an observation by what is known, but for what is left out.
     #[must_use]
-    pub fn of(seen: &Observation, found: Match, knowledge: &Knowledge) -> Self {
+    pub fn of(seen: &Observation, found: Match, knowledge: &Knowledge, without: Without) -> Self {
         let baselines = knowledge.baselines(seen.seen);
         let orig = baselines.hosts.get(&seen.orig);
         let resp = baselines.hosts.get(&seen.resp);
@@ -68,11 +68,11 @@ impl Surprise {
         }
         // Of a flow that goes on its shape is not known yet, but what is too much already will not become less.
         let shape = if seen.is_complete() {
-            shape(seen, found, orig, baselines, &knowledge.vocabulary)
+            shape(seen, found, orig, knowledge, without)
         } else {
-            volume(seen, orig, baselines)
+            volume(seen, orig, baselines, without)
         };
-        let (new, shape) = discounted(newness(seen, orig, resp, baselines), shape);
+        let (new, shape) = discounted(newness(seen, orig, resp, (baselines, without)), shape);
         let is_of_resolving = |part: Contribution| match part.evidence {
             Evidence::NewFact(FactKind::Domain | FactKind::Name) => true,
             Evidence::NewPeer => DNS.contains(&seen.service),
@@ -105,7 +105,7 @@ fn newness(
     seen: &Observation,
     orig: Option<&HostBaseline>,
     resp: Option<&HostBaseline>,
-    baselines: &Baselines,
+    (baselines, without): (&Baselines, Without),
 ) -> Option<Contribution> {
     // Errors answer somebody else's packet: whoever sends them is not new for that.
     if seen.service.is_icmp_error() {
@@ -113,7 +113,7 @@ fn newness(
     }
     let edge = Edge { service: seen.service, peer: seen.resp };
     let client = Edge { service: seen.service, peer: seen.orig };
-    let by_orig = Newness { host: orig, baselines };
+    let by_orig = Newness { host: orig, baselines, without };
     let service = by_orig.of(Evidence::NewService, Kind::Service, |host| &host.services, seen.service);
     // A known name behind a new address is the same service, moved.
     let is_known = |fact: &Fact| orig.is_some_and(|host| host.facts.contains(*fact));
@@ -124,7 +124,7 @@ fn newness(
         new = strongest(new, by_orig.of(Evidence::NewFact(fact.kind), Kind::Fact(fact.kind), |host| &host.facts, fact));
     }
     if resp.is_some_and(|host| host.local) {
-        let by_resp = Newness { host: resp, baselines };
+        let by_resp = Newness { host: resp, baselines, without };
         // A device at home of which nothing is known is new to all whom it asks: that it is new, is told once.
         if orig.is_some() || !seen.orig_local {
             new = strongest(new, by_resp.of(Evidence::NewClient, Kind::Client, |host| &host.clients, client));
@@ -134,7 +134,7 @@ fn newness(
         }
     }
     new.map(|part| {
-        let prior_bits = prior_bits(seen, orig, part.evidence, baselines);
+        let prior_bits = if without.has(Part::Prior) { 0.0 } else { prior_bits(seen, orig, part.evidence, baselines) };
         Contribution { prior_bits, bits: (part.bits + prior_bits).min(MOST_BITS), ..part }
     })
 }
@@ -143,6 +143,7 @@ fn newness(
 struct Newness<'b> {
     host: Option<&'b HostBaseline>,
     baselines: &'b Baselines,
+    without: Without,
 }
 
 impl Newness<'_> {
@@ -159,16 +160,21 @@ impl Newness<'_> {
         counts: impl Fn(&HostBaseline) -> &Counts<K>,
         value: K,
     ) -> Option<Contribution> {
+        if self.without.has_kind(evidence) {
+            return None;
+        }
         let rate = self.baselines.like(self.host).newness.of(kind);
-        let known = |role: Option<u16>| self.baselines.commons.known_to(kind, value, role);
+        let is_shared = !self.without.has(Part::Shares);
+        let share = |role| if is_shared { rate.share(self.baselines.commons.known_to(kind, value, role)) } else { 1.0 };
         let (p, minutes) = match self.host {
             Some(host) if counts(host).contains(value) => return None,
             Some(host) => {
                 let minutes = f64::from(host.minutes);
                 let any = counts(host).unseen(value.family(), rate.any, PRIOR_MINUTES, host.life());
-                (any * rate.share(known(host.local.then_some(host.role))), minutes)
+                (any * share(host.local.then_some(host.role)), minutes)
             }
-            None => (self.baselines.commons.share(kind, value).max(rate.any * rate.share(known(None))), 0.0),
+            None if is_shared => (self.baselines.commons.share(kind, value).max(rate.any * share(None)), 0.0),
+            None => (rate.any, 0.0),
         };
         let of = if minutes > PRIOR_MINUTES { Of::Device } else { Of::Network };
         let about = value_key(kind, value);
@@ -189,10 +195,11 @@ fn shape(
     seen: &Observation,
     found: Match,
     orig: Option<&HostBaseline>,
-    baselines: &Baselines,
-    vocabulary: &Vocabulary,
+    knowledge: &Knowledge,
+    without: Without,
 ) -> Option<Contribution> {
-    let volume = volume(seen, orig, baselines);
+    let (vocabulary, baselines) = (&knowledge.vocabulary, knowledge.baselines(seen.seen));
+    let volume = volume(seen, orig, baselines, without);
     // The first packets of a conversation that was under way were not heard: its shape says nothing.
     if seen.under_way {
         return volume;
@@ -207,15 +214,21 @@ fn shape(
         prior_bits: 0.0,
         bits: odd_bits,
     });
-    strongest(strongest(odd, volume), new_shape(seen, found, orig, baselines))
+    let odd = odd.filter(|part| !without.has_kind(part.evidence));
+    strongest(strongest(odd, volume), new_shape(seen, found, orig, (baselines, without)))
 }
 
-fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
+fn new_shape(
+    seen: &Observation,
+    found: Match,
+    orig: Option<&HostBaseline>,
+    (baselines, without): (&Baselines, Without),
+) -> Option<Contribution> {
     let value = Shape { service: seen.service, behaviour: found.behaviour };
     let host = orig.filter(|host| host.services.get(seen.service) >= SERVICE_MINUTES);
     match host {
         Some(host) if !seen.continued => {
-            Newness { host: Some(host), baselines }.of(Evidence::NewShape, Kind::Shape, |host| &host.shapes, value)
+            Newness { host: Some(host), baselines, without }.of(Evidence::NewShape, Kind::Shape, |host| &host.shapes, value)
         }
         _ => None,
     }
@@ -224,7 +237,10 @@ fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, base
 /// Features whose size is compared with the device's own flows of the service: duration, payload sent and received.
 const VOLUMES: [usize; 3] = [0, 3, 4];
 
-fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
+fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines, without: Without) -> Option<Contribution> {
+    if without.has(Part::Volume) {
+        return None;
+    }
     let edge = Edge { service: seen.service, peer: seen.resp };
     let is_known_edge = orig.is_some_and(|host| host.edges.contains(edge));
     fn any(like: &Pooled, continued: bool) -> &ServiceBaseline {
@@ -270,7 +286,7 @@ mod tests {
     use super::super::testing::{LATER_MS, flow};
     use super::*;
     use crate::app::App;
-    use crate::model::{BaselinesBuilder, Calibration};
+    use crate::model::{BaselinesBuilder, Calibration, Vocabulary};
 
     /// Two hours in which ten devices ask device 100 on port 80, and the last eight device 101 on port 443, once a minute
     /// each.
@@ -293,7 +309,7 @@ mod tests {
     }
 
     fn new(knowledge: &Knowledge, seen: &Observation) -> Option<Contribution> {
-        Surprise::of(seen, knowledge.vocabulary.matches(seen), knowledge).new
+        Surprise::of(seen, knowledge.vocabulary.matches(seen), knowledge, Without::default()).new
     }
 
     #[test]
@@ -335,7 +351,7 @@ mod tests {
         let (_, mut seen) = flow(LATER_MS, 1, 100, 80, true);
         seen.vector[0] = 100_000.0;
         let baselines = knowledge.baselines(seen.seen);
-        let between = |orig: Option<&HostBaseline>| volume(&seen, orig, baselines).unwrap();
+        let between = |orig: Option<&HostBaseline>| volume(&seen, orig, baselines, Without::default()).unwrap();
         let (old, strangers) = (between(baselines.hosts.get(&seen.orig)), between(None));
         assert_eq!((old.evidence, strangers.evidence), (Evidence::Volume(0), Evidence::Volume(0)));
         assert!(old.bits <= MOST_LINGERING_BITS && strangers.bits > MOST_LINGERING_BITS, "{old:?} {strangers:?}");

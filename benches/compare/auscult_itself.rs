@@ -7,7 +7,7 @@ use auscult::dataset::FlowTuple;
 use auscult::detect::{DetectorConfig, Notice, Part, ScoredFlow, Without};
 use auscult::eval::{AlertLine, AlertScores, FlowScores, Judged, episodes, flow_auc};
 use auscult::feature::Observation;
-use auscult::model::{Budget, Provenance, Vocabulary};
+use auscult::model::{Budget, Model, Provenance, Vocabulary};
 use auscult::pipeline::{Consumer as _, Stopwatch};
 use auscult::replay::{Judge, Mode, Output};
 use auscult::train::{Trim, teach_by};
@@ -76,8 +76,14 @@ impl Output for Scores {
     }
 }
 
-/// Learns and judges as `auscult train` and `auscult eval` do.
-pub fn judge(recording: &Recording, seed: u64, without: Without, behaviours: Behaviours<'_>) -> anyhow::Result<Judgement> {
+/// A model, and the seconds that it took to learn it.
+pub struct Learned {
+    model: Arc<Model>,
+    fit_s: f64,
+}
+
+/// Learns as `auscult train` does.
+pub fn learn(recording: &Recording, seed: u64, without: Without, behaviours: Behaviours<'_>) -> anyhow::Result<Learned> {
     let watch = Stopwatch::start();
     let mut learned = recording.learned.clone();
     let fit = |flows: &[&Observation]| match behaviours {
@@ -87,12 +93,16 @@ pub fn judge(recording: &Recording, seed: u64, without: Without, behaviours: Beh
     let taught = teach_by(&mut learned, seed, Trim::Training, without, fit)?;
     let budget = Budget::for_hosts(taught.local_hosts());
     let model = Arc::new(taught.into_model(Provenance::default(), budget));
-    let fit_s = watch.seconds();
+    Ok(Learned { model, fit_s: watch.seconds() })
+}
+
+/// Judges as `auscult eval` does.
+pub fn judge(recording: &Recording, learned: &Learned, without: Without) -> anyhow::Result<Judgement> {
     let steps = recording.steps.clone();
     let watch = Stopwatch::start();
     let mut scores = Scores::default();
     let config = DetectorConfig { score_flows: true, without };
-    let mut judge = Judge::new(Mode::Model(model, None), config, &mut scores)?;
+    let mut judge = Judge::new(Mode::Model(Arc::clone(&learned.model), None), config, &mut scores)?;
     for step in steps {
         match step {
             Step::Sighting(sighting) => judge.sighting(sighting),
@@ -105,5 +115,5 @@ pub fn judge(recording: &Recording, seed: u64, without: Without, behaviours: Beh
     let truth = &recording.truth;
     let flows = flow_auc(scores.flows.into_iter(), truth, truth.first_attack())?;
     let judged = Judged { from: recording.from, ..Judged::default() };
-    Ok(Judgement { flows, alerts: episodes(&scores.alerts, truth, &judged), fit_s, score_us })
+    Ok(Judgement { flows, alerts: episodes(&scores.alerts, truth, &judged), fit_s: learned.fit_s, score_us })
 }

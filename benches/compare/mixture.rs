@@ -98,12 +98,4 @@ impl Mixture {
         let most = densities.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         -(most + densities.iter().map(|density| (density - most).exp()).sum::<f64>().ln()) / core::f64::consts::LN_2
     }
-
-    pub fn scores(&self, sample: &Sample) -> Vec<f64> {
-        sample.judged.iter().map(|flow| self.bits(flow)).collect()
-    }
-
-    pub fn note(&self) -> String {
-        format!("{} components", self.components())
-    }
 }

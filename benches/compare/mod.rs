@@ -79,6 +79,8 @@ pub struct Row {
 pub struct Variant {
     pub name: String,
     pub judgement: Judgement,
+    /// The same flows without the bits of rarity too, which hide what else is missing.
+    pub without_rarity: Option<FlowScores>,
     pub note: String,
 }
 
@@ -122,11 +124,15 @@ fn timed<M>(work: impl FnOnce() -> anyhow::Result<M>) -> anyhow::Result<(M, f64)
 
 fn variants(options: &Options, recording: &Recording, fitted: &[Fitted]) -> anyhow::Result<Vec<Variant>> {
     let without = Without::parts(&options.without());
-    let itself = auscult_itself::judge(recording, options.seed, without, Behaviours::Own)?;
-    let mut variants = vec![Variant { name: "k-means".to_owned(), judgement: itself, note: String::new() }];
+    let judgement = |behaviours: Behaviours<'_>| {
+        let learned = auscult_itself::learn(recording, options.seed, without, behaviours)?;
+        auscult_itself::judge(recording, &learned, without)
+    };
+    let itself = judgement(Behaviours::Own)?;
+    let mut variants = vec![Variant { name: "k-means".to_owned(), judgement: itself, without_rarity: None, note: String::new() }];
     for Fitted { clustering, found, .. } in fitted {
-        let judgement = auscult_itself::judge(recording, options.seed, without, Behaviours::Found(found))?;
-        variants.push(Variant { name: clustering.name().to_owned(), judgement, note: found.note() });
+        let judgement = judgement(Behaviours::Found(found))?;
+        variants.push(Variant { name: clustering.name().to_owned(), judgement, without_rarity: None, note: found.note() });
     }
     Ok(variants)
 }
@@ -213,11 +219,15 @@ pub fn ablation(options: &Options) -> anyhow::Result<Ablation> {
     let always = options.without();
     let mut variants = Vec::new();
     for (name, parts) in auscult_itself::PARTS {
-        let without: Vec<Part> = always.iter().chain(parts).copied().collect();
         let changed = recording.without(name);
         let recording = changed.as_ref().unwrap_or(&recording);
-        let judgement = auscult_itself::judge(recording, options.seed, Without::parts(&without), Behaviours::Own)?;
-        variants.push(Variant { name: name.to_owned(), judgement, note: String::new() });
+        let mut parts: Vec<Part> = always.iter().chain(parts).copied().collect();
+        let without = Without::parts(&parts);
+        parts.push(Part::Rarity);
+        let learned = auscult_itself::learn(recording, options.seed, without, Behaviours::Own)?;
+        let judgement = auscult_itself::judge(recording, &learned, without)?;
+        let without_rarity = Some(auscult_itself::judge(recording, &learned, Without::parts(&parts))?.flows);
+        variants.push(Variant { name: name.to_owned(), judgement, without_rarity, note: String::new() });
     }
     Ok(Ablation { variants })
 }

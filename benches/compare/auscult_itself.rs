@@ -85,7 +85,7 @@ pub struct Learned {
 /// Learns as `auscult train` does.
 pub fn learn(recording: &Recording, seed: u64, without: Without, behaviours: Behaviours<'_>) -> anyhow::Result<Learned> {
     let watch = Stopwatch::start();
-    let mut learned = recording.learned.clone();
+    let mut learned = recording.learned.to_vec();
     let fit = |flows: &[&Observation]| match behaviours {
         Behaviours::Own => Vocabulary::fit(flows, seed),
         Behaviours::Found(found) => Vocabulary::of_assignments(flows, |scaled| Ok(found.assign(scaled))),

@@ -32,17 +32,18 @@ pub use table::{Ablation, Comparison};
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "compare")]
 pub struct Options {
-    /// The capture that is judged; with --split also the one that is learned from.
-    pub capture: PathBuf,
+    /// The captures that are judged, each by itself; with --split also what is learned from.
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
     /// Learn from what is before, judge what is after.
     #[arg(long, value_name = "TIME", value_parser = auscult::time::parse, required_unless_present = "train")]
     pub split: Option<Timestamp>,
     /// Learn from this capture.
     #[arg(long, value_name = "CAPTURE", conflicts_with = "split")]
     pub train: Option<PathBuf>,
-    /// Ground truth.
-    #[arg(long, value_name = "CSV")]
-    pub truth: PathBuf,
+    /// Ground truth of every capture, in their order.
+    #[arg(long, required = true, value_name = "CSV", value_delimiter = ',')]
+    pub truth: Vec<PathBuf>,
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -91,17 +92,20 @@ struct Fitted {
     fit_s: f64,
 }
 
-/// Runs every way of scoring.
-pub fn compare(options: &Options) -> anyhow::Result<Comparison> {
-    let recording = Recording::read(options)?;
-    let sample = Sample::of(&recording, options)?;
+/// Runs every way of scoring on every capture.
+pub fn compare(options: &Options) -> anyhow::Result<Vec<Comparison>> {
+    Recording::read(options)?.iter().map(|recording| compare_on(recording, options)).collect()
+}
+
+fn compare_on(recording: &Recording, options: &Options) -> anyhow::Result<Comparison> {
+    let sample = Sample::of(recording, options)?;
     let fit = |clustering: Clustering| {
         let (found, fit_s) = timed(|| clustering.fit(&sample, options.seed))?;
         Ok(Fitted { clustering, found, fit_s })
     };
     let fitted = Clustering::ALL.into_iter().map(fit).collect::<anyhow::Result<Vec<Fitted>>>()?;
-    let variants = variants(options, &recording, &fitted)?;
-    let mut comparing = Comparing { recording: &recording, sample: &sample, rows: Vec::new() };
+    let variants = variants(options, recording, &fitted)?;
+    let mut comparing = Comparing { recording, sample: &sample, rows: Vec::new() };
     let itself = &variants[0].judgement;
     comparing.rows.push(Row {
         name: "auscult".to_owned(),
@@ -113,7 +117,13 @@ pub fn compare(options: &Options) -> anyhow::Result<Comparison> {
     comparing.behaviours(options, &fitted)?;
     comparing.learners(options)?;
     comparing.rules()?;
-    Ok(Comparison { sample: sample.learned.len(), learned: recording.complete().len(), rows: comparing.rows, variants })
+    Ok(Comparison {
+        name: recording.name.clone(),
+        sample: sample.learned.len(),
+        learned: recording.complete().len(),
+        rows: comparing.rows,
+        variants,
+    })
 }
 
 fn timed<M>(work: impl FnOnce() -> anyhow::Result<M>) -> anyhow::Result<(M, f64)> {
@@ -213,21 +223,28 @@ impl Comparing<'_> {
     }
 }
 
-/// auscult without one part at a time.
-pub fn ablation(options: &Options) -> anyhow::Result<Ablation> {
-    let recording = Recording::read(options)?;
-    let always = options.without();
-    let mut variants = Vec::new();
+/// auscult without one part at a time, on every capture. With --split each is learned from by itself, with --train all by the same.
+pub fn ablation(options: &Options) -> anyhow::Result<Vec<Ablation>> {
+    let recordings = Recording::read(options)?;
+    let of = |recording: &Recording| Ablation { name: recording.name.clone(), variants: Vec::new() };
+    let mut ablations: Vec<Ablation> = recordings.iter().map(of).collect();
     for (name, parts) in auscult_itself::PARTS {
-        let changed = recording.without(name);
-        let recording = changed.as_ref().unwrap_or(&recording);
-        let mut parts: Vec<Part> = always.iter().chain(parts).copied().collect();
+        let mut parts: Vec<Part> = options.without().into_iter().chain(parts.iter().copied()).collect();
         let without = Without::parts(&parts);
         parts.push(Part::Rarity);
-        let learned = auscult_itself::learn(recording, options.seed, without, Behaviours::Own)?;
-        let judgement = auscult_itself::judge(recording, &learned, without)?;
-        let without_rarity = Some(auscult_itself::judge(recording, &learned, Without::parts(&parts))?.flows);
-        variants.push(Variant { name: name.to_owned(), judgement, without_rarity, note: String::new() });
+        let mut known: Option<auscult_itself::Learned> = None;
+        for (recording, ablation) in recordings.iter().zip(&mut ablations) {
+            let changed = recording.without(name);
+            let recording = changed.as_ref().unwrap_or(recording);
+            let learned = match known.take().filter(|_| options.train.is_some()) {
+                Some(learned) => learned,
+                None => auscult_itself::learn(recording, options.seed, without, Behaviours::Own)?,
+            };
+            let judgement = auscult_itself::judge(recording, &learned, without)?;
+            let without_rarity = Some(auscult_itself::judge(recording, &learned, Without::parts(&parts))?.flows);
+            ablation.variants.push(Variant { name: name.to_owned(), judgement, without_rarity, note: String::new() });
+            known = Some(learned);
+        }
     }
-    Ok(Ablation { variants })
+    Ok(ablations)
 }

@@ -1,7 +1,7 @@
 //! What the pipeline gave, kept so that it can be learned from and judged more than once.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -28,7 +28,8 @@ pub enum Step {
 
 /// The learning time, the judged time, and what is true of it.
 pub struct Recording {
-    pub learned: Vec<Observation>,
+    pub name: String,
+    pub learned: Arc<Vec<Observation>>,
     pub steps: Vec<Step>,
     pub truth: Arc<Truth>,
     pub from: Option<Timestamp>,
@@ -65,19 +66,24 @@ impl Known {
 }
 
 impl Recording {
-    pub fn read(options: &Options) -> anyhow::Result<Self> {
-        let mut on_progress = |_| ();
-        let mut lesson = Lesson::new(&mut on_progress);
-        let (first, from, to) = match &options.train {
-            Some(train) => (train, None, None),
-            None => (&options.capture, options.split, options.split),
+    /// Reads what is learned from and what is judged, one recording for each capture.
+    pub fn read(options: &Options) -> anyhow::Result<Vec<Self>> {
+        let (captures, truths) = (options.captures.len(), options.truth.len());
+        anyhow::ensure!(captures == truths, "{captures} captures and {truths} ground truths");
+        let same = options.train.as_deref().map(|train| observations(train, None)).transpose()?;
+        let read = |(capture, truth): (&PathBuf, &PathBuf)| {
+            let learned = match &same {
+                Some(learned) => Arc::clone(learned),
+                None => observations(capture, options.split)?,
+            };
+            let mut steps = Steps::default();
+            play(capture, (options.split, None), &mut steps)?;
+            let name = truth.display().to_string();
+            let truth = Truth::read(dataset::open(truth).with_context(|| name.clone())?, &name)?;
+            let name = capture.display().to_string();
+            Ok(Self { name, learned, steps: steps.0, truth: Arc::new(truth), from: options.split })
         };
-        play(first, (None, to), &mut lesson)?;
-        let mut steps = Steps::default();
-        play(&options.capture, (from, None), &mut steps)?;
-        let name = options.truth.display().to_string();
-        let truth = Truth::read(dataset::open(&options.truth).with_context(|| name.clone())?, &name)?;
-        Ok(Self { learned: lesson.observations, steps: steps.0, truth: Arc::new(truth), from })
+        options.captures.iter().zip(&options.truth).map(read).collect()
     }
 
     /// Complete flows of the learning time.
@@ -113,15 +119,23 @@ impl Recording {
                 forget(&mut emitted.observation);
             }
         }
-        let mut learned = self.learned.clone();
+        let mut learned = self.learned.to_vec();
         learned.iter_mut().for_each(forget);
-        Some(Self { learned, steps, truth: Arc::clone(&self.truth), from: self.from })
+        Some(Self { name: self.name.clone(), learned: Arc::new(learned), steps, truth: Arc::clone(&self.truth), from: self.from })
     }
 }
 
+/// What is learned from a capture.
+fn observations(path: &Path, to: Option<Timestamp>) -> anyhow::Result<Arc<Vec<Observation>>> {
+    let mut on_progress = |_| ();
+    let mut lesson = Lesson::new(&mut on_progress);
+    play(path, (None, to), &mut lesson)?;
+    Ok(Arc::new(lesson.observations))
+}
+
 /// Reads a capture as `auscult` does by default.
-fn play(path: &PathBuf, (from, to): (Option<Timestamp>, Option<Timestamp>), consumer: &mut dyn Consumer) -> anyhow::Result<()> {
-    let mut files = open(&[Input::from(path.clone())])?;
+fn play(path: &Path, (from, to): (Option<Timestamp>, Option<Timestamp>), consumer: &mut dyn Consumer) -> anyhow::Result<()> {
+    let mut files = open(&[Input::from(path.to_path_buf())])?;
     let config = PipelineConfig { from, to, ..PipelineConfig::new(2, FlowLimits::default().check()?, HomeNets::default()) };
     let (_, damage) = run(&mut files, &config, None, consumer, &AtomicBool::new(false));
     anyhow::ensure!(damage.is_empty(), "{}: {}", path.display(), damage[0]);

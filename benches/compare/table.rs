@@ -7,6 +7,8 @@ use super::{Row, Variant};
 /// Every way of scoring, and auscult with other behaviours.
 #[derive(Clone, Debug)]
 pub struct Comparison {
+    /// The capture.
+    pub name: String,
     /// Complete flows of the learning time.
     pub learned: usize,
     /// Of them those that the alternatives learned from.
@@ -18,12 +20,15 @@ pub struct Comparison {
 /// auscult without one part at a time.
 #[derive(Clone, Debug)]
 pub struct Ablation {
+    /// The capture.
+    pub name: String,
     pub variants: Vec<Variant>,
 }
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(itself) = self.rows.first() else { return Ok(()) };
+        writeln!(f, "{}\n", self.name)?;
         writeln!(f, "{} flows to learn from, the alternatives from {} of them", self.learned, self.sample)?;
         writeln!(f, "{} benign flows, {} left out\n", itself.scores.benign_flows, itself.scores.left_out)?;
         writeln!(f, "{:20} {:>6} {:>6} {:>8} {:>10}  note", "", "macro", "worst", "fit s", "us/flow")?;
@@ -46,7 +51,7 @@ impl fmt::Display for Comparison {
 
 impl fmt::Display for Ablation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "auscult without")?;
+        writeln!(f, "{}\n\nauscult without", self.name)?;
         variants(f, &self.variants)
     }
 }

@@ -137,7 +137,9 @@ impl Vocabulary {
         let scaled: Vec<Scaled> = transformed.iter().map(|vector| scaler.scale(vector)).collect();
         let mut members = BTreeMap::<usize, Vec<usize>>::new();
         for (index, cluster) in cluster(&scaled)?.into_iter().enumerate().take(flows.len()) {
-            cluster.map(|cluster| members.entry(cluster).or_default().push(index));
+            if let Some(cluster) = cluster {
+                members.entry(cluster).or_default().push(index);
+            }
         }
         let mut members: Vec<Vec<usize>> = members.into_values().collect();
         if members.is_empty() {

@@ -14,6 +14,8 @@ fn main() -> anyhow::Result<()> {
     let options = compare::Options::parse();
     let pages: Vec<String> = if options.ablation {
         compare::ablation(&options)?.iter().map(ToString::to_string).collect()
+    } else if let Some(seeds) = options.seeds {
+        compare::seeds(&options, seeds)?.iter().map(ToString::to_string).collect()
     } else {
         compare::compare(&options)?.iter().map(ToString::to_string).collect()
     };

@@ -1,6 +1,7 @@
 //! The comparison of `benches/compare.rs`, small: it gives auscult's own figure, and the same again.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, reason = "the program uses the rest")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 #[path = "../benches/compare/mod.rs"]
 mod compare;

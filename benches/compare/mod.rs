@@ -53,6 +53,9 @@ pub struct Options {
     /// Leave out one part of auscult's evidence at a time.
     #[arg(long)]
     pub ablation: bool,
+    /// Judge by behaviours of k-means and of mini-batch k-means with so many seeds, and nothing else.
+    #[arg(long, value_name = "N", conflicts_with = "ablation")]
+    pub seeds: Option<u64>,
     /// auscult without the rates of minutes and hours, which flows share with others of their host.
     #[arg(long)]
     pub without_host_context: bool,
@@ -221,6 +224,27 @@ impl Comparing<'_> {
         let sent = |(): &(), _: &Sample| recording.judged().map(|(_, seen)| f64::from(seen.vector[sample::BYTES_SENT])).collect();
         self.add("bytes sent", (&(), 0.0), sent, String::new())
     }
+}
+
+/// auscult with behaviours of k-means and of mini-batch k-means, by seeds, on every capture; all are learned from by the first's.
+pub fn seeds(options: &Options, seeds: u64) -> anyhow::Result<Vec<Ablation>> {
+    let recordings = Recording::read(options)?;
+    let without = Without::parts(&options.without());
+    let of = |recording: &Recording| Ablation { name: recording.name.clone(), variants: Vec::new() };
+    let mut tables: Vec<Ablation> = recordings.iter().map(of).collect();
+    for seed in options.seed..options.seed + seeds {
+        let sample = Sample::of(&recordings[0], &Options { seed, ..options.clone() })?;
+        let found = Clustering::MiniBatch.fit(&sample, seed)?;
+        for (name, behaviours) in [("k-means", Behaviours::Own), ("mini-batch k-means", Behaviours::Found(&found))] {
+            let learned = auscult_itself::learn(&recordings[0], seed, without, behaviours)?;
+            for (recording, table) in recordings.iter().zip(&mut tables) {
+                let judgement = auscult_itself::judge(recording, &learned, without)?;
+                let name = format!("{name}, seed {seed}");
+                table.variants.push(Variant { name, judgement, without_rarity: None, note: String::new() });
+            }
+        }
+    }
+    Ok(tables)
 }
 
 /// auscult without one part at a time, on every capture. With --split each is learned from by itself, with --train all by the same.

@@ -17,7 +17,7 @@ pub struct Comparison {
     pub variants: Vec<Variant>,
 }
 
-/// auscult without one part at a time.
+/// auscult without one part at a time, or with behaviours of one seed at a time.
 #[derive(Clone, Debug)]
 pub struct Ablation {
     /// The capture.
@@ -51,7 +51,8 @@ impl fmt::Display for Comparison {
 
 impl fmt::Display for Ablation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n\nauscult without", self.name)?;
+        let has_both = self.variants.iter().any(|variant| variant.without_rarity.is_some());
+        writeln!(f, "{}\n\n{}", self.name, if has_both { "auscult without" } else { "auscult with the behaviours of" })?;
         variants(f, &self.variants)
     }
 }

@@ -59,14 +59,14 @@ impl fmt::Display for Ablation {
 
 fn variants(f: &mut fmt::Formatter<'_>, variants: &[Variant]) -> fmt::Result {
     let has_both = variants.iter().any(|variant| variant.without_rarity.is_some());
-    let rarity = if has_both { "    nor rarity" } else { "" };
-    writeln!(f, "{:30} {:>6} {:>6} {rarity} {:>10} {:>6}  worst attack", "", "macro", "worst", "episodes", "false")?;
+    let rarity = if has_both { "     nor rarity" } else { "" };
+    writeln!(f, "{:30} {:>6} {:>6}{rarity} {:>10} {:>6}  worst attack", "", "macro", "worst", "episodes", "false")?;
     for Variant { name, judgement, without_rarity, note } in variants {
         let (flows, alerts) = (&judgement.flows, &judgement.alerts);
         let episodes = format!("{} of {}", alerts.detected, alerts.episodes);
-        write!(f, "{name:30} {:6.3} {:6.3} ", flows.macro_auc, flows.worst_auc)?;
+        write!(f, "{name:30} {:6.3} {:6.3}", flows.macro_auc, flows.worst_auc)?;
         if let Some(flows) = without_rarity {
-            write!(f, " {:6.3} {:6.3}", flows.macro_auc, flows.worst_auc)?;
+            write!(f, "   {:6.3} {:6.3}", flows.macro_auc, flows.worst_auc)?;
         }
         let worst = flows.attacks.iter().min_by(|a, b| a.1.auc.total_cmp(&b.1.auc)).map_or("", |(name, _)| name);
         writeln!(f, " {episodes:>10} {:6}  {worst}{}{note}", alerts.false_alerts, if note.is_empty() { "" } else { "; " })?;

@@ -133,7 +133,7 @@ fn replay(source: &mut dyn Source, workers: usize, mode: Mode) -> Result<(Accoun
         Mode::SelfTaught { .. } | Mode::Learn { .. } => None,
     };
     let mut out = ReplayOut::default();
-    let mut judge = Judge::new(mode, DetectorConfig { score_flows: true }, &mut out).unwrap();
+    let mut judge = Judge::new(mode, DetectorConfig { score_flows: true, ..DetectorConfig::default() }, &mut out).unwrap();
     let (account, _) = run(source, &config(workers), vocabulary.as_ref(), &mut judge, &AtomicBool::new(false));
     let judged = judge.finish().is_ok();
     out.sums.agree(&account)?;

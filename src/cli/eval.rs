@@ -1,6 +1,5 @@
 //! `auscult eval`.
 
-use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use anyhow::Context as _;
@@ -18,7 +17,6 @@ use crate::detect::{DetectorConfig, Notice, ScoredFlow};
 use crate::eval::{AlertLine, Judged, addresses_in, episodes, flow_auc};
 use crate::pipeline::Progress;
 use crate::replay::Output;
-use crate::wire::Addr;
 
 /// Judges captures or flow records and scores the result against ground truth.
 ///
@@ -29,7 +27,8 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
     let truth = truth(args)?;
     let mut source = setup::opened(&args.inputs, &args.flow, &args.time)?;
     let mut scores = Scores { flows: Vec::new(), alerts: Vec::new(), bar: Bar::of(source.size()) };
-    let (_, damage, verdict) = judge(source.feed(), mode, DetectorConfig { score_flows: true }, (&mut scores, None))?;
+    let detector = DetectorConfig { score_flows: true, ..DetectorConfig::default() };
+    let (_, damage, verdict) = judge(source.feed(), mode, detector, (&mut scores, None))?;
     scores.bar.clear();
     verdict?;
     // Without an attack there is nothing to rank flows against, but false alerts there may be.
@@ -68,31 +67,11 @@ impl Output for Scores {
     fn begin(&mut self, _context: &AlertContext) {}
 
     fn notice(&mut self, notice: &Notice) {
-        let incident = &notice.incident;
-        let subjects: BTreeSet<Addr> = [incident.flow.orig.0, incident.host.0].into();
-        let others: BTreeSet<Addr> = incident.peers.keys().map(|peer| peer.0).chain([incident.flow.resp.0]).collect();
-        self.alerts.push(AlertLine {
-            incident: format!("{:016x}", incident.id),
-            raised: notice.raised,
-            first: incident.first,
-            last: incident.last,
-            subjects: subjects.into_iter().collect(),
-            others: others.into_iter().collect(),
-        });
+        self.alerts.push(AlertLine::of(notice));
     }
 
     fn flow(&mut self, flow: &ScoredFlow, _behaviour: &str) {
-        let record = &flow.record;
-        let tuple = FlowTuple {
-            src: record.orig_addr(),
-            dst: record.resp_addr(),
-            src_port: record.orig_port(),
-            dst_port: record.resp_port(),
-            protocol: record.key.protocol,
-            start: record.start,
-            end: record.end,
-        };
-        self.flows.push((tuple, flow.bits));
+        self.flows.push((FlowTuple::of(&flow.record), flow.bits));
     }
 
     fn progress(&mut self, progress: Progress) {

@@ -137,7 +137,7 @@ fn judge_and_report(
 ) -> anyhow::Result<Outcome> {
     let watch = Stopwatch::start();
     outputs.keep_models(plan.versions.clone(), plan.save_model.clone());
-    let detector = DetectorConfig { score_flows: args.flows.is_some() };
+    let detector = DetectorConfig { score_flows: args.flows.is_some(), ..DetectorConfig::default() };
     let mut inventory = InventoryOutput::open(&args.inventory, home)?;
     let (accounting, damage, verdict) = carry_out(feed, &plan, detector, (&mut outputs, inventory.as_mut()))?;
     let incidents = outputs.finish()?;

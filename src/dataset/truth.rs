@@ -7,6 +7,7 @@ use super::TruthError;
 use super::csv::Reader;
 use super::index::Index;
 use super::row::{Columns, Kind, Row, RowReader};
+use crate::flow::FlowRecord;
 use crate::time::{Span, Timestamp};
 use crate::wire::Addr;
 
@@ -30,6 +31,22 @@ pub struct FlowTuple {
     pub start: Timestamp,
     /// Last packet.
     pub end: Timestamp,
+}
+
+impl FlowTuple {
+    /// Of a record.
+    #[must_use]
+    pub fn of(record: &FlowRecord) -> Self {
+        Self {
+            src: record.orig_addr(),
+            dst: record.resp_addr(),
+            src_port: record.orig_port(),
+            dst_port: record.resp_port(),
+            protocol: record.key.protocol,
+            start: record.start,
+            end: record.end,
+        }
+    }
 }
 
 /// What a flow is.

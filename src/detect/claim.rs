@@ -1,5 +1,6 @@
 //! What a reason claims, and how its bits come about by a model: the arithmetic that a person can do again.
 
+use super::config::Without;
 use super::evidence::{Detail, Evidence};
 use super::incident::Cause;
 use super::newness::{Newness, Odds};
@@ -67,8 +68,9 @@ impl Arithmetic {
         let host = baselines.hosts.get(&claim.host);
         let peer = baselines.hosts.get(&claim.peer);
         let edge = Edge { service: claim.service, peer: claim.peer };
-        let by_host = Newness { host, baselines };
-        let by_peer = Newness { host: peer, baselines };
+        let without = Without::default();
+        let by_host = Newness { host, baselines, without };
+        let by_peer = Newness { host: peer, baselines, without };
         let odds = match (claim.evidence, claim.detail) {
             (Evidence::NewService, _) => by_host.odds(Kind::Service, |host| &host.services, claim.service),
             (Evidence::NewPeer, _) => by_host.odds(Kind::Edge, |host| &host.edges, edge),

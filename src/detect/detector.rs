@@ -7,6 +7,7 @@ use super::arp::{Claims, Dispute};
 use super::assessment::{Assessment, own_bits};
 use super::case::{Case, Exhibit};
 use super::class::{Class, classify};
+use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
 use super::evidence::Contribution;
 use super::fit::{DOUBT_BITS, Fit};
@@ -32,13 +33,6 @@ const MAX_CASES: usize = 100_000;
 const HOLD: Span = Span::from_secs(300);
 /// Flows held back at the most; beyond, the oldest is let go early.
 const MAX_HELD: usize = 200_000;
-
-/// What the detector shall do.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct DetectorConfig {
-    /// Hand out every flow with its bits (costs memory for the flows of five minutes).
-    pub score_flows: bool,
-}
 
 /// A flow and its bits.
 #[derive(Clone, Debug)]
@@ -106,10 +100,10 @@ impl Detector {
     /// Judges an observation that looks like `found`, without filing it.
     pub fn assess(&mut self, seen: &Observation, found: Match) -> Assessment {
         self.counters.observations += 1;
-        let mut surprise = Surprise::of(seen, found, &self.knowledge);
+        let mut surprise = Surprise::of(seen, found, &self.knowledge, self.config.without);
         let population = self.share_with_others(seen, &mut surprise);
         self.recent.observe(seen, &surprise);
-        let context = self.recent.context(seen, &surprise, &self.knowledge);
+        let context = self.recent.context(seen, &surprise, &self.knowledge, self.config.without);
         let known = self.knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
         if seen.orig_local && seen.orig.is_device() {
             self.fit.observe(seen.orig, known, seen.seen);
@@ -121,6 +115,9 @@ impl Detector {
 
     /// Weakens what is new about a known device where many others have it too. Returns what is to be told of them all.
     fn share_with_others(&mut self, seen: &Observation, surprise: &mut Surprise) -> Option<(Contribution, Vec<Host>)> {
+        if self.config.without.has(Part::Population) {
+            return None;
+        }
         let baselines = self.knowledge.baselines(seen.seen);
         let new = surprise.new.as_mut().filter(|new| new.about != 0 && new.evidence.is_by_initiator())?;
         let is_known = baselines.hosts.get(&seen.orig).is_some_and(|host| host.local);
@@ -182,7 +179,8 @@ impl Detector {
 
     /// Takes what a frame said of a device itself.
     pub fn sighting(&mut self, sighting: &Sighting) {
-        let Some(Dispute { address, intruder, told, part, at }) = self.claims.observe(sighting) else { return };
+        let dispute = self.claims.observe(sighting).filter(|dispute| !self.config.without.has_kind(dispute.part.evidence));
+        let Some(Dispute { address, intruder, told, part, at }) = dispute else { return };
         let (victim, host) = (Host(address), Host(intruder.unwrap_or(address)));
         let flow = FlowRef::of_link(host, victim);
         let exhibit = Exhibit { also: Some(victim), ..Exhibit::of_itself(Class::ArpSpoofing, part, flow, (at, at, at)) };
@@ -202,7 +200,7 @@ impl Detector {
 
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.
     pub fn tick(&mut self, now: Timestamp, notices: &mut Vec<Notice>, flows: &mut Vec<ScoredFlow>) {
-        if now >= self.looked_for_silence + LOOK_EVERY {
+        if now >= self.looked_for_silence + LOOK_EVERY && !self.config.without.has(Part::Silence) {
             self.look_for_silence(now);
         }
         for host in std::mem::take(&mut self.touched) {
@@ -271,8 +269,9 @@ impl Detector {
     /// What an observation is by other knowledge, and its bits with what its device did lately.
     #[must_use]
     pub fn surprise_by(&self, seen: &Observation, found: Match, knowledge: &Knowledge) -> (Surprise, f64) {
-        let surprise = Surprise::of(seen, found, knowledge);
-        let context = self.recent.context(seen, &surprise, knowledge);
+        let without = self.config.without;
+        let surprise = Surprise::of(seen, found, knowledge, without);
+        let context = self.recent.context(seen, &surprise, knowledge, without);
         (surprise, surprise.bits() + context.map_or(0.0, |part| part.bits))
     }
 
@@ -388,8 +387,10 @@ impl Detector {
 
     fn release_one(&mut self, flows: &mut Vec<ScoredFlow>) {
         let Some(Held { seen, surprise, record }) = self.held.pop_front() else { return };
-        let context = self.recent.context(&seen, &surprise, &self.knowledge);
-        let rarity = rarity(&seen, &surprise, self.knowledge.baselines(seen.seen));
+        let without = self.config.without;
+        let context = self.recent.context(&seen, &surprise, &self.knowledge, without);
+        let baselines = self.knowledge.baselines(seen.seen);
+        let rarity = if without.has(Part::Rarity) { 0.0 } else { rarity(&seen, &surprise, baselines) };
         let bits = surprise.bits() + context.map_or(0.0, |part| part.bits) + rarity;
         flows.push(ScoredFlow { record, bits, behaviour: surprise.behaviour });
     }

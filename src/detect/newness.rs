@@ -1,5 +1,6 @@
 //! How surprising a value is that a device never showed.
 
+use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence, Of};
 use super::surprise::MOST_BITS;
 use crate::model::{Baselines, Counts, Family, HostBaseline, Kind, KnownTo, Unseen, bits, value_key};
@@ -11,6 +12,7 @@ const PRIOR_MINUTES: f64 = 5.0;
 pub(super) struct Newness<'b> {
     pub host: Option<&'b HostBaseline>,
     pub baselines: &'b Baselines,
+    pub without: Without,
 }
 
 /// How the probability of a new value comes about.
@@ -54,6 +56,9 @@ impl Newness<'_> {
         counts: impl Fn(&HostBaseline) -> &Counts<K>,
         value: K,
     ) -> Option<Contribution> {
+        if self.without.has_kind(evidence) {
+            return None;
+        }
         let odds = self.odds(kind, counts, value)?;
         let of = if odds.minutes > PRIOR_MINUTES { Of::Device } else { Of::Network };
         let part = Contribution::of(evidence, odds.minutes, bits(odds.p()).min(MOST_BITS));
@@ -69,13 +74,14 @@ impl Newness<'_> {
         let role = self.host.filter(|host| host.local).map(|host| host.role);
         let commons = &self.baselines.commons;
         let known = commons.known_to(kind, value, role);
+        let is_shared = !self.without.has(Part::Shares);
         let unseen = |host: &HostBaseline| counts(host).unseen(value.family(), rate.any, PRIOR_MINUTES, host.life());
         Some(Odds {
             unseen: self.host.map(unseen),
             like: rate.any,
             known,
-            share: rate.share(known),
-            devices: if self.host.is_none() { commons.share(kind, value) } else { 0.0 },
+            share: if is_shared { rate.share(known) } else { 1.0 },
+            devices: if self.host.is_none() && is_shared { commons.share(kind, value) } else { 0.0 },
             minutes: self.host.map_or(0.0, |host| f64::from(host.minutes)),
         })
     }

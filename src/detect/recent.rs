@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::case::WINDOW;
+use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
 use super::range::Range;
@@ -52,23 +53,30 @@ impl Recent {
         }
     }
 
-    /// What the minute around a flow adds to its surprise.
+    /// What the minute around a flow adds to its surprise, but for what is left out.
     #[must_use]
-    pub fn context(&self, seen: &Observation, surprise: &Surprise, knowledge: &Knowledge) -> Option<Contribution> {
+    pub fn context(
+        &self,
+        seen: &Observation,
+        surprise: &Surprise,
+        knowledge: &Knowledge,
+        without: Without,
+    ) -> Option<Contribution> {
         let baselines = knowledge.baselines(seen.seen);
         let minute = self.minutes.iter().rev().find(|&&(minute, _)| minute == minute_of(seen)).map(|(_, window)| window);
-        let mut found = new_device(seen, baselines);
+        let mut found = if without.has(Part::NewDevice) { None } else { new_device(seen, baselines) };
         if let Some(window) = minute {
-            found = strongest(found, initiated_rate(seen, surprise, window, baselines));
+            found = strongest(found, initiated_rate(seen, surprise, window, (baselines, without)));
             // Only clients that are new share the blame for a crowd.
             if surprise.unknown_client {
-                found = strongest(found, served_rate(seen, window, baselines));
+                found = strongest(found, served_rate(seen, window, (baselines, without)));
             }
         }
-        found = strongest(found, slow(seen, surprise, self.hour.of(seen.orig), baselines));
+        found = strongest(found, slow(seen, surprise, self.hour.of(seen.orig), (baselines, without)));
         // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
         let established = baselines.hosts.get(&seen.resp).is_some_and(|host| host.local && host.offers.contains(seen.service));
-        strongest(found, if surprise.unknown_edge && !established { self.rhythm(seen) } else { None })
+        let has_rhythm = surprise.unknown_edge && !established && !without.has(Part::Rhythm);
+        strongest(found, if has_rhythm { self.rhythm(seen) } else { None })
     }
 
     fn rhythm(&self, seen: &Observation) -> Option<Contribution> {
@@ -106,11 +114,16 @@ pub(super) fn newcomer(baselines: &Baselines) -> (f64, f64) {
     (per_minute, 1.0 - (-per_minute * WINDOW.as_seconds() / 60.0).exp())
 }
 
-fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Minute, baselines: &Baselines) -> Option<Contribution> {
+fn initiated_rate(
+    seen: &Observation,
+    surprise: &Surprise,
+    window: &Minute,
+    (baselines, without): (&Baselines, Without),
+) -> Option<Contribution> {
     let host = baselines.hosts.get(&seen.orig);
     let initiated = window.initiated.get(&seen.orig).copied().unwrap_or_default();
     let flows = f64::from(window.conversations.get(&(seen.orig, seen.resp, seen.service)).copied().unwrap_or(0));
-    let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), baselines);
+    let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), (baselines, without));
     let mut found = rate(Evidence::FlowRate, flows);
     if surprise.unknown_edge && initiated.targets >= MANY_TARGETS {
         found = strongest(found, rate(Evidence::TargetRate, f64::from(initiated.targets)));
@@ -128,9 +141,14 @@ fn initiated_rate(seen: &Observation, surprise: &Surprise, window: &Minute, base
 }
 
 /// What a device does too slowly for a minute to show.
-fn slow(seen: &Observation, surprise: &Surprise, hour: HourOfDevice, baselines: &Baselines) -> Option<Contribution> {
+fn slow(
+    seen: &Observation,
+    surprise: &Surprise,
+    hour: HourOfDevice,
+    (baselines, without): (&Baselines, Without),
+) -> Option<Contribution> {
     let host = baselines.hosts.get(&seen.orig);
-    let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), baselines);
+    let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), (baselines, without));
     let mut found = None;
     if surprise.unknown_edge && hour.targets() >= f64::from(MANY_TARGETS) {
         found = rate(Evidence::SlowTargets, hour.targets());
@@ -141,10 +159,10 @@ fn slow(seen: &Observation, surprise: &Surprise, hour: HourOfDevice, baselines: 
     found
 }
 
-fn served_rate(seen: &Observation, window: &Minute, baselines: &Baselines) -> Option<Contribution> {
+fn served_rate(seen: &Observation, window: &Minute, (baselines, without): (&Baselines, Without)) -> Option<Contribution> {
     let host = baselines.hosts.get(&seen.resp);
     let Served { flows, clients, .. } = window.served.get(&(seen.resp, seen.service)).copied().unwrap_or_default();
-    let rate = |evidence, observed| rate(evidence, f64::from(observed), (host, seen.service), baselines);
+    let rate = |evidence, observed| rate(evidence, f64::from(observed), (host, seen.service), (baselines, without));
     strongest(rate(Evidence::ServedRate, flows), rate(Evidence::ClientRate, clients))
 }
 
@@ -153,9 +171,9 @@ fn rate(
     evidence: Evidence,
     observed: f64,
     (host, service): (Option<&HostBaseline>, Service),
-    baselines: &Baselines,
+    (baselines, without): (&Baselines, Without),
 ) -> Option<Contribution> {
-    if observed < 3.0 {
+    if observed < 3.0 || without.has_kind(evidence) {
         return None;
     }
     let range = Range::of_count(evidence, host, service, baselines)?;
@@ -179,7 +197,7 @@ mod tests {
         let mut baselines = Baselines::default();
         baselines.pooled.targets_per_min = own.clone();
         let host = HostBaseline { targets_per_min: own, ..HostBaseline::default() };
-        let rate = |observed| rate(Evidence::TargetRate, observed, (Some(&host), HTTP), &baselines);
+        let rate = |observed| rate(Evidence::TargetRate, observed, (Some(&host), HTTP), (&baselines, Without::default()));
         assert!(rate(10.0).is_none());
         let burst = rate(1000.0).unwrap();
         assert!(burst.bits > 15.0 && burst.of == Of::Device);
@@ -189,7 +207,9 @@ mod tests {
     fn an_unknown_device_is_compared_with_the_network() {
         let mut baselines = Baselines::default();
         (0..1000).for_each(|_| baselines.pooled.targets_per_min.add(50.0));
-        let found = rate(Evidence::TargetRate, 500.0, (None, HTTP), &baselines).unwrap();
+        let rate = |without| rate(Evidence::TargetRate, 500.0, (None, HTTP), (&baselines, without));
+        let found = rate(Without::default()).unwrap();
         assert_eq!(found.of, Of::Network);
+        assert!(rate(Without::parts(&[Part::Minute])).is_none());
     }
 }

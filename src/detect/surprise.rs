@@ -1,5 +1,6 @@
 //! A flow's own surprise: what is new about it, and what is odd about its shape.
 
+use super::config::{Part, Without};
 use super::evidence::{Contribution, Detail, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
 use super::newness::Newness;
@@ -7,7 +8,7 @@ use super::prior::prior_bits;
 use super::range::{Range, VOLUMES};
 use crate::feature::{Fact, FactKind, Observation, names_service};
 use crate::flow::Service;
-use crate::model::{Baselines, Edge, HostBaseline, Kind, Match, Shape, Vocabulary, bits};
+use crate::model::{Baselines, Edge, HostBaseline, Kind, Match, Shape, bits};
 
 /// Bits that one part can bring at the most.
 pub(super) const MOST_BITS: f64 = 30.0;
@@ -55,9 +56,9 @@ impl Surprise {
         self.new.filter(|_| !self.on_behalf)
     }
 
-    /// Judges an observation by what is known.
+    /// Judges an observation by what is known, but for what is left out.
     #[must_use]
-    pub fn of(seen: &Observation, found: Match, knowledge: &Knowledge) -> Self {
+    pub fn of(seen: &Observation, found: Match, knowledge: &Knowledge, without: Without) -> Self {
         let baselines = knowledge.baselines(seen.seen);
         let orig = baselines.hosts.get(&seen.orig);
         let resp = baselines.hosts.get(&seen.resp);
@@ -71,11 +72,11 @@ impl Surprise {
         }
         // Of a flow that goes on its shape is not known yet, but what is too much already will not become less.
         let shape = if seen.is_complete() {
-            shape(seen, found, orig, baselines, &knowledge.vocabulary)
+            shape(seen, found, orig, knowledge, without)
         } else {
-            volume(seen, orig, baselines)
+            volume(seen, orig, baselines, without)
         };
-        let new = newness(seen, orig, resp, baselines);
+        let new = newness(seen, orig, resp, (baselines, without));
         let is_of_resolving = |part: Contribution| match part.evidence {
             Evidence::NewFact(FactKind::Domain | FactKind::Name) => true,
             Evidence::NewPeer => DNS.contains(&seen.service),
@@ -98,7 +99,7 @@ fn newness(
     seen: &Observation,
     orig: Option<&HostBaseline>,
     resp: Option<&HostBaseline>,
-    baselines: &Baselines,
+    (baselines, without): (&Baselines, Without),
 ) -> Option<Contribution> {
     // Errors answer somebody else's packet: whoever sends them is not new for that.
     if seen.service.is_icmp_error() {
@@ -106,7 +107,7 @@ fn newness(
     }
     let edge = Edge { service: seen.service, peer: seen.resp };
     let client = Edge { service: seen.service, peer: seen.orig };
-    let by_orig = Newness { host: orig, baselines };
+    let by_orig = Newness { host: orig, baselines, without };
     let service = by_orig.of(Evidence::NewService, Kind::Service, |host| &host.services, seen.service);
     // A known name behind a new address is the same service, moved.
     let is_known = |fact: &Fact| orig.is_some_and(|host| host.facts.contains(*fact));
@@ -117,7 +118,7 @@ fn newness(
         new = strongest(new, by_orig.of(Evidence::NewFact(fact.kind), Kind::Fact(fact.kind), |host| &host.facts, fact));
     }
     if resp.is_some_and(|host| host.local) {
-        let by_resp = Newness { host: resp, baselines };
+        let by_resp = Newness { host: resp, baselines, without };
         // A device at home of which nothing is known is new to all whom it asks: that it is new, is told once.
         if orig.is_some() || !seen.orig_local {
             new = strongest(new, by_resp.of(Evidence::NewClient, Kind::Client, |host| &host.clients, client));
@@ -127,7 +128,7 @@ fn newness(
         }
     }
     new.map(|part| {
-        let prior_bits = prior_bits(seen, orig, part.evidence, baselines);
+        let prior_bits = if without.has(Part::Prior) { 0.0 } else { prior_bits(seen, orig, part.evidence, baselines) };
         Contribution { prior_bits, bits: (part.bits + prior_bits).min(MOST_BITS), ..part }
     })
 }
@@ -137,10 +138,11 @@ fn shape(
     seen: &Observation,
     found: Match,
     orig: Option<&HostBaseline>,
-    baselines: &Baselines,
-    vocabulary: &Vocabulary,
+    knowledge: &Knowledge,
+    without: Without,
 ) -> Option<Contribution> {
-    let volume = volume(seen, orig, baselines);
+    let (vocabulary, baselines) = (&knowledge.vocabulary, knowledge.baselines(seen.seen));
+    let volume = volume(seen, orig, baselines, without);
     // The first packets of a conversation that was under way were not heard: its shape says nothing.
     if seen.under_way {
         return volume;
@@ -152,22 +154,31 @@ fn shape(
         detail: Detail::Distance(found.ratio),
         ..Contribution::of(Evidence::OddShape(feature as u8), f64::from(seen.vector[feature]), odd_bits)
     });
-    strongest(strongest(odd, volume), new_shape(seen, found, orig, baselines))
+    let odd = odd.filter(|part| !without.has_kind(part.evidence));
+    strongest(strongest(odd, volume), new_shape(seen, found, orig, (baselines, without)))
 }
 
-fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
+fn new_shape(
+    seen: &Observation,
+    found: Match,
+    orig: Option<&HostBaseline>,
+    (baselines, without): (&Baselines, Without),
+) -> Option<Contribution> {
     let value = Shape { service: seen.service, behaviour: found.behaviour };
     let host = orig.filter(|host| host.services.get(seen.service) >= SERVICE_MINUTES);
     let part = match host {
         Some(host) if !seen.continued => {
-            Newness { host: Some(host), baselines }.of(Evidence::NewShape, Kind::Shape, |host| &host.shapes, value)
+            Newness { host: Some(host), baselines, without }.of(Evidence::NewShape, Kind::Shape, |host| &host.shapes, value)
         }
         _ => None,
     };
     part.map(|part| Contribution { detail: Detail::Behaviour(found.behaviour), ..part })
 }
 
-fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
+fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines, without: Without) -> Option<Contribution> {
+    if without.has(Part::Volume) {
+        return None;
+    }
     let edge = Edge { service: seen.service, peer: seen.resp };
     let is_known_edge = orig.is_some_and(|host| host.edges.contains(edge));
     let own =
@@ -202,7 +213,7 @@ mod tests {
     use super::super::testing::{LATER_MS, flow};
     use super::*;
     use crate::app::App;
-    use crate::model::{BaselinesBuilder, Calibration};
+    use crate::model::{BaselinesBuilder, Calibration, Vocabulary};
 
     /// Two hours in which ten devices ask device 100 on port 80, and the last eight device 101 on port 443, once a minute
     /// each.
@@ -225,7 +236,7 @@ mod tests {
     }
 
     fn new(knowledge: &Knowledge, seen: &Observation) -> Option<Contribution> {
-        Surprise::of(seen, knowledge.vocabulary.matches(seen), knowledge).new
+        Surprise::of(seen, knowledge.vocabulary.matches(seen), knowledge, Without::default()).new
     }
 
     #[test]
@@ -267,7 +278,7 @@ mod tests {
         let (_, mut seen) = flow(LATER_MS, 1, 100, 80, true);
         seen.vector[0] = 100_000.0;
         let baselines = knowledge.baselines(seen.seen);
-        let between = |orig: Option<&HostBaseline>| volume(&seen, orig, baselines).unwrap();
+        let between = |orig: Option<&HostBaseline>| volume(&seen, orig, baselines, Without::default()).unwrap();
         let (old, strangers) = (between(baselines.hosts.get(&seen.orig)), between(None));
         assert_eq!((old.evidence, strangers.evidence), (Evidence::Volume(0), Evidence::Volume(0)));
         assert!(old.bits <= MOST_LINGERING_BITS && strangers.bits > MOST_LINGERING_BITS, "{old:?} {strangers:?}");

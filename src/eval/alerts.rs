@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::episode::{Episode, found, touches};
 use super::hosts::is_private;
 use crate::dataset::{Kind, Row, Truth};
+use crate::detect::Notice;
 use crate::time::{Span, Timestamp};
 use crate::wire::Addr;
 
@@ -25,6 +26,24 @@ pub struct AlertLine {
     pub subjects: Vec<Addr>,
     /// The others involved: the destination and the incident's peers.
     pub others: Vec<Addr>,
+}
+
+impl AlertLine {
+    /// What the detector told.
+    #[must_use]
+    pub fn of(notice: &Notice) -> Self {
+        let incident = &notice.incident;
+        let subjects: BTreeSet<Addr> = [incident.flow.orig.0, incident.host.0].into();
+        let others: BTreeSet<Addr> = incident.peers.keys().map(|peer| peer.0).chain([incident.flow.resp.0]).collect();
+        Self {
+            incident: format!("{:016x}", incident.id),
+            raised: notice.raised,
+            first: incident.first,
+            last: incident.last,
+            subjects: subjects.into_iter().collect(),
+            others: others.into_iter().collect(),
+        }
+    }
 }
 
 /// What is judged.

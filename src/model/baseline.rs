@@ -264,7 +264,17 @@ impl Baselines {
 
     /// Finds the roles and draws the pools from the devices: after merging. The same devices and seed give the same roles.
     pub fn pool(&mut self, seed: u64) {
-        self.roles = role::assign(&mut self.hosts, seed);
+        self.roles = role::assign(&mut self.hosts, seed, role::FEW);
+        self.draw();
+    }
+
+    /// The same with one role for all.
+    pub fn pool_as_one(&mut self) {
+        self.roles = role::assign(&mut self.hosts, 0, usize::MAX);
+        self.draw();
+    }
+
+    fn draw(&mut self) {
         self.prepare();
         // In the order of addresses: sums of floating point must not depend on a hash.
         let mut hosts: Vec<_> = self.hosts.iter().collect();

@@ -1,5 +1,7 @@
 //! The vocabulary of behaviours: clusters of flows that look alike, each with a centre, a spread per feature and a radius.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::histogram::Histogram;
@@ -110,6 +112,21 @@ impl Vocabulary {
     /// # Errors
     /// When there are fewer than eight flows, or the clustering fails.
     pub fn fit(flows: &[&Observation], seed: u64) -> Result<Self, ClusterError> {
+        Self::of_assignments(flows, |scaled| {
+            let centres = kmeans::fit(scaled, kmeans::cluster_count(scaled.len(), MAX_BEHAVIOURS), seed)?;
+            Ok(scaled.iter().map(|vector| Some(nearest(&centres, vector))).collect())
+        })
+    }
+
+    /// Describes behaviours that were found in another way: `cluster` says of every scaled flow to which cluster it belongs; one
+    /// of none is part of no behaviour. Of more than 32 clusters the largest count.
+    ///
+    /// # Errors
+    /// When there are fewer than eight flows, the clustering fails, or no flow belongs to a cluster.
+    pub fn of_assignments(
+        flows: &[&Observation],
+        cluster: impl FnOnce(&[Scaled]) -> Result<Vec<Option<usize>>, ClusterError>,
+    ) -> Result<Self, ClusterError> {
         let flows: Vec<&Observation> = flows.iter().copied().step_by(flows.len().div_ceil(MAX_FLOWS).max(1)).collect();
         let flows = flows.as_slice();
         if flows.len() < MIN_FLOWS {
@@ -118,14 +135,19 @@ impl Vocabulary {
         let transformed: Vec<Scaled> = flows.iter().map(|flow| transform(&flow.vector)).collect();
         let scaler = Scaler::fit(&transformed);
         let scaled: Vec<Scaled> = transformed.iter().map(|vector| scaler.scale(vector)).collect();
-        let centres = kmeans::fit(&scaled, kmeans::cluster_count(flows.len(), MAX_BEHAVIOURS), seed)?;
-        let mut members = vec![Vec::new(); centres.len()];
-        for (index, vector) in scaled.iter().enumerate() {
-            members[nearest(&centres, vector)].push(index);
+        let mut members = BTreeMap::<usize, Vec<usize>>::new();
+        for (index, cluster) in cluster(&scaled)?.into_iter().enumerate().take(flows.len()) {
+            if let Some(cluster) = cluster {
+                members.entry(cluster).or_default().push(index);
+            }
         }
-        members.retain(|cluster| !cluster.is_empty());
+        let mut members: Vec<Vec<usize>> = members.into_values().collect();
+        if members.is_empty() {
+            return Err(ClusterError::TooFew { got: 0, wanted: MIN_FLOWS });
+        }
         // Most frequent first; ties by the first member, so that the order does not depend on the clustering's.
         members.sort_by_key(|cluster| (std::cmp::Reverse(cluster.len()), cluster.first().copied()));
+        members.truncate(MAX_BEHAVIOURS);
         let behaviours = members.iter().map(|cluster| describe(cluster, flows, &transformed, &scaler)).collect();
         let mut vocabulary = Self { scaler, behaviours, ratios: Histogram::default(), tables: Vec::new() };
         vocabulary.prepare();
@@ -215,7 +237,7 @@ fn describe(cluster: &[usize], flows: &[&Observation], transformed: &[Scaled], s
 
 /// A name from what most of the flows are: application, outcome and size.
 fn name(cluster: &[usize], flows: &[&Observation]) -> String {
-    let mut kinds = std::collections::BTreeMap::<String, usize>::new();
+    let mut kinds = BTreeMap::<String, usize>::new();
     for &flow in cluster {
         *kinds.entry(kind(flows[flow])).or_default() += 1;
     }

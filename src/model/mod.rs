@@ -42,7 +42,7 @@ pub use identity::Identities;
 pub use kmeans::ClusterError;
 pub use pooled::{NewRate, Newness, Pooled};
 pub use role::Role;
-pub use scaler::Scaler;
+pub use scaler::{Scaled, Scaler, transform};
 pub use steady::Steady;
 pub use tail::{bits, tail_probability};
 pub use text::ParseKeyError;

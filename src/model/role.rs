@@ -16,8 +16,8 @@ use crate::flow::Service;
 const MAX_USES: usize = 64;
 /// A use of fewer devices tells nothing of a role.
 const MIN_DEVICES: u32 = 2;
-/// Devices below which all are one role.
-const FEW: usize = 4;
+/// Devices below which all are one role, in general.
+pub(super) const FEW: usize = 4;
 /// Uses in a role's name.
 const NAMED: usize = 3;
 
@@ -36,14 +36,14 @@ pub struct Role {
 type Use = (bool, Service);
 
 /// Gives every device at home a role, and returns the roles (without what their devices do together), the largest first. A
-/// device outside has role 0 without being one of it.
-pub(super) fn assign(hosts: &mut Map<Host, HostBaseline>, seed: u64) -> Vec<Role> {
+/// device outside has role 0 without being one of it. Fewer devices than `few` are one role.
+pub(super) fn assign(hosts: &mut Map<Host, HostBaseline>, seed: u64, few: usize) -> Vec<Role> {
     let is_home = |(address, host): &(&Host, &HostBaseline)| host.local && address.is_device();
     let mut home: Vec<Host> = hosts.iter().filter(is_home).map(|(&address, _)| address).collect();
     home.sort_unstable();
     let uses = common_uses(hosts, &home);
     let rows: Vec<Vec<f64>> = home.iter().map(|address| row(&hosts[address], &uses)).collect();
-    let wanted = if home.len() < FEW || uses.is_empty() { 1 } else { kmeans::cluster_count(home.len() * 2, MAX_ROLES) };
+    let wanted = if home.len() < few || uses.is_empty() { 1 } else { kmeans::cluster_count(home.len() * 2, MAX_ROLES) };
     // One role is no clustering; where the library fails, which it does not for finite rows, there is one too.
     let centres =
         if wanted > 1 { kmeans::centres(rows.iter(), uses.len(), wanted, seed).unwrap_or_default() } else { Vec::new() };
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn those_that_do_the_same_have_one_role_with_its_name() {
         let mut hosts = network();
-        let roles = assign(&mut hosts, 1);
+        let roles = assign(&mut hosts, 1, FEW);
         let role = |n: u8| hosts[&Host(Addr::v4([10, 0, 0, n]))].role;
         assert_eq!((roles.len(), roles[0].devices, roles[1].devices), (2, 8, 4));
         assert!((0..8).all(|n| role(n) == 0) && (8..12).all(|n| role(n) == 1));
@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn a_few_devices_are_one_role_and_the_same_network_gives_the_same_roles() {
         let few = |n: usize| network().into_iter().take(n).collect::<Map<_, _>>();
-        assert_eq!(assign(&mut few(3), 1).len(), 1);
-        assert_eq!(assign(&mut network(), 1), assign(&mut network(), 1));
+        assert_eq!(assign(&mut few(3), 1, FEW).len(), 1);
+        assert_eq!(assign(&mut network(), 1, FEW), assign(&mut network(), 1, FEW));
+        assert_eq!(assign(&mut network(), 1, usize::MAX).len(), 1);
     }
 }

@@ -457,7 +457,7 @@ mod tests {
 
     fn judged(questions: u32, mode: Mode, score_flows: bool) -> (Seen, Result<Verdict, JudgeError>) {
         let mut seen = Seen::default();
-        let mut judge = Judge::new(mode, DetectorConfig { score_flows }, &mut seen).unwrap();
+        let mut judge = Judge::new(mode, DetectorConfig { score_flows, ..DetectorConfig::default() }, &mut seen).unwrap();
         run(&mut Questions { left: questions }, &config(), None, &mut judge, &AtomicBool::new(false));
         let verdict = judge.finish();
         (seen, verdict)

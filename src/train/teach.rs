@@ -8,7 +8,7 @@ use std::borrow::{Borrow, BorrowMut};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::detect::{Assessment, Detector, DetectorConfig, Knowledge};
+use crate::detect::{Assessment, Detector, DetectorConfig, Knowledge, Part, Without};
 use crate::feature::{Host, Observation};
 use crate::model::{
     Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, EXTRAORDINARY, Identities, Match, Model, Provenance,
@@ -55,6 +55,7 @@ pub struct Taught {
     pub assessments: Vec<Assessment>,
     /// Who said so, as it was after the last of them.
     pub assessor: Detector,
+    config: DetectorConfig,
 }
 
 /// Learns from observations in the order in which they were seen, and puts devices in the place of their addresses. The same
@@ -63,12 +64,27 @@ pub struct Taught {
 /// # Errors
 /// When there is too little to learn from.
 pub fn teach<O: BorrowMut<Observation>>(observations: &mut [O], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
+    teach_by(observations, seed, trim, Without::default(), |flows| Vocabulary::fit(flows, seed))
+}
+
+/// The same with behaviours that `fit` learns from complete flows, and without some parts, for measurements. A detector that goes
+/// on by what was learned is to leave out the same.
+///
+/// # Errors
+/// When there is too little to learn from, and as `fit`.
+pub fn teach_by<O: BorrowMut<Observation>>(
+    observations: &mut [O],
+    seed: u64,
+    trim: Trim,
+    left_out: Without,
+    fit: impl FnOnce(&[&Observation]) -> Result<Vocabulary, ClusterError>,
+) -> Result<Taught, ClusterError> {
     let identities = Identities::learn(observations.iter().map(Borrow::borrow));
     observations.iter_mut().for_each(|seen| identities.apply(seen.borrow_mut(), |_| true));
     let observations: Vec<&Observation> = observations.iter().map(Borrow::borrow).collect();
     let observations = observations.as_slice();
     let complete: Vec<&Observation> = observations.iter().copied().filter(|seen| seen.is_complete()).collect();
-    let vocabulary = Arc::new(Vocabulary::fit(&complete, seed)?);
+    let vocabulary = Arc::new(fit(&complete)?);
     let matches: Vec<Match> = observations.iter().map(|seen| vocabulary.matches(seen)).collect();
     let ends = part_ends(observations);
     let mut builders: Vec<BaselinesBuilder> = ends.iter().map(|_| BaselinesBuilder::default()).collect();
@@ -82,7 +98,11 @@ pub fn teach<O: BorrowMut<Observation>>(observations: &mut [O], seed: u64, trim:
         sum.newcomers_per_minute = newcomers_per_minute;
         sum.identities = identities.clone();
         learned.iter().enumerate().filter(|&(part, _)| without != Some(part)).for_each(|(_, part)| sum.merge(part));
-        sum.pool(seed);
+        if left_out.has(Part::Roles) {
+            sum.pool_as_one()
+        } else {
+            sum.pool(seed)
+        }
         Arc::new(sum)
     };
     let baselines = merged(None);
@@ -90,10 +110,11 @@ pub fn teach<O: BorrowMut<Observation>>(observations: &mut [O], seed: u64, trim:
     // What comes after all that was learned from is judged by all of it.
     parts.push((Timestamp::MAX, Arc::clone(&baselines)));
     let silent = Knowledge::by_parts(Arc::clone(&vocabulary), Vec::clone(&parts), Calibration::default(), f64::INFINITY);
-    let mut assessor = Detector::new(Arc::new(silent), DetectorConfig::default());
+    let config = DetectorConfig { without: left_out, ..DetectorConfig::default() };
+    let mut assessor = Detector::new(Arc::new(silent), config);
     let assessments = observations.iter().zip(&matches).map(|(seen, &found)| assessor.assess(seen, found)).collect();
     let calibration = Calibration::default();
-    let mut taught = Taught { vocabulary, parts, baselines, calibration, matches, assessments, assessor };
+    let mut taught = Taught { vocabulary, parts, baselines, calibration, matches, assessments, assessor, config };
     (taught.calibration.conversations, taught.calibration.ordinary_bits) = taught.ordinary_bits(observations);
     taught.calibrate(observations, trim);
     Ok(taught)
@@ -156,7 +177,7 @@ impl Taught {
     }
 
     fn detector(&self) -> Detector {
-        Detector::new(Arc::new(self.silent_knowledge()), DetectorConfig::default())
+        Detector::new(Arc::new(self.silent_knowledge()), self.config)
     }
 
     /// Knowledge that opens no incident.

@@ -1,0 +1,107 @@
+//! What the detector shall do, and what it shall leave out where that is to be measured.
+
+use super::evidence::Evidence;
+
+/// What the detector shall do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DetectorConfig {
+    /// Hand out every flow with its bits (costs memory for the flows of five minutes).
+    pub score_flows: bool,
+    /// What it leaves out: nothing but in measurements of what each part is worth.
+    pub without: Without,
+}
+
+/// A part of the evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Devices that were never seen.
+    NewDevice,
+    /// Services, peers, clients and offers that a device never had; names, titles and commands too.
+    Newness,
+    /// Behaviours that a device never showed on a service.
+    NewShape,
+    /// Who else has what is new to a device.
+    Shares,
+    /// Roles: without them all devices are of one.
+    Roles,
+    /// What weighs more than its rarity for what it touches.
+    Prior,
+    /// Flows far from every behaviour.
+    OddShape,
+    /// More data or time than usual.
+    Volume,
+    /// Flows, targets, clients and failed attempts of a minute.
+    Minute,
+    /// Failed logins and changed files of a minute.
+    Events,
+    /// Targets and failures of an hour.
+    Hour,
+    /// Conversations like a clock.
+    Rhythm,
+    /// How seldom a flow is where nothing about it is new.
+    Rarity,
+    /// The same new thing in many devices.
+    Population,
+    /// Conversations that stopped.
+    Silence,
+    /// Addresses that two interfaces claim.
+    AddressDispute,
+}
+
+/// Parts that are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Without(u32);
+
+impl Without {
+    /// Leaves these out.
+    #[must_use]
+    pub fn parts(parts: &[Part]) -> Self {
+        Self(parts.iter().fold(0, |set, &part| set | 1 << part as u32))
+    }
+
+    /// Is this part left out?
+    #[must_use]
+    pub const fn has(self, part: Part) -> bool {
+        self.0 & 1 << part as u32 != 0
+    }
+
+    /// Is evidence of this kind left out?
+    pub(super) const fn has_kind(self, evidence: Evidence) -> bool {
+        self.0 != 0 && self.has(part_of(evidence))
+    }
+}
+
+const fn part_of(evidence: Evidence) -> Part {
+    match evidence {
+        Evidence::NewDevice => Part::NewDevice,
+        Evidence::NewService | Evidence::NewPeer | Evidence::NewFact(_) | Evidence::NewClient | Evidence::NewOffer => {
+            Part::Newness
+        }
+        Evidence::NewShape => Part::NewShape,
+        Evidence::OddShape(_) => Part::OddShape,
+        Evidence::Volume(_) => Part::Volume,
+        Evidence::FlowRate | Evidence::TargetRate | Evidence::FailedRate | Evidence::ServedRate | Evidence::ClientRate => {
+            Part::Minute
+        }
+        Evidence::LoginFailures | Evidence::FileChanges => Part::Events,
+        Evidence::SlowTargets | Evidence::SlowFailures => Part::Hour,
+        Evidence::Rhythm => Part::Rhythm,
+        Evidence::AddressDispute => Part::AddressDispute,
+        Evidence::Silence => Part::Silence,
+        Evidence::Population => Part::Population,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feature::FactKind;
+
+    #[test]
+    fn what_is_left_out_is_that_alone() {
+        let without = Without::parts(&[Part::Minute, Part::Rarity]);
+        assert!(without.has(Part::Rarity) && without.has_kind(Evidence::TargetRate) && !without.has_kind(Evidence::SlowTargets));
+        assert!(!Without::default().has_kind(Evidence::TargetRate) && !Without::default().has(Part::NewDevice));
+        assert!(Without::parts(&[Part::Newness]).has_kind(Evidence::NewFact(FactKind::Name)));
+    }
+}

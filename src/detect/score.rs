@@ -60,7 +60,7 @@ impl Score {
             let about = |part: &Contribution| (part.about != 0).then_some(part.about);
             let is_told = |part: &Contribution| about(part).is_some_and(|about| told.contains(&about));
             let repeated: f64 =
-                weighted(exhibit).filter(|(part, _)| is_told(part)).map(|(part, weight)| part.bits * weight).sum();
+                weighted(exhibit).filter(|(part, _)| is_told(part)).fold(0.0, |sum, (part, weight)| sum + part.bits * weight);
             own.push(((exhibit.own_bits - repeated).max(0.0), repeated, place));
             if told.len() < MAX_TOLD {
                 told.extend(exhibit.parts.iter().flatten().filter_map(about));
@@ -73,7 +73,7 @@ impl Score {
             Term { peer, service, bits, repeated_bits, parts }
         };
         let others = own.iter().enumerate().skip(MAX_TERMS);
-        let other_bits = others.map(|(rank, (bits, ..))| bits / (rank + 1) as f64).sum();
+        let other_bits = others.fold(0.0, |sum, (rank, (bits, ..))| sum + bits / (rank + 1) as f64);
         let terms = own.iter().take(MAX_TERMS).filter(|(bits, ..)| *bits > 0.0).map(term).collect();
         Self { shared_bits, terms, other_bits }
     }

@@ -70,6 +70,26 @@ fn bits_that_were_changed_are_found() {
 }
 
 #[test]
+fn fewer_bits_than_the_model_gives_and_news_that_it_knows_do_not_agree() {
+    let folder = Folder::new();
+    let model = clinic_model(&folder);
+    let path = alerts(&folder, &["--model", &model]);
+    let first: Value = lines(&folder.read("alerts.jsonl")).remove(0);
+    let with = |feature: &str, observed: f64, bits: f64| {
+        let mut event = first.clone();
+        // The archive is an old acquaintance of the first reading station.
+        let about = serde_json::json!({"host": "10.77.0.11", "peer": "10.77.0.10", "service": "tcp/11112"});
+        let why = serde_json::json!({"feature": feature, "observed": observed, "bits": bits, "text": "", "about": about});
+        event["auscult"]["why"] = Value::Array(vec![why]);
+        std::fs::write(&path, event.to_string()).unwrap();
+        String::from_utf8(explained(&path, &model, &[]).stdout).unwrap()
+    };
+    assert!(with("targets_per_min", 5000.0, 1.0).contains("DOES NOT AGREE"));
+    let known = with("new_peer", 60.0, 9.0);
+    assert!(known.contains("it is not new") && known.contains("DOES NOT AGREE"), "{known}");
+}
+
+#[test]
 fn what_cannot_be_explained_says_why() {
     let folder = Folder::new();
     let model = clinic_model(&folder);

@@ -119,6 +119,8 @@ fn a_model_learns_on_and_can_go_back() {
     assert!(examples.contains("udp/6000 of 10.0.0.101"), "what its kind does is learned: {difference:#}");
     let scanner = changed("10.0.0.6").map(ToString::to_string).unwrap_or_default();
     assert!(!scanner.contains("udp/70"), "what an incident speaks of is not: {scanner}");
+    let card = String::from_utf8(auscult(&["inspect", &versions]).ended(0).stdout).unwrap();
+    assert!(card.contains("adapted  version 3, until") && card.contains(trained["digest"].as_str().unwrap()), "{card}");
     let told = auscult(&["model", "rollback", &versions]).ended(0).stdout;
     assert!(String::from_utf8(told).unwrap().starts_with("version 2 is in use instead of 3"));
     assert_eq!(folder.read("versions/current"), b"0002.json\n");
@@ -166,7 +168,10 @@ fn wrong_use_says_what() {
     auscult(&["replay", &day, "--learn", "soon"]).ended(2).said(&["soon", "12h"]);
     auscult(&["replay", &day, "--save-model", "x.json"]).ended(2).said(&["--learn"]);
     auscult(&["replay", &day, "--adapt", &versions]).ended(2).said(&["give --model or --learn"]);
-    auscult(&["replay", &day, "--learn", "1d"]).ended(0).said(&["ended while it was still learned from"]);
+    let early = folder.name("early.json");
+    let cut = ["replay", &day, "--learn", "1d", "--save-model", &early];
+    auscult(&cut).ended(0).said(&["ended while it was still learned from"]);
+    auscult(&["replay", &day, "--model", &early, "--alerts", "/dev/null"]).ended(0).said(&["judged   by a model"]);
     auscult(&["model", "rollback", &folder.name("nothing")]).ended(1).said(&["no folder of a model's versions"]);
     let model = folder.name("model.json");
     auscult(&["train", &day, "--out", &model]).ended(0);

@@ -11,7 +11,7 @@ use super::args::ExplainArgs;
 use super::exit::{FAILED, Outcome};
 use super::judge::load;
 use crate::alert::{Told, ToldConversation};
-use crate::detect::Arithmetic;
+use crate::detect::{Arithmetic, Class};
 use crate::model::Model;
 
 /// Bits by which what is drawn again may differ: the numbers in an alert are rounded.
@@ -84,10 +84,11 @@ fn read(args: &ExplainArgs) -> anyhow::Result<BTreeMap<usize, Told>> {
 /// Writes the arithmetic of an incident; returns how many reasons do not follow from the model.
 fn explain(page: &mut String, told: &Told, model: &Model) -> usize {
     let _ = writeln!(page, "incident {}  {}  {}  {}", told.id, told.timestamp, told.class, told.hosts.join(" "));
-    let threshold = model.calibration.threshold(model.budget);
+    let margin = Class::named(&told.class).map_or(0.0, |class| class.margin_bits(&model.calibration));
+    let threshold = model.calibration.threshold(model.budget) + margin;
     let _ = writeln!(
         page,
-        "  {:.1} bits; a window of normal time scores as much with p = {:e}; the model's own budget opens incidents at {threshold:.1} bits",
+        "  {:.1} bits; a window of normal time scores as much with p = {:e}; by the model's own budget such incidents open at {threshold:.1} bits",
         told.bits, told.p_value
     );
     let shared = (told.shared_bits > 0.0).then(|| format!("{:.3} shared by its conversations", told.shared_bits));
@@ -108,7 +109,9 @@ fn explain(page: &mut String, told: &Told, model: &Model) -> usize {
         let verdict = match sum.bits {
             None => "these bits come from what was seen alone, not from the model",
             Some(bits) if (bits - claim.bits).abs() <= TOLERANCE_BITS => "agrees with the alert",
-            Some(bits) if bits > claim.bits => "the alert counts less: many devices did the same within the day",
+            Some(bits) if bits > claim.bits && claim.may_be_shared() => {
+                "the alert counts less: many devices did the same within the day"
+            }
             Some(_) => {
                 wrong += 1;
                 "DOES NOT AGREE with the alert"

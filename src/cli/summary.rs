@@ -25,9 +25,13 @@ pub fn text(accounting: &Account, verdict: &Verdict, incidents: &[Notice], secon
         (None, None) => "nothing: no judging".to_owned(),
     };
     let _ = writeln!(page, "judged   by {baseline}");
-    if let Some(threshold) = verdict.threshold {
+    if let (Some(threshold), Some(unusual)) = (verdict.threshold, verdict.unusual_threshold) {
         let how = if verdict.resolved { "" } else { "; the learning time is too short to show that, so the tail was extended" };
-        let _ = writeln!(page, "budget   {:.2} incidents a day, threshold {threshold:.1} bits{how}", verdict.budget_per_day);
+        let budget = verdict.budget_per_day;
+        let _ = writeln!(
+            page,
+            "budget   {budget:.2} incidents a day, threshold {threshold:.1} bits, {unusual:.1} for what is merely unusual{how}"
+        );
     }
     if let Some((learned, beyond)) = verdict.learned {
         let more = if beyond > 0 { format!("; {beyond} beyond these were not") } else { String::new() };
@@ -89,7 +93,7 @@ pub fn stats(accounting: &Account, verdict: &Verdict) -> Value {
         "detector": {
             "observations": counters.observations, "incidents": counters.incidents, "alert_lines": counters.notices,
             "repeats": counters.repeats, "held_back": counters.held_back, "cases_refused": counters.cases_refused, "flows_released_early": counters.released_early,
-            "threshold_bits": verdict.threshold, "budget_per_day": verdict.budget_per_day,
+            "threshold_bits": verdict.threshold, "unusual_threshold_bits": verdict.unusual_threshold, "budget_per_day": verdict.budget_per_day,
             "budget_resolved": verdict.resolved, "model_fits": verdict.misfit.is_none(), "self_taught_records": verdict.self_taught_flows,
         },
     })

@@ -48,6 +48,17 @@ impl Claim {
         let (evidence, detail, observed) = (part.evidence, part.detail, part.observed);
         Self { evidence, host, peer, service, fact, detail, observed, prior_bits: part.prior_bits, bits: part.bits }
     }
+
+    /// Does it claim that the model has never seen something?
+    fn is_of_something_new(&self) -> bool {
+        self.evidence.is_by_initiator() || matches!(self.evidence, Evidence::NewClient | Evidence::NewOffer | Evidence::NewShape)
+    }
+
+    /// May it count less than the model says, because many devices did the same within the day?
+    #[must_use]
+    pub fn may_be_shared(&self) -> bool {
+        self.evidence.is_by_initiator()
+    }
 }
 
 /// How bits come about.
@@ -84,10 +95,10 @@ impl Arithmetic {
             }
             _ => None,
         };
-        if let Some(odds) = odds {
-            sum.of_new(&odds);
-        } else {
-            sum.of_other(claim, host, vocabulary, baselines);
+        match odds {
+            Some(odds) => sum.of_new(&odds),
+            None if claim.is_of_something_new() => sum.known(),
+            None => sum.of_other(claim, host, vocabulary, baselines),
         }
         if let Some(bits) = &mut sum.bits
             && claim.prior_bits > 0.0
@@ -97,6 +108,11 @@ impl Arithmetic {
             sum.steps.push(format!("prior odds of {odds:.0} to 1 for what it touches: {:.1} bits more", claim.prior_bits));
         }
         sum
+    }
+
+    fn known(&mut self) {
+        self.say("the model has seen it: it is not new".to_owned());
+        self.bits = Some(0.0);
     }
 
     fn say(&mut self, step: String) {

@@ -4,7 +4,7 @@ use super::evidence::{Contribution, Evidence};
 use super::surprise::Surprise;
 use crate::app::{App, Family};
 use crate::feature::Observation;
-use crate::model::{HourOfDevice, Minute};
+use crate::model::{Calibration, HourOfDevice, Minute};
 
 /// A kind of incident; what tells more comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,11 +103,19 @@ impl Class {
         )
     }
 
-    /// Bits beyond the threshold that it needs: what is merely unusual names nothing that a person could look for, so it must be
-    /// eight times as improbable as what has a name.
+    /// The class of this name.
     #[must_use]
-    pub const fn margin_bits(self) -> f64 {
-        if matches!(self, Self::Unusual) { 3.0 } else { 0.0 }
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.info().name == name)
+    }
+
+    /// Bits beyond the threshold that it needs. What is merely unusual names nothing that a person could look for, so it must be
+    /// eight times as improbable as what has a name. What drift has raised is raised for the vague ones alone, so that a flood of
+    /// alerts hides no attack.
+    #[must_use]
+    pub fn margin_bits(self, calibration: &Calibration) -> f64 {
+        let unnamed = if matches!(self, Self::Unusual) { UNNAMED_BITS } else { 0.0 };
+        unnamed + if self.is_vague() { calibration.raised_bits } else { 0.0 }
     }
 
     /// Does it only say that something is unusual or new? Ordinary life brings these when it drifts.
@@ -122,6 +130,9 @@ impl Class {
         &INFOS[self as usize]
     }
 }
+
+/// Bits beyond the threshold of what has no name.
+const UNNAMED_BITS: f64 = 3.0;
 
 const SCAN_CATEGORY: &str = "Detection of a Network Scan";
 const UNKNOWN_CATEGORY: &str = "Unknown Traffic";

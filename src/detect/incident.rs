@@ -81,12 +81,11 @@ impl FlowRef {
         self.key.protocol == ARP
     }
 
-    /// The text of the fact of a kind whose hash among values is `about`; the first of the kind where none has it.
+    /// The text of the fact of a kind whose hash among values is `about`.
     #[must_use]
     pub fn fact(&self, kind: FactKind, about: u64) -> Option<&str> {
         let mut of_kind = self.facts.iter().filter(|(known, _)| *known == kind).map(|(_, text)| &**text);
-        let first = of_kind.clone().next();
-        of_kind.find(|text| value_key(Kind::Fact(kind), Fact::new(kind, text)) == about).or(first)
+        of_kind.find(|text| value_key(Kind::Fact(kind), Fact::new(kind, text)) == about)
     }
 
     /// The flow of a record.

@@ -37,11 +37,10 @@ impl Knowledge {
         Self { vocabulary, parts, calibration, threshold }
     }
 
-    /// Score at which an incident of this class opens, in bits: what drift has raised is raised for the vague ones alone, so that
-    /// a flood of alerts hides no attack.
+    /// Score at which an incident of this class opens, in bits.
     #[must_use]
     pub fn threshold_of(&self, class: Class) -> f64 {
-        self.threshold + class.margin_bits() + if class.is_vague() { self.calibration.raised_bits } else { 0.0 }
+        self.threshold + class.margin_bits(&self.calibration)
     }
 
     /// Does it judge what it was not taught by?

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::file::{Model, ModelError};
+use super::file::{Adapted, Model, ModelError};
 use super::histogram::Histogram;
 
 /// Devices and behaviours listed at the most.
@@ -20,6 +20,13 @@ pub fn card(model: &Model) -> String {
     for source in &provenance.sources {
         let digest = source.sha256.as_deref().map_or(String::new(), |digest| format!("  sha256:{digest}"));
         let _ = writeln!(page, "source   {}  {} bytes{digest}", source.name, source.bytes);
+    }
+    if let Some(adapted) = &provenance.adapted {
+        let Adapted { version, until, learned, left_out: [suspect, extraordinary], parent, anchor } = adapted;
+        let _ =
+            writeln!(page, "adapted  version {version}, until {until}: learned {learned} observations since the version before");
+        let _ = writeln!(page, "         left out {suspect} of devices with an incident, {extraordinary} that were too unusual");
+        let _ = writeln!(page, "         before: {parent}; trained: {anchor}");
     }
     if !provenance.records.is_empty() {
         let _ = writeln!(page, "records  made elsewhere: {}", provenance.records.join(", "));

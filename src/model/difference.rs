@@ -109,13 +109,6 @@ impl Difference {
     /// # Errors
     /// When one cannot be digested.
     pub fn between(old: &Model, new: &Model) -> Result<Self, ModelError> {
-        let until = |model: &Model| {
-            model
-                .provenance
-                .adapted
-                .as_ref()
-                .map_or_else(|| model.provenance.trained_until.clone(), |adapted| adapted.until.clone())
-        };
         let both = [old, new];
         let home = |model: &Model| {
             let local = model.baselines.hosts.iter().filter(|(address, host)| host.local && address.is_device());
@@ -133,7 +126,7 @@ impl Difference {
         let threshold = |model: &Model| (model.calibration.threshold(model.budget) * 1000.0).round() / 1000.0;
         Ok(Self {
             digests: [old.digest()?, new.digest()?],
-            until: both.map(until),
+            until: both.map(|model| model.provenance.until().to_owned()),
             threshold_bits: both.map(threshold),
             devices: [then.len(), now.len()],
             roles: both.map(|model| model.baselines.roles.len()),

@@ -52,6 +52,14 @@ pub struct Provenance {
     pub adapted: Option<Adapted>,
 }
 
+impl Provenance {
+    /// Last moment learned, as text.
+    #[must_use]
+    pub fn until(&self) -> &str {
+        self.adapted.as_ref().map_or(&self.trained_until, |adapted| &adapted.until)
+    }
+}
+
 /// What a model learned on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Adapted {

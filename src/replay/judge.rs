@@ -3,41 +3,22 @@
 use std::sync::Arc;
 
 use super::adapt::{Adapt, Adaptation};
+use super::mode::Mode;
+use super::verdict::{JudgeError, Verdict};
 use crate::alert::AlertContext;
-use crate::detect::{Assessment, Detector, DetectorConfig, DetectorCounters, HostRank, Knowledge, Notice, ScoredFlow};
+use crate::detect::{Assessment, Class, Detector, DetectorConfig, Knowledge, Notice, ScoredFlow};
 use crate::flow::{EndReason, FlowRecord};
-use crate::model::{Budget, ClusterError, Match, Model, ModelError};
+use crate::model::{Budget, Match, Model};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
-use crate::time::{Span, Timestamp};
-use crate::train::{Course, Lesson, Trim, teach};
+use crate::time::Timestamp;
+use crate::train::{Lesson, Trim, teach};
 
 /// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
 const MAX_KEPT: usize = 120_000;
 
 /// Records and ticks kept together: the ticks of a month come before the records.
 const MAX_STEPS: usize = 4_000_000;
-
-/// What judges.
-#[derive(Clone, Debug)]
-pub enum Mode {
-    /// A model, and the budget when it is not the model's own.
-    Model(Arc<Model>, Option<Budget>),
-    /// The capture itself; the budget when it is not the default.
-    SelfTaught {
-        /// Incidents per day.
-        budget: Option<Budget>,
-        /// Seed of the clustering.
-        seed: u64,
-    },
-    /// What the first part of the capture teaches judges the rest.
-    Learn {
-        /// How long it is learned.
-        span: Span,
-        /// How the model is made.
-        course: Course,
-    },
-}
 
 /// Takes what was found, in order.
 pub trait Output {
@@ -53,45 +34,6 @@ pub trait Output {
     fn unjudged(&mut self, _record: &FlowRecord) {}
     /// Called a few times a second while reading.
     fn progress(&mut self, _progress: Progress) {}
-}
-
-/// How a run went.
-#[derive(Debug, Default)]
-pub struct Verdict {
-    /// What the detector counted.
-    pub counters: DetectorCounters,
-    /// Devices by score, highest first.
-    pub ranks: Vec<HostRank>,
-    /// Score at which an incident opens, in bits; none when nothing could be judged.
-    pub threshold: Option<f64>,
-    /// Could the learning time resolve the budget?
-    pub resolved: bool,
-    /// Budget kept, in incidents per day.
-    pub budget_per_day: f64,
-    /// Devices at home that the model knows and does not know, at the end, where these are too many for it to fit.
-    pub misfit: Option<(usize, usize)>,
-    /// Flow records that taught, when the capture taught itself.
-    pub self_taught_flows: Option<usize>,
-    /// Last packet learned from, when a model judged.
-    pub trained_until: Option<String>,
-    /// Observations learned while it was not yet judged, and those that were too many.
-    pub learned: Option<(usize, u64)>,
-    /// Versions of the model that learned on.
-    pub versions: u32,
-}
-
-/// Why nothing was judged.
-#[derive(Debug, thiserror::Error)]
-pub enum JudgeError {
-    /// The model cannot be used.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// The capture holds too little to learn from.
-    #[error("too little to learn from itself; give a model with --model")]
-    TooLittle(#[from] ClusterError),
-    /// It ended before it was learned from long enough.
-    #[error("the capture ended while it was still learned from: {0} observations; give a shorter --learn")]
-    StillLearning(usize),
 }
 
 enum Step {
@@ -172,10 +114,10 @@ impl<'a> Judge<'a> {
         );
         let context = AlertContext {
             model_digest: Some(model.digest()?),
-            trained_until: model.provenance.trained_until.clone(),
+            trained_until: model.provenance.until().to_owned(),
             calibration: model.calibration.clone(),
         };
-        self.verdict.trained_until = Some(model.provenance.trained_until.clone());
+        self.verdict.trained_until = Some(model.provenance.until().to_owned());
         self.model = Some(model);
         self.begin(knowledge, &context, budget);
         Ok(())
@@ -199,6 +141,17 @@ impl<'a> Judge<'a> {
         self.failed = learned.err();
     }
 
+    /// What was learned so far is handed out where it may serve another time; a model that is to learn on begins with all of it.
+    fn still_learning(&mut self, lesson: Lesson) -> JudgeError {
+        let observations = lesson.observations.len();
+        if let (Mode::Learn { course, .. }, None) = (&self.mode, self.adapt)
+            && let Ok(model) = lesson.into_model(course)
+        {
+            self.output.model(&model);
+        }
+        JudgeError::StillLearning(observations)
+    }
+
     /// Judges by what was learned on, when there is a new version.
     fn turn(&mut self, now: Timestamp) {
         let (Some(adaptation), Some(model), Some(detector)) = (&mut self.adaptation, &self.model, &self.detector) else { return };
@@ -215,6 +168,7 @@ impl<'a> Judge<'a> {
 
     fn begin(&mut self, knowledge: Knowledge, context: &AlertContext, budget: Budget) {
         self.verdict.threshold = Some(knowledge.threshold);
+        self.verdict.unusual_threshold = Some(knowledge.threshold_of(Class::Unusual));
         self.verdict.resolved = knowledge.calibration.resolves(budget);
         self.verdict.budget_per_day = budget.per_day;
         self.output.begin(context);
@@ -230,7 +184,7 @@ impl<'a> Judge<'a> {
     /// When the capture was to teach itself and holds too little.
     pub fn finish(mut self) -> Result<Verdict, JudgeError> {
         if let Some((_, lesson)) = self.learning.take() {
-            return Err(JudgeError::StillLearning(lesson.observations.len()));
+            return Err(self.still_learning(lesson));
         }
         if self.detector.is_none() && self.failed.is_none() {
             self.learn_from_kept();

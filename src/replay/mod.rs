@@ -2,6 +2,10 @@
 
 mod adapt;
 mod judge;
+mod mode;
+mod verdict;
 
 pub use adapt::Adapt;
-pub use judge::{Judge, JudgeError, Mode, Output, Verdict};
+pub use judge::{Judge, Output};
+pub use mode::Mode;
+pub use verdict::{JudgeError, Verdict};

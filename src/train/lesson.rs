@@ -7,7 +7,7 @@ use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::time::Timestamp;
 
 /// Observations kept at the most, some 330 bytes each: bounds the memory of training to about 350 MB.
-pub const MAX_OBSERVATIONS: usize = 1_000_000;
+const MAX_OBSERVATIONS: usize = 1_000_000;
 
 /// The observations of a capture, in the order in which they were seen.
 #[derive(Debug)]

@@ -3,5 +3,5 @@
 mod lesson;
 mod teach;
 
-pub use lesson::{Course, Lesson, Listener, MAX_OBSERVATIONS};
+pub use lesson::{Course, Lesson, Listener};
 pub use teach::{Taught, Trim, teach, teach_by};

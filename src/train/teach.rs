@@ -8,7 +8,7 @@ use std::borrow::{Borrow, BorrowMut};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::detect::{Assessment, Detector, DetectorConfig, Knowledge, Part, Without};
+use crate::detect::{Assessment, Detector, DetectorConfig, HostRank, Knowledge, Part, Without};
 use crate::feature::{Host, Observation};
 use crate::model::{
     Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, EXTRAORDINARY, Identities, Match, Model, Provenance,
@@ -230,27 +230,34 @@ impl Taught {
         scores.extend(detector.take_ranks());
         let span = last.seen.since(first.seen).max(Span::from_secs(1));
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
-        // What ordinary life does not do is told whenever it comes: an attack in the learning time must not raise the threshold.
-        scores.retain(|rank| !rank.class.recurs());
-        scores.sort_by(|a, b| b.bits.total_cmp(&a.bits));
-        // What comes again is told once.
-        let mut told = BTreeSet::new();
-        let mut scores: Vec<f64> =
-            scores.into_iter().filter(|rank| told.insert((rank.host, rank.with))).map(|rank| rank.bits).collect();
-        // Never more than half of the windows that had any score: those that remain show how the tail falls.
-        let trimmed = ((windows * trim.share()) as usize).min(scores.len() / 2);
-        let kept = scores.split_off(trimmed);
+        let kept = calibrating(scores, (windows * trim.share()) as usize);
         let days = span.as_seconds() / 86_400.0;
         let ordinary = (self.calibration.conversations, self.calibration.ordinary_bits);
         self.calibration = Calibration::new(kept, days, windows, ordinary);
     }
 }
 
+/// The scores that calibrate, without so many of the highest.
+fn calibrating(mut ranks: Vec<HostRank>, trimmed: usize) -> Vec<f64> {
+    ranks.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+    // What comes again is told once.
+    let mut told = BTreeSet::new();
+    ranks.retain(|rank| told.insert((rank.host, rank.with)));
+    // Never more than half of the windows that had any score: those that remain show how the tail falls.
+    let trimmed = trimmed.min(ranks.len() / 2);
+    // What ordinary life does not do is told whenever it comes: an attack in the learning time must not raise the threshold.
+    let ordinary_life = ranks.iter().skip(trimmed).filter(|rank| !rank.class.recurs());
+    ordinary_life.map(|rank| rank.bits).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::Class;
+    use crate::flow::Service;
     use crate::flow::testing::{packet, payload};
     use crate::flow::{FlowKey, FlowLimits, FlowRecord, HomeNets, Shard};
+    use crate::wire::Addr;
     use crate::wire::Packet;
 
     fn at(seconds: i64) -> Timestamp {
@@ -315,6 +322,21 @@ mod tests {
         for count in [0, 1, 7] {
             assert!(teach(&mut hour()[..count], 1, Trim::SelfTaught).is_err(), "{count} flows");
         }
+    }
+
+    #[test]
+    fn neither_an_attack_nor_the_oddest_window_sets_the_threshold() {
+        let rank = |bits: f64, class: Class| {
+            let host = Host(Addr::v4([10, 0, 0, bits as u8]));
+            HostRank { host, bits, class, with: (host, Service { protocol: 6, port: 80 }) }
+        };
+        // The oddest goes although the scans, which never count, are few beside it.
+        let ranks = vec![rank(15.0, Class::Unusual), rank(5.0, Class::Scan), rank(1.0, Class::Unusual)];
+        assert_eq!(calibrating(ranks.clone(), 1), [1.0]);
+        let twice = [ranks, vec![rank(1.0, Class::Unusual)]].concat();
+        assert_eq!(calibrating(twice, 0), [15.0, 1.0], "what comes again counts once");
+        let scans = (10..60).map(|n| rank(f64::from(n), Class::Scan)).chain([rank(2.0, Class::Unusual)]);
+        assert_eq!(calibrating(scans.collect(), 3), [2.0]);
     }
 
     #[test]

@@ -53,8 +53,8 @@ impl Surprise {
     #[must_use]
     pub fn of(seen: &Observation, found: Match, knowledge: &Knowledge) -> Self {
         let baselines = knowledge.baselines(seen.seen);
-        let orig = baselines.hosts.get(&seen.orig);
-        let resp = baselines.hosts.get(&seen.resp);
+        let orig = baselines.host(seen.orig);
+        let resp = baselines.host(seen.resp);
         let edge = Edge { service: seen.service, peer: seen.resp };
         let client = Edge { service: seen.service, peer: seen.orig };
         let unknown_client = !resp.is_some_and(|host| host.clients.contains(client));
@@ -164,8 +164,7 @@ fn new_shape(seen: &Observation, found: Match, orig: Option<&HostBaseline>, base
 fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> Option<Contribution> {
     let edge = Edge { service: seen.service, peer: seen.resp };
     let is_known_edge = orig.is_some_and(|host| host.edges.contains(edge));
-    let own =
-        orig.and_then(|host| if seen.continued { host.continued.get(&seen.service) } else { host.asked.get(&seen.service) });
+    let own = orig.and_then(|host| if seen.continued { host.continued(seen.service) } else { host.asked(seen.service) });
     let mut strongest_yet = None;
     // Without connections there is no end: two exchanges from one port would be a long one.
     let features = if seen.service.connects() { &VOLUMES[..] } else { &VOLUMES[1..] };
@@ -262,7 +261,7 @@ mod tests {
         seen.vector[0] = 100_000.0;
         let baselines = knowledge.baselines(seen.seen);
         let between = |orig: Option<&HostBaseline>| volume(&seen, orig, baselines).unwrap();
-        let (old, strangers) = (between(baselines.hosts.get(&seen.orig)), between(None));
+        let (old, strangers) = (between(baselines.host(seen.orig)), between(None));
         assert_eq!((old.evidence, strangers.evidence), (Evidence::Volume(0), Evidence::Volume(0)));
         assert!(old.bits <= MOST_LINGERING_BITS && strangers.bits > MOST_LINGERING_BITS, "{old:?} {strangers:?}");
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::file::{Model, ModelError};
-use super::histogram::Histogram;
+use super::packed::Packed;
 
 /// Devices and behaviours listed at the most.
 const MOST: usize = 32;
@@ -117,7 +117,7 @@ fn limits(model: &Model) -> String {
 /// # Errors
 /// When the model cannot be digested.
 pub fn card_json(model: &Model) -> Result<Value, ModelError> {
-    let quartiles = |histogram: &Histogram| json!([0.05, 0.5, 0.95].map(|q| histogram.quantile(q)));
+    let quartiles = |histogram: Packed<'_>| json!([0.05, 0.5, 0.95].map(|q| histogram.quantile(q)));
     let hosts: serde_json::Map<String, Value> = model
         .baselines
         .hosts
@@ -126,7 +126,7 @@ pub fn card_json(model: &Model) -> Result<Value, ModelError> {
         .map(|(address, host)| {
             let card = json!({
                 "minutes": host.minutes, "peers": host.edges.distinct(), "uses": host.services, "offers": host.offers,
-                "targets_per_min": quartiles(&host.targets_per_min),
+                "targets_per_min": quartiles(host.targets_per_min()),
             });
             (address.to_string(), card)
         })

@@ -14,7 +14,7 @@ mod fleet_roles;
 #[path = "../tests/support/fleet_run.rs"]
 mod fleet_run;
 
-use fleet_run::{Meter, Run};
+use fleet_run::{Meter, Run, Work};
 
 /// As the program.
 #[global_allocator]
@@ -41,6 +41,13 @@ fn status(name: &str) -> f64 {
     line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0
 }
 
+fn tell(what: &str, work: &Work) {
+    let records = work.records as f64;
+    println!("records {what:<21}{records}");
+    println!("  per CPU-second             {:.0}", records / work.cpu_s);
+    println!("  with their behaviours      {:.0}", records / (work.cpu_s + work.matching_s));
+}
+
 fn main() -> Result<()> {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     let usage = || Error::other("usage: fleet [DEVICES] [RECORDS] [--seed N]");
@@ -54,15 +61,11 @@ fn main() -> Result<()> {
     let records = number(1, devices * 2)?;
     let run = Run::of(devices as u32, records, seed, &Kernel);
     println!("devices                      {}", run.devices);
-    println!("records learned              {}", run.learned.records);
-    println!("CPU-seconds learning         {:.1}", run.learned.cpu_s);
-    println!("records per CPU-second       {:.0}", run.learned.records as f64 / run.learned.cpu_s);
+    tell("learned", &run.learned);
     println!("CPU-seconds roles, pools     {:.1}", run.pool_cpu_s);
     println!("baselines, bytes per device  {:.0}", run.baselines_mib * 1048576.0 / run.devices as f64);
     println!("of them, asked for           {}", run.baseline_bytes / run.devices);
-    println!("records judged               {}", run.judged.records);
-    println!("CPU-seconds judging          {:.1}", run.judged.cpu_s);
-    println!("records per CPU-second       {:.0}", run.judged.records as f64 / run.judged.cpu_s);
+    tell("judged", &run.judged);
     println!("threshold, bits              {:.1}", run.threshold);
     for (name, mib) in &run.stages {
         println!("resident after {name:<14}{mib:.0} MiB");

@@ -12,8 +12,9 @@ use super::tail::bits;
 use super::window::Map;
 use crate::feature::{FactKind, Host};
 
-/// Values counted at the most; those beyond count as known to nobody. 24 bytes each.
-const MAX_VALUES: usize = 4_000_000;
+/// Values counted at the most, 25 bytes each; those beyond count as known to nobody. As many as fit a table of 2^22 places, seven in
+/// eight: one more would take twice the memory.
+const MAX_VALUES: usize = (1 << 22) / 8 * 7;
 /// Roles told apart; devices of a further one share the last's bit.
 pub(super) const MAX_ROLES: usize = 32;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use auscult::detect::{Detector, DetectorConfig, Knowledge};
 use auscult::feature::{Host, Observation};
-use auscult::model::{Baselines, BaselinesBuilder, Budget, Calibration, Vocabulary};
+use auscult::model::{Baselines, BaselinesBuilder, Budget, Calibration, Match, Vocabulary};
 use auscult::time::Timestamp;
 
 use super::fleet::{Attacker, Fleet, Flow, ROUND_MIN};
@@ -30,6 +30,9 @@ pub trait Meter {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Work {
     pub records: u64,
+    /// Of finding the behaviour that each resembles, which the program's workers do.
+    pub matching_s: f64,
+    /// Of all else.
     pub cpu_s: f64,
 }
 
@@ -53,23 +56,29 @@ pub struct Run {
 /// Makes records in batches and hands them on; only what takes them is measured.
 struct Stream<'m> {
     batch: Vec<Flow>,
+    vocabulary: Option<&'m Vocabulary>,
     work: Work,
     meter: &'m dyn Meter,
 }
 
 impl Stream<'_> {
-    fn add(&mut self, flow: Flow, take: &mut dyn FnMut(Flow)) {
+    fn add(&mut self, flow: Flow, take: &mut dyn FnMut(Flow, Match)) {
         self.batch.push(flow);
         if self.batch.len() >= BATCH {
             self.flush(take);
         }
     }
 
-    fn flush(&mut self, take: &mut dyn FnMut(Flow)) {
-        let before = self.meter.cpu_s();
+    fn flush(&mut self, take: &mut dyn FnMut(Flow, Match)) {
+        let begun = self.meter.cpu_s();
+        let none = Match { behaviour: 0, ratio: 0.0 };
+        let matches = self.batch.iter().map(|(_, seen)| self.vocabulary.map_or(none, |vocabulary| vocabulary.matches(seen)));
+        let matches: Vec<Match> = matches.collect();
+        let matched = self.meter.cpu_s();
         self.work.records += self.batch.len() as u64;
-        self.batch.drain(..).for_each(take);
-        self.work.cpu_s += self.meter.cpu_s() - before;
+        self.batch.drain(..).zip(matches).for_each(|(flow, found)| take(flow, found));
+        self.work.matching_s += matched - begun;
+        self.work.cpu_s += self.meter.cpu_s() - matched;
     }
 }
 
@@ -78,10 +87,10 @@ fn stream(
     fleet: &mut Fleet,
     (from, until, records): (u64, u64, u64),
     attacks: &mut Vec<(u64, Flow)>,
-    meter: &dyn Meter,
-    take: &mut dyn FnMut(Flow),
+    (vocabulary, meter): (Option<&Vocabulary>, &dyn Meter),
+    take: &mut dyn FnMut(Flow, Match),
 ) -> Work {
-    let mut stream = Stream { batch: Vec::with_capacity(BATCH), work: Work::default(), meter };
+    let mut stream = Stream { batch: Vec::with_capacity(BATCH), vocabulary, work: Work::default(), meter };
     let mut made = 0;
     for minute in from..until {
         fleet.minute(minute, attacks, |flow| {
@@ -113,8 +122,9 @@ impl Run {
         let vocabulary = Arc::new(vocabulary(&mut fleet, seed, meter));
         let mut stages = vec![("behaviours", meter.resident_mib())];
         let mut builder = BaselinesBuilder::default();
-        let mut learn = |(_, seen): Flow| builder.add(&seen, vocabulary.matches(&seen).behaviour);
-        let learned = stream(&mut fleet, (0, ROUNDS * ROUND_MIN, u64::MAX), &mut Vec::new(), meter, &mut learn);
+        let mut learn = |(_, seen): Flow, found: Match| builder.add(&seen, found.behaviour);
+        let learned =
+            stream(&mut fleet, (0, ROUNDS * ROUND_MIN, u64::MAX), &mut Vec::new(), (Some(&vocabulary), meter), &mut learn);
         let mut baselines = builder.finish();
         stages.push(("learning", meter.resident_mib()));
         let baselines_mib = meter.resident_mib() - stages[0].1;
@@ -131,13 +141,12 @@ impl Run {
         let (attackers, mut attacks) = fleet.attacks(first);
         let mut detector = Detector::new(knowledge, DetectorConfig::default());
         let (mut now, mut incidents) = (Timestamp::MIN, BTreeSet::new());
-        let mut judge = |(record, mut seen): Flow| {
+        let mut judge = |(record, mut seen): Flow, found: Match| {
             tick(&mut detector, &mut now, &seen, |host, class| _ = incidents.insert((host, class)));
             detector.knowledge().baselines(seen.seen).identify(&mut seen);
-            let found = vocabulary.matches(&seen);
             detector.observe(&seen, found, record, &mut Vec::new());
         };
-        let judged = stream(&mut fleet, (first, u64::MAX, records), &mut attacks, meter, &mut judge);
+        let judged = stream(&mut fleet, (first, u64::MAX, records), &mut attacks, (Some(&vocabulary), meter), &mut judge);
         let mut notices = Vec::new();
         detector.finish(now, &mut notices, &mut Vec::new());
         incidents.extend(notices.iter().map(|notice| (notice.incident.host, notice.incident.class.info().name)));
@@ -161,13 +170,13 @@ impl Run {
 fn vocabulary(fleet: &mut Fleet, seed: u64, meter: &dyn Meter) -> Vocabulary {
     let step = (fleet.devices() as usize * 3 / SAMPLE).max(1);
     let (mut sample, mut place): (Vec<Observation>, usize) = (Vec::new(), 0);
-    let mut take = |(_, seen): Flow| {
+    let mut take = |(_, seen): Flow, _| {
         place += 1;
         if place.is_multiple_of(step) {
             sample.push(seen);
         }
     };
-    stream(fleet, (0, ROUND_MIN, u64::MAX), &mut Vec::new(), meter, &mut take);
+    stream(fleet, (0, ROUND_MIN, u64::MAX), &mut Vec::new(), (None, meter), &mut take);
     let sample: Vec<&Observation> = sample.iter().collect();
     Vocabulary::fit(&sample, seed).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -182,19 +191,19 @@ fn calibrate(fleet: &mut Fleet, vocabulary: &Arc<Vocabulary>, baselines: Baselin
     };
     let mut detector = silent(Calibration::default());
     let mut bits: Vec<f64> = Vec::new();
-    let mut assess = |(_, seen): Flow| bits.push(detector.assess(&seen, vocabulary.matches(&seen)).own_bits());
-    stream(fleet, (first, first + HALF_MIN, u64::MAX), &mut Vec::new(), meter, &mut assess);
+    let mut assess = |(_, seen): Flow, found: Match| bits.push(detector.assess(&seen, found).own_bits());
+    stream(fleet, (first, first + HALF_MIN, u64::MAX), &mut Vec::new(), (Some(vocabulary), meter), &mut assess);
     drop(detector);
     bits.sort_unstable_by(f64::total_cmp);
     let ordinary = (bits.len() as f64, bits.get(bits.len() * 99 / 100).copied().unwrap_or(0.0));
     let days = HALF_MIN as f64 / 1440.0;
     let mut detector = silent(Calibration::new(Vec::new(), days, 1.0, ordinary));
     let mut now = Timestamp::MIN;
-    let mut file = |(record, seen): Flow| {
+    let mut file = |(record, seen): Flow, found: Match| {
         tick(&mut detector, &mut now, &seen, |_, _| ());
-        detector.observe(&seen, vocabulary.matches(&seen), record, &mut Vec::new());
+        detector.observe(&seen, found, record, &mut Vec::new());
     };
-    stream(fleet, (first + HALF_MIN, first + CALIBRATED_MIN, u64::MAX), &mut Vec::new(), meter, &mut file);
+    stream(fleet, (first + HALF_MIN, first + CALIBRATED_MIN, u64::MAX), &mut Vec::new(), (Some(vocabulary), meter), &mut file);
     detector.tick(now, &mut Vec::new(), &mut Vec::new());
     let scores: Vec<f64> = detector.take_ranks().map(|rank| rank.bits).collect();
     let calibration = Calibration::new(scores, days, f64::from(fleet.devices()), ordinary);

@@ -74,9 +74,9 @@ impl Arithmetic {
             (Evidence::NewPeer, _) => by_host.odds(Kind::Edge, |host| &host.edges, edge),
             (Evidence::NewFact(kind), _) => claim.fact.and_then(|fact| by_host.odds(Kind::Fact(kind), |host| &host.facts, fact)),
             (Evidence::NewClient, _) => {
-                by_peer.odds(Kind::Client, |host| &host.clients, Edge { service: claim.service, peer: claim.host })
+                by_peer.odds(Kind::Client, HostBaseline::clients, Edge { service: claim.service, peer: claim.host })
             }
-            (Evidence::NewOffer, _) => by_peer.odds(Kind::Offer, |host| &host.offers, claim.service),
+            (Evidence::NewOffer, _) => by_peer.odds(Kind::Offer, HostBaseline::offers, claim.service),
             (Evidence::NewShape, Detail::Behaviour(behaviour)) => {
                 by_host.odds(Kind::Shape, |host| &host.shapes, Shape { service: claim.service, behaviour })
             }

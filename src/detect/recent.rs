@@ -68,7 +68,7 @@ impl Recent {
         }
         found = strongest(found, slow(seen, surprise, &self.hour, baselines));
         // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
-        let established = baselines.host(seen.resp).is_some_and(|host| host.local && host.offers.contains(seen.service));
+        let established = baselines.host(seen.resp).is_some_and(|host| host.local && host.offers().contains(seen.service));
         strongest(found, if surprise.unknown_edge && !established { self.rhythm(seen) } else { None })
     }
 

@@ -57,7 +57,7 @@ impl Surprise {
         let resp = baselines.host(seen.resp);
         let edge = Edge { service: seen.service, peer: seen.resp };
         let client = Edge { service: seen.service, peer: seen.orig };
-        let unknown_client = !resp.is_some_and(|host| host.clients.contains(client));
+        let unknown_client = !resp.is_some_and(|host| host.clients().contains(client));
         // What keeps the link up says nothing of the device but that it is there; how much of it there is counts still.
         if seen.service.maintains_link() {
             let unknown_edge = unknown_client && !orig.is_some_and(|host| host.edges.contains(edge));
@@ -75,7 +75,7 @@ impl Surprise {
             Evidence::NewPeer => DNS.contains(&seen.service),
             _ => false,
         };
-        let resolves = |host: &HostBaseline| host.local && DNS.iter().any(|&service| host.offers.contains(service));
+        let resolves = |host: &HostBaseline| host.local && DNS.iter().any(|&service| host.offers().contains(service));
         Self {
             new,
             shape,
@@ -114,10 +114,10 @@ fn newness(
         let by_resp = Newness { host: resp, baselines };
         // A device at home of which nothing is known is new to all whom it asks: that it is new, is told once.
         if orig.is_some() || !seen.orig_local {
-            new = strongest(new, by_resp.of(Evidence::NewClient, Kind::Client, |host| &host.clients, client));
+            new = strongest(new, by_resp.of(Evidence::NewClient, Kind::Client, HostBaseline::clients, client));
         }
         if seen.answered() {
-            new = strongest(new, by_resp.of(Evidence::NewOffer, Kind::Offer, |host| &host.offers, seen.service));
+            new = strongest(new, by_resp.of(Evidence::NewOffer, Kind::Offer, HostBaseline::offers, seen.service));
         }
     }
     new.map(|part| {

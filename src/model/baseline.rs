@@ -132,7 +132,7 @@ impl BaselinesBuilder {
         };
         for ((orig, resp, service), flows) in sorted(&window.conversations) {
             learn(orig, &mut |host| host.learn_conversation(service, resp, flows));
-            learn(resp, &mut |host| host.clients.add(Edge { service, peer: orig }, 1));
+            learn(resp, &mut |host| host.learn_client(Edge { service, peer: orig }));
         }
         // What goes on is used too, though nothing began.
         let mut used: Vec<(Host, Service)> = window.conversations.keys().map(|&(orig, _, service)| (orig, service)).collect();

@@ -83,7 +83,7 @@ fn devices(model: &Model) -> String {
         let mut services: Vec<_> = host.services.iter().collect();
         services.sort_by_key(|&(service, minutes)| (std::cmp::Reverse(minutes), service));
         let uses: Vec<String> = services.iter().take(5).map(|(service, _)| service.to_string()).collect();
-        let offers: Vec<String> = host.offers.iter().take(5).map(|(service, _)| service.to_string()).collect();
+        let offers: Vec<String> = host.offers().iter().take(5).map(|(service, _)| service.to_string()).collect();
         let _ = writeln!(
             page,
             "  {:<39} {:5} min, {:4} peers; uses {}{}{}",
@@ -125,7 +125,7 @@ pub fn card_json(model: &Model) -> Result<Value, ModelError> {
         .filter(|(address, host)| host.local && address.is_device())
         .map(|(address, host)| {
             let card = json!({
-                "minutes": host.minutes, "peers": host.edges.distinct(), "uses": host.services, "offers": host.offers,
+                "minutes": host.minutes, "peers": host.edges.distinct(), "uses": host.services, "offers": host.offers(),
                 "targets_per_min": quartiles(host.targets_per_min()),
             });
             (address.to_string(), card)

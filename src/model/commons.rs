@@ -185,12 +185,12 @@ fn each_own_value(host: &HostBaseline, tell: Tell<'_>) {
     each(&host.edges, |_| Kind::Edge, tell);
     each(&host.facts, |fact| Kind::Fact(fact.kind), tell);
     each(&host.shapes, |_| Kind::Shape, tell);
-    each(&host.offers, |_| Kind::Offer, tell);
+    each(host.offers(), |_| Kind::Offer, tell);
 }
 
 /// Every client that it served.
 fn each_client(host: &HostBaseline, tell: Tell<'_>) {
-    each(&host.clients, |_| Kind::Client, tell);
+    each(host.clients(), |_| Kind::Client, tell);
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One device's normal life.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,7 @@ const MAX_SERVICES: usize = 256;
 /// Clinical and control conversations of one device that are followed for silence.
 const MAX_STEADY: usize = 64;
 
-/// One device's normal life: some 200 bytes, and what its values and histograms take ([`HostBaseline::heap_bytes`]).
+/// One device's normal life: some 150 bytes, and what its values and histograms take ([`HostBaseline::heap_bytes`]).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub struct HostBaseline {
@@ -42,16 +43,44 @@ pub struct HostBaseline {
     pub facts: Counts<Fact>,
     /// Behaviours shown on services, in minutes.
     pub shapes: Counts<Shape>,
-    /// Services offered (answered), in minutes.
-    pub offers: Counts<Service>,
-    /// Who used its services, in minutes.
-    pub clients: Counts<Edge>,
+    /// What it serves; most devices serve nothing.
+    pub(super) serving: Option<Box<Serving>>,
     /// When clinical and control conversations that it began were heard, in the order of their edges.
     pub(super) steady: Box<[(Edge, Steady)]>,
     pub(super) measured: Measured,
 }
 
+/// What a device serves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Serving {
+    offers: Counts<Service>,
+    clients: Counts<Edge>,
+}
+
+/// Of a device that serves nothing.
+static NOTHING: LazyLock<Serving> = LazyLock::new(Serving::default);
+
 impl HostBaseline {
+    fn serving(&self) -> &Serving {
+        self.serving.as_deref().unwrap_or_else(|| &NOTHING)
+    }
+
+    /// Services offered (answered), in minutes.
+    #[must_use]
+    pub fn offers(&self) -> &Counts<Service> {
+        &self.serving().offers
+    }
+
+    /// Who used its services, in minutes.
+    #[must_use]
+    pub fn clients(&self) -> &Counts<Edge> {
+        &self.serving().clients
+    }
+
+    pub(super) fn learn_client(&mut self, client: Edge) {
+        self.serving.get_or_insert_default().clients.add(client, 1);
+    }
+
     /// How long it was known.
     #[must_use]
     pub fn life(&self) -> Life {
@@ -146,7 +175,8 @@ impl HostBaseline {
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let counts = [self.services.heap_bytes(), self.edges.heap_bytes(), self.facts.heap_bytes(), self.shapes.heap_bytes()];
-        let served = self.offers.heap_bytes() + self.clients.heap_bytes();
+        let serving = |serving: &Serving| size_of_val(serving) + serving.offers.heap_bytes() + serving.clients.heap_bytes();
+        let served = self.serving.as_deref().map_or(0, serving);
         counts.iter().sum::<usize>() + served + size_of_val(&*self.steady) + self.measured.heap_bytes()
     }
 
@@ -159,8 +189,11 @@ impl HostBaseline {
         self.edges.merge(&other.edges, was_known);
         self.facts.merge(&other.facts, was_known);
         self.shapes.merge(&other.shapes, was_known);
-        self.offers.merge(&other.offers, was_known);
-        self.clients.merge(&other.clients, was_known);
+        if let Some(theirs) = &other.serving {
+            let mine = self.serving.get_or_insert_default();
+            mine.offers.merge(&theirs.offers, was_known);
+            mine.clients.merge(&theirs.clients, was_known);
+        }
         self.measured.merge(&other.measured, MAX_SERVICES);
         for &(edge, steady) in &other.steady {
             self.hear_steady(edge, steady);
@@ -211,7 +244,7 @@ impl HostBaseline {
 
     pub(super) fn learn_served(&mut self, service: Service, told: Served) {
         if told.answered {
-            self.offers.add(service, 1);
+            self.serving.get_or_insert_default().offers.add(service, 1);
         }
         if told.flows > 0 {
             let [flows, clients] = [told.flows, told.clients].map(|count| counted(f64::from(count)));
@@ -255,7 +288,8 @@ struct Stored {
 }
 
 impl From<HostBaseline> for Stored {
-    fn from(host: HostBaseline) -> Self {
+    fn from(mut host: HostBaseline) -> Self {
+        let Serving { offers, clients } = host.serving.take().map_or_else(Serving::default, |serving| *serving);
         Self {
             asked: host.measured.stored_use(Of::Asked).collect(),
             continued: host.measured.stored_use(Of::Continued).collect(),
@@ -274,8 +308,8 @@ impl From<HostBaseline> for Stored {
             edges: host.edges,
             facts: host.facts,
             shapes: host.shapes,
-            offers: host.offers,
-            clients: host.clients,
+            offers,
+            clients,
             steady: host.steady.into_iter().collect(),
         }
     }
@@ -306,6 +340,7 @@ impl From<Stored> for HostBaseline {
         if !of_device.is_empty() {
             measured.add_of_device(&of_device);
         }
+        let serving = Serving { offers: stored.offers, clients: stored.clients };
         Self {
             local: stored.local,
             role: stored.role,
@@ -315,8 +350,7 @@ impl From<Stored> for HostBaseline {
             edges: stored.edges,
             facts: stored.facts,
             shapes: stored.shapes,
-            offers: stored.offers,
-            clients: stored.clients,
+            serving: (serving != Serving::default()).then(|| Box::new(serving)),
             steady: stored.steady.into_iter().collect(),
             measured,
         }
@@ -358,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_device_takes_few_bytes() {
-        assert!(size_of::<HostBaseline>() <= 192, "{}", size_of::<HostBaseline>());
+        assert!(size_of::<HostBaseline>() <= 160, "{}", size_of::<HostBaseline>());
         assert!(busy().heap_bytes() < 300, "{}", busy().heap_bytes());
     }
 }

@@ -136,8 +136,8 @@ impl Pooled {
             rates.entry(Kind::Service).or_default().add(&host.services);
             rates.entry(Kind::Edge).or_default().add(&host.edges);
             rates.entry(Kind::Shape).or_default().add(&host.shapes);
-            rates.entry(Kind::Offer).or_default().add(&host.offers);
-            rates.entry(Kind::Client).or_default().add(&host.clients);
+            rates.entry(Kind::Offer).or_default().add(host.offers());
+            rates.entry(Kind::Client).or_default().add(host.clients());
             for kind in FactKind::all() {
                 rates.entry(Kind::Fact(kind)).or_default().add_facts(&host.facts, kind);
             }

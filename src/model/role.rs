@@ -89,7 +89,7 @@ fn common_uses(hosts: &Map<Host, Box<HostBaseline>>, home: &[Host]) -> Vec<Use> 
     let mut devices: BTreeMap<Use, u32> = BTreeMap::new();
     for host in home.iter().map(|address| &hosts[address]) {
         host.services.iter().for_each(|(service, _)| *devices.entry((false, service)).or_default() += 1);
-        host.offers.iter().for_each(|(service, _)| *devices.entry((true, service)).or_default() += 1);
+        host.offers().iter().for_each(|(service, _)| *devices.entry((true, service)).or_default() += 1);
     }
     let mut uses: Vec<(Use, u32)> = devices.into_iter().filter(|&(_, devices)| devices >= MIN_DEVICES).collect();
     uses.sort_by_key(|&(using, devices)| (std::cmp::Reverse(devices), using));
@@ -100,9 +100,9 @@ fn common_uses(hosts: &Map<Host, Box<HostBaseline>>, home: &[Host]) -> Vec<Use> 
 /// Square roots of the shares of a device's minutes: their distances are Hellinger's, in which a rare use counts more than its
 /// share. Uses that few others have share what is left.
 fn row(host: &HostBaseline, uses: &[Use]) -> Vec<f64> {
-    let all = host.services.total() + host.offers.total();
+    let all = host.services.total() + host.offers().total();
     let share = |&(offered, service): &Use| {
-        let minutes = if offered { host.offers.get(service) } else { host.services.get(service) };
+        let minutes = if offered { host.offers().get(service) } else { host.services.get(service) };
         (f64::from(minutes) / all.max(1.0)).sqrt()
     };
     uses.iter().map(share).collect()

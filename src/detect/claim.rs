@@ -76,8 +76,8 @@ impl Arithmetic {
     pub fn of(claim: &Claim, vocabulary: &Vocabulary, baselines: &Baselines) -> Self {
         let mut sum = Self::default();
         // Of a crowd, the device is the one that serves; else a client or an offer that is new is the peer's.
-        let host = baselines.hosts.get(&claim.host);
-        let peer = baselines.hosts.get(&claim.peer);
+        let host = baselines.host(claim.host);
+        let peer = baselines.host(claim.peer);
         let edge = Edge { service: claim.service, peer: claim.peer };
         let without = Without::default();
         let by_host = Newness { host, baselines, without };
@@ -87,9 +87,9 @@ impl Arithmetic {
             (Evidence::NewPeer, _) => by_host.odds(Kind::Edge, |host| &host.edges, edge),
             (Evidence::NewFact(kind), _) => claim.fact.and_then(|fact| by_host.odds(Kind::Fact(kind), |host| &host.facts, fact)),
             (Evidence::NewClient, _) => {
-                by_peer.odds(Kind::Client, |host| &host.clients, Edge { service: claim.service, peer: claim.host })
+                by_peer.odds(Kind::Client, HostBaseline::clients, Edge { service: claim.service, peer: claim.host })
             }
-            (Evidence::NewOffer, _) => by_peer.odds(Kind::Offer, |host| &host.offers, claim.service),
+            (Evidence::NewOffer, _) => by_peer.odds(Kind::Offer, HostBaseline::offers, claim.service),
             (Evidence::NewShape, Detail::Behaviour(behaviour)) => {
                 by_host.odds(Kind::Shape, |host| &host.shapes, Shape { service: claim.service, behaviour })
             }
@@ -167,7 +167,7 @@ impl Arithmetic {
             }
             (Evidence::Silence, _) => {
                 let edge = Edge { service: claim.service, peer: claim.peer };
-                let Some(steady) = host.and_then(|host| host.steady.get(&edge)) else { return };
+                let Some(steady) = host.and_then(|host| host.steady(edge)) else { return };
                 let (minutes, longest) = (f64::from(steady.minutes()), f64::from(steady.longest_gap().max(1)));
                 self.say(format!("heard in {minutes:.0} minutes, never silent for more than {longest:.0}"));
                 self.surprise(tail_probability(claim.observed, 0.0, minutes, longest, ALPHA), MOST_BITS);
@@ -181,7 +181,7 @@ impl Arithmetic {
     }
 
     fn of_volume(&mut self, claim: &Claim, feature: usize, later: bool, host: Option<&HostBaseline>, baselines: &Baselines) {
-        let used = host.and_then(|host| if later { host.continued.get(&claim.service) } else { host.asked.get(&claim.service) });
+        let used = host.and_then(|host| if later { host.continued(claim.service) } else { host.asked(claim.service) });
         let range = Range::of_volume(feature, later, (host, used), baselines);
         let is_known = host.is_some_and(|host| host.edges.contains(Edge { service: claim.service, peer: claim.peer }));
         let is_duration = feature == VOLUMES[0];

@@ -325,7 +325,7 @@ pub fn classify(
     seen: &Observation,
     surprise: &Surprise,
     context: Option<Contribution>,
-    (window, hour): (Option<&Minute>, HourOfDevice),
+    (window, hour): (Option<&Minute>, impl Fn() -> HourOfDevice),
     known_device: bool,
 ) -> Class {
     let evidence = context.map(|part| part.evidence);
@@ -340,8 +340,8 @@ pub fn classify(
         Some((Evidence::FileChanges, _)) => Class::FileActivity,
         Some((Evidence::LoginFailures, _)) => Class::BruteForce,
         Some((Evidence::SlowFailures, _)) if seen.events.login_failures > 0 => Class::BruteForce,
-        Some((Evidence::SlowTargets, _)) if hour.peers() >= f64::from(SWEEP_PEERS) => Class::Sweep,
-        Some((Evidence::SlowTargets, _)) if hour.targets() >= SCAN_SERVICES_PER_PEER * hour.peers() => Class::Scan,
+        Some((Evidence::SlowTargets, _)) if hour().peers() >= f64::from(SWEEP_PEERS) => Class::Sweep,
+        Some((Evidence::SlowTargets, _)) if hour().targets() >= SCAN_SERVICES_PER_PEER * hour().peers() => Class::Scan,
         _ if is_new && family == Family::Covert => Class::CovertApplication,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
         _ if evidence == Some(Evidence::Rhythm) => Class::Beaconing,

@@ -109,7 +109,8 @@ impl Detector {
             self.fit.observe(seen.orig, known, seen.seen);
         }
         let own_context = context.filter(|part| !part.evidence.is_crowd());
-        let class = classify(seen, &surprise, own_context, (self.recent.minute(), self.recent.hour(seen.orig)), known);
+        let hour = || self.recent.hour(seen.orig);
+        let class = classify(seen, &surprise, own_context, (self.recent.minute(), hour), known);
         Assessment { surprise, context, class, population }
     }
 
@@ -120,7 +121,7 @@ impl Detector {
         }
         let baselines = self.knowledge.baselines(seen.seen);
         let new = surprise.new.as_mut().filter(|new| new.about != 0 && new.evidence.is_by_initiator())?;
-        let is_known = baselines.hosts.get(&seen.orig).is_some_and(|host| host.local);
+        let is_known = baselines.host(seen.orig).is_some_and(|host| host.local);
         let change =
             is_known.then(|| self.changes.observe(new.about, seen.orig, baselines.pooled.devices, seen.seen)).flatten()?;
         new.bits = new.bits.min(change.bits);

@@ -2,7 +2,7 @@
 
 use super::evidence::{Evidence, Of};
 use crate::flow::Service;
-use crate::model::{Baselines, Histogram, HostBaseline, Pooled, ServiceBaseline};
+use crate::model::{Baselines, Histogram, HostBaseline, Packed, Pooled, ServiceBaseline, ServiceUse};
 
 /// The weight of what is drawn towards, in values: this many of its own count as much as all of the others'.
 pub(super) const PRIOR_VALUES: f64 = 20.0;
@@ -13,7 +13,7 @@ const STANDS_OUT: f64 = 0.25;
 /// Values that a device showed, that devices of its role showed, and that all did.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range<'h> {
-    own: Option<&'h Histogram>,
+    own: Option<Packed<'h>>,
     role: &'h Histogram,
     network: &'h Histogram,
     /// Minutes of the device, of its role and of the network, where minutes without any were not counted as values.
@@ -23,7 +23,7 @@ pub(super) struct Range<'h> {
 impl<'h> Range<'h> {
     /// The range of what `pick` takes from devices together, for a device with values of its `own`.
     pub(super) fn of(
-        own: Option<&'h Histogram>,
+        own: Option<Packed<'h>>,
         host: Option<&HostBaseline>,
         baselines: &'h Baselines,
         pick: impl Fn(&'h Pooled) -> &'h Histogram,
@@ -39,24 +39,24 @@ impl<'h> Range<'h> {
         service: Service,
         baselines: &'h Baselines,
     ) -> Option<Self> {
-        let asked = || host.and_then(|host| host.asked.get(&service));
-        let served = || host.and_then(|host| host.served.get(&service));
-        let of = |own: Option<&'h Histogram>, pick: fn(&'h Pooled) -> &'h Histogram| Self::of(own, host, baselines, pick);
+        let asked = || host.and_then(|host| host.asked(service));
+        let served = || host.and_then(|host| host.served(service));
+        let of = |own: Option<Packed<'h>>, pick: fn(&'h Pooled) -> &'h Histogram| Self::of(own, host, baselines, pick);
         Some(match evidence {
-            Evidence::FlowRate => of(asked().map(|own| &own.flows_per_min), |like| &like.any_service.flows_per_min),
-            Evidence::TargetRate => of(host.map(|host| &host.targets_per_min), |like| &like.targets_per_min),
-            Evidence::SlowTargets => of(host.map(|host| &host.targets_per_hour), |like| &like.targets_per_hour),
-            Evidence::SlowFailures => of(host.map(|host| &host.failed_per_hour), |like| &like.failed_per_hour),
-            Evidence::ServedRate => of(served().map(|own| &own.flows_per_min), |like| &like.any_served.flows_per_min),
-            Evidence::ClientRate => of(served().map(|own| &own.clients_per_min), |like| &like.any_served.clients_per_min),
+            Evidence::FlowRate => of(asked().map(|own| own.flows_per_min), |like| &like.any_service.flows_per_min),
+            Evidence::TargetRate => of(host.map(HostBaseline::targets_per_min), |like| &like.targets_per_min),
+            Evidence::SlowTargets => of(host.map(HostBaseline::targets_per_hour), |like| &like.targets_per_hour),
+            Evidence::SlowFailures => of(host.map(HostBaseline::failed_per_hour), |like| &like.failed_per_hour),
+            Evidence::ServedRate => of(served().map(|own| own.flows_per_min), |like| &like.any_served.flows_per_min),
+            Evidence::ClientRate => of(served().map(|own| own.clients_per_min), |like| &like.any_served.clients_per_min),
             // Minutes without a failure or a change are not in the histograms.
             Evidence::FailedRate => {
-                of(host.map(|host| &host.failed_per_min), |like| &like.failed_per_min).among_minutes(host, baselines)
+                of(host.map(HostBaseline::failed_per_min), |like| &like.failed_per_min).among_minutes(host, baselines)
             }
-            Evidence::LoginFailures => of(host.map(|host| &host.login_failures_per_min), |like| &like.login_failures_per_min)
+            Evidence::LoginFailures => of(host.map(HostBaseline::login_failures_per_min), |like| &like.login_failures_per_min)
                 .among_minutes(host, baselines),
             Evidence::FileChanges => {
-                of(host.map(|host| &host.file_changes_per_min), |like| &like.file_changes_per_min).among_minutes(host, baselines)
+                of(host.map(HostBaseline::file_changes_per_min), |like| &like.file_changes_per_min).among_minutes(host, baselines)
             }
             _ => return None,
         })
@@ -67,7 +67,7 @@ impl<'h> Range<'h> {
     pub(super) fn of_volume(
         feature: usize,
         later: bool,
-        (host, own): (Option<&HostBaseline>, Option<&'h ServiceBaseline>),
+        (host, own): (Option<&HostBaseline>, Option<ServiceUse<'h>>),
         baselines: &'h Baselines,
     ) -> Self {
         let pick: fn(&ServiceBaseline) -> &Histogram = match feature {
@@ -75,7 +75,12 @@ impl<'h> Range<'h> {
             BYTES_ORIG => |service| &service.bytes_orig,
             _ => |service| &service.bytes_resp,
         };
-        Self::of(own.map(pick), host, baselines, |like| pick(if later { &like.any_continued } else { &like.any_service }))
+        let own = own.map(|own| match feature {
+            DURATION => own.duration_ms,
+            BYTES_ORIG => own.bytes_orig,
+            _ => own.bytes_resp,
+        });
+        Self::of(own, host, baselines, |like| pick(if later { &like.any_continued } else { &like.any_service }))
     }
 
     /// The same for what is counted only in minutes that have any: those without are values too.
@@ -88,8 +93,9 @@ impl<'h> Range<'h> {
     pub(super) fn rare(&self, value: f64) -> Option<f64> {
         // Most values end here: whatever the others do, it is usual for the device itself.
         if let Some(own) = self.own {
-            let n = f64::from(own.total()).max(self.minutes[0]);
-            if n * own.tail(value, self.minutes[0]) > STANDS_OUT * (n + PRIOR_VALUES) {
+            let (total, tail) = own.total_and_tail(value, self.minutes[0]);
+            let n = f64::from(total).max(self.minutes[0]);
+            if n * tail > STANDS_OUT * (n + PRIOR_VALUES) {
                 return None;
             }
         }
@@ -110,15 +116,18 @@ impl<'h> Range<'h> {
         let is_known = self.network.total() > 0 || network > 0.0;
         let tail = if is_known { self.network.tail(value, network) } else { 1.0 };
         let network = Step { values: f64::from(self.network.total()).max(network), tail, p: tail };
-        let role = Step::of(self.role, value, role, network.p);
-        (self.own.map(|histogram| Step::of(histogram, value, own, role.p)), role, network)
+        let role = Step::of((self.role.total(), self.role.tail(value, role)), role, network.p);
+        (self.own.map(|histogram| Step::of(histogram.total_and_tail(value, own), own, role.p)), role, network)
     }
 
     /// The range from the fifth to the ninety-fifth of a hundred values: the device's own where it has shown enough, else its
     /// role's, else the network's; none where nothing was shown at all.
     pub(super) fn usual(&self) -> Option<(f64, f64)> {
-        let is_enough = |histogram: &&Histogram| f64::from(histogram.total()) >= PRIOR_VALUES;
-        let from = self.own.filter(is_enough).or_else(|| Some(self.role).filter(is_enough)).unwrap_or(self.network);
+        let is_enough = |total: u32| f64::from(total) >= PRIOR_VALUES;
+        if let Some(own) = self.own.filter(|own| is_enough(own.total())) {
+            return Some((own.quantile(0.05)?, own.quantile(0.95)?));
+        }
+        let from = if is_enough(self.role.total()) { self.role } else { self.network };
         Some((from.quantile(0.05)?, from.quantile(0.95)?))
     }
 
@@ -140,9 +149,8 @@ pub(super) struct Step {
 }
 
 impl Step {
-    fn of(histogram: &Histogram, value: f64, minutes: f64, towards: f64) -> Self {
-        let values = f64::from(histogram.total()).max(minutes);
-        let tail = histogram.tail(value, minutes);
+    fn of((total, tail): (u32, f64), minutes: f64, towards: f64) -> Self {
+        let values = f64::from(total).max(minutes);
         let p = if values == 0.0 { towards } else { (values * tail + PRIOR_VALUES * towards) / (values + PRIOR_VALUES) };
         Self { values, tail, p }
     }
@@ -164,13 +172,13 @@ mod tests {
         histogram
     }
 
-    fn range<'h>(own: Option<&'h Histogram>, role: &'h Histogram, network: &'h Histogram) -> Range<'h> {
-        Range { own, role, network, minutes: [0.0; 3] }
+    fn range<'h>(own: Option<&'h [u8]>, role: &'h Histogram, network: &'h Histogram) -> Range<'h> {
+        Range { own: own.map(Packed::of), role, network, minutes: [0.0; 3] }
     }
 
     #[test]
     fn what_others_do_all_day_is_less_odd_than_what_nobody_does() {
-        let (own, busy, quiet) = (of(2.0, 200), of(50.0, 1000), of(2.0, 1000));
+        let (own, busy, quiet) = (of(2.0, 200).pack(), of(50.0, 1000), of(2.0, 1000));
         let p = |role, network| range(Some(&own), role, network).tail(50.0);
         assert!(p(&busy, &busy) > 0.09 && p(&quiet, &quiet) < 0.001, "{} {}", p(&busy, &busy), p(&quiet, &quiet));
         assert!(p(&quiet, &quiet) < p(&quiet, &busy) && p(&quiet, &busy) < p(&busy, &busy));
@@ -178,16 +186,16 @@ mod tests {
 
     #[test]
     fn few_values_of_its_own_say_little() {
-        let (few, many, like) = (of(2.0, 3), of(2.0, 3000), of(5.0, 1000));
+        let (few, many, like) = (of(2.0, 3).pack(), of(2.0, 3000).pack(), of(5.0, 1000));
         assert_eq!(
             (range(Some(&few), &like, &like).whose(), range(Some(&many), &like, &like).whose()),
             (Of::Network, Of::Device)
         );
         assert!(range(Some(&few), &like, &like).tail(5.0) > 0.8 && range(Some(&many), &like, &like).tail(5.0) < 0.01);
         let nothing = Histogram::default();
-        let quiet = Range { minutes: [600.0, 6000.0, 9000.0], ..range(Some(&nothing), &nothing, &nothing) };
+        let quiet = Range { minutes: [600.0, 6000.0, 9000.0], ..range(Some(&[]), &nothing, &nothing) };
         assert!(quiet.tail(3.0) < 0.01, "what never happened in all minutes is rare");
-        assert!(range(Some(&nothing), &nothing, &nothing).tail(3.0) == 1.0, "of what was never looked for nothing is known");
+        assert!(range(Some(&[]), &nothing, &nothing).tail(3.0) == 1.0, "of what was never looked for nothing is known");
         assert!(range(None, &nothing, &nothing).usual().is_none());
         assert_eq!(range(None, &nothing, &like).usual(), range(None, &like, &like).usual());
     }

@@ -4,7 +4,7 @@ use std::hash::Hash;
 
 use super::surprise::Surprise;
 use crate::feature::Observation;
-use crate::model::{Baselines, Counts, Edge, HostBaseline, Kind, Shape};
+use crate::model::{Baselines, Counts, Edge, HostBaseline, Kind, Shape, Value};
 
 /// Bits of a flow's device, service, peer, behaviour and names by how seldom the device, and all together, showed each while learning.
 /// They depend on each other: beside the strongest the others count half.
@@ -17,7 +17,7 @@ pub(super) fn rarity(seen: &Observation, surprise: &Surprise, baselines: &Baseli
         return 0.0;
     }
     let service = seen.service;
-    let rarity = Rarity { host: baselines.hosts.get(&seen.orig), baselines };
+    let rarity = Rarity { host: baselines.host(seen.orig), baselines };
     let facts = seen.facts.iter().map(|&fact| rarity.of(Kind::Fact(fact.kind), |host| &host.facts, fact));
     let has_shape = !seen.continued && !seen.under_way;
     let shape = Shape { service, behaviour: surprise.behaviour };
@@ -43,7 +43,7 @@ impl Rarity<'_> {
         if is_outside { 0.0 } else { self.baselines.commons.rarity_of_device(self.host.map_or(0, |host| host.minutes)) }
     }
 
-    fn of<K: Ord + Copy + Hash>(&self, kind: Kind, counts: impl Fn(&HostBaseline) -> &Counts<K>, value: K) -> f64 {
+    fn of<K: Value + Hash>(&self, kind: Kind, counts: impl Fn(&HostBaseline) -> &Counts<K>, value: K) -> f64 {
         self.baselines.commons.rarity(kind, value, self.host.map(|host| counts(host).get(value)))
     }
 }

@@ -39,6 +39,9 @@ impl Recent {
     pub fn observe(&mut self, seen: &Observation, surprise: &Surprise) {
         let minute = seen.seen.seconds().div_euclid(60);
         if self.minutes.back().is_none_or(|&(last, _)| last < minute) {
+            if let Some((_, last)) = self.minutes.back_mut() {
+                last.end();
+            }
             self.minutes.push_back((minute, Minute::default()));
             if self.minutes.len() > MINUTES {
                 self.minutes.pop_front();
@@ -46,7 +49,7 @@ impl Recent {
         }
         self.hour.add(seen);
         if let Some((_, window)) = self.minutes.back_mut() {
-            window.add(seen, surprise.behaviour);
+            window.count(seen);
         }
         if seen.is_first_sight() && surprise.unknown_edge && !seen.service.maintains_link() {
             self.rhythms.observe(seen);
@@ -72,9 +75,9 @@ impl Recent {
                 found = strongest(found, served_rate(seen, window, (baselines, without)));
             }
         }
-        found = strongest(found, slow(seen, surprise, self.hour.of(seen.orig), (baselines, without)));
+        found = strongest(found, slow(seen, surprise, &self.hour, (baselines, without)));
         // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
-        let established = baselines.hosts.get(&seen.resp).is_some_and(|host| host.local && host.offers.contains(seen.service));
+        let established = baselines.host(seen.resp).is_some_and(|host| host.local && host.offers().contains(seen.service));
         let has_rhythm = surprise.unknown_edge && !established && !without.has(Part::Rhythm);
         strongest(found, if has_rhythm { self.rhythm(seen) } else { None })
     }
@@ -120,7 +123,7 @@ fn initiated_rate(
     window: &Minute,
     (baselines, without): (&Baselines, Without),
 ) -> Option<Contribution> {
-    let host = baselines.hosts.get(&seen.orig);
+    let host = baselines.host(seen.orig);
     let initiated = window.initiated.get(&seen.orig).copied().unwrap_or_default();
     let flows = f64::from(window.conversations.get(&(seen.orig, seen.resp, seen.service)).copied().unwrap_or(0));
     let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), (baselines, without));
@@ -144,23 +147,28 @@ fn initiated_rate(
 fn slow(
     seen: &Observation,
     surprise: &Surprise,
-    hour: HourOfDevice,
+    hour: &Hour,
     (baselines, without): (&Baselines, Without),
 ) -> Option<Contribution> {
-    let host = baselines.hosts.get(&seen.orig);
+    let fails = seen.failed || seen.events.login_failures > 0;
+    if !surprise.unknown_edge && !fails {
+        return None;
+    }
+    let hour = hour.of(seen.orig);
+    let host = baselines.host(seen.orig);
     let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), (baselines, without));
     let mut found = None;
     if surprise.unknown_edge && hour.targets() >= f64::from(MANY_TARGETS) {
         found = rate(Evidence::SlowTargets, hour.targets());
     }
-    if seen.failed || seen.events.login_failures > 0 {
+    if fails {
         found = strongest(found, rate(Evidence::SlowFailures, f64::from(hour.failed)));
     }
     found
 }
 
 fn served_rate(seen: &Observation, window: &Minute, (baselines, without): (&Baselines, Without)) -> Option<Contribution> {
-    let host = baselines.hosts.get(&seen.resp);
+    let host = baselines.host(seen.resp);
     let Served { flows, clients, .. } = window.served.get(&(seen.resp, seen.service)).copied().unwrap_or_default();
     let rate = |evidence, observed| rate(evidence, f64::from(observed), (host, seen.service), (baselines, without));
     strongest(rate(Evidence::ServedRate, flows), rate(Evidence::ClientRate, clients))
@@ -195,8 +203,8 @@ mod tests {
         let mut own = Histogram::default();
         (0..60).for_each(|_| own.add(10.0));
         let mut baselines = Baselines::default();
-        baselines.pooled.targets_per_min = own.clone();
-        let host = HostBaseline { targets_per_min: own, ..HostBaseline::default() };
+        let host = HostBaseline::with_targets_per_min(&own);
+        baselines.pooled.targets_per_min = own;
         let rate = |observed| rate(Evidence::TargetRate, observed, (Some(&host), HTTP), (&baselines, Without::default()));
         assert!(rate(10.0).is_none());
         let burst = rate(1000.0).unwrap();

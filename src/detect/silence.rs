@@ -65,7 +65,7 @@ impl Silences {
             heard.told = false;
             return;
         }
-        let known = baselines.hosts.get(&seen.orig).and_then(|host| host.steady.get(&edge));
+        let known = baselines.host(seen.orig).and_then(|host| host.steady(edge));
         let Some(steady) = known.filter(|steady| steady.is_steady()) else { return };
         if self.heard.len() < MAX_CONVERSATIONS {
             let (longest_gap, minutes) = (steady.longest_gap().max(1), steady.minutes());

@@ -60,11 +60,11 @@ impl Surprise {
     #[must_use]
     pub fn of(seen: &Observation, found: Match, knowledge: &Knowledge, without: Without) -> Self {
         let baselines = knowledge.baselines(seen.seen);
-        let orig = baselines.hosts.get(&seen.orig);
-        let resp = baselines.hosts.get(&seen.resp);
+        let orig = baselines.host(seen.orig);
+        let resp = baselines.host(seen.resp);
         let edge = Edge { service: seen.service, peer: seen.resp };
         let client = Edge { service: seen.service, peer: seen.orig };
-        let unknown_client = !resp.is_some_and(|host| host.clients.contains(client));
+        let unknown_client = !resp.is_some_and(|host| host.clients().contains(client));
         // What keeps the link up says nothing of the device but that it is there; how much of it there is counts still.
         if seen.service.maintains_link() {
             let unknown_edge = unknown_client && !orig.is_some_and(|host| host.edges.contains(edge));
@@ -82,7 +82,7 @@ impl Surprise {
             Evidence::NewPeer => DNS.contains(&seen.service),
             _ => false,
         };
-        let resolves = |host: &HostBaseline| host.local && DNS.iter().any(|&service| host.offers.contains(service));
+        let resolves = |host: &HostBaseline| host.local && DNS.iter().any(|&service| host.offers().contains(service));
         Self {
             new,
             shape,
@@ -121,10 +121,10 @@ fn newness(
         let by_resp = Newness { host: resp, baselines, without };
         // A device at home of which nothing is known is new to all whom it asks: that it is new, is told once.
         if orig.is_some() || !seen.orig_local {
-            new = strongest(new, by_resp.of(Evidence::NewClient, Kind::Client, |host| &host.clients, client));
+            new = strongest(new, by_resp.of(Evidence::NewClient, Kind::Client, HostBaseline::clients, client));
         }
         if seen.answered() {
-            new = strongest(new, by_resp.of(Evidence::NewOffer, Kind::Offer, |host| &host.offers, seen.service));
+            new = strongest(new, by_resp.of(Evidence::NewOffer, Kind::Offer, HostBaseline::offers, seen.service));
         }
     }
     new.map(|part| {
@@ -181,8 +181,7 @@ fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines
     }
     let edge = Edge { service: seen.service, peer: seen.resp };
     let is_known_edge = orig.is_some_and(|host| host.edges.contains(edge));
-    let own =
-        orig.and_then(|host| if seen.continued { host.continued.get(&seen.service) } else { host.asked.get(&seen.service) });
+    let own = orig.and_then(|host| if seen.continued { host.continued(seen.service) } else { host.asked(seen.service) });
     let mut strongest_yet = None;
     // Without connections there is no end: two exchanges from one port would be a long one.
     let features = if seen.service.connects() { &VOLUMES[..] } else { &VOLUMES[1..] };
@@ -279,7 +278,7 @@ mod tests {
         seen.vector[0] = 100_000.0;
         let baselines = knowledge.baselines(seen.seen);
         let between = |orig: Option<&HostBaseline>| volume(&seen, orig, baselines, Without::default()).unwrap();
-        let (old, strangers) = (between(baselines.hosts.get(&seen.orig)), between(None));
+        let (old, strangers) = (between(baselines.host(seen.orig)), between(None));
         assert_eq!((old.evidence, strangers.evidence), (Evidence::Volume(0), Evidence::Volume(0)));
         assert!(old.bits <= MOST_LINGERING_BITS && strangers.bits > MOST_LINGERING_BITS, "{old:?} {strangers:?}");
     }

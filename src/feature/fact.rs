@@ -67,7 +67,9 @@ impl FactKind {
 }
 
 /// A fact as a baseline keeps it: its kind and a hash of its text, enough to tell known from new, not enough to read it.
+/// In 12 bytes, because devices keep many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(Rust, packed(4))]
 pub struct Fact {
     /// What it speaks of.
     pub kind: FactKind,
@@ -95,7 +97,7 @@ impl Fact {
 /// `domain 00c0ffee00c0ffee`.
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:016x}", self.kind.name(), self.hash)
+        write!(f, "{} {:016x}", self.kind.name(), { self.hash })
     }
 }
 

@@ -85,15 +85,15 @@ impl Table {
 
     /// The sum of the squares of the deviations; at least `enough` once it is known to be that.
     fn square(&self, transformed: &Scaled, enough: f32) -> f32 {
+        let [values, centres, scales] = [transformed, &self.centre, &self.scale].map(|vector| vector.as_chunks::<STRIDE>().0);
         let mut sum = 0.0;
-        for start in (0..COUNT).step_by(STRIDE) {
-            let mut part = 0.0;
-            let (centre, scale) = (&self.centre[start..start + STRIDE], &self.scale[start..start + STRIDE]);
-            for ((value, centre), scale) in transformed[start..start + STRIDE].iter().zip(centre).zip(scale) {
-                let deviation = ((value - centre) * scale).abs().min(MAX_DEVIATION);
-                part += deviation * deviation;
-            }
-            sum += part;
+        for ((values, centres), scales) in values.iter().zip(centres).zip(scales) {
+            // The squares at once, the sum in its order.
+            let squares: [f32; STRIDE] = std::array::from_fn(|n| {
+                let deviation = ((values[n] - centres[n]) * scales[n]).abs().min(MAX_DEVIATION);
+                deviation * deviation
+            });
+            sum += squares.iter().fold(0.0, |part, square| part + square);
             if sum >= enough {
                 break;
             }

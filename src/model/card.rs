@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::file::{Adapted, Model, ModelError};
-use super::histogram::Histogram;
+use super::packed::Packed;
 
 /// Devices and behaviours listed at the most.
 const MOST: usize = 32;
@@ -93,7 +93,7 @@ fn devices(model: &Model) -> String {
         let mut services: Vec<_> = host.services.iter().collect();
         services.sort_by_key(|&(service, minutes)| (std::cmp::Reverse(minutes), service));
         let uses: Vec<String> = services.iter().take(5).map(|(service, _)| service.to_string()).collect();
-        let offers: Vec<String> = host.offers.iter().take(5).map(|(service, _)| service.to_string()).collect();
+        let offers: Vec<String> = host.offers().iter().take(5).map(|(service, _)| service.to_string()).collect();
         let _ = writeln!(
             page,
             "  {:<39} {:5} min, {:4} peers; uses {}{}{}",
@@ -127,7 +127,7 @@ fn limits(model: &Model) -> String {
 /// # Errors
 /// When the model cannot be digested.
 pub fn card_json(model: &Model) -> Result<Value, ModelError> {
-    let quartiles = |histogram: &Histogram| json!([0.05, 0.5, 0.95].map(|q| histogram.quantile(q)));
+    let quartiles = |histogram: Packed<'_>| json!([0.05, 0.5, 0.95].map(|q| histogram.quantile(q)));
     let hosts: serde_json::Map<String, Value> = model
         .baselines
         .hosts
@@ -135,8 +135,8 @@ pub fn card_json(model: &Model) -> Result<Value, ModelError> {
         .filter(|(address, host)| host.local && address.is_device())
         .map(|(address, host)| {
             let card = json!({
-                "minutes": host.minutes, "peers": host.edges.distinct(), "uses": host.services, "offers": host.offers,
-                "targets_per_min": quartiles(&host.targets_per_min),
+                "minutes": host.minutes, "peers": host.edges.distinct(), "uses": host.services, "offers": host.offers(),
+                "targets_per_min": quartiles(host.targets_per_min()),
             });
             (address.to_string(), card)
         })

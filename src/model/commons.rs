@@ -5,15 +5,16 @@ use std::hash::{BuildHasher as _, Hash};
 
 use foldhash::fast::FixedState;
 
-use super::baseline::HostBaseline;
-use super::counts::Counts;
+use super::counts::{Counts, Value};
+use super::host::HostBaseline;
 use super::rarity::Shares;
 use super::tail::bits;
 use super::window::Map;
 use crate::feature::{FactKind, Host};
 
-/// Values counted at the most; those beyond count as known to nobody. 24 bytes each.
-const MAX_VALUES: usize = 4_000_000;
+/// Values counted at the most, 25 bytes each; those beyond count as known to nobody. As many as fit a table of 2^22 places, seven in
+/// eight: one more would take twice the memory.
+const MAX_VALUES: usize = (1 << 22) / 8 * 7;
 /// Roles told apart; devices of a further one share the last's bit.
 pub(super) const MAX_ROLES: usize = 32;
 
@@ -82,12 +83,13 @@ const fn bit(role: u16) -> u32 {
 impl Commons {
     /// Counts the values of the devices at home.
     #[must_use]
-    pub fn of(hosts: &Map<Host, HostBaseline>) -> Self {
+    pub fn of(hosts: &Map<Host, Box<HostBaseline>>) -> Self {
         let mut commons = Self::default();
         let home = || hosts.iter().filter(|(address, host)| host.local && address.is_device()).map(|(_, host)| host);
-        for host in home() {
-            commons.devices += 1;
-            each_value(host, |_, key, minutes| commons.add(key, host.role, minutes));
+        commons.devices = home().count() as u32;
+        // Clients last: in a fleet they are the most, each known to one server, and would take the place of what many have.
+        for part in [each_own_value, each_client] {
+            home().for_each(|host| part(host, &mut |_, key, minutes| commons.add(key, host.role, minutes)));
         }
         let mut by_frequency: BTreeMap<Kind, [BTreeMap<u32, u64>; 2]> = BTreeMap::new();
         for host in home() {
@@ -164,17 +166,31 @@ impl Commons {
     }
 }
 
-/// Every value of a device with its hash and its minutes.
+/// Takes the kind of a value, its hash and its minutes.
+type Tell<'t> = &'t mut dyn FnMut(Kind, u64, u32);
+
+fn each<V: Value + Hash>(counts: &Counts<V>, kind: impl Fn(V) -> Kind, tell: Tell<'_>) {
+    counts.iter().for_each(|(value, minutes)| tell(kind(value), value_key(kind(value), value), minutes));
+}
+
+/// Every value of a device.
 fn each_value(host: &HostBaseline, mut tell: impl FnMut(Kind, u64, u32)) {
-    fn each<V: Ord + Copy + Hash>(counts: &Counts<V>, kind: impl Fn(V) -> Kind, tell: &mut impl FnMut(Kind, u64, u32)) {
-        counts.iter().for_each(|(value, minutes)| tell(kind(value), value_key(kind(value), value), minutes));
-    }
-    each(&host.services, |_| Kind::Service, &mut tell);
-    each(&host.edges, |_| Kind::Edge, &mut tell);
-    each(&host.facts, |fact| Kind::Fact(fact.kind), &mut tell);
-    each(&host.shapes, |_| Kind::Shape, &mut tell);
-    each(&host.offers, |_| Kind::Offer, &mut tell);
-    each(&host.clients, |_| Kind::Client, &mut tell);
+    each_own_value(host, &mut tell);
+    each_client(host, &mut tell);
+}
+
+/// Every value that it showed itself.
+fn each_own_value(host: &HostBaseline, tell: Tell<'_>) {
+    each(&host.services, |_| Kind::Service, tell);
+    each(&host.edges, |_| Kind::Edge, tell);
+    each(&host.facts, |fact| Kind::Fact(fact.kind), tell);
+    each(&host.shapes, |_| Kind::Shape, tell);
+    each(host.offers(), |_| Kind::Offer, tell);
+}
+
+/// Every client that it served.
+fn each_client(host: &HostBaseline, tell: Tell<'_>) {
+    each(host.clients(), |_| Kind::Client, tell);
 }
 
 #[cfg(test)]
@@ -193,7 +209,7 @@ mod tests {
     }
 
     fn commons(hosts: Vec<HostBaseline>) -> Commons {
-        let addressed = hosts.into_iter().enumerate().map(|(n, host)| (Host(Addr::v4([10, 0, 0, n as u8])), host));
+        let addressed = hosts.into_iter().enumerate().map(|(n, host)| (Host(Addr::v4([10, 0, 0, n as u8])), Box::new(host)));
         Commons::of(&addressed.collect())
     }
 

@@ -10,17 +10,35 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Values kept of one variable; further new ones only add to the count of values seen once.
 const MAX_VALUES: usize = 4096;
 
+/// A value that is counted, and its short form: what most values of its kind can be kept as.
+pub trait Value: Ord + Copy {
+    /// The short form, in the order of the values.
+    type Short: Ord + Copy + std::fmt::Debug;
+    /// It in its short form, where it has one.
+    fn short(self) -> Option<Self::Short>;
+    /// What the short form stands for.
+    fn of(short: Self::Short) -> Self;
+}
+
 /// In how many minutes each value was seen. A minute counts once however often the value occurred in it, so that a burst
 /// does not make itself normal.
+///
+/// A fleet has some hundred million of these values: they lie in order in slices that are never longer than needed, and what few
+/// devices have is kept apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counts<K: Ord> {
-    values: BTreeMap<K, Seen>,
+pub struct Counts<K: Value> {
+    /// Values with a short form.
+    values: Box<[(K::Short, Seen)]>,
+    rest: Option<Box<Rest<K>>>,
+}
+
+/// What few devices have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rest<K> {
+    /// Values without a short form.
+    values: Box<[(K, Seen)]>,
     /// Minutes with values beyond [`MAX_VALUES`].
     overflow: u32,
-    /// Minutes counted.
-    total: u32,
-    /// Values counted once.
-    once: u32,
 }
 
 /// What is kept of a value: in how many minutes it was seen, and, in the highest bit, whether it came late, that is, in a later
@@ -44,10 +62,36 @@ impl Seen {
     }
 }
 
-impl<K: Ord> Default for Counts<K> {
+impl<K: Value> Default for Counts<K> {
     fn default() -> Self {
-        Self { values: BTreeMap::new(), overflow: 0, total: 0, once: 0 }
+        Self { values: Box::default(), rest: None }
     }
+}
+
+impl<K> Default for Rest<K> {
+    fn default() -> Self {
+        Self { values: Box::default(), overflow: 0 }
+    }
+}
+
+/// Where a value is kept, or would be.
+enum Place {
+    Short(Result<usize, usize>),
+    Long(Result<usize, usize>),
+}
+
+/// Puts an entry at its place. As long as needed, not longer: most tables are never touched again.
+fn insert<T>(slice: &mut Box<[T]>, place: usize, entry: T) {
+    let mut entries = std::mem::take(slice).into_vec();
+    entries.reserve_exact(1);
+    entries.insert(place, entry);
+    *slice = entries.into_boxed_slice();
+}
+
+/// The entries with a value in the range.
+fn within<T, K: Ord>(entries: &[T], value: impl Fn(&T) -> K, range: &RangeInclusive<K>) -> std::ops::Range<usize> {
+    let first = entries.partition_point(|entry| value(entry) < *range.start());
+    first..first + entries[first..].partition_point(|entry| value(entry) <= *range.end())
 }
 
 /// How a device that has been known for so long meets values that are new to it.
@@ -59,72 +103,141 @@ pub struct Life {
     pub late_minutes: f64,
 }
 
-impl<K: Ord + Copy> Counts<K> {
+impl<K: Value> Counts<K> {
     /// Counts minutes in which `value` was seen.
     pub fn add(&mut self, value: K, minutes: u32) {
         self.add_seen(value, Seen(minutes.min(LATE - 1)));
     }
 
     fn add_seen(&mut self, value: K, new: Seen) {
-        self.total = self.total.saturating_add(new.minutes());
-        if self.values.len() >= MAX_VALUES && !self.values.contains_key(&value) {
-            self.overflow = self.overflow.saturating_add(new.minutes());
+        let place = self.place(value);
+        if let Some(seen) = self.at(&place).map(|seen| &mut *seen) {
+            seen.add(new.minutes());
             return;
         }
-        let seen = self.values.entry(value).or_insert(Seen(new.0 & LATE));
-        self.once -= u32::from(seen.minutes() == 1);
-        seen.add(new.minutes());
-        self.once += u32::from(seen.minutes() == 1);
+        if self.distinct() >= MAX_VALUES {
+            let rest = self.rest.get_or_insert_default();
+            rest.overflow = rest.overflow.saturating_add(new.minutes());
+            return;
+        }
+        match (place, value.short()) {
+            (Place::Short(Err(place)), Some(short)) => insert(&mut self.values, place, (short, new)),
+            (Place::Long(Err(place)), _) => insert(&mut self.rest.get_or_insert_default().values, place, (value, new)),
+            _ => {}
+        }
+    }
+
+    fn place(&self, value: K) -> Place {
+        match value.short() {
+            Some(short) => Place::Short(self.values.binary_search_by_key(&short, |&(short, _)| short)),
+            None => Place::Long(self.long().binary_search_by_key(&value, |&(value, _)| value)),
+        }
+    }
+
+    fn at(&mut self, place: &Place) -> Option<&mut Seen> {
+        match *place {
+            Place::Short(Ok(place)) => Some(&mut self.values[place].1),
+            Place::Long(Ok(place)) => self.rest.as_mut().map(|rest| &mut rest.values[place].1),
+            _ => None,
+        }
+    }
+
+    fn long(&self) -> &[(K, Seen)] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.values)
+    }
+
+    fn overflow(&self) -> u32 {
+        self.rest.as_ref().map_or(0, |rest| rest.overflow)
+    }
+
+    fn seen(&self, value: K) -> Option<Seen> {
+        match self.place(value) {
+            Place::Short(Ok(place)) => Some(self.values[place].1),
+            Place::Long(Ok(place)) => Some(self.long()[place].1),
+            _ => None,
+        }
+    }
+
+    /// All of what was seen within a range, those with a short form first.
+    fn seen_within(&self, range: &RangeInclusive<K>) -> impl Iterator<Item = (K, Seen)> + '_ {
+        let short = &self.values[within(&self.values, |&(short, _)| K::of(short), range)];
+        let long = &self.long()[within(self.long(), |&(value, _)| value, range)];
+        short.iter().map(|&(short, seen)| (K::of(short), seen)).chain(long.iter().copied())
+    }
+
+    /// All of what was seen, in the order of the values.
+    fn in_order(&self) -> impl Iterator<Item = (K, Seen)> + '_ {
+        let mut short = self.values.iter().map(|&(short, seen)| (K::of(short), seen)).peekable();
+        let mut long = self.long().iter().copied().peekable();
+        std::iter::from_fn(move || match (short.peek(), long.peek()) {
+            (Some(&(a, _)), Some(&(b, _))) if b < a => long.next(),
+            (None, _) => long.next(),
+            _ => short.next(),
+        })
     }
 
     /// Adds the counts of another, of a later part of the time where the device `was_known` before.
     pub fn merge(&mut self, other: &Self, was_known: bool) {
-        for (&value, &seen) in &other.values {
-            let is_late = was_known && !self.values.contains_key(&value);
+        for (value, seen) in other.in_order() {
+            let is_late = was_known && !self.contains(value);
             self.add_seen(value, if is_late { Seen(seen.0 | LATE) } else { seen });
         }
-        self.overflow = self.overflow.saturating_add(other.overflow);
-        self.total = self.total.saturating_add(other.overflow);
+        self.add_overflow(other.overflow());
+    }
+
+    fn add_overflow(&mut self, minutes: u32) {
+        if minutes > 0 {
+            let rest = self.rest.get_or_insert_default();
+            rest.overflow = rest.overflow.saturating_add(minutes);
+        }
     }
 
     /// Minutes in which a value was seen.
     #[must_use]
     pub fn get(&self, value: K) -> u32 {
-        self.values.get(&value).map_or(0, |seen| seen.minutes())
+        self.seen(value).map_or(0, Seen::minutes)
     }
 
     /// Minutes counted, over all values.
     #[must_use]
     pub fn total(&self) -> f64 {
-        f64::from(self.total)
+        let of_values = self.iter().fold(0_u32, |total, (_, minutes)| total.saturating_add(minutes));
+        f64::from(of_values.saturating_add(self.overflow()))
     }
 
     /// Values that were seen in one minute only: they estimate how often something new comes (Good 1953).
     #[must_use]
     pub fn singletons(&self) -> f64 {
-        f64::from(self.overflow) + f64::from(self.once)
+        f64::from(self.overflow()) + self.iter().filter(|&(_, minutes)| minutes == 1).count() as f64
     }
 
     /// Was it ever seen?
     #[must_use]
     pub fn contains(&self, value: K) -> bool {
-        self.values.contains_key(&value)
+        self.seen(value).is_some()
     }
 
     /// Different values seen.
     #[must_use]
     pub fn distinct(&self) -> usize {
-        self.values.len()
+        self.values.len() + self.long().len()
     }
 
-    /// The values within a range and their minutes, in order.
-    pub fn range(&self, values: RangeInclusive<K>) -> impl Iterator<Item = (K, u32)> + '_ {
-        self.values.range(values).map(|(&value, seen)| (value, seen.minutes()))
+    /// Bytes that the values take behind their place in a device's baseline.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let rest = self.rest.as_ref().map_or(0, |rest| size_of::<Rest<K>>() + size_of_val(&*rest.values));
+        size_of_val(&*self.values) + rest
+    }
+
+    /// The values within a range and their minutes.
+    pub fn range(&self, values: &RangeInclusive<K>) -> impl Iterator<Item = (K, u32)> + '_ {
+        self.seen_within(values).map(|(value, seen)| (value, seen.minutes()))
     }
 
     /// Values and their minutes, in order.
     pub fn iter(&self) -> impl Iterator<Item = (K, u32)> + '_ {
-        self.values.iter().map(|(&value, seen)| (value, seen.minutes()))
+        self.in_order().map(|(value, seen)| (value, seen.minutes()))
     }
 
     /// The probability of a value that was never seen, among the values of its `family` (the peers of one service, the names of
@@ -137,8 +250,8 @@ impl<K: Ord + Copy> Counts<K> {
     /// value most times (servers of the time out of a pool).
     #[must_use]
     pub fn unseen(&self, family: RangeInclusive<K>, prior: f64, weight: f64, life: Life) -> Unseen {
-        let (mut once, mut late, mut total) = (f64::from(self.overflow), 0.0, f64::from(self.overflow));
-        for seen in self.values.range(family).map(|(_, seen)| seen) {
+        let (mut once, mut late, mut total) = (f64::from(self.overflow()), 0.0, f64::from(self.overflow()));
+        for (_, seen) in self.seen_within(&family) {
             once += f64::from(u8::from(seen.minutes() == 1));
             late += f64::from(u8::from(seen.is_late()));
             total += f64::from(seen.minutes());
@@ -190,7 +303,7 @@ impl Unseen {
     }
 }
 
-impl<K: Ord + Copy> FromIterator<(K, u32)> for Counts<K> {
+impl<K: Value> FromIterator<(K, u32)> for Counts<K> {
     fn from_iter<I: IntoIterator<Item = (K, u32)>>(pairs: I) -> Self {
         let mut counts = Self::default();
         pairs.into_iter().for_each(|(value, minutes)| counts.add(value, minutes));
@@ -215,10 +328,10 @@ const fn is_zero(value: &u32) -> bool {
     *value == 0
 }
 
-impl<K: Ord + Copy + Display> Serialize for Counts<K> {
+impl<K: Value + Display> Serialize for Counts<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (mut stored, more) = (Stored { seen: BTreeMap::new(), late: BTreeMap::new(), more: 0 }, self.overflow);
-        for (&value, seen) in &self.values {
+        let (mut stored, more) = (Stored { seen: BTreeMap::new(), late: BTreeMap::new(), more: 0 }, self.overflow());
+        for (value, seen) in self.in_order() {
             let part = if seen.is_late() { &mut stored.late } else { &mut stored.seen };
             part.insert(value, seen.minutes());
         }
@@ -227,14 +340,13 @@ impl<K: Ord + Copy + Display> Serialize for Counts<K> {
     }
 }
 
-impl<'de, K: Ord + Copy + FromStr> Deserialize<'de> for Counts<K> {
+impl<'de, K: Value + FromStr> Deserialize<'de> for Counts<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::<K>::deserialize(deserializer)?;
         let mut counts = Self::default();
         stored.seen.into_iter().for_each(|(value, minutes)| counts.add_seen(value, Seen(minutes.min(LATE - 1))));
         stored.late.into_iter().for_each(|(value, minutes)| counts.add_seen(value, Seen(minutes.min(LATE - 1) | LATE)));
-        counts.overflow = stored.more;
-        counts.total = counts.total.saturating_add(stored.more);
+        counts.add_overflow(stored.more);
         Ok(counts)
     }
 }
@@ -242,6 +354,17 @@ impl<'de, K: Ord + Copy + FromStr> Deserialize<'de> for Counts<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Even numbers have a short form.
+    impl Value for u32 {
+        type Short = u16;
+        fn short(self) -> Option<u16> {
+            if self.is_multiple_of(2) { u16::try_from(self / 2).ok() } else { None }
+        }
+        fn of(short: u16) -> Self {
+            Self::from(short) * 2
+        }
+    }
 
     fn of(pairs: &[(u32, u32)]) -> Counts<u32> {
         pairs.iter().copied().collect()
@@ -291,6 +414,15 @@ mod tests {
     #[test]
     fn an_unknown_device_is_judged_by_the_network() {
         assert!((of(&[]).unseen(ALL, 0.125, 5.0, life(0.0)).p() - 1.125 / 6.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn values_are_in_order_whatever_their_form() {
+        let counts = of(&[(7, 1), (2, 5), (3, 1), (1_000_000, 2), (4, 1), (2, 1)]);
+        assert_eq!(counts.iter().collect::<Vec<_>>(), [(2, 6), (3, 1), (4, 1), (7, 1), (1_000_000, 2)]);
+        assert_eq!(counts.range(&(3..=7)).map(|(_, minutes)| minutes).sum::<u32>(), 3);
+        assert_eq!((counts.get(3), counts.get(5), counts.contains(4), counts.distinct()), (1, 0, true, 5));
+        assert_eq!((counts.total(), counts.singletons()), (11.0, 3.0));
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::baseline::HostBaseline;
-use super::counts::Counts;
+use super::counts::{Counts, Value};
 use super::file::{Model, ModelError};
-use super::histogram::Histogram;
+use super::host::HostBaseline;
+use super::packed::Packed;
 use crate::feature::Host;
 
 /// Devices told at the most, those with the most changes first.
@@ -69,20 +69,20 @@ impl DeviceChange {
         change.values("peer", &old.edges, &new.edges, |edge| format!("{} of {}", edge.service, edge.peer));
         change.values("name, title or command", &old.facts, &new.facts, |fact| fact.to_string());
         change.values("way of using a service", &old.shapes, &new.shapes, |shape| shape.service.to_string());
-        change.values("service offered", &old.offers, &new.offers, |service| service.to_string());
-        change.values("client", &old.clients, &new.clients, |edge| format!("{} by {}", edge.service, edge.peer));
-        change.range("targets a minute", &old.targets_per_min, &new.targets_per_min);
-        change.range("targets an hour", &old.targets_per_hour, &new.targets_per_hour);
-        for (service, used) in &new.asked {
-            let Some(before) = old.asked.get(service) else { continue };
-            change.range(&format!("{service} bytes sent"), &before.bytes_orig, &used.bytes_orig);
-            change.range(&format!("{service} bytes received"), &before.bytes_resp, &used.bytes_resp);
-            change.range(&format!("{service} flows a minute"), &before.flows_per_min, &used.flows_per_min);
+        change.values("service offered", old.offers(), new.offers(), |service| service.to_string());
+        change.values("client", old.clients(), new.clients(), |edge| format!("{} by {}", edge.service, edge.peer));
+        change.range("targets a minute", old.targets_per_min(), new.targets_per_min());
+        change.range("targets an hour", old.targets_per_hour(), new.targets_per_hour());
+        for (service, _) in new.services.iter() {
+            let (Some(before), Some(used)) = (old.asked(service), new.asked(service)) else { continue };
+            change.range(&format!("{service} bytes sent"), before.bytes_orig, used.bytes_orig);
+            change.range(&format!("{service} bytes received"), before.bytes_resp, used.bytes_resp);
+            change.range(&format!("{service} flows a minute"), before.flows_per_min, used.flows_per_min);
         }
         change
     }
 
-    fn values<K: Ord + Copy>(&mut self, kind: &'static str, old: &Counts<K>, new: &Counts<K>, text: impl Fn(K) -> String) {
+    fn values<K: Value>(&mut self, kind: &'static str, old: &Counts<K>, new: &Counts<K>, text: impl Fn(K) -> String) {
         let fresh = || new.iter().filter(|(value, _)| !old.contains(*value));
         let count = fresh().count();
         if count > 0 {
@@ -92,7 +92,7 @@ impl DeviceChange {
         }
     }
 
-    fn range(&mut self, name: &str, old: &Histogram, new: &Histogram) {
+    fn range(&mut self, name: &str, old: Packed<'_>, new: Packed<'_>) {
         if old.total().min(new.total()) < MIN_VALUES {
             return;
         }

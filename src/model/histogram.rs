@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::packed::Packed;
 use super::tail::tail_probability;
 
 /// Buckets per doubling: a value is known to within 19 %.
@@ -47,7 +48,27 @@ impl Histogram {
         }
     }
 
-    fn add_to(&mut self, bucket: i16, count: u32) {
+    /// Adds the counts of a packed one.
+    pub(super) fn merge_packed(&mut self, other: Packed<'_>) {
+        other.buckets().for_each(|(bucket, count)| self.add_to(bucket, count));
+    }
+
+    /// In packed form.
+    #[cfg(test)]
+    pub(crate) fn pack(&self) -> Vec<u8> {
+        self.buckets().fold(Vec::new(), |bytes, counted| {
+            let mut more = Vec::new();
+            Packed::of(&bytes).write_with(counted, &mut more);
+            more
+        })
+    }
+
+    /// Buckets and their counts, in order.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (i16, u32)> + '_ {
+        self.buckets.iter().copied()
+    }
+
+    pub(super) fn add_to(&mut self, bucket: i16, count: u32) {
         self.total = self.total.saturating_add(count);
         match self.buckets.binary_search_by_key(&bucket, |&(bucket, _)| bucket) {
             Ok(place) => self.buckets[place].1 = self.buckets[place].1.saturating_add(count),
@@ -82,17 +103,22 @@ impl Histogram {
         let total = f64::from(self.total()).max(windows);
         let at = bucket(value);
         let at_least: u32 = self.buckets.iter().rev().take_while(|&&(bucket, _)| bucket >= at).map(|&(_, count)| count).sum();
-        let largest = self.buckets.last().map_or(1.0, |&(bucket, _)| upper_edge(bucket).max(1.0));
-        tail_probability(value, f64::from(at_least), total, largest, ALPHA)
+        tail_of(value, at_least, total, self.buckets.last().map(|&(bucket, _)| bucket))
     }
 }
 
-fn bucket(value: f64) -> i16 {
+/// The probability of a value at least this large, from how many of all values were and the largest bucket with any.
+pub(super) fn tail_of(value: f64, at_least: u32, total: f64, largest: Option<i16>) -> f64 {
+    let largest = largest.map_or(1.0, |bucket| upper_edge(bucket).max(1.0));
+    tail_probability(value, f64::from(at_least), total, largest, ALPHA)
+}
+
+pub(super) fn bucket(value: f64) -> i16 {
     if value < 1e-3 { i16::MIN } else { (value.log2() * PER_DOUBLING).floor() as i16 }
 }
 
 /// The largest value of a bucket.
-fn upper_edge(bucket: i16) -> f64 {
+pub(super) fn upper_edge(bucket: i16) -> f64 {
     if bucket == i16::MIN { 0.0 } else { ((f64::from(bucket) + 1.0) / PER_DOUBLING).exp2() }
 }
 

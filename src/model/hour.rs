@@ -12,8 +12,10 @@ use crate::time::{Span, Timestamp};
 const LENGTH: Span = Span::from_secs(3600);
 /// The least of it that must have passed for it to be learned from.
 const ENOUGH: Span = Span::from_secs(3000);
-/// Devices followed within one hour; those beyond are not. 80 bytes each.
-const MAX_DEVICES: usize = 1_000_000;
+/// Devices followed within one hour; those beyond are not. 37 bytes each.
+const MAX_DEVICES: usize = 1_800_000;
+/// Targets and peers of a device that are kept one by one; of more there is a bit for each.
+const FEW: usize = 13;
 
 /// What one device began within the hour.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,16 +42,101 @@ impl HourOfDevice {
     }
 }
 
+/// The same in fewer bytes: most devices have a few targets.
+#[derive(Clone, Copy, Debug)]
+enum Begun {
+    /// The bits that are set: of targets from the front, of peers from the back.
+    Few { targets: u8, peers: u8, places: [u8; FEW] },
+    /// The place of all bits.
+    Many(u32),
+}
+
+/// All devices of one hour.
+#[derive(Clone, Debug, Default)]
+pub struct Devices {
+    devices: Map<Host, (Begun, u32)>,
+    many: Vec<(Distinct<4>, Distinct<2>)>,
+}
+
+impl Devices {
+    /// The entry of a device: what it began, and its failures; none where too many are followed.
+    fn entry(&mut self, host: Host) -> Option<&mut (Begun, u32)> {
+        if self.devices.len() >= MAX_DEVICES && !self.devices.contains_key(&host) {
+            return None;
+        }
+        let nothing = Begun::Few { targets: 0, peers: 0, places: [0; FEW] };
+        Some(self.devices.entry(host).or_insert((nothing, 0)))
+    }
+
+    /// Counts a target and its device by the places of their bits.
+    fn begin(&mut self, host: Host, target: u8, peer: u8) {
+        let next = self.many.len() as u32;
+        let Some((begun, _)) = self.entry(host) else { return };
+        let full = match begun {
+            Begun::Few { targets, peers, places } => {
+                let (of_targets, of_peers) = (usize::from(*targets), usize::from(*peers));
+                let is_new_target = !places[..of_targets].contains(&target);
+                let is_new_peer = !places[FEW - of_peers..].contains(&peer);
+                if of_targets + of_peers + usize::from(is_new_target) + usize::from(is_new_peer) <= FEW {
+                    if is_new_target {
+                        places[of_targets] = target;
+                        *targets += 1;
+                    }
+                    if is_new_peer {
+                        places[FEW - 1 - of_peers] = peer;
+                        *peers += 1;
+                    }
+                    return;
+                }
+                let full = of_few(places, of_targets, of_peers);
+                *begun = Begun::Many(next);
+                Some(full)
+            }
+            Begun::Many(_) => None,
+        };
+        let place = if let Begun::Many(place) = *begun { place as usize } else { return };
+        self.many.extend(full);
+        let (targets, peers) = &mut self.many[place];
+        targets.set(target);
+        peers.set(peer);
+    }
+
+    /// What a device has begun.
+    #[must_use]
+    pub fn of(&self, host: Host) -> HourOfDevice {
+        let Some(&(begun, failed)) = self.devices.get(&host) else { return HourOfDevice::default() };
+        let (targets, peers) = match begun {
+            Begun::Few { targets, peers, places } => of_few(&places, targets.into(), peers.into()),
+            Begun::Many(place) => self.many[place as usize],
+        };
+        HourOfDevice { targets, peers, failed }
+    }
+
+    /// All devices, in order.
+    pub fn in_order(&self) -> impl Iterator<Item = (Host, HourOfDevice)> {
+        let mut hosts: Vec<Host> = self.devices.keys().copied().collect();
+        hosts.sort_unstable();
+        hosts.into_iter().map(|host| (host, self.of(host)))
+    }
+}
+
+fn of_few(places: &[u8; FEW], targets: usize, peers: usize) -> (Distinct<4>, Distinct<2>) {
+    let mut all = (Distinct::default(), Distinct::default());
+    places[..targets].iter().for_each(|&place| all.0.set(place));
+    places[FEW - peers..].iter().for_each(|&place| all.1.set(place));
+    all
+}
+
 /// Hours one after the other, counted from the first observation.
 #[derive(Clone, Debug, Default)]
 pub struct Hour {
     start: Option<Timestamp>,
-    devices: Map<Host, HourOfDevice>,
+    devices: Devices,
 }
 
 impl Hour {
     /// Counts an observation. Returns what the hour before held, when a new one begins with it and that one was whole.
-    pub fn add(&mut self, seen: &Observation) -> Option<Map<Host, HourOfDevice>> {
+    pub fn add(&mut self, seen: &Observation) -> Option<Devices> {
         let start = *self.start.get_or_insert(seen.seen);
         let mut ended = None;
         if seen.seen.since(start) >= LENGTH {
@@ -58,30 +145,29 @@ impl Hour {
             ended = Some(std::mem::take(&mut self.devices));
         }
         let fails = u32::from(seen.failed) + seen.events.login_failures;
-        if !seen.is_first_sight() && fails == 0 || self.devices.len() >= MAX_DEVICES && !self.devices.contains_key(&seen.orig) {
-            return ended;
-        }
-        let device = self.devices.entry(seen.orig).or_default();
         if seen.is_first_sight() {
-            device.targets.add(hash((seen.resp, seen.service)));
-            device.peers.add(hash(seen.resp));
+            let target = Distinct::<4>::place(hash((seen.resp, seen.service)));
+            self.devices.begin(seen.orig, target, Distinct::<2>::place(hash(seen.resp)));
         }
-        if seen.is_complete() {
-            device.failed = device.failed.saturating_add(fails);
+        if fails > 0
+            && let Some((_, failed)) = self.devices.entry(seen.orig)
+            && seen.is_complete()
+        {
+            *failed = failed.saturating_add(fails);
         }
         ended
     }
 
     /// What is left at the end, if that was nearly an hour by `last`.
     #[must_use]
-    pub fn finish(self, last: Timestamp) -> Option<Map<Host, HourOfDevice>> {
+    pub fn finish(self, last: Timestamp) -> Option<Devices> {
         self.start.filter(|&start| last.since(start) >= ENOUGH).map(|_| self.devices)
     }
 
     /// What a device has begun so far in this hour.
     #[must_use]
     pub fn of(&self, device: Host) -> HourOfDevice {
-        self.devices.get(&device).copied().unwrap_or_default()
+        self.devices.of(device)
     }
 }
 
@@ -105,8 +191,12 @@ impl<const W: usize> Default for Distinct<W> {
 impl<const W: usize> Distinct<W> {
     const BITS: u64 = 64 * W as u64;
 
-    const fn add(&mut self, hash: u64) {
-        let place = (hash >> 20) % Self::BITS;
+    /// The place of a value's bit; there are 256 at the most.
+    const fn place(hash: u64) -> u8 {
+        ((hash >> 20) % Self::BITS) as u8
+    }
+
+    const fn set(&mut self, place: u8) {
         self.bits[(place / 64) as usize] |= 1 << (place % 64);
     }
 
@@ -125,7 +215,7 @@ mod tests {
     fn counts_are_within_a_tenth_and_a_half() {
         for n in [0_u64, 1, 5, 40, 200] {
             let mut distinct = Distinct::<4>::default();
-            (0..n).chain(0..n).for_each(|value| distinct.add(hash(value)));
+            (0..n).chain(0..n).for_each(|value| distinct.set(Distinct::<4>::place(hash(value))));
             let (told, n) = (distinct.estimate(), n as f64);
             assert!((told - n).abs() <= 0.1 * n + 0.5, "{n}: {told}");
         }
@@ -134,7 +224,23 @@ mod tests {
     #[test]
     fn more_than_it_can_hold_is_many() {
         let mut distinct = Distinct::<2>::default();
-        (0..100_000_u64).for_each(|value| distinct.add(hash(value)));
+        (0..100_000_u64).for_each(|value| distinct.set(Distinct::<2>::place(hash(value))));
         assert!(distinct.estimate() > 400.0);
+    }
+
+    #[test]
+    fn few_and_many_tell_the_same() {
+        let host: Host = "10.0.0.1".parse().unwrap();
+        let mut devices = Devices::default();
+        let (mut targets, mut peers) = (Distinct::<4>::default(), Distinct::<2>::default());
+        for n in 0..40_u64 {
+            let (target, peer) = (Distinct::<4>::place(hash(n % 30)), Distinct::<2>::place(hash(n / 3)));
+            devices.begin(host, target, peer);
+            targets.set(target);
+            peers.set(peer);
+            let told = devices.of(host);
+            assert_eq!((told.targets(), told.peers()), (targets.estimate(), peers.estimate()), "{n}");
+        }
+        assert_eq!((devices.many.len(), size_of::<(Host, (Begun, u32))>()), (1, 36));
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::baseline::{HostBaseline, ServedBaseline, ServiceBaseline};
+use super::baseline::{ServedBaseline, ServiceBaseline};
 use super::commons::{Commons, Kind, KnownTo};
-use super::counts::Counts;
+use super::counts::{Counts, Value};
 use super::histogram::Histogram;
+use super::host::HostBaseline;
 use crate::feature::{Fact, FactKind};
 
 /// How often a device meets a value that it never had, and who else has it then.
@@ -98,13 +99,13 @@ struct Rate {
 }
 
 impl Rate {
-    fn add<K: Ord + Copy>(&mut self, counts: &Counts<K>) {
+    fn add<K: Value>(&mut self, counts: &Counts<K>) {
         self.once += counts.singletons();
         self.all += counts.total();
     }
 
     fn add_facts(&mut self, facts: &Counts<Fact>, kind: FactKind) {
-        for (_, minutes) in facts.range(Fact::all(kind)) {
+        for (_, minutes) in facts.range(&Fact::all(kind)) {
             self.once += f64::from(u8::from(minutes == 1));
             self.all += f64::from(minutes);
         }
@@ -135,8 +136,8 @@ impl Pooled {
             rates.entry(Kind::Service).or_default().add(&host.services);
             rates.entry(Kind::Edge).or_default().add(&host.edges);
             rates.entry(Kind::Shape).or_default().add(&host.shapes);
-            rates.entry(Kind::Offer).or_default().add(&host.offers);
-            rates.entry(Kind::Client).or_default().add(&host.clients);
+            rates.entry(Kind::Offer).or_default().add(host.offers());
+            rates.entry(Kind::Client).or_default().add(host.clients());
             for kind in FactKind::all() {
                 rates.entry(Kind::Fact(kind)).or_default().add_facts(&host.facts, kind);
             }
@@ -148,17 +149,12 @@ impl Pooled {
     }
 
     fn add(&mut self, host: &HostBaseline) {
-        host.asked.values().for_each(|asked| self.any_service.merge(asked));
-        host.continued.values().for_each(|continued| self.any_continued.merge(continued));
-        for served in host.served.values() {
-            self.any_served.flows_per_min.merge(&served.flows_per_min);
-            self.any_served.clients_per_min.merge(&served.clients_per_min);
-        }
-        self.targets_per_min.merge(&host.targets_per_min);
-        self.failed_per_min.merge(&host.failed_per_min);
-        self.login_failures_per_min.merge(&host.login_failures_per_min);
-        self.file_changes_per_min.merge(&host.file_changes_per_min);
-        self.targets_per_hour.merge(&host.targets_per_hour);
-        self.failed_per_hour.merge(&host.failed_per_hour);
+        host.pool_services(&mut self.any_service, &mut self.any_continued, &mut self.any_served);
+        self.targets_per_min.merge_packed(host.targets_per_min());
+        self.failed_per_min.merge_packed(host.failed_per_min());
+        self.login_failures_per_min.merge_packed(host.login_failures_per_min());
+        self.file_changes_per_min.merge_packed(host.file_changes_per_min());
+        self.targets_per_hour.merge_packed(host.targets_per_hour());
+        self.failed_per_hour.merge_packed(host.failed_per_hour());
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::baseline::HostBaseline;
 use super::commons::MAX_ROLES;
+use super::host::HostBaseline;
 use super::kmeans;
 use super::pooled::Pooled;
 use super::window::Map;
@@ -37,40 +37,59 @@ type Use = (bool, Service);
 
 /// Gives every device at home a role, and returns the roles (without what their devices do together), the largest first. A
 /// device outside has role 0 without being one of it. Fewer devices than `few` are one role.
-pub(super) fn assign(hosts: &mut Map<Host, HostBaseline>, seed: u64, few: usize) -> Vec<Role> {
-    let is_home = |(address, host): &(&Host, &HostBaseline)| host.local && address.is_device();
-    let mut home: Vec<Host> = hosts.iter().filter(is_home).map(|(&address, _)| address).collect();
+pub(super) fn assign(hosts: &mut Map<Host, Box<HostBaseline>>, seed: u64, few: usize) -> Vec<Role> {
+    let at_home = hosts.iter().filter(|(address, host)| host.local && address.is_device());
+    let mut home: Vec<Host> = at_home.map(|(&address, _)| address).collect();
     home.sort_unstable();
     let uses = common_uses(hosts, &home);
-    let rows: Vec<Vec<f64>> = home.iter().map(|address| row(&hosts[address], &uses)).collect();
     let wanted = if home.len() < few || uses.is_empty() { 1 } else { kmeans::cluster_count(home.len() * 2, MAX_ROLES) };
+    let rows = home.iter().map(|address| row(&hosts[address], &uses));
     // One role is no clustering; where the library fails, which it does not for finite rows, there is one too.
-    let centres =
-        if wanted > 1 { kmeans::centres(rows.iter(), uses.len(), wanted, seed).unwrap_or_default() } else { Vec::new() };
-    let mut members = vec![Vec::new(); centres.len().max(1)];
-    for (place, row) in rows.iter().enumerate() {
-        members[nearest(&centres, row)].push(place);
+    let centres = if wanted > 1 { kmeans::centres(rows, uses.len(), wanted, seed).unwrap_or_default() } else { Vec::new() };
+    // Rows are made again where they are needed: those of a fleet would take a gigabyte.
+    let mut members: Vec<Members> = (0..centres.len().max(1)).map(|_| Members::new(uses.len())).collect();
+    for (place, address) in home.iter().enumerate() {
+        let row = row(&hosts[address], &uses);
+        members[nearest(&centres, &row)].add(place as u32, &row);
     }
-    members.retain(|role| !role.is_empty());
-    members.sort_by_key(|role| (std::cmp::Reverse(role.len()), role.first().copied()));
+    members.retain(|role| !role.places.is_empty());
+    members.sort_by_key(|role| (std::cmp::Reverse(role.places.len()), role.places.first().copied()));
     let mut roles = Vec::with_capacity(members.len());
     for (number, role) in members.iter().enumerate() {
-        for &place in role {
-            if let Some(host) = hosts.get_mut(&home[place]) {
+        for &place in &role.places {
+            if let Some(host) = hosts.get_mut(&home[place as usize]) {
                 host.role = number as u16;
             }
         }
-        let rows: Vec<&[f64]> = role.iter().map(|&place| &*rows[place]).collect();
-        roles.push(Role { name: name(&uses, &rows), devices: role.len() as u32, pooled: Pooled::default() });
+        roles.push(Role { name: name(&uses, role), devices: role.places.len() as u32, pooled: Pooled::default() });
     }
     roles
 }
 
-fn common_uses(hosts: &Map<Host, HostBaseline>, home: &[Host]) -> Vec<Use> {
+/// The devices of one role.
+struct Members {
+    /// Their places among the devices at home.
+    places: Vec<u32>,
+    /// By use: the sum of their shares.
+    shares: Vec<f64>,
+}
+
+impl Members {
+    fn new(uses: usize) -> Self {
+        Self { places: Vec::new(), shares: vec![0.0; uses] }
+    }
+
+    fn add(&mut self, place: u32, row: &[f64]) {
+        self.places.push(place);
+        self.shares.iter_mut().zip(row).for_each(|(sum, value)| *sum += value * value);
+    }
+}
+
+fn common_uses(hosts: &Map<Host, Box<HostBaseline>>, home: &[Host]) -> Vec<Use> {
     let mut devices: BTreeMap<Use, u32> = BTreeMap::new();
     for host in home.iter().map(|address| &hosts[address]) {
         host.services.iter().for_each(|(service, _)| *devices.entry((false, service)).or_default() += 1);
-        host.offers.iter().for_each(|(service, _)| *devices.entry((true, service)).or_default() += 1);
+        host.offers().iter().for_each(|(service, _)| *devices.entry((true, service)).or_default() += 1);
     }
     let mut uses: Vec<(Use, u32)> = devices.into_iter().filter(|&(_, devices)| devices >= MIN_DEVICES).collect();
     uses.sort_by_key(|&(using, devices)| (std::cmp::Reverse(devices), using));
@@ -81,9 +100,9 @@ fn common_uses(hosts: &Map<Host, HostBaseline>, home: &[Host]) -> Vec<Use> {
 /// Square roots of the shares of a device's minutes: their distances are Hellinger's, in which a rare use counts more than its
 /// share. Uses that few others have share what is left.
 fn row(host: &HostBaseline, uses: &[Use]) -> Vec<f64> {
-    let all = host.services.total() + host.offers.total();
+    let all = host.services.total() + host.offers().total();
     let share = |&(offered, service): &Use| {
-        let minutes = if offered { host.offers.get(service) } else { host.services.get(service) };
+        let minutes = if offered { host.offers().get(service) } else { host.services.get(service) };
         (f64::from(minutes) / all.max(1.0)).sqrt()
     };
     uses.iter().map(share).collect()
@@ -94,8 +113,8 @@ fn nearest(centres: &[Vec<f64>], row: &[f64]) -> usize {
     (0..centres.len()).min_by(|&a, &b| distance(&centres[a]).total_cmp(&distance(&centres[b]))).unwrap_or(0)
 }
 
-fn name(uses: &[Use], rows: &[&[f64]]) -> String {
-    let mean = |place: usize| rows.iter().map(|row| row[place] * row[place]).sum::<f64>() / rows.len() as f64;
+fn name(uses: &[Use], role: &Members) -> String {
+    let mean = |place: usize| role.shares[place] / role.places.len() as f64;
     let words = |offered: bool| {
         let mut shares: Vec<(f64, Service)> =
             (0..uses.len()).filter(|&place| uses[place].0 == offered).map(|place| (mean(place), uses[place].1)).collect();
@@ -120,12 +139,12 @@ mod tests {
     const WEB: Service = Service { protocol: 6, port: 443 };
     const HL7: Service = Service { protocol: 6, port: 2575 };
 
-    fn network() -> Map<Host, HostBaseline> {
+    fn network() -> Map<Host, Box<HostBaseline>> {
         let device = |n: u8| {
             let mut host = HostBaseline { local: true, ..HostBaseline::default() };
             host.services.add(DNS, 10);
             host.services.add(if n < 8 { WEB } else { HL7 }, 100 + u32::from(n));
-            (Host(Addr::v4([10, 0, 0, n])), host)
+            (Host(Addr::v4([10, 0, 0, n])), Box::new(host))
         };
         (0..12).map(device).collect()
     }

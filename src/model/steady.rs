@@ -23,11 +23,6 @@ impl Steady {
         Self { first: minute, last: minute, longest_gap: 0, minutes: 1 }
     }
 
-    /// Hears it in a later minute.
-    pub(super) fn hear(&mut self, minute: i64) {
-        self.follow(&Self::new(minute));
-    }
-
     /// Goes on with what was heard later.
     pub(super) fn follow(&mut self, later: &Self) {
         let between = u32::try_from(later.first.saturating_sub(self.last)).unwrap_or(0);
@@ -62,10 +57,10 @@ mod tests {
     #[test]
     fn a_long_silence_makes_it_unsteady() {
         let mut steady = Steady::new(0);
-        (1..60).for_each(|n| steady.hear(n * 5));
+        (1..60).for_each(|n| steady.follow(&Steady::new(n * 5)));
         assert!(steady.is_steady() && steady.longest_gap() == 5 && steady.minutes() == 60);
         let mut broken = steady;
-        broken.hear(295 + 120);
+        broken.follow(&Steady::new(295 + 120));
         assert!(!broken.is_steady());
         let mut both = steady;
         both.follow(&Steady::new(300));
@@ -75,7 +70,7 @@ mod tests {
     #[test]
     fn a_few_minutes_show_nothing() {
         let mut steady = Steady::new(0);
-        (1..20).for_each(|n| steady.hear(n));
+        (1..20).for_each(|n| steady.follow(&Steady::new(n)));
         assert!(!steady.is_steady());
     }
 }

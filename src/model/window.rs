@@ -6,7 +6,8 @@ use hashbrown::HashMap;
 use crate::feature::{Fact, Host, Observation};
 use crate::flow::Service;
 
-/// Conversations followed within one minute; those beyond are not counted in it. Some 500 bytes each with what belongs to it.
+/// Conversations followed within one minute; those beyond are not counted in it. Some 300 bytes each with what belongs to it,
+/// half of that once the minute is over.
 const MAX_CONVERSATIONS: usize = 131_072;
 
 /// A service of a peer: what a device uses, or whom it serves.
@@ -83,20 +84,27 @@ pub struct Minute {
 }
 
 impl Minute {
-    /// Counts an observation; `behaviour` is what it looked like, once complete.
+    /// Counts an observation and what it looked like: its `behaviour`, once complete, and its facts.
     pub fn add(&mut self, seen: &Observation, behaviour: u16) {
+        if self.count(seen) {
+            if seen.is_critical() {
+                self.critical.insert((seen.orig, seen.resp, seen.service), ());
+            }
+            self.add_looks(seen, behaviour);
+        }
+    }
+
+    /// Counts an observation, where its conversation is one of those followed.
+    pub fn count(&mut self, seen: &Observation) -> bool {
         let new_flow = seen.is_first_sight();
         let key = (seen.orig, seen.resp, seen.service);
         if self.conversations.len() >= MAX_CONVERSATIONS && !self.conversations.contains_key(&key) {
-            return;
+            return false;
         }
         let flows = self.conversations.entry(key).or_default();
         // One that only went on so far becomes a target with its first new flow.
         let new_conversation = new_flow && *flows == 0;
         *flows += u32::from(new_flow);
-        if seen.is_critical() {
-            self.critical.insert(key, ());
-        }
         let initiated = self.initiated.entry(seen.orig).or_default();
         initiated.local = seen.orig_local;
         initiated.targets += u32::from(new_conversation);
@@ -114,7 +122,13 @@ impl Minute {
             *self.services_by_peer.entry((seen.orig, seen.resp)).or_default() += 1;
             *self.peers_by_service.entry((seen.orig, seen.service)).or_default() += 1;
         }
-        self.add_looks(seen, behaviour);
+        true
+    }
+
+    /// Forgets what is asked of the present minute only.
+    pub fn end(&mut self) {
+        self.services_by_peer = Map::default();
+        self.peers_by_service = Map::default();
     }
 
     fn add_looks(&mut self, seen: &Observation, behaviour: u16) {

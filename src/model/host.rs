@@ -1,0 +1,398 @@
+//! One device's normal life.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use super::baseline::{ServedBaseline, ServiceBaseline};
+use super::counts::{Counts, Life};
+use super::histogram::Histogram;
+use super::measured::{
+    BYTES_ORIG, BYTES_RESP, CLIENTS_PER_MIN, DURATION_MS, FAILED_PER_HOUR, FAILED_PER_MIN, FILE_CHANGES_PER_MIN, FLOWS_PER_MIN,
+    LOGIN_FAILURES_PER_MIN, Measured, Of, ServiceServed, ServiceUse, TARGETS_PER_HOUR, TARGETS_PER_MIN, counted_of,
+};
+use super::packed::{Packed, counted};
+use super::steady::Steady;
+use super::window::{Edge, Initiated, Served, Shape};
+use crate::feature::{Fact, Host};
+use crate::flow::Service;
+
+/// Services of one device that have their own histograms.
+const MAX_SERVICES: usize = 256;
+/// Clinical and control conversations of one device that are followed for silence.
+const MAX_STEADY: usize = 64;
+
+/// One device's normal life: some 150 bytes, and what its values and histograms take ([`HostBaseline::heap_bytes`]).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
+pub struct HostBaseline {
+    /// Is it at home?
+    pub local: bool,
+    /// Number of its role, where it is at home.
+    pub role: u16,
+    /// Minutes in which it began or served anything.
+    pub minutes: u32,
+    /// Those of them in later parts of the time than its first.
+    pub late_minutes: u32,
+    /// Services used, in minutes.
+    pub services: Counts<Service>,
+    /// Services of peers used, in minutes.
+    pub edges: Counts<Edge>,
+    /// What its applications said of themselves (names, titles, commands; hashed), in minutes.
+    pub facts: Counts<Fact>,
+    /// Behaviours shown on services, in minutes.
+    pub shapes: Counts<Shape>,
+    /// What it serves; most devices serve nothing.
+    pub(super) serving: Option<Box<Serving>>,
+    /// When clinical and control conversations that it began were heard, in the order of their edges.
+    pub(super) steady: Box<[(Edge, Steady)]>,
+    pub(super) measured: Measured,
+}
+
+/// What a device serves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Serving {
+    offers: Counts<Service>,
+    clients: Counts<Edge>,
+}
+
+/// Of a device that serves nothing.
+static NOTHING: LazyLock<Serving> = LazyLock::new(Serving::default);
+
+impl HostBaseline {
+    fn serving(&self) -> &Serving {
+        self.serving.as_deref().unwrap_or_else(|| &NOTHING)
+    }
+
+    /// Services offered (answered), in minutes.
+    #[must_use]
+    pub fn offers(&self) -> &Counts<Service> {
+        &self.serving().offers
+    }
+
+    /// Who used its services, in minutes.
+    #[must_use]
+    pub fn clients(&self) -> &Counts<Edge> {
+        &self.serving().clients
+    }
+
+    pub(super) fn learn_client(&mut self, client: Edge) {
+        self.serving.get_or_insert_default().clients.add(client, 1);
+    }
+
+    /// How long it was known.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        Life { minutes: f64::from(self.minutes), late_minutes: f64::from(self.late_minutes) }
+    }
+
+    /// How it uses a service: new flows.
+    #[must_use]
+    pub fn asked(&self, service: Service) -> Option<ServiceUse<'_>> {
+        self.measured.used(Of::Asked, service)
+    }
+
+    /// The same for later segments of long flows, which have no beginning.
+    #[must_use]
+    pub fn continued(&self, service: Service) -> Option<ServiceUse<'_>> {
+        self.measured.used(Of::Continued, service)
+    }
+
+    /// How a service of it is used.
+    #[must_use]
+    pub fn served(&self, service: Service) -> Option<ServiceServed<'_>> {
+        self.measured.served(service)
+    }
+
+    /// When a clinical or control conversation that it began was heard.
+    #[must_use]
+    pub fn steady(&self, edge: Edge) -> Option<&Steady> {
+        self.steady.binary_search_by_key(&edge, |&(edge, _)| edge).ok().map(|place| &self.steady[place].1)
+    }
+
+    /// Different targets (device and service) per minute.
+    #[must_use]
+    pub fn targets_per_min(&self) -> Packed<'_> {
+        self.measured.of_device(TARGETS_PER_MIN)
+    }
+
+    /// Failed attempts per minute, in minutes that had any.
+    #[must_use]
+    pub fn failed_per_min(&self) -> Packed<'_> {
+        self.measured.of_device(FAILED_PER_MIN)
+    }
+
+    /// Logins that failed per minute, in minutes that had any.
+    #[must_use]
+    pub fn login_failures_per_min(&self) -> Packed<'_> {
+        self.measured.of_device(LOGIN_FAILURES_PER_MIN)
+    }
+
+    /// Files changed on shares per minute, in minutes that had any.
+    #[must_use]
+    pub fn file_changes_per_min(&self) -> Packed<'_> {
+        self.measured.of_device(FILE_CHANGES_PER_MIN)
+    }
+
+    /// Different targets per hour, in hours that had any; about.
+    #[must_use]
+    pub fn targets_per_hour(&self) -> Packed<'_> {
+        self.measured.of_device(TARGETS_PER_HOUR)
+    }
+
+    /// Failed attempts and logins per hour, in hours that had any target or failure.
+    #[must_use]
+    pub fn failed_per_hour(&self) -> Packed<'_> {
+        self.measured.of_device(FAILED_PER_HOUR)
+    }
+
+    /// One of which nothing else is known.
+    #[cfg(test)]
+    pub(crate) fn with_targets_per_min(targets_per_min: &Histogram) -> Self {
+        let mut host = Self::default();
+        host.measured.add_of_device(&counted_of(&[targets_per_min]));
+        host
+    }
+
+    /// Adds its histograms of all services to these: new flows, later segments, and what it serves.
+    pub(super) fn pool_services(&self, asked: &mut ServiceBaseline, later: &mut ServiceBaseline, served: &mut ServedBaseline) {
+        for (of, pooled) in [(Of::Asked, asked), (Of::Continued, later)] {
+            for used in self.measured.services(of).filter_map(|service| self.measured.used(of, service)) {
+                pooled.flows_per_min.merge_packed(used.flows_per_min);
+                pooled.bytes_orig.merge_packed(used.bytes_orig);
+                pooled.bytes_resp.merge_packed(used.bytes_resp);
+                pooled.duration_ms.merge_packed(used.duration_ms);
+            }
+        }
+        for of in self.measured.services(Of::Served).filter_map(|service| self.served(service)) {
+            served.flows_per_min.merge_packed(of.flows_per_min);
+            served.clients_per_min.merge_packed(of.clients_per_min);
+        }
+    }
+
+    /// Bytes that it takes behind its own place.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let counts = [self.services.heap_bytes(), self.edges.heap_bytes(), self.facts.heap_bytes(), self.shapes.heap_bytes()];
+        let serving = |serving: &Serving| size_of_val(serving) + serving.offers.heap_bytes() + serving.clients.heap_bytes();
+        let served = self.serving.as_deref().map_or(0, serving);
+        counts.iter().sum::<usize>() + served + size_of_val(&*self.steady) + self.measured.heap_bytes()
+    }
+
+    /// Adds what was learned of the same device in a later part of the time.
+    pub(super) fn merge(&mut self, other: &Self) {
+        let was_known = self.minutes > 0;
+        self.minutes += other.minutes;
+        self.late_minutes += if was_known { other.minutes } else { other.late_minutes };
+        self.services.merge(&other.services, was_known);
+        self.edges.merge(&other.edges, was_known);
+        self.facts.merge(&other.facts, was_known);
+        self.shapes.merge(&other.shapes, was_known);
+        if let Some(theirs) = &other.serving {
+            let mine = self.serving.get_or_insert_default();
+            mine.offers.merge(&theirs.offers, was_known);
+            mine.clients.merge(&theirs.clients, was_known);
+        }
+        self.measured.merge(&other.measured, MAX_SERVICES);
+        for &(edge, steady) in &other.steady {
+            self.hear_steady(edge, steady);
+        }
+    }
+
+    fn hear_steady(&mut self, edge: Edge, heard: Steady) {
+        match self.steady.binary_search_by_key(&edge, |&(edge, _)| edge) {
+            Ok(place) => self.steady[place].1.follow(&heard),
+            Err(place) if self.steady.len() < MAX_STEADY => {
+                let mut steady = std::mem::take(&mut self.steady).into_vec();
+                steady.reserve_exact(1);
+                steady.insert(place, (edge, heard));
+                self.steady = steady.into_boxed_slice();
+            }
+            Err(_) => {}
+        }
+    }
+
+    pub(super) fn learn_volume(&mut self, service: Service, continued: bool, [orig, resp, duration_ms]: [f64; 3]) {
+        let of = if continued { Of::Continued } else { Of::Asked };
+        let values = [(BYTES_ORIG, counted(orig)), (BYTES_RESP, counted(resp)), (DURATION_MS, counted(duration_ms))];
+        self.measured.add_of_service(of, service, &values, MAX_SERVICES);
+    }
+
+    pub(super) fn learn_conversation(&mut self, service: Service, resp: Host, flows: u32) {
+        self.edges.add(Edge { service, peer: resp }, 1);
+        if flows > 0 {
+            let values = [(FLOWS_PER_MIN, counted(f64::from(flows)))];
+            self.measured.add_of_service(Of::Asked, service, &values, MAX_SERVICES);
+        }
+    }
+
+    pub(super) fn learn_steady(&mut self, edge: Edge, minute: i64) {
+        self.hear_steady(edge, Steady::new(minute));
+    }
+
+    pub(super) fn learn_initiated(&mut self, told: Initiated) {
+        let more = [
+            (FAILED_PER_MIN, told.failed),
+            (LOGIN_FAILURES_PER_MIN, told.login_failures),
+            (FILE_CHANGES_PER_MIN, told.file_changes),
+        ];
+        let values = more.into_iter().filter(|&(_, count)| count > 0).chain([(TARGETS_PER_MIN, told.targets)]);
+        let values: Vec<_> = values.map(|(place, count)| (place, counted(f64::from(count)))).collect();
+        self.measured.add_of_device(&values);
+    }
+
+    pub(super) fn learn_served(&mut self, service: Service, told: Served) {
+        if told.answered {
+            self.serving.get_or_insert_default().offers.add(service, 1);
+        }
+        if told.flows > 0 {
+            let [flows, clients] = [told.flows, told.clients].map(|count| counted(f64::from(count)));
+            let values = [(FLOWS_PER_MIN, flows), (CLIENTS_PER_MIN, clients)];
+            self.measured.add_of_service(Of::Served, service, &values, MAX_SERVICES);
+        }
+    }
+
+    pub(super) fn learn_hour(&mut self, targets: f64, failed: f64) {
+        self.measured.add_of_device(&[(TARGETS_PER_HOUR, counted(targets)), (FAILED_PER_HOUR, counted(failed))]);
+    }
+}
+
+/// As a model holds it.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    local: bool,
+    role: u16,
+    minutes: u32,
+    late_minutes: u32,
+    services: Counts<Service>,
+    edges: Counts<Edge>,
+    facts: Counts<Fact>,
+    shapes: Counts<Shape>,
+    offers: Counts<Service>,
+    clients: Counts<Edge>,
+    #[serde(with = "super::keys")]
+    steady: BTreeMap<Edge, Steady>,
+    #[serde(with = "super::keys")]
+    asked: BTreeMap<Service, ServiceBaseline>,
+    #[serde(with = "super::keys")]
+    continued: BTreeMap<Service, ServiceBaseline>,
+    #[serde(with = "super::keys")]
+    served: BTreeMap<Service, ServedBaseline>,
+    targets_per_min: Histogram,
+    failed_per_min: Histogram,
+    login_failures_per_min: Histogram,
+    file_changes_per_min: Histogram,
+    targets_per_hour: Histogram,
+    failed_per_hour: Histogram,
+}
+
+impl From<HostBaseline> for Stored {
+    fn from(mut host: HostBaseline) -> Self {
+        let Serving { offers, clients } = host.serving.take().map_or_else(Serving::default, |serving| *serving);
+        Self {
+            asked: host.measured.stored_use(Of::Asked).collect(),
+            continued: host.measured.stored_use(Of::Continued).collect(),
+            served: host.measured.stored_served().collect(),
+            targets_per_min: host.targets_per_min().into(),
+            failed_per_min: host.failed_per_min().into(),
+            login_failures_per_min: host.login_failures_per_min().into(),
+            file_changes_per_min: host.file_changes_per_min().into(),
+            targets_per_hour: host.targets_per_hour().into(),
+            failed_per_hour: host.failed_per_hour().into(),
+            local: host.local,
+            role: host.role,
+            minutes: host.minutes,
+            late_minutes: host.late_minutes,
+            services: host.services,
+            edges: host.edges,
+            facts: host.facts,
+            shapes: host.shapes,
+            offers,
+            clients,
+            steady: host.steady.into_iter().collect(),
+        }
+    }
+}
+
+impl From<Stored> for HostBaseline {
+    fn from(stored: Stored) -> Self {
+        let mut measured = Measured::default();
+        let mut add = |of: Of, service: Service, histograms: &[&Histogram]| {
+            measured.add_of_service(of, service, &counted_of(histograms), usize::MAX);
+        };
+        for (of, by_service) in [(Of::Asked, &stored.asked), (Of::Continued, &stored.continued)] {
+            for (&service, used) in by_service {
+                add(of, service, &[&used.flows_per_min, &used.bytes_orig, &used.bytes_resp, &used.duration_ms]);
+            }
+        }
+        for (&service, served) in &stored.served {
+            add(Of::Served, service, &[&served.flows_per_min, &served.clients_per_min]);
+        }
+        let of_device = counted_of(&[
+            &stored.targets_per_min,
+            &stored.failed_per_min,
+            &stored.login_failures_per_min,
+            &stored.file_changes_per_min,
+            &stored.targets_per_hour,
+            &stored.failed_per_hour,
+        ]);
+        if !of_device.is_empty() {
+            measured.add_of_device(&of_device);
+        }
+        let serving = Serving { offers: stored.offers, clients: stored.clients };
+        Self {
+            local: stored.local,
+            role: stored.role,
+            minutes: stored.minutes,
+            late_minutes: stored.late_minutes,
+            services: stored.services,
+            edges: stored.edges,
+            facts: stored.facts,
+            shapes: stored.shapes,
+            serving: (serving != Serving::default()).then(|| Box::new(serving)),
+            steady: stored.steady.into_iter().collect(),
+            measured,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HL7: Service = Service { protocol: 6, port: 2575 };
+
+    fn busy() -> HostBaseline {
+        let peer: Host = "10.0.0.9".parse().unwrap();
+        let mut host = HostBaseline { local: true, minutes: 7, ..HostBaseline::default() };
+        for n in 0..5_u32 {
+            host.learn_volume(HL7, n % 2 == 0, [1e3 * f64::from(n), 0.0, 12.0]);
+            host.learn_conversation(HL7, peer, n);
+            host.learn_steady(Edge { service: HL7, peer }, n.into());
+            host.learn_initiated(Initiated { targets: n, failed: n % 2, ..Initiated::default() });
+            host.learn_served(HL7, Served { flows: n, clients: 1, answered: true, local: true });
+            host.learn_hour(f64::from(n), 0.0);
+        }
+        host
+    }
+
+    #[test]
+    fn a_device_survives_the_model_file() {
+        let (host, nothing) = (busy(), HostBaseline::default());
+        for host in [&host, &nothing] {
+            let json = serde_json::to_string(host).unwrap();
+            assert_eq!(&serde_json::from_str::<HostBaseline>(&json).unwrap(), host);
+        }
+        let mut twice = host.clone();
+        twice.merge(&host);
+        assert_eq!(twice.asked(HL7).map(|used| (used.flows_per_min.total(), used.bytes_orig.total())), Some((8, 4)));
+        assert_eq!((twice.targets_per_min().total(), twice.failed_per_min().total()), (10, 4));
+    }
+
+    #[test]
+    fn a_device_takes_few_bytes() {
+        assert!(size_of::<HostBaseline>() <= 160, "{}", size_of::<HostBaseline>());
+        assert!(busy().heap_bytes() < 300, "{}", busy().heap_bytes());
+    }
+}

@@ -113,7 +113,6 @@ const ALERT: [(&str, Kind); 32] = [
     ("auscult.bits", Number),
     ("auscult.p_value", Number),
     ("auscult.score.shared", Number),
-    ("auscult.score.ordinary", Number),
     ("auscult.score.conversations", List),
     ("auscult.score.others", Number),
     ("auscult.why", List),

@@ -84,6 +84,8 @@ fn a_first_part_teaches_and_the_rest_is_judged() {
     assert!(flows.iter().any(|flow| flow["auscult"]["bits"].as_f64().is_some_and(|bits| bits > 20.0)));
     let card = String::from_utf8(auscult(&["inspect", &model]).ended(0).stdout).unwrap();
     assert!(card.contains("source   day.pcap") && !card.contains(folder.path("").to_str().unwrap()), "{card}");
+    let stood_out = card.split("stood out while it learned").nth(1).and_then(|part| part.lines().nth(1)).unwrap();
+    assert!(stood_out.contains("scan") && stood_out.contains("10.0.0.4 with 10.0.0.100"), "the attack that it learned: {card}");
     let again = folder.name("again.json");
     auscult(&["replay", &day, "--learn", "6h", "--save-model", &again, "--workers", "1", "--alerts", "/dev/null"]).ended(0);
     assert!(folder.read("model.json") == folder.read("again.json"), "the same time teaches the same model");

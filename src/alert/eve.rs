@@ -75,7 +75,7 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
         },
         "bits": rounded(incident.bits),
         "p_value": significant(context.calibration.p_value(incident.bits)),
-        "score": score(&incident.score, context.calibration.ordinary_bits),
+        "score": score(&incident.score),
         "why": reasons,
         "check": info.check,
         "attack": attack,
@@ -101,19 +101,19 @@ fn peers(incident: &Incident) -> Vec<String> {
 }
 
 /// What the bits are made of: enough to add them up again.
-fn score(score: &Score, ordinary_bits: f64) -> Value {
+fn score(score: &Score) -> Value {
     let term = |(rank, term): (usize, &Term)| {
         let part = |&(evidence, bits, weight): &(Evidence, f64, f64)| json!({"feature": evidence.feature(), "bits": rounded(bits), "counts": weight});
         let parts: Vec<Value> = term.parts.iter().map(part).collect();
         json!({
             "peer": term.peer.to_string(), "service": term.service.to_string(), "bits": rounded(term.bits),
-            "counts": rounded(1.0 / (rank + 1) as f64), "repeated": rounded(term.repeated_bits), "parts": parts,
+            "counts": rounded(1.0 / (rank + 1) as f64), "ordinary": rounded(term.ordinary_bits), "repeated": rounded(term.repeated_bits),
+            "parts": parts,
         })
     };
     let conversations: Vec<Value> = score.terms.iter().enumerate().map(term).collect();
     json!({
-        "shared": rounded(score.shared_bits), "ordinary": rounded(ordinary_bits), "conversations": conversations,
-        "others": rounded(score.other_bits),
+        "shared": rounded(score.shared_bits), "conversations": conversations, "others": rounded(score.other_bits),
     })
 }
 

@@ -25,8 +25,6 @@ pub struct Told {
     pub model: Option<String>,
     /// Bits that its conversations share, counted once.
     pub shared_bits: f64,
-    /// Bits that an ordinary conversation has, which do not count.
-    pub ordinary_bits: f64,
     /// Bits of conversations beyond those listed.
     pub other_bits: f64,
     /// The conversations with the most bits.
@@ -46,6 +44,8 @@ pub struct ToldConversation {
     pub bits: f64,
     /// How much of them counts.
     pub counts: f64,
+    /// Bits that an ordinary conversation has too, which do not count.
+    pub ordinary: f64,
     /// Bits that a stronger conversation has told already.
     pub repeated: f64,
     /// What they are made of.
@@ -112,7 +112,6 @@ struct ModelPart {
 #[derive(Deserialize)]
 struct ScorePart {
     shared: f64,
-    ordinary: f64,
     others: f64,
     conversations: Vec<ToldConversation>,
 }
@@ -149,7 +148,7 @@ impl Told {
         let line: Line = serde_json::from_str(line)?;
         let Some(product) = line.auscult.filter(|_| line.event_type == "alert") else { return Ok(None) };
         let IncidentPart { id, class, hosts } = product.incident;
-        let ScorePart { shared, ordinary, others, conversations } = product.score;
+        let ScorePart { shared, others, conversations } = product.score;
         Ok(Some(Self {
             timestamp: line.timestamp,
             id,
@@ -159,7 +158,6 @@ impl Told {
             p_value: product.p_value,
             model: product.model.digest,
             shared_bits: shared,
-            ordinary_bits: ordinary,
             other_bits: others,
             conversations,
             reasons: product.why.into_iter().map(claim).collect::<Result<_, _>>()?,

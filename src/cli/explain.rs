@@ -97,7 +97,7 @@ fn explain(page: &mut String, told: &Told, model: &Model) -> usize {
     let terms: Vec<String> = shared.into_iter().chain(own).chain(others).collect();
     let _ = writeln!(page, "  = {}", terms.join("\n  + "));
     for conversation in &told.conversations {
-        of_conversation(page, conversation, told.ordinary_bits);
+        of_conversation(page, conversation);
     }
     let mut wrong = 0;
     for (text, claim) in &told.reasons {
@@ -123,15 +123,15 @@ fn explain(page: &mut String, told: &Told, model: &Model) -> usize {
     wrong
 }
 
-fn of_conversation(page: &mut String, conversation: &ToldConversation, ordinary_bits: f64) {
-    let ToldConversation { peer, service, bits, repeated, parts, .. } = conversation;
+fn of_conversation(page: &mut String, conversation: &ToldConversation) {
+    let ToldConversation { peer, service, bits, ordinary, repeated, parts, .. } = conversation;
     let sum: f64 = parts.iter().map(|part| part.bits * part.counts).sum();
     let said: Vec<String> = parts.iter().map(|part| format!("{:.3} x {} {}", part.bits, part.counts, part.feature)).collect();
-    let mut less = format!(" - {ordinary_bits:.3} of an ordinary conversation");
+    let mut less = if *ordinary > 0.0 { format!(" - {ordinary:.3} of an ordinary conversation") } else { String::new() };
     if *repeated > 0.0 {
         let _ = write!(less, " - {repeated:.3} told of a stronger one");
     }
-    let told_before = sum - ordinary_bits - repeated - bits;
+    let told_before = sum - ordinary - repeated - bits;
     if told_before > TOLERANCE_BITS {
         let _ = write!(less, " - {told_before:.3} told in an earlier incident");
     }

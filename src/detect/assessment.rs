@@ -28,6 +28,12 @@ pub(super) fn own_bits<const N: usize>(parts: &[Option<Contribution>; N]) -> f64
     parts.iter().zip(weights(parts)).map(|(part, weight)| part.map_or(0.0, |part| part.bits) * weight).sum()
 }
 
+/// Those of the rate or rhythm at which it comes, counted alone.
+pub(super) fn rate_bits<const N: usize>(parts: &[Option<Contribution>; N]) -> f64 {
+    let own = parts.iter().flatten().filter(|part| !part.evidence.is_of_flow() && !part.evidence.is_shared());
+    own.map(|part| part.bits).fold(0.0, f64::max)
+}
+
 /// What was found about one observation.
 #[derive(Clone, Debug)]
 pub struct Assessment {

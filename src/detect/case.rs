@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::assessment::{own_bits, rate_bits};
 use super::class::Class;
 use super::evidence::Contribution;
 use super::incident::{Cause, FlowRef, Incident, MAX_SERVICES};
 use super::score::{Score, Shown};
-use crate::feature::Host;
+use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::time::{Span, Timestamp};
 
@@ -26,6 +27,8 @@ pub struct Exhibit {
     pub class: Class,
     /// The flow's own bits beyond what ordinary flows have, 0 or more.
     pub own_bits: f64,
+    /// The bits that were taken off for that.
+    pub ordinary_bits: f64,
     /// Bits that it shares with others of its minute: a crowd counts once, however many are in it.
     pub shared_bits: f64,
     /// What the bits are made of.
@@ -172,6 +175,27 @@ impl Case {
 }
 
 impl Exhibit {
+    /// What an observation of this class shows, of which an ordinary one shows so many bits too.
+    pub fn of(seen: &Observation, class: Class, parts: [Option<Contribution>; 3], ordinary_bits: f64) -> Self {
+        let shared = parts.iter().flatten().filter(|part| part.evidence.is_shared());
+        let (own_bits, rate_bits) = (own_bits(&parts), rate_bits(&parts));
+        // Nothing is taken off the rate at which something is done that ordinary life does not do.
+        let ordinary_bits = if class.recurs() { ordinary_bits.min(own_bits - rate_bits) } else { ordinary_bits };
+        Self {
+            class,
+            own_bits: (own_bits - ordinary_bits).max(0.0),
+            ordinary_bits,
+            shared_bits: shared.map(|part| part.bits).sum(),
+            parts,
+            flow: None,
+            also: None,
+            first: seen.start,
+            last: seen.end,
+            seen: seen.seen,
+            flows: u64::from(seen.is_first_sight()),
+        }
+    }
+
     /// An exhibit of one reason that needs no comparison with ordinary flows: first and last packet, and the tick.
     pub fn of_itself(
         class: Class,
@@ -179,9 +203,9 @@ impl Exhibit {
         flow: FlowRef,
         (first, last, seen): (Timestamp, Timestamp, Timestamp),
     ) -> Self {
-        let (own_bits, shared_bits) = (0.0, part.bits);
+        let (own_bits, ordinary_bits, shared_bits) = (0.0, 0.0, part.bits);
         let parts = [Some(part), None, None];
-        Self { class, own_bits, shared_bits, parts, flow: Some(flow), also: None, first, last, seen, flows: 1 }
+        Self { class, own_bits, ordinary_bits, shared_bits, parts, flow: Some(flow), also: None, first, last, seen, flows: 1 }
     }
 
     /// What it speaks of among the others: the first flows of a scan look merely unusual and belong to the scan of the same
@@ -206,6 +230,7 @@ impl Exhibit {
         };
         if stronger {
             self.own_bits = new.own_bits;
+            self.ordinary_bits = new.ordinary_bits;
             self.shared_bits = new.shared_bits;
             self.parts = new.parts;
             self.flow = flow().or(self.flow.take());
@@ -239,7 +264,8 @@ fn reasons(host: Host, exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::host;
+    use super::super::evidence::Evidence;
+    use super::super::testing::{flow, host};
     use super::*;
 
     fn exhibit(class: Class, own_bits: f64, shared_bits: f64, second: i64) -> Exhibit {
@@ -247,6 +273,7 @@ mod tests {
         Exhibit {
             class,
             own_bits,
+            ordinary_bits: 0.0,
             shared_bits,
             parts: [None; 3],
             flow: None,
@@ -260,6 +287,20 @@ mod tests {
 
     fn tcp(port: u16) -> Service {
         Service { protocol: 6, port }
+    }
+
+    #[test]
+    fn a_rate_that_only_attacks_have_counts_whole() {
+        let part = |evidence, bits| Some(Contribution::of(evidence, 0.0, bits));
+        let parts = [None, part(Evidence::NewShape, 2.0), part(Evidence::FlowRate, 12.0)];
+        let (_, seen) = flow(0, 1, 100, 445, true);
+        let bits = |class, ordinary_bits| {
+            let exhibit = Exhibit::of(&seen, class, parts, ordinary_bits);
+            (exhibit.own_bits, exhibit.ordinary_bits)
+        };
+        assert_eq!(bits(Class::BruteForce, 10.0), (12.0, 1.0), "of its shape the ordinary is taken, of its rate nothing");
+        assert_eq!(bits(Class::Unusual, 10.0), (3.0, 10.0));
+        assert_eq!(bits(Class::BruteForce, 0.5), (12.5, 0.5));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::arp::{Claims, Dispute};
-use super::assessment::{Assessment, own_bits};
+use super::assessment::Assessment;
 use super::case::{Case, Exhibit};
 use super::class::{Class, classify};
 use super::config::{DetectorConfig, Part};
@@ -145,7 +145,7 @@ impl Detector {
         }
         let crowd = context.filter(|part| part.evidence.is_crowd());
         if let Some(crowd) = crowd.filter(|_| seen.resp.is_device()) {
-            let exhibit = self.exhibit(seen, Class::Flood, [Some(crowd), None, None]);
+            let exhibit = Exhibit::of(seen, Class::Flood, [Some(crowd), None, None], self.ordinary_bits);
             self.file_against(seen.resp, seen.orig, seen, exhibit, record);
             // One of a crowd from outside is no case of its own: its address may even be forged.
             if !seen.orig_local {
@@ -153,7 +153,7 @@ impl Detector {
             }
         }
         let context = if crowd.is_some() { None } else { context };
-        let exhibit = self.exhibit(seen, class, [surprise.own_new(), surprise.shape, context]);
+        let exhibit = Exhibit::of(seen, class, [surprise.own_new(), surprise.shape, context], self.ordinary_bits);
         self.file_against(seen.orig, seen.resp, seen, exhibit, record);
     }
 
@@ -281,22 +281,6 @@ impl Detector {
     pub fn is_suspect(&self, host: Host, now: Timestamp) -> bool {
         let open = self.incidents.range((host, Class::Scan)..=(host, Class::Unusual)).next();
         open.is_some() || self.habits.is_suspect(host, now)
-    }
-
-    fn exhibit(&self, seen: &Observation, class: Class, parts: [Option<Contribution>; 3]) -> Exhibit {
-        let shared = parts.iter().flatten().filter(|part| part.evidence.is_shared());
-        Exhibit {
-            class,
-            own_bits: (own_bits(&parts) - self.ordinary_bits).max(0.0),
-            shared_bits: shared.map(|part| part.bits).sum(),
-            parts,
-            flow: None,
-            also: None,
-            first: seen.start,
-            last: seen.end,
-            seen: seen.seen,
-            flows: u64::from(seen.is_first_sight()),
-        }
     }
 
     fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, mut exhibit: Exhibit, record: Option<&FlowRecord>) {
@@ -460,6 +444,33 @@ mod tests {
         assert_eq!(opened(&show(&mut detector, burst(LATER_MS + 3_600_000, 300))), 0, "an hour later");
         assert!(detector.counters().repeats > 0);
         assert_eq!(opened(&show(&mut detector, burst(LATER_MS + 2 * 86_400_000, 300))), 1, "two days later");
+    }
+
+    #[test]
+    fn what_came_twice_is_expected_when_it_is_due() {
+        let taught = taught();
+        let burst =
+            |hour: i64| (0..300).map(|n| flow(LATER_MS + hour * 3_600_000 + n * 20, 1, 100, 2222, true)).collect::<Vec<_>>();
+        let told = |hours: &[i64], flows: &dyn Fn(i64) -> Vec<(Box<FlowRecord>, Observation)>| {
+            let mut detector = detector(&taught);
+            let opened = |notices: Vec<Notice>| notices.iter().filter(|notice| notice.state == IncidentState::Open).count();
+            let mut burst_at = |&hour: &i64| {
+                let mut notices = show(&mut detector, flows(hour));
+                // Quiet comes, and the incident is closed.
+                detector.tick(
+                    Timestamp::from_nanos((LATER_MS + (hour + 1) * 3_600_000) * 1_000_000),
+                    &mut notices,
+                    &mut Vec::new(),
+                );
+                opened(notices)
+            };
+            hours.iter().map(&mut burst_at).collect::<Vec<_>>()
+        };
+        let week = 7 * 24;
+        let weekly = [0, week, 2 * week, 3 * week + 5];
+        assert_eq!(told(&weekly, &burst), [1, 1, 0, 0], "a weekly job, the last time five hours late");
+        assert_eq!(told(&[0, week, 2 * week, 2 * week + 80], &burst), [1, 1, 0, 1], "and what comes out of its turn");
+        assert_eq!(told(&weekly, &|hour| scan(LATER_MS + hour * 3_600_000, 200)), [1; 4], "a weekly scan is told every week");
     }
 
     #[test]

@@ -11,6 +11,10 @@ use crate::time::{Span, Timestamp};
 /// what only attacks do; then twice as long every time.
 const LONGEST: Span = Span::from_secs(86_400);
 const FIRST: Span = Span::from_secs(600);
+/// What is told twice with at least this time between comes again after as long: a nightly job, a weekly backup, a month's end.
+const SHORTEST_PERIOD: Span = Span::from_secs(12 * 3600);
+/// How much earlier or later than that it may come, as a part of the time between: a tenth, for months are not alike.
+const PUNCTUALITY: i64 = 10;
 /// Conversations remembered for that at the most; beyond, they may be told again.
 const MAX_CONVERSATIONS: usize = 100_000;
 
@@ -27,6 +31,20 @@ struct Habit {
     /// How long it holds, and until when.
     holds: Span,
     until: Timestamp,
+    /// When it came last.
+    last: Timestamp,
+    /// The time between the last two, where it came twice.
+    period: Option<Span>,
+}
+
+impl Habit {
+    /// Does it come about now if it is regular?
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.period.is_some_and(|period| {
+            let off = now.since(self.last).nanos() - period.nanos();
+            off.abs() <= period.nanos() / PUNCTUALITY
+        })
+    }
 }
 
 /// Conversations told in incidents that are closed. Bounded.
@@ -38,9 +56,16 @@ pub(super) struct Habits {
 }
 
 impl Habits {
-    /// Own and shared bits of a conversation that were told as this class, or as one that tells more, and still hold.
-    pub fn told(&self, host: Host, peer: Host, service: Service, class: Class, now: Timestamp) -> Option<(f64, f64)> {
-        let habit = self.told.get(&(host, peer, service)).filter(|habit| now < habit.until && class >= habit.class)?;
+    /// Own and shared bits of a conversation that were told as this class, or as one that tells more, and still hold, or that it
+    /// has again when they were due. What only attacks do is never due.
+    pub fn told(&mut self, host: Host, peer: Host, service: Service, class: Class, now: Timestamp) -> Option<(f64, f64)> {
+        let habit = self.told.get_mut(&(host, peer, service)).filter(|habit| class >= habit.class)?;
+        if now >= habit.until {
+            if class.recurs() || !habit.is_due(now) {
+                return None;
+            }
+            (habit.last, habit.until) = (now, now + habit.holds);
+        }
         Some((habit.own_bits, habit.shared_bits))
     }
 
@@ -77,7 +102,13 @@ impl Habits {
             let (own, shared) = old.map_or((0.0, 0.0), |old| (old.own_bits, old.shared_bits));
             let class = old.map_or(incident.class, |old| old.class);
             let (own_bits, shared_bits) = (own + own_bits, shared + shared_bits);
-            self.told.insert(key, Habit { class, own_bits, shared_bits, holds, until: now + holds });
+            let since = last.map(|habit| incident.first.since(habit.last));
+            let (last, period) = match (last, since) {
+                // More of the same.
+                (Some(habit), Some(since)) if since < SHORTEST_PERIOD => (habit.last, habit.period),
+                _ => (incident.first, since),
+            };
+            self.told.insert(key, Habit { class, own_bits, shared_bits, holds, until: now + holds, last, period });
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Term {
     pub service: Service,
     /// Its own bits beyond what ordinary flows have, without what a stronger conversation has told already.
     pub bits: f64,
+    /// Those that ordinary conversations have too.
+    pub ordinary_bits: f64,
     /// Those that a stronger conversation has told already.
     pub repeated_bits: f64,
     /// What its own bits are made of: each part's bits and how much they count.
@@ -70,7 +72,7 @@ impl Score {
         let term = |&(bits, repeated_bits, place): &(f64, f64, usize)| {
             let ((peer, service), exhibit) = exhibits[place];
             let parts = weighted(exhibit).map(|(part, weight)| (part.evidence, part.bits, weight)).collect();
-            Term { peer, service, bits, repeated_bits, parts }
+            Term { peer, service, bits, ordinary_bits: exhibit.ordinary_bits, repeated_bits, parts }
         };
         let others = own.iter().enumerate().skip(MAX_TERMS);
         let other_bits = others.fold(0.0, |sum, (rank, (bits, ..))| sum + bits / (rank + 1) as f64);

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 use super::file::{Adapted, Model, ModelError};
 use super::packed::Packed;
+use super::stood_out::StoodOut;
 
+/// What stood out, listed at the most.
+const MOST_TOLD: usize = 12;
 /// Devices and behaviours listed at the most.
 const MOST: usize = 32;
 
@@ -47,6 +50,7 @@ pub fn card(model: &Model) -> String {
     }
     page.push_str(&roles(model));
     page.push_str(&devices(model));
+    page.push_str(&stood_out(model));
     page.push_str(&limits(model));
     page
 }
@@ -107,6 +111,21 @@ fn devices(model: &Model) -> String {
     }
     if hosts.len() > MOST {
         let _ = writeln!(page, "  … and {} more", hosts.len() - MOST);
+    }
+    page
+}
+
+fn stood_out(model: &Model) -> String {
+    let stood_out = &model.provenance.stood_out;
+    if stood_out.is_empty() {
+        return String::from("\nstood out while it learned: nothing\n");
+    }
+    let mut page = String::from("\nstood out while it learned (an attack among these is normal to it now):\n");
+    for StoodOut { at, host, class, peer, service, bits } in stood_out.iter().take(MOST_TOLD) {
+        let _ = writeln!(page, "  {bits:6.1} bits  {at}  {:<20} {host} with {peer} {service}", class.replace('_', " "));
+    }
+    if stood_out.len() > MOST_TOLD {
+        let _ = writeln!(page, "  … and {} more with fewer bits", stood_out.len() - MOST_TOLD);
     }
     page
 }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::baseline::Baselines;
 use super::behaviour::Vocabulary;
 use super::calibration::{Budget, Calibration};
+use super::stood_out::StoodOut;
 use crate::feature::{hex, schema_hash};
 
 /// The version of the file format; another one is refused.
@@ -44,6 +45,9 @@ pub struct Provenance {
     pub trimmed_share: f64,
     /// Home networks, when they were named.
     pub home_nets: Vec<String>,
+    /// What stood out of the time learned from, highest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stood_out: Vec<StoodOut>,
     /// Kinds of flow records learned from, when they were made elsewhere; none stands for captures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<String>,

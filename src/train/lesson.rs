@@ -74,6 +74,7 @@ impl Lesson {
             trimmed_share: TRIMMED_SHARE,
             home_nets: course.home_nets.clone(),
             records: course.records.clone(),
+            stood_out: Vec::new(),
             adapted: None,
         };
         Ok(taught.into_model(provenance, budget))

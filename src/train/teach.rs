@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::detect::{Assessment, Detector, DetectorConfig, HostRank, Knowledge, Part, Without};
 use crate::feature::{Host, Observation};
 use crate::model::{
-    Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, EXTRAORDINARY, Identities, Match, Model, Provenance,
-    Vocabulary,
+    Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, EXTRAORDINARY, Identities, MOST_STOOD_OUT, Match, Model,
+    Provenance, StoodOut, Vocabulary,
 };
 use crate::time::{Span, Timestamp};
 
@@ -20,6 +20,9 @@ use crate::time::{Span, Timestamp};
 const PARTS: usize = 4;
 /// Length of the windows whose scores calibrate.
 const WINDOW: Span = crate::detect::WINDOW;
+
+/// What has fewer bits did not stand out.
+const MIN_NOTABLE_BITS: f64 = 4.0;
 
 /// The share of device windows with the highest scores that has no part in the calibration.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +59,7 @@ pub struct Taught {
     /// Who said so, as it was after the last of them.
     pub assessor: Detector,
     config: DetectorConfig,
+    stood_out: Vec<StoodOut>,
 }
 
 /// Learns from observations in the order in which they were seen, and puts devices in the place of their addresses. The same
@@ -114,7 +118,8 @@ pub fn teach_by<O: BorrowMut<Observation>>(
     let mut assessor = Detector::new(Arc::new(silent), config);
     let assessments = observations.iter().zip(&matches).map(|(seen, &found)| assessor.assess(seen, found)).collect();
     let calibration = Calibration::default();
-    let mut taught = Taught { vocabulary, parts, baselines, calibration, matches, assessments, assessor, config };
+    let mut taught =
+        Taught { vocabulary, parts, baselines, calibration, matches, assessments, assessor, config, stood_out: Vec::new() };
     (taught.calibration.conversations, taught.calibration.ordinary_bits) = taught.ordinary_bits(observations);
     taught.calibrate(observations, trim);
     Ok(taught)
@@ -164,9 +169,10 @@ impl Taught {
 
     /// The model for other captures.
     #[must_use]
-    pub fn into_model(self, provenance: Provenance, budget: Budget) -> Model {
+    pub fn into_model(self, mut provenance: Provenance, budget: Budget) -> Model {
         // So that what they share is not copied.
         drop((self.parts, self.assessor));
+        provenance.stood_out = self.stood_out;
         Model {
             provenance,
             budget,
@@ -221,33 +227,53 @@ impl Taught {
                 now = seen.seen;
             }
             if now >= window_end {
-                scores.extend(detector.take_ranks());
+                scores.extend(detector.take_ranks().map(|rank| (now, rank)));
                 window_end = now + WINDOW;
             }
             detector.file(seen, assessment, None);
         }
         detector.tick(now, &mut Vec::new(), &mut Vec::new());
-        scores.extend(detector.take_ranks());
+        scores.extend(detector.take_ranks().map(|rank| (now, rank)));
+        let scores = distinct(scores);
         let span = last.seen.since(first.seen).max(Span::from_secs(1));
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
-        let kept = calibrating(scores, (windows * trim.share()) as usize);
+        let kept = calibrating(&scores, (windows * trim.share()) as usize);
         let days = span.as_seconds() / 86_400.0;
         let ordinary = (self.calibration.conversations, self.calibration.ordinary_bits);
         self.calibration = Calibration::new(kept, days, windows, ordinary);
+        self.stood_out = stood_out(&scores);
     }
 }
 
-/// The scores that calibrate, without so many of the highest.
-fn calibrating(mut ranks: Vec<HostRank>, trimmed: usize) -> Vec<f64> {
-    ranks.sort_by(|a, b| b.bits.total_cmp(&a.bits));
-    // What comes again is told once.
+/// The highest first, and what comes again once: it is told once.
+fn distinct(mut ranks: Vec<(Timestamp, HostRank)>) -> Vec<(Timestamp, HostRank)> {
+    ranks.sort_by(|(_, a), (_, b)| b.bits.total_cmp(&a.bits));
     let mut told = BTreeSet::new();
-    ranks.retain(|rank| told.insert((rank.host, rank.with)));
+    ranks.retain(|(_, rank)| told.insert((rank.host, rank.with)));
+    ranks
+}
+
+/// What a person should know of.
+fn stood_out(ranks: &[(Timestamp, HostRank)]) -> Vec<StoodOut> {
+    let notable = ranks.iter().take(MOST_STOOD_OUT).take_while(|(_, rank)| rank.bits >= MIN_NOTABLE_BITS);
+    let told = |(at, rank): &(Timestamp, HostRank)| StoodOut {
+        at: at.to_string(),
+        host: rank.host,
+        class: rank.class.info().name.to_owned(),
+        peer: rank.with.0,
+        service: rank.with.1.to_string(),
+        bits: (rank.bits * 1000.0).round() / 1000.0,
+    };
+    notable.map(told).collect()
+}
+
+/// The scores that calibrate, of the [`distinct`] ones, without so many of the highest.
+fn calibrating(ranks: &[(Timestamp, HostRank)], trimmed: usize) -> Vec<f64> {
     // Never more than half of the windows that had any score: those that remain show how the tail falls.
     let trimmed = trimmed.min(ranks.len() / 2);
     // What ordinary life does not do is told whenever it comes: an attack in the learning time must not raise the threshold.
-    let ordinary_life = ranks.iter().skip(trimmed).filter(|rank| !rank.class.recurs());
-    ordinary_life.map(|rank| rank.bits).collect()
+    let ordinary_life = ranks.iter().skip(trimmed).filter(|(_, rank)| !rank.class.recurs());
+    ordinary_life.map(|(_, rank)| rank.bits).collect()
 }
 
 #[cfg(test)]
@@ -328,15 +354,26 @@ mod tests {
     fn neither_an_attack_nor_the_oddest_window_sets_the_threshold() {
         let rank = |bits: f64, class: Class| {
             let host = Host(Addr::v4([10, 0, 0, bits as u8]));
-            HostRank { host, bits, class, with: (host, Service { protocol: 6, port: 80 }) }
+            (at(0), HostRank { host, bits, class, with: (host, Service { protocol: 6, port: 80 }) })
         };
         // The oddest goes although the scans, which never count, are few beside it.
         let ranks = vec![rank(15.0, Class::Unusual), rank(5.0, Class::Scan), rank(1.0, Class::Unusual)];
-        assert_eq!(calibrating(ranks.clone(), 1), [1.0]);
+        assert_eq!(calibrating(&distinct(ranks.clone()), 1), [1.0]);
         let twice = [ranks, vec![rank(1.0, Class::Unusual)]].concat();
-        assert_eq!(calibrating(twice, 0), [15.0, 1.0], "what comes again counts once");
+        assert_eq!(calibrating(&distinct(twice), 0), [15.0, 1.0], "what comes again counts once");
         let scans = (10..60).map(|n| rank(f64::from(n), Class::Scan)).chain([rank(2.0, Class::Unusual)]);
-        assert_eq!(calibrating(scans.collect(), 3), [2.0]);
+        assert_eq!(calibrating(&distinct(scans.collect()), 3), [2.0]);
+    }
+
+    #[test]
+    fn what_stood_out_is_kept_once_and_highest_first() {
+        let rank = |minute: i64, bits: f64, n: u8| {
+            let (host, service) = (Host(Addr::v4([10, 0, 0, n])), Service { protocol: 6, port: 80 });
+            (at(60 * minute), HostRank { host, bits, class: Class::Unusual, with: (host, service) })
+        };
+        let kept = stood_out(&distinct(vec![rank(1, 5.0, 1), rank(2, 9.0, 1), rank(3, 3.9, 2), rank(4, 7.0, 3)]));
+        let told: Vec<_> = kept.iter().map(|it| (it.bits, &it.at[14..16], it.service.as_str())).collect();
+        assert_eq!(told, [(9.0, "02", "tcp/80"), (7.0, "04", "tcp/80")]);
     }
 
     #[test]

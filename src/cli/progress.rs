@@ -47,8 +47,8 @@ impl Bar {
 }
 
 /// How far a training is: the phase, its share done, and the time that it has left at the rate so far.
-#[derive(Default)]
 pub struct Stages {
+    on_terminal: bool,
     bar: Option<ProgressBar>,
     watch: Option<Stopwatch>,
     /// The phase, and when it began.
@@ -57,13 +57,19 @@ pub struct Stages {
 }
 
 impl Stages {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        let on_terminal = std::io::stderr().is_terminal();
+        Self { on_terminal, bar: None, watch: None, phase: None, last_line_s: 0.0 }
+    }
+
     /// Shows a step.
     pub fn set(&mut self, step: Step) {
         let now_s = self.watch.get_or_insert_with(Stopwatch::start).seconds();
         let is_new = self.phase.is_none_or(|(phase, _)| phase != step.phase);
         let began_s = self.phase.filter(|_| !is_new).map_or(now_s, |(_, began_s)| began_s);
         self.phase = Some((step.phase, began_s));
-        if std::io::stderr().is_terminal() {
+        if self.on_terminal {
             self.draw(step, is_new);
         } else if let Some(line) = self.line(step, now_s) {
             eprintln!("{line}");
@@ -128,7 +134,7 @@ mod tests {
 
     #[test]
     fn lines_tell_the_phase_its_share_and_the_time_left_and_come_seldom() {
-        let mut stages = Stages { phase: Some((Phase::Reading, 0.0)), ..Stages::default() };
+        let mut stages = Stages { phase: Some((Phase::Reading, 0.0)), ..Stages::new() };
         let mut lines = Vec::new();
         for tenths in 0..1000_u64 {
             let step = Step { phase: Phase::Reading, done: tenths, of: Some(1000) };
@@ -141,7 +147,7 @@ mod tests {
     #[test]
     fn of_a_pipe_the_bytes_are_told() {
         let step = Step { phase: Phase::Reading, done: 5_000_000, of: None };
-        assert_eq!(Stages::default().line(step, 10.0).unwrap(), "progress reading (1 of 5): 5 MB");
+        assert_eq!(Stages::new().line(step, 10.0).unwrap(), "progress reading (1 of 5): 5 MB");
     }
 
     #[test]

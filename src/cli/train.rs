@@ -32,7 +32,7 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
         Some(Found { scratch, spool, reading, .. }) => (Some(scratch), spool, reading),
         None => (None, Spool::nameless(&folder), None),
     };
-    let mut stages = Stages::default();
+    let mut stages = Stages::new();
     let reading = match read_before {
         Some(reading) => reading,
         None => {

@@ -23,6 +23,7 @@ const STATE: &str = "auscult-train.state";
 const ASIDE: &str = "aside";
 /// The form of both files; another is set aside.
 const FORMAT: u32 = 1;
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// Why a scratch folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -176,11 +177,10 @@ impl Scratch {
 
     /// Is it of this job, and is all there? Else what is wrong.
     fn check(&self, state: &State, spool: &mut Spool) -> Result<(), String> {
-        let ours = self.state(state.tally, state.reading.clone());
-        if (state.format, &state.program, &state.schema) != (ours.format, &ours.program, &ours.schema) {
+        if (state.format, state.program.as_str(), &state.schema) != (FORMAT, PROGRAM, &schema_hash()) {
             return Err("it is of another version of the program".to_owned());
         }
-        if state.job != ours.job {
+        if state.job != self.job {
             return Err("it is of other files, of files that changed since, or of other options".to_owned());
         }
         spool.take_up().map_err(|error| error.to_string())?;
@@ -194,18 +194,20 @@ impl Scratch {
         Ok(())
     }
 
-    fn state(&self, tally: Tally, reading: Reading) -> State {
-        let (program, schema) = (env!("CARGO_PKG_VERSION").to_owned(), schema_hash());
-        State { format: FORMAT, program, schema, job: self.job.clone(), tally, reading }
-    }
-
     /// Notes that everything was read.
     ///
     /// # Errors
     /// When the state cannot be written.
     pub fn keep(&self, spool: &Spool, reading: &Reading) -> Result<(), ScratchError> {
         let (path, beside) = (self.path(STATE), self.path(&format!("{STATE}.new")));
-        let state = self.state(spool.tally(), reading.clone());
+        let state = State {
+            format: FORMAT,
+            program: PROGRAM.to_owned(),
+            schema: schema_hash(),
+            job: self.job.clone(),
+            tally: spool.tally(),
+            reading: reading.clone(),
+        };
         let content = serde_json::to_string_pretty(&state).map_err(io::Error::from).map_err(failed(&path, "writing"))?;
         fs::write(&beside, format!("{}\n{content}", digest(&content))).map_err(failed(&beside, "writing"))?;
         fs::rename(&beside, &path).map_err(failed(&path, "writing"))

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ const SPOOL: &str = "auscult-train.spool";
 const STATE: &str = "auscult-train.state";
 /// What is set aside gets this behind its name; what was set aside before is lost.
 const ASIDE: &str = "aside";
+/// Who may read the spool: addresses are in it.
+const OWNER_ALONE: u32 = 0o600;
 /// The form of both files; another is set aside.
 const FORMAT: u32 = 1;
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
@@ -152,7 +155,7 @@ impl Scratch {
     /// The file of the spool, locked until it is closed.
     fn locked(&self) -> Result<File, ScratchError> {
         let path = self.path(SPOOL);
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(OWNER_ALONE).open(&path);
         let file = open.map_err(failed(&path, "opening"))?;
         match file.try_lock() {
             Ok(()) => Ok(file),

@@ -378,6 +378,22 @@ mod tests {
     }
 
     #[test]
+    fn scores_that_were_told_once_on_the_way_calibrate_the_same() {
+        let rank = |n: u32| {
+            let host = Host(Addr::v4([10, 0, 0, (n % 50) as u8]));
+            let class = if n.is_multiple_of(3) { Class::Scan } else { Class::Unusual };
+            HostRank { host, bits: f64::from(n * 7919 % 97), class, with: (host, Service { protocol: 6, port: (n % 4) as u16 }) }
+        };
+        let ranks: Vec<HostRank> = (0..1000).map(rank).collect();
+        let mut on_the_way = Vec::new();
+        for part in ranks.chunks(130) {
+            on_the_way.extend_from_slice(part);
+            tell_once(&mut on_the_way);
+        }
+        assert_eq!(calibrating(on_the_way, 5), calibrating(ranks, 5));
+    }
+
+    #[test]
     fn what_is_judged_by_itself_is_trimmed_more() {
         assert!(Trim::SelfTaught.share() > Trim::Training.share());
     }

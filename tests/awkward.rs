@@ -19,7 +19,7 @@ use auscult::model::Budget;
 use auscult::pipeline::{Accounting, Consumer, Emitted, PipelineConfig, run};
 use auscult::replay::{Judge, Mode, Output};
 use auscult::time::Timestamp;
-use auscult::train::{Course, Listener};
+use auscult::train::{Course, Lesson};
 use support::{clinic, data};
 
 /// A capture of a few kilobytes that takes longer than this hangs.
@@ -144,11 +144,10 @@ const SELF_TAUGHT: Mode = Mode::SelfTaught { budget: None, seed: 1 };
 
 /// A model of the clinic: everything in another capture is new to it.
 fn model() -> Mode {
-    let mut on_progress = |_| ();
-    let mut listener = Listener::new(&mut on_progress);
-    run(&mut open(&[Input::Path(clinic())]).unwrap(), &config(2), None, &mut listener, &AtomicBool::new(false));
+    let mut lesson = Lesson::default();
+    run(&mut open(&[Input::Path(clinic())]).unwrap(), &config(2), None, &mut lesson, &AtomicBool::new(false));
     let course = Course { seed: 1, budget: Some(Budget { per_day: 1.0 }), ..Course::default() };
-    Mode::Model(Arc::new(listener.lesson.into_model(&course).unwrap()), None)
+    Mode::Model(Arc::new(lesson.into_model(&course).unwrap()), None)
 }
 
 /// Every way through one capture, each with another number of workers.

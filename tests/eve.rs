@@ -93,7 +93,7 @@ const COMMON: [(&str, Kind); 7] = [
     ("flow_id", Count),
 ];
 
-const ALERT: [(&str, Kind); 32] = [
+const ALERT: [(&str, Kind); 31] = [
     ("alert.action", Text),
     ("alert.gid", Count),
     ("alert.signature_id", Count),

@@ -67,7 +67,7 @@ const NOT_IN_CORE: [&str; 8] =
     ["std::thread", "std::net", "std::fs", "std::process", "std::env", "SystemTime", "Instant::", "time::Instant"];
 
 /// The one home of each crate, so that replacing it touches one folder.
-const HOMES: [(&str, &[&str]); 18] = [
+const HOMES: [(&str, &[&str]); 19] = [
     ("aes_gcm", &["app"]),
     ("hkdf", &["app"]),
     ("md5", &["app"]),
@@ -84,6 +84,7 @@ const HOMES: [(&str, &[&str]); 18] = [
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("signal_hook", &["cli"]),
+    ("tempfile", &["train"]),
     ("anyhow", &["cli"]),
     ("parquet", &["alert", "record"]),
 ];

@@ -10,7 +10,7 @@ use auscult::feature::Observation;
 use auscult::model::{Budget, Model, Provenance, Vocabulary};
 use auscult::pipeline::{Consumer as _, Stopwatch};
 use auscult::replay::{Judge, Mode, Output};
-use auscult::train::{Trim, teach_by};
+use auscult::train::{InMemory, Trim, teach_by};
 
 use super::clusters::Found;
 use super::recording::{Recording, Step};
@@ -90,7 +90,7 @@ pub fn learn(recording: &Recording, seed: u64, without: Without, behaviours: Beh
         Behaviours::Own => Vocabulary::fit(flows, seed),
         Behaviours::Found(found) => Vocabulary::of_assignments(flows, |scaled| Ok(found.assign(scaled))),
     };
-    let taught = teach_by(&mut learned, seed, Trim::Training, without, fit)?;
+    let taught = teach_by(&mut InMemory::of(&mut learned), seed, Trim::Training, without, fit)?;
     let budget = Budget::for_hosts(taught.local_hosts());
     let model = Arc::new(taught.into_model(Provenance::default(), budget));
     Ok(Learned { model, fit_s: watch.seconds() })

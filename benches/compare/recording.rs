@@ -13,7 +13,7 @@ use auscult::flow::{FlowLimits, FlowRecord, HomeNets, Service};
 use auscult::pipeline::{Consumer, Emitted, PipelineConfig, run};
 use auscult::sighting::Sighting;
 use auscult::time::Timestamp;
-use auscult::train::Listener;
+use auscult::train::Lesson;
 use auscult::wire::Mac;
 
 use super::Options;
@@ -127,10 +127,9 @@ impl Recording {
 
 /// What is learned from a capture.
 fn observations(path: &Path, to: Option<Timestamp>) -> anyhow::Result<Arc<Vec<Observation>>> {
-    let mut on_progress = |_| ();
-    let mut listener = Listener::new(&mut on_progress);
-    play(path, (None, to), &mut listener)?;
-    Ok(Arc::new(listener.lesson.observations))
+    let mut lesson = Lesson::default();
+    play(path, (None, to), &mut lesson)?;
+    Ok(Arc::new(lesson.observations))
 }
 
 /// Reads a capture as `auscult` does by default.

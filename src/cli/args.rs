@@ -245,6 +245,10 @@ pub struct TrainArgs {
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Keep here what was read until the model is written, so that the same command goes on from there when it was cut short
+    /// [default: a temporary file in $TMPDIR that is always removed]
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub time: TimeArgs,

@@ -51,11 +51,14 @@ impl Outcome {
 
     /// Adds what was damaged while reading: a file that was cut is status 4, anything else 1.
     pub fn add_damage(&mut self, damage: &[Damage]) {
-        for error in damage {
-            let status = if error.is_truncation() { TRUNCATED } else { FAILED };
-            self.errors.push(error.to_string());
-            self.status = if self.status == FINISHED || status == FAILED { status } else { self.status };
-        }
+        damage.iter().for_each(|error| self.add_error(error.to_string(), error.is_truncation()));
+    }
+
+    /// Adds one thing that was damaged, in words.
+    pub fn add_error(&mut self, error: String, is_truncation: bool) {
+        let status = if is_truncation { TRUNCATED } else { FAILED };
+        self.errors.push(error);
+        self.status = if self.status == FINISHED || status == FAILED { status } else { self.status };
     }
 
     /// Prints the errors; the process ends with the status.

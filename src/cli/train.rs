@@ -3,19 +3,22 @@
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::UNIX_EPOCH;
 
 use anyhow::Context as _;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::args::TrainArgs;
-use super::exit::Outcome;
-use super::progress::Bar;
+use super::args::{FlowArgs, TrainArgs};
+use super::exit::{Outcome, Usage};
+use super::feed::Opened;
+use super::progress::Stages;
 use super::{setup, stop};
 use crate::capture::Input;
 use crate::feature::hex;
 use crate::model::{Budget, Model, Source, card};
-use crate::pipeline::Progress;
-use crate::train::{Course, Listener};
+use crate::train::{Course, Found, Job, JobInput, Listener, Reading, Scratch, Spool, Spooled, Step, TrainError};
 
 /// Learns a model and writes it.
 ///
@@ -23,32 +26,93 @@ use crate::train::{Course, Listener};
 /// Files that cannot be opened, too little to learn from, a file that cannot be written.
 pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
     let mut files = setup::opened(&args.inputs, &args.flow, &args.time)?;
-    let sources = files.inputs().into_iter().map(source).collect::<anyhow::Result<Vec<_>>>()?;
-    let bar = Bar::of(files.size());
-    let mut on_progress = |progress: Progress| bar.set(progress);
-    let mut listener = Listener::new(&mut on_progress);
-    let stop = stop::on_signals()?;
-    let (accounting, damage) = files.feed().run(None, &mut listener, &stop);
-    let lesson = listener.lesson;
-    bar.clear();
-    eprintln!("{accounting}");
-    if lesson.not_kept > 0 {
-        eprintln!(
-            "warning  {} flow records beyond the first {} were not learned from",
-            lesson.not_kept,
-            lesson.observations.len()
-        );
-    }
+    let found = args.scratch.as_deref().map(|folder| found_in(folder, args, &files)).transpose()?;
+    let folder = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
+    let (scratch, mut spool, read_before) = match found {
+        Some(Found { scratch, spool, reading, .. }) => (Some(scratch), spool, reading),
+        None => (None, Spool::nameless(&folder), None),
+    };
+    let mut stages = Stages::new();
+    let reading = match read_before {
+        Some(reading) => reading,
+        None => {
+            let stop = stop::on_signals()?;
+            let reading = read(&mut files, &mut spool, &stop, &mut |step| stages.set(step))?;
+            // What was stopped is learned from, but another time all of it is to be read.
+            if let Some(scratch) = scratch.as_ref().filter(|_| !stop.load(Ordering::Relaxed)) {
+                scratch.keep(&spool, &reading)?;
+            }
+            reading
+        }
+    };
+    stages.clear();
+    eprintln!("{}", reading.account);
     let budget = args.alert_budget.map(|per_day| Budget { per_day });
-    let (home_nets, records) = (args.flow.home_net.clone(), files.learned_kinds(&accounting));
+    let (home_nets, sources, records) = (args.flow.home_net.clone(), reading.sources, reading.records);
     let course = Course { seed: args.seed, budget, sources, home_nets, records };
-    let model = lesson.into_model(&course).context("nothing was learned")?;
+    let mut on_step = |step| stages.set(step);
+    let taught = course.teach(&mut Spooled::new(spool, &folder, &mut on_step));
+    stages.clear();
+    if let (Err(TrainError::Cluster(_)), Some(scratch)) = (&taught, &scratch) {
+        // The same would come of it again.
+        scratch.remove()?;
+    }
+    let model = taught.context("nothing was learned")?;
     save(&model, &args.out)?;
+    scratch.iter().try_for_each(Scratch::remove)?;
     eprint!("{}", card(&model));
     eprintln!("written  {}", args.out.display());
     let mut outcome = Outcome::default();
-    outcome.add_damage(&damage);
+    reading.damage.into_iter().for_each(|(error, is_truncation)| outcome.add_error(error, is_truncation));
     Ok(outcome)
+}
+
+/// Opens a scratch folder, and says what was in it.
+fn found_in(folder: &Path, args: &TrainArgs, files: &Opened) -> anyhow::Result<Found> {
+    let found = Scratch::open(folder, job(args, files)?)?;
+    if let Some(remark) = &found.remark {
+        eprintln!("scratch  {}: {remark}", folder.display());
+    }
+    Ok(found)
+}
+
+/// What decides what is read.
+fn job(args: &TrainArgs, files: &Opened) -> anyhow::Result<Job> {
+    // Whole, so that a new option is not forgotten.
+    let FlowArgs { workers: _, home_net, max_flows, vlan_key, keep_duplicates, tcp_idle, udp_idle, active } = &args.flow;
+    let options = json!({
+        "home_net": home_net, "max_flows": max_flows, "vlan_key": vlan_key, "keep_duplicates": keep_duplicates,
+        "tcp_idle": tcp_idle, "udp_idle": udp_idle, "active": active, "from": args.time.from, "to": args.time.to,
+    });
+    let inputs = files.inputs().into_iter().map(job_input).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Job { inputs, options })
+}
+
+fn job_input(input: &Input) -> anyhow::Result<JobInput> {
+    let Input::Path(path) = input else {
+        return Err(Usage("--scratch: standard input cannot be read a second time; give files".to_owned()).into());
+    };
+    let about = path.metadata().with_context(|| path.display().to_string())?;
+    let modified = about.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let modified_ns = modified.map_or(0, |since| since.as_nanos() as u64);
+    Ok(JobInput { path: std::path::absolute(path)?, bytes: about.len(), modified_ns })
+}
+
+/// Reads everything into the spool.
+fn read(files: &mut Opened, spool: &mut Spool, stop: &AtomicBool, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Reading> {
+    let inputs: Vec<Input> = files.inputs().into_iter().cloned().collect();
+    let mut listener = Listener::new(spool, files.size(), stop, on_step);
+    let (sources, (account, damage)) = std::thread::scope(|scope| {
+        // Digests of large captures take as long as reading them.
+        let digesting = scope.spawn(|| inputs.iter().map(source).collect::<anyhow::Result<Vec<_>>>());
+        let read = files.feed().run(None, &mut listener, stop);
+        (digesting.join(), read)
+    });
+    listener.finish()?;
+    // A panic is the end of the process (release) or of the test.
+    let sources = sources.unwrap_or_else(|_| Err(anyhow::anyhow!("the sources could not be digested")))?;
+    let damage = damage.iter().map(|error| (error.to_string(), error.is_truncation())).collect();
+    Ok(Reading { sources, records: files.learned_kinds(&account), account: account.to_string(), damage })
 }
 
 /// Writes the model beside its place and moves it there, so that a reader never sees half of one.

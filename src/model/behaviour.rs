@@ -11,8 +11,8 @@ use crate::feature::{COUNT, Observation, SCHEMA, Scale};
 
 /// Behaviours at the most.
 const MAX_BEHAVIOURS: usize = 32;
-/// Flows that behaviours are learned from at the most: an even sample of more.
-const MAX_FLOWS: usize = 40_000;
+/// Flows that behaviours are learned from at the most: an even sample of more, see [`Vocabulary::sampled`].
+const MAX_FLOWS: u64 = 40_000;
 /// Fewer flows than this teach nothing.
 pub const MIN_FLOWS: usize = 8;
 /// Deviations count up to this many spreads, so that one feature does not decide alone.
@@ -107,6 +107,13 @@ const STRIDE: usize = 11;
 const _: () = assert!(COUNT.is_multiple_of(STRIDE));
 
 impl Vocabulary {
+    /// Of so many flows, every how manyth is learned from, beginning with the first: all up to 40,000, an even sample of more.
+    #[must_use]
+    pub const fn sampled(flows: u64) -> u64 {
+        let step = flows.div_ceil(MAX_FLOWS);
+        if step == 0 { 1 } else { step }
+    }
+
     /// Learns behaviours from flows.
     ///
     /// # Errors
@@ -127,7 +134,7 @@ impl Vocabulary {
         flows: &[&Observation],
         cluster: impl FnOnce(&[Scaled]) -> Result<Vec<Option<usize>>, ClusterError>,
     ) -> Result<Self, ClusterError> {
-        let flows: Vec<&Observation> = flows.iter().copied().step_by(flows.len().div_ceil(MAX_FLOWS).max(1)).collect();
+        let flows: Vec<&Observation> = flows.iter().copied().step_by(Self::sampled(flows.len() as u64) as usize).collect();
         let flows = flows.as_slice();
         if flows.len() < MIN_FLOWS {
             return Err(ClusterError::TooFew { got: flows.len(), wanted: MIN_FLOWS });

@@ -41,6 +41,12 @@ pub fn card(model: &Model) -> String {
         provenance.trimmed_share * 100.0,
         provenance.seed
     );
+    if let Some(sampled) = sampled(model) {
+        let _ = writeln!(
+            page,
+            "         behaviours are those of an even sample of {sampled} flow records; all else is learned from all"
+        );
+    }
     let local = model.baselines.hosts.iter().filter(|(address, host)| host.local && address.is_device()).count();
     let _ = writeln!(page, "devices  {} at home, {} outside", local, model.baselines.hosts.len() - local);
     page.push_str(&calibration(model));
@@ -53,6 +59,12 @@ pub fn card(model: &Model) -> String {
     page.push_str(&stood_out(model));
     page.push_str(&limits(model));
     page
+}
+
+/// Flow records that the behaviours were learned from, where these are not all.
+fn sampled(model: &Model) -> Option<u64> {
+    let described = model.vocabulary.behaviours.iter().map(|behaviour| u64::from(behaviour.flows)).sum();
+    (described < model.provenance.flows).then_some(described)
 }
 
 fn calibration(model: &Model) -> String {
@@ -166,6 +178,7 @@ pub fn card_json(model: &Model) -> Result<Value, ModelError> {
         "threshold_bits": model.calibration.threshold(model.budget),
         "budget_resolved": model.calibration.resolves(model.budget),
         "held_out_days": model.calibration.days,
+        "behaviours_learned_from": sampled(model).unwrap_or(model.provenance.flows),
         "behaviours": model.vocabulary.behaviours.iter().map(|b| json!({"name": b.name, "flows": b.flows})).collect::<Vec<_>>(),
         "roles": model.baselines.roles.iter().map(|role| json!({"name": role.name, "devices": role.devices})).collect::<Vec<_>>(),
         "devices": hosts,

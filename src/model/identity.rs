@@ -44,33 +44,41 @@ impl Interface {
     }
 }
 
-impl Identities {
-    /// Learns from the ends at home of all flows. An address behind several interfaces that each seem to be one device is left
-    /// to itself.
-    #[must_use]
-    pub fn learn<'o>(observations: impl Iterator<Item = &'o Observation>) -> Self {
-        let mut interfaces: BTreeMap<Mac, Interface> = BTreeMap::new();
-        for seen in observations {
-            for (host, mac, local) in [(seen.orig, seen.macs[0], seen.orig_local), (seen.resp, seen.macs[1], seen.resp_local)] {
-                if !local || !host.is_device() || !mac.is_station() || mac.is_shared_by_routers() {
-                    continue;
-                }
-                if interfaces.len() >= MAX_DEVICES && !interfaces.contains_key(&mac) {
-                    continue;
-                }
-                let interface = interfaces.entry(mac).or_default();
-                let (addresses, most) = if host.0.is_v4() { (&mut interface.v4, 2) } else { (&mut interface.v6, MAX_IPV6 + 1) };
-                if addresses.len() < most {
-                    addresses.insert(host);
-                }
+/// Learns which addresses are one device.
+#[derive(Default)]
+pub struct IdentitiesBuilder {
+    interfaces: BTreeMap<Mac, Interface>,
+}
+
+impl IdentitiesBuilder {
+    /// Learns from the ends at home of a flow.
+    pub fn add(&mut self, seen: &Observation) {
+        for (host, mac, local) in [(seen.orig, seen.macs[0], seen.orig_local), (seen.resp, seen.macs[1], seen.resp_local)] {
+            if !local || !host.is_device() || !mac.is_station() || mac.is_shared_by_routers() {
+                continue;
+            }
+            if self.interfaces.len() >= MAX_DEVICES && !self.interfaces.contains_key(&mac) {
+                continue;
+            }
+            let interface = self.interfaces.entry(mac).or_default();
+            let (addresses, most) = if host.0.is_v4() { (&mut interface.v4, 2) } else { (&mut interface.v6, MAX_IPV6 + 1) };
+            if addresses.len() < most {
+                addresses.insert(host);
             }
         }
-        let devices = interfaces.into_iter().filter_map(|(mac, it)| it.device().map(|addresses| (mac, addresses))).collect();
-        let mut identities = Self { devices, by_address: Map::default() };
+    }
+
+    /// What was learned. An address behind several interfaces that each seem to be one device is left to itself.
+    #[must_use]
+    pub fn finish(self) -> Identities {
+        let addresses = self.interfaces.into_iter().filter_map(|(mac, it)| it.device().map(|addresses| (mac, addresses)));
+        let mut identities = Identities { devices: addresses.collect(), by_address: Map::default() };
         identities.prepare();
         identities
     }
+}
 
+impl Identities {
     /// Draws what is not stored: after loading.
     pub(super) fn prepare(&mut self) {
         let mut by_address: Map<Host, Host> = Map::default();
@@ -143,7 +151,9 @@ mod tests {
     }
 
     fn learned(flows: &[Observation]) -> Identities {
-        let learned = Identities::learn(flows.iter());
+        let mut builder = IdentitiesBuilder::default();
+        flows.iter().for_each(|seen| builder.add(seen));
+        let learned = builder.finish();
         let mut read: Identities = serde_json::from_str(&serde_json::to_string(&learned).unwrap()).unwrap();
         read.prepare();
         assert_eq!(read, learned);

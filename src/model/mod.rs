@@ -43,7 +43,7 @@ pub use file::{Adapted, FORMAT, Model, ModelError, Provenance, Source};
 pub use histogram::Histogram;
 pub use host::HostBaseline;
 pub use hour::{Hour, HourOfDevice};
-pub use identity::Identities;
+pub use identity::{Identities, IdentitiesBuilder};
 pub use kmeans::ClusterError;
 pub use measured::{ServiceServed, ServiceUse};
 pub use packed::Packed;

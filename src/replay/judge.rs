@@ -12,7 +12,7 @@ use crate::model::{Budget, Match, Model};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
-use crate::train::{Lesson, Trim, teach};
+use crate::train::{InMemory, Lesson, Note, Trim, teach};
 
 /// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
 const MAX_KEPT: usize = 120_000;
@@ -212,7 +212,9 @@ impl<'a> Judge<'a> {
                 Step::Tick(_) | Step::Sighting(_) => None,
             })
             .collect();
-        let taught = match teach(&mut observations, seed, Trim::SelfTaught) {
+        let last = observations.last().map_or(Timestamp::MIN, |seen| seen.end);
+        let mut material = InMemory::of(&mut observations);
+        let taught = match teach(&mut material, seed, Trim::SelfTaught) {
             Ok(taught) => taught,
             Err(error) => {
                 self.failed = Some(error.into());
@@ -221,18 +223,16 @@ impl<'a> Judge<'a> {
             }
         };
         let budget = budget.unwrap_or_else(|| Budget::for_hosts(taught.local_hosts()));
-        let last = observations.last().map_or(Timestamp::MIN, |seen| seen.end);
-        drop(observations);
+        let mut notes = material.into_notes().into_iter();
         let context =
             AlertContext { model_digest: None, trained_until: last.to_string(), calibration: taught.calibration.clone() };
         self.verdict.self_taught_flows = Some(self.records_kept);
         self.begin(taught.self_knowledge(budget), &context, budget);
-        let mut assessed = taught.matches.into_iter().zip(taught.assessments);
         for step in steps {
             match step {
                 Step::Record(emitted) => {
-                    if let Some((found, assessment)) = assessed.next() {
-                        self.judge_again(Emitted { found: Some(found), ..emitted }, &assessment);
+                    if let Some(Note { found, assessment: Some(assessment) }) = notes.next() {
+                        self.judge_again(Emitted { found, ..emitted }, &assessment);
                     }
                 }
                 Step::Sighting(sighting) => self.sighting(sighting),
@@ -349,7 +349,7 @@ mod tests {
     use crate::capture::{Block, CaptureError, FrameSpan, Source};
     use crate::flow::{FlowLimits, HomeNets};
     use crate::pipeline::{PipelineConfig, run};
-    use crate::train::{Course, Listener};
+    use crate::train::Course;
     use crate::wire::LinkType;
 
     /// UDP questions of three clients to one server, a minute apart, as Ethernet frames.
@@ -437,11 +437,10 @@ mod tests {
 
     #[test]
     fn a_model_judges_even_one_flow_and_is_named() {
-        let mut on_progress = |_| ();
-        let mut listener = Listener::new(&mut on_progress);
-        run(&mut Questions { left: 90 }, &config(), None, &mut listener, &AtomicBool::new(false));
+        let mut lesson = Lesson::default();
+        run(&mut Questions { left: 90 }, &config(), None, &mut lesson, &AtomicBool::new(false));
         let course = Course { seed: 1, budget: Some(Budget { per_day: 1.0 }), ..Course::default() };
-        let model = Arc::new(listener.lesson.into_model(&course).unwrap());
+        let model = Arc::new(lesson.into_model(&course).unwrap());
         let (seen, verdict) = judged(1, Mode::Model(Arc::clone(&model), None), true);
         assert_eq!((seen.judged, seen.begun[0].model_digest.clone()), (1, Some(model.digest().unwrap())));
         assert_eq!(verdict.unwrap().budget_per_day, 1.0);

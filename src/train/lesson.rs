@@ -1,33 +1,23 @@
-//! Collects what is learned from.
+//! A lesson in memory, and the model that it teaches.
 
+use super::material::{InMemory, Material, Tally};
 use super::teach::{Trim, teach};
 use crate::feature::Observation;
 use crate::model::{Budget, ClusterError, Model, Provenance, Source, TRIMMED_SHARE};
-use crate::pipeline::{Consumer, Emitted, Progress};
+use crate::pipeline::{Consumer, Emitted};
 use crate::time::Timestamp;
 
-/// Observations kept at the most, some 330 bytes each: bounds the memory of training to about 350 MB.
+/// Observations kept at the most, some 330 bytes each: bounds the memory of a lesson to about 350 MB.
 const MAX_OBSERVATIONS: usize = 1_000_000;
 
-/// The observations of a capture, in the order in which they were seen.
-#[derive(Debug)]
+/// The observations of a part of a capture, in the order in which they were seen.
+#[derive(Debug, Default)]
 pub struct Lesson {
     /// What was seen.
     pub observations: Vec<Observation>,
-    /// Flow records among them.
-    pub flows: u64,
     /// Observations beyond the first 1,000,000: the model's span ends before them.
     pub not_kept: u64,
-    /// First packet.
-    pub first: Timestamp,
-    /// Last packet of the flows kept.
-    pub last: Timestamp,
-}
-
-impl Default for Lesson {
-    fn default() -> Self {
-        Self { observations: Vec::new(), flows: 0, not_kept: 0, first: Timestamp::MAX, last: Timestamp::MIN }
-    }
+    tally: Tally,
 }
 
 /// How a model shall be made.
@@ -45,6 +35,31 @@ pub struct Course {
     pub records: Vec<String>,
 }
 
+impl Course {
+    /// The model that the material teaches.
+    ///
+    /// # Errors
+    /// When there is too little to learn from, or it cannot be read again.
+    pub fn teach<M: Material>(&self, material: &mut M) -> Result<Model, M::Error> {
+        let Tally { flows, first, last, .. } = material.tally();
+        let taught = teach(material, self.seed, Trim::Training)?;
+        let budget = self.budget.unwrap_or_else(|| Budget::for_hosts(taught.local_hosts()));
+        let provenance = Provenance {
+            sources: self.sources.clone(),
+            trained_from: first.to_string(),
+            trained_until: last.to_string(),
+            seed: self.seed,
+            flows,
+            trimmed_share: TRIMMED_SHARE,
+            home_nets: self.home_nets.clone(),
+            records: self.records.clone(),
+            stood_out: Vec::new(),
+            adapted: None,
+        };
+        Ok(taught.into_model(provenance, budget))
+    }
+}
+
 impl Lesson {
     /// Takes an observation.
     pub fn add(&mut self, seen: Observation) {
@@ -52,9 +67,7 @@ impl Lesson {
             self.not_kept += 1;
             return;
         }
-        self.flows += u64::from(seen.is_complete());
-        self.first = self.first.min(seen.start);
-        self.last = self.last.max(seen.end);
+        self.tally.add(&seen);
         self.observations.push(seen);
     }
 
@@ -63,48 +76,16 @@ impl Lesson {
     /// # Errors
     /// When there is too little to learn from.
     pub fn into_model(mut self, course: &Course) -> Result<Model, ClusterError> {
-        let taught = teach(&mut self.observations, course.seed, Trim::Training)?;
-        let budget = course.budget.unwrap_or_else(|| Budget::for_hosts(taught.local_hosts()));
-        let provenance = Provenance {
-            sources: course.sources.clone(),
-            trained_from: self.first.to_string(),
-            trained_until: self.last.to_string(),
-            seed: course.seed,
-            flows: self.flows,
-            trimmed_share: TRIMMED_SHARE,
-            home_nets: course.home_nets.clone(),
-            records: course.records.clone(),
-            stood_out: Vec::new(),
-            adapted: None,
-        };
-        Ok(taught.into_model(provenance, budget))
+        course.teach(&mut InMemory::of(&mut self.observations))
     }
 }
 
-/// Listens to a capture and keeps what it says.
-pub struct Listener<'a> {
-    /// What was kept.
-    pub lesson: Lesson,
-    on_progress: &'a mut dyn FnMut(Progress),
-}
-
-impl<'a> Listener<'a> {
-    /// One that calls `on_progress` with the progress of reading.
-    pub fn new(on_progress: &'a mut dyn FnMut(Progress)) -> Self {
-        Self { lesson: Lesson::default(), on_progress }
-    }
-}
-
-impl Consumer for Listener<'_> {
+impl Consumer for Lesson {
     fn record(&mut self, emitted: Emitted) {
-        self.lesson.add(*emitted.observation);
+        self.add(*emitted.observation);
     }
 
     fn tick(&mut self, _now: Timestamp) {}
-
-    fn progress(&mut self, progress: Progress) {
-        (self.on_progress)(progress);
-    }
 }
 
 #[cfg(test)]
@@ -134,9 +115,10 @@ mod tests {
     #[test]
     fn an_early_sight_is_learned_from_and_not_counted_as_a_flow() {
         let mut lesson = Lesson::default();
-        emitted().into_iter().for_each(|emitted| lesson.add(*emitted.observation));
-        assert_eq!((lesson.observations.len(), lesson.flows, lesson.not_kept), (2, 1, 0));
-        assert_eq!((lesson.first, lesson.last), (Timestamp::from_parts(1, 0), Timestamp::from_parts(1, 0)));
+        emitted().into_iter().for_each(|emitted| lesson.record(emitted));
+        let at = Timestamp::from_parts(1, 0);
+        assert_eq!((lesson.observations.len(), lesson.not_kept), (2, 0));
+        assert_eq!(lesson.tally, Tally { observations: 2, flows: 1, first: at, last: at });
     }
 
     #[test]
@@ -145,13 +127,5 @@ mod tests {
         let mut lesson = Lesson { observations: vec![*one.observation.clone(); MAX_OBSERVATIONS], ..Lesson::default() };
         lesson.add(*one.observation);
         assert_eq!((lesson.observations.len(), lesson.not_kept), (MAX_OBSERVATIONS, 1));
-    }
-
-    #[test]
-    fn progress_is_handed_on() {
-        let mut read = 0;
-        let mut on_progress = |progress: Progress| read = progress.read_bytes;
-        Listener::new(&mut on_progress).progress(Progress { read_bytes: 7 });
-        assert_eq!(read, 7);
     }
 }

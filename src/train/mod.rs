@@ -1,7 +1,23 @@
 //! Learning: observations in, a model out.
+//!
+//! `auscult train` spools observations to a file and goes through it as often as is needed, so that its memory does not depend
+//! on how long a capture is; what judges while it learns holds a bounded lesson in memory. Both teach the same.
 
 mod lesson;
+mod listener;
+mod matches;
+mod material;
+mod ordinary;
+mod packing;
+mod scratch;
+mod spool;
+mod spooled;
 mod teach;
 
-pub use lesson::{Course, Lesson, Listener};
+pub use lesson::{Course, Lesson};
+pub use listener::Listener;
+pub use material::{InMemory, Material, Note, Phase, Tally};
+pub use scratch::{Found, Job, JobInput, Reading, Scratch, ScratchError};
+pub use spool::{Spool, SpoolError};
+pub use spooled::{Spooled, Step, TrainError};
 pub use teach::{Taught, Trim, teach, teach_by};

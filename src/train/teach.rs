@@ -4,14 +4,15 @@
 //! that its baselines did not see (cross-conformal, Vovk 2015), in blocks, because neighbours in time are alike. The same
 //! baselines judge a capture that has no model: what happened in one part only is new to the others.
 
-use std::borrow::{Borrow, BorrowMut};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::detect::{Assessment, Detector, DetectorConfig, HostRank, Knowledge, Part, Without};
+use super::material::{Material, Note, Phase, Tally};
+use super::ordinary::Ordinary;
+use crate::detect::{Detector, DetectorConfig, HostRank, Knowledge, Part, Without};
 use crate::feature::{Host, Observation};
 use crate::model::{
-    Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, EXTRAORDINARY, Identities, MOST_STOOD_OUT, Match, Model,
+    Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, Identities, IdentitiesBuilder, MOST_STOOD_OUT, Match, Model,
     Provenance, StoodOut, Vocabulary,
 };
 use crate::time::{Span, Timestamp};
@@ -19,7 +20,9 @@ use crate::time::{Span, Timestamp};
 /// Parts of the time.
 const PARTS: usize = 4;
 /// Length of the windows whose scores calibrate.
-const WINDOW: Span = crate::detect::WINDOW;
+pub(super) const WINDOW: Span = crate::detect::WINDOW;
+/// Scores kept while they are gathered, the highest of them; twice as many at times, some 50 bytes each.
+const MOST_SCORES: usize = 500_000;
 
 /// What has fewer bits did not stand out.
 const MIN_NOTABLE_BITS: f64 = 4.0;
@@ -52,49 +55,43 @@ pub struct Taught {
     pub baselines: Arc<Baselines>,
     /// Scores of time that was held out.
     pub calibration: Calibration,
-    /// What each observation resembles, in their order.
-    pub matches: Vec<Match>,
-    /// What baselines of other time say of each observation, in their order.
-    pub assessments: Vec<Assessment>,
-    /// Who said so, as it was after the last of them.
+    /// Who judged each part by the others, as it was after the last observation.
     pub assessor: Detector,
     config: DetectorConfig,
     stood_out: Vec<StoodOut>,
 }
 
 /// Learns from observations in the order in which they were seen, and puts devices in the place of their addresses. The same
-/// input and seed give the same result.
+/// input and seed give the same result. What it holds in memory is a sample of 40,000 flows and what it learns of the devices.
 ///
 /// # Errors
-/// When there is too little to learn from.
-pub fn teach<O: BorrowMut<Observation>>(observations: &mut [O], seed: u64, trim: Trim) -> Result<Taught, ClusterError> {
-    teach_by(observations, seed, trim, Without::default(), |flows| Vocabulary::fit(flows, seed))
+/// When there is too little to learn from, or it cannot be read again.
+pub fn teach<M: Material>(material: &mut M, seed: u64, trim: Trim) -> Result<Taught, M::Error> {
+    teach_by(material, seed, trim, Without::default(), |flows| Vocabulary::fit(flows, seed))
 }
 
-/// The same with behaviours that `fit` learns from complete flows, and without some parts, for measurements. A detector that goes
-/// on by what was learned is to leave out the same.
+/// The same with behaviours that `fit` learns from a sample of complete flows, and without some parts, for measurements. A
+/// detector that goes on by what was learned is to leave out the same.
 ///
 /// # Errors
-/// When there is too little to learn from, and as `fit`.
-pub fn teach_by<O: BorrowMut<Observation>>(
-    observations: &mut [O],
+/// When there is too little to learn from, or it cannot be read again, and as `fit`.
+pub fn teach_by<M: Material>(
+    material: &mut M,
     seed: u64,
     trim: Trim,
     left_out: Without,
     fit: impl FnOnce(&[&Observation]) -> Result<Vocabulary, ClusterError>,
-) -> Result<Taught, ClusterError> {
-    let identities = Identities::learn(observations.iter().map(Borrow::borrow));
-    observations.iter_mut().for_each(|seen| identities.apply(seen.borrow_mut(), |_| true));
-    let observations: Vec<&Observation> = observations.iter().map(Borrow::borrow).collect();
-    let observations = observations.as_slice();
-    let complete: Vec<&Observation> = observations.iter().copied().filter(|seen| seen.is_complete()).collect();
-    let vocabulary = Arc::new(fit(&complete)?);
-    let matches: Vec<Match> = observations.iter().map(|seen| vocabulary.matches(seen)).collect();
-    let ends = part_ends(observations);
+) -> Result<Taught, M::Error> {
+    let tally = material.tally();
+    let Survey { identities, sample, first, last } = survey(material, &tally)?;
+    let vocabulary = Arc::new(fit(&sample.iter().collect::<Vec<_>>())?);
+    drop(sample);
+    material.identify(&identities);
+    let ends = part_ends(first, last);
     let mut builders: Vec<BaselinesBuilder> = ends.iter().map(|_| BaselinesBuilder::default()).collect();
-    for (seen, found) in observations.iter().zip(&matches) {
-        builders[part_of(&ends, seen.seen)].add(seen, found.behaviour);
-    }
+    material.each(Phase::Baselines, &mut |seen, note| {
+        builders[part_of(&ends, seen.seen)].add(seen, found(note, seen, &vocabulary).behaviour);
+    })?;
     let learned: Vec<Baselines> = builders.into_iter().map(BaselinesBuilder::finish).collect();
     let newcomers_per_minute = newcomers_per_minute(&learned);
     let merged = |without: Option<usize>| {
@@ -111,24 +108,61 @@ pub fn teach_by<O: BorrowMut<Observation>>(
     };
     let baselines = merged(None);
     let mut parts: Vec<_> = ends.iter().enumerate().map(|(part, &end)| (end, merged(Some(part)))).collect();
+    drop(learned);
     // What comes after all that was learned from is judged by all of it.
     parts.push((Timestamp::MAX, Arc::clone(&baselines)));
     let silent = Knowledge::by_parts(Arc::clone(&vocabulary), Vec::clone(&parts), Calibration::default(), f64::INFINITY);
     let config = DetectorConfig { without: left_out, ..DetectorConfig::default() };
     let mut assessor = Detector::new(Arc::new(silent), config);
-    let assessments = observations.iter().zip(&matches).map(|(seen, &found)| assessor.assess(seen, found)).collect();
+    let mut ordinary = Ordinary::of_at_most(tally.observations);
+    material.each(Phase::Judging, &mut |seen, note| {
+        let found = found(note, seen, &vocabulary);
+        let assessment = note.assessment.get_or_insert_with(|| assessor.assess(seen, found));
+        ordinary.add(seen, assessment.own_bits());
+    })?;
     let calibration = Calibration::default();
-    let mut taught =
-        Taught { vocabulary, parts, baselines, calibration, matches, assessments, assessor, config, stood_out: Vec::new() };
-    (taught.calibration.conversations, taught.calibration.ordinary_bits) = taught.ordinary_bits(observations);
-    taught.calibrate(observations, trim);
+    let mut taught = Taught { vocabulary, parts, baselines, calibration, assessor, config, stood_out: Vec::new() };
+    (taught.calibration.conversations, taught.calibration.ordinary_bits) = ordinary.finish();
+    taught.calibrate(material, (first, last), trim)?;
     Ok(taught)
 }
 
+/// What an observation resembles, looked up where it is not known yet.
+fn found(note: &mut Note, seen: &Observation, vocabulary: &Vocabulary) -> Match {
+    *note.found.get_or_insert_with(|| vocabulary.matches(seen))
+}
+
+/// What has to be known before behaviours and baselines can be learned.
+struct Survey {
+    identities: Identities,
+    /// An even sample of the complete flows, as large as behaviours are learned from.
+    sample: Vec<Observation>,
+    /// When the first and the last observation were seen; none where there is none.
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+fn survey<M: Material>(material: &mut M, tally: &Tally) -> Result<Survey, M::Error> {
+    let mut identities = IdentitiesBuilder::default();
+    let (mut sample, mut first, mut last) = (Vec::new(), None, None);
+    let (step, mut flows) = (Vocabulary::sampled(tally.flows), 0_u64);
+    material.each(Phase::Behaviours, &mut |seen, _| {
+        identities.add(seen);
+        first.get_or_insert(seen.seen);
+        last = Some(seen.seen);
+        if seen.is_complete() {
+            if flows.is_multiple_of(step) {
+                sample.push(seen.clone());
+            }
+            flows += 1;
+        }
+    })?;
+    Ok(Survey { identities: identities.finish(), sample, first, last })
+}
+
 /// The ends of equal parts of the time; the last is just behind the last observation.
-fn part_ends(observations: &[&Observation]) -> Vec<Timestamp> {
-    let first = observations.first().map_or(Timestamp::MIN, |seen| seen.seen);
-    let last = observations.last().map_or(Timestamp::MAX, |seen| seen.seen);
+fn part_ends(first: Option<Timestamp>, last: Option<Timestamp>) -> Vec<Timestamp> {
+    let (first, last) = (first.unwrap_or(Timestamp::MIN), last.unwrap_or(Timestamp::MAX));
     let step = last.since(first).nanos() / PARTS as i64;
     let behind = last + Span::from_nanos(1);
     (1..=PARTS as i64).map(|n| if n == PARTS as i64 { behind } else { first + Span::from_nanos(step * n) }).collect()
@@ -193,67 +227,62 @@ impl Taught {
         knowledge
     }
 
-    /// What the strongest flow of a conversation in a window of held-out time does not exceed, in bits, but for one in a hundred:
-    /// repeats within a window are one event. With it the number of these.
-    fn ordinary_bits(&self, observations: &[&Observation]) -> (f64, f64) {
-        let mut bits = Vec::new();
-        let mut window: BTreeMap<_, f64> = BTreeMap::new();
-        let mut end = Timestamp::MIN;
-        for (seen, assessment) in observations.iter().zip(&self.assessments) {
-            if seen.seen >= end {
-                bits.extend(std::mem::take(&mut window).into_values());
-                end = seen.seen + WINDOW;
-            }
-            let own = assessment.own_bits();
-            let strongest = window.entry((seen.orig, seen.resp, seen.service)).or_default();
-            *strongest = strongest.max(own);
-        }
-        bits.extend(window.into_values());
-        bits.sort_unstable_by(f64::total_cmp);
-        let ordinary = bits.len() - (bits.len() as f64 * EXTRAORDINARY).ceil() as usize;
-        (bits.len() as f64, bits.get(ordinary.saturating_sub(1)).copied().unwrap_or(0.0))
-    }
-
     /// The highest score of every device in every window of held-out time, where it does not speak of the same conversation again.
-    fn calibrate(&mut self, observations: &[&Observation], trim: Trim) {
-        let (Some(first), Some(last)) = (observations.first(), observations.last()) else { return };
+    fn calibrate<M: Material>(
+        &mut self,
+        material: &mut M,
+        span: (Option<Timestamp>, Option<Timestamp>),
+        trim: Trim,
+    ) -> Result<(), M::Error> {
+        let (Some(first), Some(last)) = span else { return Ok(()) };
         let mut detector = self.detector();
         let mut scores = Vec::new();
-        let mut now = first.seen;
-        let mut window_end = first.seen + WINDOW;
-        for (seen, assessment) in observations.iter().zip(&self.assessments) {
+        let mut now = first;
+        let mut window_end = first + WINDOW;
+        material.each(Phase::Calibrating, &mut |seen, note| {
             if seen.seen > now {
                 detector.tick(now, &mut Vec::new(), &mut Vec::new());
                 now = seen.seen;
             }
             if now >= window_end {
                 scores.extend(detector.take_ranks().map(|rank| (now, rank)));
+                if scores.len() >= 2 * MOST_SCORES {
+                    tell_once(&mut scores);
+                    scores.truncate(MOST_SCORES);
+                }
                 window_end = now + WINDOW;
             }
-            detector.file(seen, assessment, None);
-        }
+            let found = found(note, seen, &self.vocabulary);
+            match &note.assessment {
+                Some(assessment) => detector.file(seen, assessment, None),
+                None => {
+                    let assessment = detector.assess(seen, found);
+                    detector.file(seen, &assessment, None);
+                }
+            }
+        })?;
         detector.tick(now, &mut Vec::new(), &mut Vec::new());
         scores.extend(detector.take_ranks().map(|rank| (now, rank)));
-        let scores = distinct(scores);
-        let span = last.seen.since(first.seen).max(Span::from_secs(1));
+        tell_once(&mut scores);
+        let span = last.since(first).max(Span::from_secs(1));
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
         let kept = calibrating(&scores, (windows * trim.share()) as usize);
         let days = span.as_seconds() / 86_400.0;
         let ordinary = (self.calibration.conversations, self.calibration.ordinary_bits);
         self.calibration = Calibration::new(kept, days, windows, ordinary);
         self.stood_out = stood_out(&scores);
+        Ok(())
     }
 }
 
-/// The highest first, and what comes again once: it is told once.
-fn distinct(mut ranks: Vec<(Timestamp, HostRank)>) -> Vec<(Timestamp, HostRank)> {
+/// Highest first, and what comes again is told once.
+fn tell_once(ranks: &mut Vec<(Timestamp, HostRank)>) {
     ranks.sort_by(|(_, a), (_, b)| b.bits.total_cmp(&a.bits));
     let mut told = BTreeSet::new();
     ranks.retain(|(_, rank)| told.insert((rank.host, rank.with)));
-    ranks
 }
 
-/// What a person should know of.
+/// What a person should know of, of what was told once.
 fn stood_out(ranks: &[(Timestamp, HostRank)]) -> Vec<StoodOut> {
     let notable = ranks.iter().take(MOST_STOOD_OUT).take_while(|(_, rank)| rank.bits >= MIN_NOTABLE_BITS);
     let told = |(at, rank): &(Timestamp, HostRank)| StoodOut {
@@ -267,7 +296,7 @@ fn stood_out(ranks: &[(Timestamp, HostRank)]) -> Vec<StoodOut> {
     notable.map(told).collect()
 }
 
-/// The scores that calibrate, of the [`distinct`] ones, without so many of the highest.
+/// The scores that calibrate, of what was told once, without so many of the highest.
 fn calibrating(ranks: &[(Timestamp, HostRank)], trimmed: usize) -> Vec<f64> {
     // Never more than half of the windows that had any score: those that remain show how the tail falls.
     let trimmed = trimmed.min(ranks.len() / 2);
@@ -278,6 +307,7 @@ fn calibrating(ranks: &[(Timestamp, HostRank)], trimmed: usize) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::material::InMemory;
     use super::*;
     use crate::detect::Class;
     use crate::flow::Service;
@@ -315,7 +345,7 @@ mod tests {
     #[test]
     fn parts_share_the_time_and_the_last_holds_the_last() {
         let hour = hour();
-        let ends = part_ends(&hour.iter().collect::<Vec<_>>());
+        let ends = part_ends(Some(hour[0].seen), Some(hour[hour.len() - 1].seen));
         assert_eq!((ends.len(), ends[PARTS - 1] - Span::from_nanos(1)), (PARTS, hour[hour.len() - 1].seen));
         assert!(ends.is_sorted());
         assert_eq!((part_of(&ends, at(0)), part_of(&ends, ends[0]), part_of(&ends, Timestamp::MAX)), (0, 1, PARTS - 1));
@@ -324,7 +354,7 @@ mod tests {
     #[test]
     fn the_same_lesson_teaches_the_same_model() {
         let model = |seed| {
-            let taught = teach(&mut hour(), seed, Trim::Training).unwrap();
+            let taught = teach(&mut InMemory::of(&mut hour()), seed, Trim::Training).unwrap();
             taught.into_model(Provenance::default(), Budget { per_day: 1.0 })
         };
         assert_eq!(model(1), model(1));
@@ -337,8 +367,10 @@ mod tests {
     #[test]
     fn every_observation_is_matched_and_devices_at_home_are_counted() {
         let mut observations = hour();
-        let taught = teach(&mut observations, 1, Trim::Training).unwrap();
-        assert_eq!(taught.matches.len(), observations.len());
+        let mut material = InMemory::of(&mut observations);
+        let taught = teach(&mut material, 1, Trim::Training).unwrap();
+        let notes = material.into_notes();
+        assert!(notes.len() == 180 && notes.iter().all(|note| note.found.is_some() && note.assessment.is_some()));
         assert_eq!(taught.local_hosts(), 4, "three clients and their server");
         assert!(taught.calibration.windows >= 4.0 && taught.calibration.days > 0.03);
     }
@@ -346,8 +378,14 @@ mod tests {
     #[test]
     fn too_little_is_refused() {
         for count in [0, 1, 7] {
-            assert!(teach(&mut hour()[..count], 1, Trim::SelfTaught).is_err(), "{count} flows");
+            assert!(teach(&mut InMemory::of(&mut hour()[..count]), 1, Trim::SelfTaught).is_err(), "{count} flows");
         }
+    }
+
+    /// What is told once.
+    fn once(mut ranks: Vec<(Timestamp, HostRank)>) -> Vec<(Timestamp, HostRank)> {
+        tell_once(&mut ranks);
+        ranks
     }
 
     #[test]
@@ -358,11 +396,11 @@ mod tests {
         };
         // The oddest goes although the scans, which never count, are few beside it.
         let ranks = vec![rank(15.0, Class::Unusual), rank(5.0, Class::Scan), rank(1.0, Class::Unusual)];
-        assert_eq!(calibrating(&distinct(ranks.clone()), 1), [1.0]);
+        assert_eq!(calibrating(&once(ranks.clone()), 1), [1.0]);
         let twice = [ranks, vec![rank(1.0, Class::Unusual)]].concat();
-        assert_eq!(calibrating(&distinct(twice), 0), [15.0, 1.0], "what comes again counts once");
+        assert_eq!(calibrating(&once(twice), 0), [15.0, 1.0], "what comes again counts once");
         let scans = (10..60).map(|n| rank(f64::from(n), Class::Scan)).chain([rank(2.0, Class::Unusual)]);
-        assert_eq!(calibrating(&distinct(scans.collect()), 3), [2.0]);
+        assert_eq!(calibrating(&once(scans.collect()), 3), [2.0]);
     }
 
     #[test]
@@ -371,9 +409,26 @@ mod tests {
             let (host, service) = (Host(Addr::v4([10, 0, 0, n])), Service { protocol: 6, port: 80 });
             (at(60 * minute), HostRank { host, bits, class: Class::Unusual, with: (host, service) })
         };
-        let kept = stood_out(&distinct(vec![rank(1, 5.0, 1), rank(2, 9.0, 1), rank(3, 3.9, 2), rank(4, 7.0, 3)]));
+        let kept = stood_out(&once(vec![rank(1, 5.0, 1), rank(2, 9.0, 1), rank(3, 3.9, 2), rank(4, 7.0, 3)]));
         let told: Vec<_> = kept.iter().map(|it| (it.bits, &it.at[14..16], it.service.as_str())).collect();
         assert_eq!(told, [(9.0, "02", "tcp/80"), (7.0, "04", "tcp/80")]);
+    }
+
+    #[test]
+    fn scores_that_were_told_once_on_the_way_calibrate_the_same() {
+        let rank = |n: u32| {
+            let host = Host(Addr::v4([10, 0, 0, (n % 50) as u8]));
+            let class = if n.is_multiple_of(3) { Class::Scan } else { Class::Unusual };
+            let with = (host, Service { protocol: 6, port: (n % 4) as u16 });
+            (at(0), HostRank { host, bits: f64::from(n * 7919 % 97), class, with })
+        };
+        let ranks: Vec<_> = (0..1000).map(rank).collect();
+        let mut on_the_way = Vec::new();
+        for part in ranks.chunks(130) {
+            on_the_way.extend_from_slice(part);
+            tell_once(&mut on_the_way);
+        }
+        assert_eq!(calibrating(&on_the_way, 5), calibrating(&once(ranks), 5));
     }
 
     #[test]

@@ -1,0 +1,199 @@
+//! The behaviours that flows are told by, as a map, with the unusual flows on it.
+
+use maud::{Markup, html};
+
+use super::svg::{percent, pixels};
+use super::table::{figure, table, text};
+use super::Page;
+use crate::feature::{Feature, Host};
+use crate::model::{Axis, Plane};
+use crate::report::text::{Shown, counted, grouped, listed};
+use crate::report::unusual::Group;
+
+/// Groups of unusual flows drawn.
+const MOST_GROUPS: usize = 80;
+/// Groups listed.
+const MOST_ROWS: usize = 25;
+/// Behaviours that are named on the map: the most frequent.
+const MOST_NAMED: usize = 6;
+/// Features named of an axis.
+const MOST_FEATURES: usize = 3;
+const HEIGHT: f64 = 420.0;
+const MARGIN: f64 = 26.0;
+
+/// The map; nothing where behaviours or flows are not known.
+pub fn section(page: &Page<'_>) -> Option<Markup> {
+    let gather = &page.report.gather;
+    let plane = gather.plane.as_ref()?;
+    let groups = gather.unusual.strongest(MOST_GROUPS);
+    let drawn: Vec<(Host, &Shown, &Group, [f64; 2])> = groups
+        .iter()
+        .filter_map(|&(host, behaviour, group)| Some((host, behaviour, group, group.place.or_else(|| centre_of(page, plane, behaviour))?)))
+        .collect();
+    let frame = Frame::around(plane, &drawn);
+    let exact = drawn.iter().any(|(_, _, group, _)| group.place.is_some());
+    Some(html! {
+        p {
+            "A behaviour is a kind of flow that was learned. Each circle is one, the larger the more flows taught it; what is alike lies "
+            "close together. " (axis_words("To the right", &plane.axes[0])) " " (axis_words("Upwards", &plane.axes[1]))
+            " The two directions show " (format!("{:.0}", 100.0 * (plane.axes[0].share + plane.axes[1].share)))
+            " % of how behaviours differ."
+        }
+        @if gather.tells_bits {
+            p {
+                "A filled dot stands for the unusual flows of a device that resemble the same behaviour, at the place of the most unusual one"
+                @if !exact && !drawn.is_empty() { " (at the place of the behaviour: the flow file holds no features)" }
+                ". " (counted(gather.unusual.flows, "flow record")) " had 8 bits or more"
+                @if gather.unusual.len() > drawn.len() { "; the strongest " (drawn.len()) " of " (grouped(gather.unusual.len() as u64)) " such groups are drawn" }
+                "."
+            }
+        }
+        figure { (draw(page, plane, &frame, &drawn)) (legend(!drawn.is_empty())) }
+        @if !drawn.is_empty() { details { summary { "The unusual flows as a table" } (rows(page, &groups)) } }
+        details { summary { "All behaviours" } (list(page)) }
+    })
+}
+
+fn centre_of(page: &Page<'_>, plane: &Plane, name: &Shown) -> Option<[f64; 2]> {
+    let place = page.report.gather.behaviours.iter().position(|behaviour| behaviour.name == *name)?;
+    plane.centres.get(place).copied()
+}
+
+fn axis_words(direction: &str, axis: &Axis) -> String {
+    let words = |grows: bool| -> Vec<String> {
+        let strongest = axis.strongest(2 * MOST_FEATURES);
+        strongest.iter().filter(|(_, sign)| *sign == grows).take(MOST_FEATURES).map(|(feature, _)| phrase(feature)).collect()
+    };
+    let (more, less) = (words(true), words(false));
+    match (more.is_empty(), less.is_empty()) {
+        (false, false) => format!("{direction}: more of {}; less of {}.", listed(&more), listed(&less)),
+        (false, true) => format!("{direction}: more of {}.", listed(&more)),
+        _ => format!("{direction}: less of {}.", listed(&less)),
+    }
+}
+
+fn phrase(feature: &Feature) -> String {
+    feature.phrase.to_owned()
+}
+
+/// The part of the plane that is drawn.
+struct Frame {
+    least: [f64; 2],
+    most: [f64; 2],
+}
+
+impl Frame {
+    fn around(plane: &Plane, drawn: &[(Host, &Shown, &Group, [f64; 2])]) -> Self {
+        let all = plane.centres.iter().chain(drawn.iter().map(|(.., place)| place));
+        let mut frame = Self { least: [f64::INFINITY; 2], most: [f64::NEG_INFINITY; 2] };
+        for place in all {
+            for n in 0..2 {
+                frame.least[n] = frame.least[n].min(squeezed(place[n]));
+                frame.most[n] = frame.most[n].max(squeezed(place[n]));
+            }
+        }
+        frame
+    }
+
+    /// Share of the width and pixels from the top.
+    fn put(&self, place: [f64; 2]) -> (f64, f64) {
+        let share = |n: usize| {
+            let room = self.most[n] - self.least[n];
+            if room > 0.0 { (squeezed(place[n]) - self.least[n]) / room } else { 0.5 }
+        };
+        (0.05 + 0.9 * share(0), HEIGHT - MARGIN - (HEIGHT - 2.0 * MARGIN) * share(1))
+    }
+}
+
+/// Far places are drawn nearer (the inverse hyperbolic sine), so that one wild flow does not press all others together.
+fn squeezed(value: f64) -> f64 {
+    (value / 4.0).clamp(-1e12, 1e12).asinh()
+}
+
+fn draw(page: &Page<'_>, plane: &Plane, frame: &Frame, drawn: &[(Host, &Shown, &Group, [f64; 2])]) -> Markup {
+    let behaviours = &page.report.gather.behaviours;
+    let most_flows = f64::from(behaviours.iter().map(|behaviour| behaviour.flows).max().unwrap_or(1).max(1));
+    let size = |flows: u32| 5.0 + 19.0 * (f64::from(flows) / most_flows).sqrt();
+    let grade = |bits: f64| if bits >= 30.0 { 1 } else if bits >= 15.0 { 2 } else { 3 };
+    html! {
+        svg class="plot map" width="100%" height=(pixels(HEIGHT)) role="img" aria-labelledby="map-title" {
+            title id="map-title" { "Behaviours in the plane in which they differ most, and unusual flows; the tables below say the same" }
+            rect class="ground" width="100%" height=(pixels(HEIGHT)) rx="6" {}
+            @for (behaviour, place) in behaviours.iter().zip(&plane.centres) {
+                @let (x, y) = frame.put(*place);
+                circle class="behaviour" cx=(percent(x)) cy=(pixels(y)) r=(pixels(size(behaviour.flows))) {
+                    title { (behaviour.name) ": " (counted(u64::from(behaviour.flows), "flow")) " taught it" }
+                }
+            }
+            @for (host, behaviour, group, place) in drawn.iter().rev() {
+                @let (x, y) = frame.put(*place);
+                circle class={ "flow sev" (grade(group.bits)) } cx=(percent(x)) cy=(pixels(y)) r=(pixels((3.0 + (group.flows as f64).log10()).min(8.0))) {
+                    title {
+                        (page.label(*host)) ": " (counted(group.flows, "flow")) " like " (behaviour) ", up to " (format!("{:.1}", group.bits)) " bits; "
+                        "the strongest to " (group.peer) ", " (group.service)
+                    }
+                }
+            }
+            (names(page, plane, frame))
+        }
+    }
+}
+
+/// Names of the most frequent behaviours, where they do not lie upon one another.
+fn names(page: &Page<'_>, plane: &Plane, frame: &Frame) -> Markup {
+    let mut placed: Vec<(f64, f64, &Shown)> = Vec::new();
+    for (behaviour, place) in page.report.gather.behaviours.iter().zip(&plane.centres) {
+        let (x, y) = frame.put(*place);
+        let is_free = placed.iter().all(|(other_x, other_y, _)| (other_y - y).abs() > 18.0 || (other_x - x).abs() > 0.42);
+        if placed.len() < MOST_NAMED && is_free {
+            placed.push((x, y, &behaviour.name));
+        }
+    }
+    html! {
+        @for (x, y, name) in placed {
+            text class="halo small" x=(percent(x)) y=(pixels(y + 4.0)) text-anchor=(if x < 0.25 { "start" } else if x > 0.75 { "end" } else { "middle" }) { (name) }
+        }
+    }
+}
+
+fn legend(has_flows: bool) -> Markup {
+    html! {
+        figcaption class="legend" {
+            span { svg width="14" height="14" aria-hidden="true" { circle class="behaviour" cx="7" cy="7" r="6" {} } " behaviour" }
+            @if has_flows {
+                @for (grade, name) in [(1, "30 bits or more"), (2, "15 to 30 bits"), (3, "8 to 15 bits")] {
+                    span { svg width="12" height="14" aria-hidden="true" { circle class={ "flow sev" (grade) } cx="6" cy="7" r="5" {} } " " (name) }
+                }
+            }
+        }
+    }
+}
+
+fn rows(page: &Page<'_>, groups: &[(Host, &Shown, &Group)]) -> Markup {
+    let row = |(host, behaviour, group): &(Host, &Shown, &Group)| {
+        vec![
+            (page.device(*host), false),
+            text(behaviour.as_str()),
+            text(html! { (page.device(group.peer)) ", " (group.service) }),
+            figure(grouped(group.flows)),
+            figure(format!("{:.1}", group.bits)),
+        ]
+    };
+    let listed: Vec<_> = groups.iter().take(MOST_ROWS).map(row).collect();
+    let more = page.report.gather.unusual.len().saturating_sub(listed.len());
+    html! {
+        (table("Unusual flows by device and behaviour, most bits first", &["Device", "Resembles", "The strongest to", "Flow records", "Bits"], &listed))
+        @if more > 0 { p class="more" { "and " (grouped(more as u64)) " more." } }
+    }
+}
+
+fn list(page: &Page<'_>) -> Markup {
+    let rows: Vec<_> = page
+        .report
+        .gather
+        .behaviours
+        .iter()
+        .map(|behaviour| vec![text(behaviour.name.as_str()), figure(grouped(u64::from(behaviour.flows)))])
+        .collect();
+    table("Behaviours and the flows that taught them", &["Behaviour", "Flows"], &rows)
+}

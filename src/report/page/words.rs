@@ -1,0 +1,154 @@
+//! What happened, in words that a person without the field's terms understands.
+
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+
+use super::Page;
+use crate::detect::Class;
+use crate::feature::Host;
+use crate::report::event::Told;
+use crate::report::text::{clock_short, counted, day, listed, period};
+
+/// Devices told beside the one with the strongest incident.
+const MOST_OTHERS: usize = 5;
+
+/// What a device of an incident of this class did, after its name.
+fn deed(class: Option<Class>) -> &'static str {
+    match class {
+        Some(Class::Scan) => "tried many services of other devices",
+        Some(Class::Sweep) => "searched the network for other devices",
+        Some(Class::BruteForce) => "took part in many attempts to log in",
+        Some(Class::Tunnel) => "took part in what looks like data hidden in another protocol",
+        Some(Class::Flood) => "took part in a flood of connections",
+        Some(Class::ArpSpoofing) => "claimed an address that another device claims too",
+        Some(Class::FileActivity) => "changed many files on shared folders",
+        Some(Class::CovertApplication) => "ran a program that hides its traffic or works for others",
+        Some(Class::Beaconing) => "called the same address again and again like a clock",
+        Some(Class::Exfiltration) => "moved an unusual amount of data",
+        Some(Class::CriticalAccess) => "reached clinical or control systems in a way it had not before",
+        Some(Class::LateralMovement) => "used administrative access to other devices for the first time",
+        Some(Class::SilentChannel) => "fell silent where a clinical or control system usually hears from it",
+        Some(Class::PopulationChange) => "began something new together with many other devices",
+        Some(Class::NewService) => "showed a service that it had never used or offered",
+        Some(Class::NewDevice) => "was never seen before and did something unusual",
+        Some(Class::Unusual) | None => "behaved unlike itself",
+    }
+}
+
+/// What a device did, each kind once, in the order of time.
+pub fn deeds(told: &[&Told]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let all = told.iter().map(|told| deed(Class::named(told.class.as_str())));
+    all.filter(|deed| seen.insert(*deed)).map(str::to_owned).collect()
+}
+
+/// The paragraphs.
+pub fn section(page: &Page<'_>) -> Markup {
+    html! {
+        div class="words" {
+            p { (watched(page)) " " (found(page)) }
+            @if let Some((host, told)) = page.hosts.first() {
+                p { (strongest(page, *host, told)) }
+                @if page.hosts.len() > 1 { p { (others(page)) } }
+                @if let Some(first) = told.iter().max_by(|a, b| a.bits.total_cmp(&b.bits)) {
+                    p class="first-step" {
+                        b { "Where to begin. " }
+                        "Find out who is responsible for " (page.device(*host)) ", and ask: "
+                        @for check in first.check.iter().take(2) { (check) " " }
+                        "Unusual is not the same as harmful: new equipment, maintenance and moved devices look unusual too."
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn watched(page: &Page<'_>) -> String {
+    let span = page.span();
+    let when = span.map_or_else(String::new, |(from, to)| format!("On {} UTC ", period(from, to)));
+    let who = match &page.report.devices {
+        Some(devices) => format!("the traffic of {}", counted(devices.count, "device")),
+        None => String::from("this network's traffic"),
+    };
+    let by = match page.trained_until() {
+        Some(until) => format!("with what it had learned until {}", day(until)),
+        None => String::from("with what the same traffic shows at other times"),
+    };
+    let subject = if when.is_empty() { "Auscult" } else { "auscult" };
+    format!("{when}{subject} compared {who} {by}.")
+}
+
+fn found(page: &Page<'_>) -> String {
+    let count = page.report.gather.incidents.count();
+    if count == 0 {
+        return String::from("Nothing was unusual enough to be told.");
+    }
+    let [high, ..] = page.report.gather.incidents.by_severity();
+    let severe = match high {
+        0 => String::from("none of them of high severity"),
+        high if high == count => String::from("all of high severity"),
+        high => format!("{high} of them of high severity"),
+    };
+    let more = page.hosts.len();
+    let devices = counted(more as u64, "device");
+    let at_least = if page.report.gather.incidents.by_time().len() as u64 == count { "" } else { "at least " };
+    format!("It tells {}, {severe}, about {at_least}{devices}.", counted(count, "incident"))
+}
+
+fn strongest(page: &Page<'_>, host: Host, told: &[&Told]) -> Markup {
+    let (first, last) = bounds(told);
+    let peers: BTreeSet<Host> = told.iter().flat_map(|told| &told.peers).copied().collect();
+    let when = if clock_short(first) == clock_short(last) {
+        format!("At {}", clock_short(first))
+    } else {
+        format!("Between {} and {}", clock_short(first), clock_short(last))
+    };
+    let lead = if page.hosts.len() > 1 { "What stands out most is about " } else { "It is about " };
+    html! {
+        (lead) (page.device(host)) ". " (when) " it " (listed(&deeds(told))) ". "
+        @if !peers.is_empty() {
+            "The other ends were " (counted(peers.len() as u64, "device")) " or addresses"
+            @let known = known(page, &peers);
+            @if !known.is_empty() { ", among them " (listed(&known)) }
+            "."
+        }
+    }
+}
+
+/// Those of the peers that people know by name or role.
+fn known(page: &Page<'_>, peers: &BTreeSet<Host>) -> Vec<String> {
+    let name = |host: &Host| {
+        let device = page.report.devices.as_ref()?.of(*host)?;
+        let role = device.roles().first().map(|role| role.as_str().replace('-', " "));
+        let name = device.names().first().map(ToString::to_string);
+        match (name, role) {
+            (Some(name), Some(role)) => Some(format!("{name} ({role})")),
+            (Some(name), None) => Some(name),
+            (None, Some(role)) => Some(format!("a {role}")),
+            (None, None) => None,
+        }
+    };
+    let mut seen = BTreeSet::new();
+    peers.iter().filter_map(name).filter(|name| seen.insert(name.clone())).take(4).collect()
+}
+
+fn others(page: &Page<'_>) -> Markup {
+    let rest = &page.hosts[1..];
+    html! {
+        @for (place, (host, told)) in rest.iter().take(MOST_OTHERS).enumerate() {
+            @if place == 0 { "Beside it, " } @else { ", " }
+            (page.device(*host)) " "
+            (deeds(told).first().map_or("", String::as_str))
+        }
+        @if rest.len() > MOST_OTHERS { "; " (counted((rest.len() - MOST_OTHERS) as u64, "more device")) " stand below" }
+        "."
+    }
+}
+
+/// First and last moment of incidents.
+pub fn bounds(told: &[&Told]) -> (crate::time::Timestamp, crate::time::Timestamp) {
+    let first = told.iter().map(|told| told.first).min().unwrap_or_default();
+    let last = told.iter().map(|told| told.last).max().unwrap_or_default();
+    (first, last)
+}

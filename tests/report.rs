@@ -61,7 +61,10 @@ fn is_sound(tags: &[Tag]) {
             assert!(labels.split(' ').all(|label| places.contains(label)), "{tag:?}");
         }
         if tag.name == "svg" {
-            assert!(tag.get("aria-hidden") == Some("true") || tag.get("aria-labelledby").is_some(), "a plot without a name: {tag:?}");
+            assert!(
+                tag.get("aria-hidden") == Some("true") || tag.get("aria-labelledby").is_some(),
+                "a plot without a name: {tag:?}"
+            );
         }
     }
     for (place, tag) in tags.iter().enumerate().filter(|(_, tag)| tag.name == "table") {
@@ -73,7 +76,8 @@ fn is_sound(tags: &[Tag]) {
         assert!(level <= before + 1, "h{level} after h{before}");
         level
     });
-    let policy = tags.iter().find(|tag| tag.get("http-equiv") == Some("Content-Security-Policy")).unwrap().get("content").unwrap();
+    let policy =
+        tags.iter().find(|tag| tag.get("http-equiv") == Some("Content-Security-Policy")).unwrap().get("content").unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
     // Every element that is opened is closed.
     const VOID: [&str; 4] = ["!DOCTYPE", "meta", "br", "hr"];
@@ -93,13 +97,22 @@ fn a_capture_has_everything() {
     let (tags, words) = page_of(folder, "page.html");
     is_sound(&tags);
     let places = ids(&tags);
-    for part in ["words", "timeline", "incidents", "attack", "talk", "devices", "behaviours", "traffic", "model", "audit", "limits"] {
+    for part in
+        ["words", "timeline", "incidents", "attack", "talk", "devices", "behaviours", "traffic", "model", "audit", "limits"]
+    {
         assert!(places.contains(part), "{part} is not in the page");
     }
     assert!(!places.contains("left-out"));
     for phrase in [
-        "searched the network for other devices", "What to check", "T1046", "Network Service Discovery", "PACS", "35,227 frames of 80,296 were cut",
-        "4,228 frames passed over: arp", "sha256:f4200d8b2151548e06ac6b36d6ac38ee2486d141b308a31bf90c35700f6b234c", "SR 6.2",
+        "searched the network for other devices",
+        "What to check",
+        "T1046",
+        "Network Service Discovery",
+        "PACS",
+        "35,227 frames of 80,296 were cut",
+        "4,228 frames passed over: arp",
+        "sha256:f4200d8b2151548e06ac6b36d6ac38ee2486d141b308a31bf90c35700f6b234c",
+        "SR 6.2",
     ] {
         assert!(words.contains(phrase), "{phrase:?} is not in the page");
     }
@@ -130,14 +143,28 @@ fn alerts_alone_say_what_would_bring_the_rest_and_the_rest_comes() {
     let (tags, words) = page_of(folder, "bare.html");
     is_sound(&tags);
     let places = ids(&tags);
-    assert!(["devices", "behaviours", "traffic", "model"].iter().all(|part| !places.contains(part)) && places.contains("left-out"));
+    assert!(
+        ["devices", "behaviours", "traffic", "model"].iter().all(|part| !places.contains(part)) && places.contains("left-out")
+    );
     assert!(["--flows FILE", "--inventory FILE", "--model MODEL", "--stats FILE"].iter().all(|option| words.contains(option)));
     assert!(words.contains("The chain is whole: each of 57 lines"), "{words}");
 
     let model = project("models/hospital.json");
     let all = [
-        "report", &name("alerts"), "--flows", &name("flows"), "--inventory", &name("inventory"), "--stats", &name("stats"), "--model",
-        text(&model), "--out", &name("full.html"), "--title", "Ward 3 & <friends>",
+        "report",
+        &name("alerts"),
+        "--flows",
+        &name("flows"),
+        "--inventory",
+        &name("inventory"),
+        "--stats",
+        &name("stats"),
+        "--model",
+        text(&model),
+        "--out",
+        &name("full.html"),
+        "--title",
+        "Ward 3 & <friends>",
     ];
     auscult(&all).ended(0);
     let (tags, words) = page_of(folder, "full.html");
@@ -161,7 +188,10 @@ fn a_record_with_a_hole_is_told() {
     let (path, out) = (folder.put("holed", format!("{}\nno JSON\n", holed.join("\n")).as_bytes()), folder.name("holed.html"));
     auscult(&["report", &path, "--out", &out]).ended(1).said(&["1 lines could not be read; the first: holed, line 57"]);
     let (_, words) = page_of(folder, "holed.html");
-    assert!(words.contains("The chain is not whole.") && words.contains("holed, line 11: line 11 of its chain follows where line 10 should"));
+    assert!(
+        words.contains("The chain is not whole.")
+            && words.contains("holed, line 11: line 11 of its chain follows where line 10 should")
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod report_support;
 use std::collections::BTreeSet;
 
 use auscult::model::Model;
+use auscult::report::text::Shown;
 use auscult::report::{Account, Devices, Gather, Report, SourceFile, Wanted, write};
 use proptest::prelude::*;
 use report_support::{alert, flow, inventory, read, skeleton};
@@ -23,18 +24,28 @@ fn page(model: &Model, words: &str) -> String {
     model.baselines.roles.iter_mut().for_each(|role| role.name = words.to_owned());
     let mut gather = Gather::default();
     gather.know(&model.vocabulary);
-    let alerts = [alert(1, 30.0, words), alert(2, 20.0, words), words.replace(['\n', '\r'], " ").replace('{', "("), String::new()].join("\n");
+    let alerts =
+        [alert(1, 30.0, words), alert(2, 20.0, words), words.replace(['\n', '\r'], " ").replace('{', "("), String::new()]
+            .join("\n");
     gather.read(alerts.as_bytes(), words, Wanted::Alerts).unwrap();
     gather.read([flow(1, 40.0, words), flow(9, 0.5, words)].join("\n").as_bytes(), words, Wanted::Flows).unwrap();
     gather.finish();
     let mut devices = Devices::with(BTreeSet::new());
     devices.read(inventory(words).as_bytes()).unwrap();
     devices.finish();
-    let stats = serde_json::json!({"capture": {"frames": 9, "packets": 8, "skipped": {words: 1}, "skipped_link_types": {words: 1}}});
-    let sources = vec![SourceFile { role: "alerts", name: words.to_owned(), bytes: 1, sha256: None }];
+    let stats =
+        serde_json::json!({"capture": {"frames": 9, "packets": 8, "skipped": {words: 1}, "skipped_link_types": {words: 1}}});
+    let sources = vec![SourceFile { role: "alerts", name: Shown::new(words), bytes: 1, sha256: None }];
     let account = Account::of(&stats);
-    let report =
-        Report { title: words.to_owned(), gather, devices: Some(devices), account, model: Some(model), of_captures: false, sources };
+    let report = Report {
+        title: Shown::new(words),
+        gather,
+        devices: Some(devices),
+        account,
+        model: Some(model),
+        of_captures: false,
+        sources,
+    };
     let mut page = Vec::new();
     write(&report, &mut page).unwrap();
     String::from_utf8(page).unwrap()
@@ -73,8 +84,17 @@ fn no_words_from_outside_change_the_tags_of_a_page() {
         assert!(!page.contains(unseen), "{words:?}");
     };
     FRAGMENTS.iter().for_each(|fragment| check(&format!("x{fragment}")));
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() });
-    runner.run(&words(), |words| { check(&words); Ok(()) }).unwrap();
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 60,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    runner
+        .run(&words(), |words| {
+            check(&words);
+            Ok(())
+        })
+        .unwrap();
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::capture::{Content, Input};
 use crate::detect::DetectorConfig;
 use crate::record::{self, Format};
 use crate::replay::Mode;
+use crate::report::text::Shown;
 use crate::report::{Account, Device, Devices, Gather, Report, SourceFile, Wanted, write};
 
 /// Bytes that are looked at to tell alerts from captures.
@@ -98,7 +99,7 @@ fn of_alerts(args: &ReportArgs) -> anyhow::Result<Report> {
     if args.time.from.is_some() || args.time.to.is_some() {
         return Err(Usage(String::from("--from and --to cut captures; alerts are taken whole")).into());
     }
-    let mut report = Report { title: args.title.clone(), ..Report::default() };
+    let mut report = Report { title: Shown::new(&args.title), ..Report::default() };
     if let Some(path) = &args.judge.model {
         let model = load(path)?;
         report.gather.know(&model.vocabulary);
@@ -149,13 +150,14 @@ fn read_lines(report: &mut Report, path: &Path, role: &'static str, wanted: Want
 
 /// Judges captures as `replay` does.
 fn of_captures(args: &ReportArgs, outcome: &mut Outcome) -> anyhow::Result<Report> {
-    let named = [("--flows", !args.flows.is_empty()), ("--inventory", args.inventory.is_some()), ("--stats", args.stats.is_some())];
+    let named =
+        [("--flows", !args.flows.is_empty()), ("--inventory", args.inventory.is_some()), ("--stats", args.stats.is_some())];
     if let Some((option, _)) = named.into_iter().find(|(_, is_given)| *is_given) {
         return Err(Usage(format!("{option} goes with alerts; captures are judged for the page and bring it themselves")).into());
     }
     let config = setup::pipeline(&args.flow, Some(&args.time))?;
     let mut files = setup::captures(&args.inputs)?;
-    let mut report = Report { title: args.title.clone(), of_captures: true, ..Report::default() };
+    let mut report = Report { title: Shown::new(&args.title), of_captures: true, ..Report::default() };
     for file in files.files() {
         report.sources.push(source(&file.input, "capture")?);
     }
@@ -198,5 +200,5 @@ fn model_source(report: &mut Report, args: &ReportArgs) -> anyhow::Result<()> {
 
 fn source(input: &Input, role: &'static str) -> anyhow::Result<SourceFile> {
     let crate::model::Source { name, bytes, sha256 } = train::source(input)?;
-    Ok(SourceFile { role, name, bytes, sha256 })
+    Ok(SourceFile { role, name: Shown::new(&name), bytes, sha256 })
 }

@@ -51,7 +51,8 @@ impl Plane {
         if count < 3 || count != vocabulary.behaviours.len() {
             return None;
         }
-        let mean: Vec<f64> = (0..COUNT).map(|n| centres.iter().map(|centre| f64::from(centre[n])).sum::<f64>() / count as f64).collect();
+        let mean: Vec<f64> =
+            (0..COUNT).map(|n| centres.iter().map(|centre| f64::from(centre[n])).sum::<f64>() / count as f64).collect();
         let off = Array2::from_shape_fn((count, COUNT), |(row, n)| f64::from(centres[row][n]) - mean[n]);
         let covariance = off.t().dot(&off) / count as f64;
         if !covariance.iter().all(|value| value.is_finite()) {

@@ -107,7 +107,15 @@ impl Device {
     #[must_use]
     pub fn names(&self) -> Vec<&Shown> {
         let applications = self.hl7_applications.iter().map(|application| &application.name);
-        distinct(self.names.iter().map(|name| &name.name).chain(self.ae_titles.iter().map(|title| &title.title)).chain(applications))
+        distinct(
+            self.names.iter().map(|name| &name.name).chain(self.ae_titles.iter().map(|title| &title.title)).chain(applications),
+        )
+    }
+
+    /// Who made it, without the full stop of an abbreviation.
+    #[must_use]
+    pub fn maker(&self) -> &str {
+        self.vendor.as_str().trim_end_matches(['.', ',', ' '])
     }
 
     /// Its roles.
@@ -122,15 +130,11 @@ impl Device {
         distinct(self.software.iter().map(|software| &software.text))
     }
 
-    /// Services that it offers, or uses.
+    /// Services that it offers, or uses: applications by their names, others by their ports.
     #[must_use]
-    pub fn services(&self, offered: bool) -> Vec<String> {
+    pub fn services(&self, offered: bool) -> Vec<&Shown> {
         let all = if offered { &self.serves } else { &self.uses };
-        let name = |service: &Service| match &service.app {
-            Some(app) => format!("{app} ({})", service.service),
-            None => service.service.to_string(),
-        };
-        all.iter().take(MOST_TEXTS).map(name).collect()
+        distinct(all.iter().map(|service| service.app.as_ref().unwrap_or(&service.service)))
     }
 
     fn bytes(&self) -> u64 {
@@ -185,7 +189,8 @@ impl Devices {
     /// No more devices come.
     pub fn finish(&mut self) {
         self.drop_the_least();
-        let addresses = self.kept.iter().enumerate().flat_map(|(place, device)| device.addresses().map(move |host| (host, place)));
+        let addresses =
+            self.kept.iter().enumerate().flat_map(|(place, device)| device.addresses().map(move |host| (host, place)));
         self.of_address = addresses.collect();
     }
 

@@ -161,7 +161,8 @@ impl Gather {
         let start = flow.start.as_deref().map_or(Ok(end), |start| moment("flow.start", Some(start)))?;
         let FlowPart { pkts_toserver, pkts_toclient, bytes_toserver, bytes_toclient, .. } = *flow;
         let product = line.auscult.as_ref();
-        let missing = |product: &Product| [&product.orig, &product.resp].into_iter().flatten().map(|side| side.missing_bytes).sum();
+        let missing =
+            |product: &Product| [&product.orig, &product.resp].into_iter().flatten().map(|side| side.missing_bytes).sum();
         self.tells_loss |= product.is_some_and(|product| product.orig.is_some());
         let unnamed = Shown::default();
         let seen = Seen {

@@ -187,7 +187,9 @@ impl Incidents {
 /// of a place in the page.
 pub(super) fn key(id: &str) -> u64 {
     let own = if id.len() == 16 { u64::from_str_radix(id, 16).ok() } else { None };
-    own.unwrap_or_else(|| id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
+    own.unwrap_or_else(|| {
+        id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    })
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub use talk::{Talk, Talks};
 pub use traffic::{Step, Traffic};
 pub use unusual::{Group, UNUSUAL_BITS, Unusual};
 
+use self::text::Shown;
 use crate::feature::Host;
 use crate::model::Model;
 
@@ -42,7 +43,7 @@ pub struct SourceFile {
     /// What it was read as.
     pub role: &'static str,
     /// Its name, without the path.
-    pub name: String,
+    pub name: Shown,
     /// Its size in bytes.
     pub bytes: u64,
     /// SHA-256 of its bytes; none of what came through a pipe.
@@ -53,7 +54,7 @@ pub struct SourceFile {
 #[derive(Debug, Default)]
 pub struct Report {
     /// What stands above it.
-    pub title: String,
+    pub title: Shown,
     /// Incidents and flows.
     pub gather: Gather,
     /// Which devices were seen.

@@ -116,7 +116,13 @@ pub fn number(value: f64) -> String {
     if size >= 99.5 {
         return format!("{sign}{}", grouped(size.round() as u64));
     }
-    let text = if size >= 9.95 { format!("{size:.1}") } else if size >= 0.1 { format!("{size:.2}") } else { format!("{size:.4}") };
+    let text = if size >= 9.95 {
+        format!("{size:.1}")
+    } else if size >= 0.1 {
+        format!("{size:.2}")
+    } else {
+        format!("{size:.4}")
+    };
     let short = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     if short == "0" { String::from("0") } else { format!("{sign}{short}") }
 }
@@ -127,7 +133,7 @@ pub fn value(value: f64, unit: &str) -> String {
     match unit {
         "bytes" => size_in_words(value),
         "s" => span(Span::from_nanos((value * 1e9) as i64)),
-        "share" => format!("{} %", number(100.0 * value)),
+        "share" => format!("{}\u{a0}%", number(100.0 * value)),
         "0 or 1" => String::from(if value > 0.5 { "yes" } else { "no" }),
         "minutes known without it" => format!("{} min known without it", number(value)),
         _ => format!("{} {unit}", number(value)),
@@ -157,7 +163,18 @@ pub fn span(length: Span) -> String {
 #[must_use]
 pub fn day(at: Timestamp) -> String {
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
     ];
     let text = at.to_string();
     let part = |range: std::ops::Range<usize>| text.get(range).and_then(|digits| digits.parse::<usize>().ok());
@@ -221,7 +238,8 @@ mod tests {
 
     #[test]
     fn numbers_are_as_exact_as_needed() {
-        for (value, text) in [(0.0, "0"), (3.364, "3.36"), (512.0, "512"), (-0.25, "−0.25"), (12_345.6, "12,346"), (20.04, "20")] {
+        for (value, text) in [(0.0, "0"), (3.364, "3.36"), (512.0, "512"), (-0.25, "−0.25"), (12_345.6, "12,346"), (20.04, "20")]
+        {
             assert_eq!(number(value), text);
         }
         assert_eq!((number(f64::NAN), number(0.000_01)), ("unknown".into(), "0".into()));

@@ -102,7 +102,8 @@ impl Traffic {
         let (Some((&first, _)), Some((&last, _))) = (self.steps.first_key_value(), self.steps.last_key_value()) else {
             return Vec::new();
         };
-        let step = |place: i64| (Timestamp::from_parts(place * self.length_s, 0), self.steps.get(&place).copied().unwrap_or_default());
+        let step =
+            |place: i64| (Timestamp::from_parts(place * self.length_s, 0), self.steps.get(&place).copied().unwrap_or_default());
         (first..=last).map(step).collect()
     }
 }

@@ -6,7 +6,7 @@ use super::table::{figure, table, text};
 use super::{Page, model};
 use crate::report::account::Account;
 use crate::report::chain::Chain;
-use crate::report::text::{counted, grouped, listed, number, span};
+use crate::report::text::{Shown, counted, grouped, listed, number, span};
 
 /// Models named.
 const MOST_MODELS: usize = 12;
@@ -75,7 +75,7 @@ fn gaps(page: &Page<'_>) -> Markup {
                     "There was traffic in every one of the " (steps.len()) " steps of " (span(length)) "."
                 } @else {
                     "There was traffic in " (steps.len() as u32 - quiet) " of " (steps.len()) " steps of " (span(length)) " ("
-                    (number(100.0 * f64::from(steps.len() as u32 - quiet) / steps.len() as f64)) " %); the longest time without any was "
+                    (number(100.0 * f64::from(steps.len() as u32 - quiet) / steps.len() as f64)) "\u{a0}%); the longest time without any was "
                     (span(crate::time::Span::from_nanos(length.nanos().saturating_mul(i64::from(longest))))) "."
                 }
             }
@@ -94,7 +94,7 @@ fn loss(account: Option<&Account>, page: &Page<'_>) -> Markup {
             Some(account) => {
                 @let noun = if account.of_records { "line" } else { "frame" };
                 (counted(account.read, noun)) " read, " (grouped(account.used)) " used, " (grouped(account.dropped)) " dropped before they could be read ("
-                (number(100.0 * account.lost_share())) " %). "
+                (number(100.0 * account.lost_share())) "\u{a0}%). "
                 @if account.balanced { "The account balances. " } @else { b { "The account does not balance. " } }
                 @if account.evicted > 0 { (counted(account.evicted, "flow")) " were ended early, since the table was full. " }
             }
@@ -133,7 +133,7 @@ fn record(chain: Option<&Chain>, page: &Page<'_>) -> Markup {
                     b class="bad" { "The chain is not whole. " }
                     @if chain.broken > 0 { "It is broken at " (counted(chain.broken, "place")) ": " }
                     @for (place, (file, line, what)) in chain.breaks.iter().enumerate() {
-                        @if place > 0 { "; " } (super::super::text::Shown::new(file)) ", line " (line) ": " (what)
+                        @if place > 0 { "; " } (Shown::new(file)) ", line " (line) ": " (what)
                     }
                     @if chain.broken > 0 { ". " }
                     @if chain.unlinked > 0 { (counted(chain.unlinked, "line")) " carry no place in a chain. " }
@@ -145,7 +145,7 @@ fn record(chain: Option<&Chain>, page: &Page<'_>) -> Markup {
         @if passed.unreadable > 0 {
             " " b class="bad" { (counted(passed.unreadable, "line")) " could not be read" } ": "
             @for (place, (file, line, what)) in passed.told.iter().enumerate() {
-                @if place > 0 { "; " } (super::super::text::Shown::new(file)) ", line " (line) ": " (super::super::text::Shown::new(what))
+                @if place > 0 { "; " } (Shown::new(file)) ", line " (line) ": " (Shown::new(what))
             }
             "."
         }
@@ -166,7 +166,12 @@ fn classes(page: &Page<'_>) -> Markup {
         .by_class()
         .iter()
         .map(|class| {
-            vec![text(class.title.as_str()), text(name(class.severity)), figure(grouped(class.count)), figure(grouped(class.open))]
+            vec![
+                text(class.title.as_str()),
+                text(name(class.severity)),
+                figure(grouped(class.count)),
+                figure(grouped(class.open)),
+            ]
         })
         .collect();
     html! { @if !rows.is_empty() { (table("Incidents by class", &["Class", "Severity", "Incidents", "Not closed"], &rows)) } }
@@ -199,8 +204,7 @@ fn files(page: &Page<'_>) -> Markup {
         .take(MOST_FILES)
         .map(|file| {
             let digest = html! { @match &file.sha256 { Some(sha256) => { code class="digest" { (sha256) } } None => { "came through a pipe" } } };
-            let name = super::super::text::Shown::new(&file.name);
-            vec![text(name.as_str()), text(file.role), figure(grouped(file.bytes)), (digest, false)]
+            vec![text(file.name.as_str()), text(file.role), figure(grouped(file.bytes)), (digest, false)]
         })
         .collect();
     html! {

@@ -1,17 +1,21 @@
 //! The behaviours that flows are told by, as a map, with the unusual flows on it.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
+use super::Page;
 use super::svg::{percent, pixels};
 use super::table::{figure, table, text};
-use super::Page;
-use crate::feature::{Feature, Host};
+use crate::feature::Host;
 use crate::model::{Axis, Plane};
 use crate::report::text::{Shown, counted, grouped, listed};
 use crate::report::unusual::Group;
 
-/// Groups of unusual flows drawn.
-const MOST_GROUPS: usize = 80;
+/// Groups of unusual flows that are looked at for the map.
+const MOST_GROUPS: usize = 4000;
+/// Dots drawn.
+const MOST_DOTS: usize = 160;
 /// Groups listed.
 const MOST_ROWS: usize = 25;
 /// Behaviours that are named on the map: the most frequent.
@@ -26,30 +30,29 @@ pub fn section(page: &Page<'_>) -> Option<Markup> {
     let gather = &page.report.gather;
     let plane = gather.plane.as_ref()?;
     let groups = gather.unusual.strongest(MOST_GROUPS);
-    let drawn: Vec<(Host, &Shown, &Group, [f64; 2])> = groups
-        .iter()
-        .filter_map(|&(host, behaviour, group)| Some((host, behaviour, group, group.place.or_else(|| centre_of(page, plane, behaviour))?)))
-        .collect();
-    let frame = Frame::around(plane, &drawn);
-    let exact = drawn.iter().any(|(_, _, group, _)| group.place.is_some());
+    let placed: Vec<(&(Host, &Shown, &Group), [f64; 2])> =
+        groups.iter().filter_map(|group| Some((group, group.2.place.or_else(|| centre_of(page, plane, group.1))?))).collect();
+    let frame = Frame::around(plane, &placed);
+    let (dots, more) = dots(&frame, &placed);
+    let exact = placed.iter().any(|((.., group), _)| group.place.is_some());
     Some(html! {
         p {
             "A behaviour is a kind of flow that was learned. Each circle is one, the larger the more flows taught it; what is alike lies "
             "close together. " (axis_words("To the right", &plane.axes[0])) " " (axis_words("Upwards", &plane.axes[1]))
-            " The two directions show " (format!("{:.0}", 100.0 * (plane.axes[0].share + plane.axes[1].share)))
-            " % of how behaviours differ."
+            " These two directions show " (format!("{:.0}", 100.0 * (plane.axes[0].share + plane.axes[1].share)))
+            "\u{a0}% of how behaviours differ."
         }
         @if gather.tells_bits {
             p {
-                "A filled dot stands for the unusual flows of a device that resemble the same behaviour, at the place of the most unusual one"
-                @if !exact && !drawn.is_empty() { " (at the place of the behaviour: the flow file holds no features)" }
-                ". " (counted(gather.unusual.flows, "flow record")) " had 8 bits or more"
-                @if gather.unusual.len() > drawn.len() { "; the strongest " (drawn.len()) " of " (grouped(gather.unusual.len() as u64)) " such groups are drawn" }
+                "A filled dot stands for unusual flows, those of 8 bits or more, of one device or of several at the same place"
+                @if !exact && !dots.is_empty() { ", which is that of the behaviour: the flow file holds no features" }
+                ". There were " (counted(gather.unusual.flows, "such flow record"))
+                @if more > 0 { "; " (counted(more as u64, "weaker dot")) " are not drawn" }
                 "."
             }
         }
-        figure { (draw(page, plane, &frame, &drawn)) (legend(!drawn.is_empty())) }
-        @if !drawn.is_empty() { details { summary { "The unusual flows as a table" } (rows(page, &groups)) } }
+        figure { (draw(page, plane, &frame, &dots)) (legend(!dots.is_empty())) }
+        @if !groups.is_empty() { details { summary { "The unusual flows as a table" } (rows(page, &groups)) } }
         details { summary { "All behaviours" } (list(page)) }
     })
 }
@@ -59,21 +62,50 @@ fn centre_of(page: &Page<'_>, plane: &Plane, name: &Shown) -> Option<[f64; 2]> {
     plane.centres.get(place).copied()
 }
 
+/// What grows along an axis, and what shrinks.
 fn axis_words(direction: &str, axis: &Axis) -> String {
+    let strongest = axis.strongest(2 * MOST_FEATURES);
     let words = |grows: bool| -> Vec<String> {
-        let strongest = axis.strongest(2 * MOST_FEATURES);
-        strongest.iter().filter(|(_, sign)| *sign == grows).take(MOST_FEATURES).map(|(feature, _)| phrase(feature)).collect()
+        let of_sign = strongest.iter().filter(|(_, sign)| *sign == grows);
+        of_sign.take(MOST_FEATURES).map(|(feature, _)| feature.phrase.to_owned()).collect()
     };
     let (more, less) = (words(true), words(false));
-    match (more.is_empty(), less.is_empty()) {
-        (false, false) => format!("{direction}: more of {}; less of {}.", listed(&more), listed(&less)),
-        (false, true) => format!("{direction}: more of {}.", listed(&more)),
-        _ => format!("{direction}: less of {}.", listed(&less)),
+    // The heaviest weight of an axis is positive, so that something grows.
+    if less.is_empty() {
+        format!("{direction} grow {}.", listed(&more))
+    } else {
+        format!("{direction} grow {}, and shrink {}.", listed(&more), listed(&less))
     }
 }
 
-fn phrase(feature: &Feature) -> String {
-    feature.phrase.to_owned()
+/// Unusual flows at one place.
+struct Dot<'a> {
+    x: f64,
+    y: f64,
+    flows: u64,
+    /// Groups beside the strongest.
+    others: usize,
+    strongest: &'a (Host, &'a Shown, &'a Group),
+}
+
+/// Groups that would lie upon one another made one, the strongest first; and how many dots there are beyond.
+fn dots<'a>(frame: &Frame, placed: &[(&'a (Host, &'a Shown, &'a Group), [f64; 2])]) -> (Vec<Dot<'a>>, usize) {
+    let mut dots: Vec<Dot<'a>> = Vec::new();
+    let mut cells = BTreeMap::<(i64, i64), usize>::new();
+    for (group, place) in placed {
+        let (x, y) = frame.put(*place);
+        let cell = ((x * 90.0) as i64, (y / 7.0) as i64);
+        match cells.get(&cell).and_then(|&known| dots.get_mut(known)) {
+            Some(dot) => (dot.flows, dot.others) = (dot.flows + group.2.flows, dot.others + 1),
+            None => {
+                cells.insert(cell, dots.len());
+                dots.push(Dot { x, y, flows: group.2.flows, others: 0, strongest: group });
+            }
+        }
+    }
+    let more = dots.len().saturating_sub(MOST_DOTS);
+    dots.truncate(MOST_DOTS);
+    (dots, more)
 }
 
 /// The part of the plane that is drawn.
@@ -83,8 +115,8 @@ struct Frame {
 }
 
 impl Frame {
-    fn around(plane: &Plane, drawn: &[(Host, &Shown, &Group, [f64; 2])]) -> Self {
-        let all = plane.centres.iter().chain(drawn.iter().map(|(.., place)| place));
+    fn around(plane: &Plane, placed: &[(&(Host, &Shown, &Group), [f64; 2])]) -> Self {
+        let all = plane.centres.iter().chain(placed.iter().map(|(_, place)| place));
         let mut frame = Self { least: [f64::INFINITY; 2], most: [f64::NEG_INFINITY; 2] };
         for place in all {
             for n in 0..2 {
@@ -110,11 +142,19 @@ fn squeezed(value: f64) -> f64 {
     (value / 4.0).clamp(-1e12, 1e12).asinh()
 }
 
-fn draw(page: &Page<'_>, plane: &Plane, frame: &Frame, drawn: &[(Host, &Shown, &Group, [f64; 2])]) -> Markup {
+fn draw(page: &Page<'_>, plane: &Plane, frame: &Frame, dots: &[Dot<'_>]) -> Markup {
     let behaviours = &page.report.gather.behaviours;
     let most_flows = f64::from(behaviours.iter().map(|behaviour| behaviour.flows).max().unwrap_or(1).max(1));
     let size = |flows: u32| 5.0 + 19.0 * (f64::from(flows) / most_flows).sqrt();
-    let grade = |bits: f64| if bits >= 30.0 { 1 } else if bits >= 15.0 { 2 } else { 3 };
+    let grade = |bits: f64| {
+        if bits >= 30.0 {
+            1
+        } else if bits >= 15.0 {
+            2
+        } else {
+            3
+        }
+    };
     html! {
         svg class="plot map" width="100%" height=(pixels(HEIGHT)) role="img" aria-labelledby="map-title" {
             title id="map-title" { "Behaviours in the plane in which they differ most, and unusual flows; the tables below say the same" }
@@ -125,12 +165,13 @@ fn draw(page: &Page<'_>, plane: &Plane, frame: &Frame, drawn: &[(Host, &Shown, &
                     title { (behaviour.name) ": " (counted(u64::from(behaviour.flows), "flow")) " taught it" }
                 }
             }
-            @for (host, behaviour, group, place) in drawn.iter().rev() {
-                @let (x, y) = frame.put(*place);
-                circle class={ "flow sev" (grade(group.bits)) } cx=(percent(x)) cy=(pixels(y)) r=(pixels((3.0 + (group.flows as f64).log10()).min(8.0))) {
+            @for dot in dots.iter().rev() {
+                @let (host, behaviour, group) = dot.strongest;
+                circle class={ "flow sev" (grade(group.bits)) } cx=(percent(dot.x)) cy=(pixels(dot.y)) r=(pixels((3.0 + (dot.flows as f64).log10()).min(8.0))) {
                     title {
-                        (page.label(*host)) ": " (counted(group.flows, "flow")) " like " (behaviour) ", up to " (format!("{:.1}", group.bits)) " bits; "
-                        "the strongest to " (group.peer) ", " (group.service)
+                        (counted(dot.flows, "flow")) ", up to " (format!("{:.1}", group.bits)) " bits: " (page.label(*host)) " to " (group.peer) ", "
+                        (group.service) ", like " (behaviour)
+                        @if dot.others > 0 { "; and " (dot.others) " more of other devices or behaviours" }
                     }
                 }
             }
@@ -144,16 +185,32 @@ fn names(page: &Page<'_>, plane: &Plane, frame: &Frame) -> Markup {
     let mut placed: Vec<(f64, f64, &Shown)> = Vec::new();
     for (behaviour, place) in page.report.gather.behaviours.iter().zip(&plane.centres) {
         let (x, y) = frame.put(*place);
-        let is_free = placed.iter().all(|(other_x, other_y, _)| (other_y - y).abs() > 18.0 || (other_x - x).abs() > 0.42);
+        let (left, right) = reach(x, &behaviour.name);
+        let is_free = placed.iter().all(|(other_x, other_y, other)| {
+            let (other_left, other_right) = reach(*other_x, other);
+            (other_y - y).abs() > 16.0 || other_right < left || other_left > right
+        });
         if placed.len() < MOST_NAMED && is_free {
             placed.push((x, y, &behaviour.name));
         }
     }
     html! {
         @for (x, y, name) in placed {
-            text class="halo small" x=(percent(x)) y=(pixels(y + 4.0)) text-anchor=(if x < 0.25 { "start" } else if x > 0.75 { "end" } else { "middle" }) { (name) }
+            @let (anchor, aside) = if is_to_the_left(x) { ("end", "-14") } else { ("start", "14") };
+            text class="halo small" x=(percent(x)) y=(pixels(y + 4.0)) dx=(aside) text-anchor=(anchor) { (name) }
         }
     }
+}
+
+/// A name stands on the side where there is room.
+fn is_to_the_left(x: f64) -> bool {
+    x > 0.6
+}
+
+/// From where to where a name reaches on a phone, where a letter takes a fiftieth of the width.
+fn reach(x: f64, name: &Shown) -> (f64, f64) {
+    let width = 0.04 + 0.02 * name.as_str().chars().count() as f64;
+    if is_to_the_left(x) { (x - width, x) } else { (x, x + width) }
 }
 
 fn legend(has_flows: bool) -> Markup {

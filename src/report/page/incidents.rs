@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::words::{bounds, deeds};
-use super::{Page, anchor, svg, time};
+use super::{Page, anchor, role, svg, time};
 use crate::feature::Host;
 use crate::report::attack_name;
 use crate::report::event::{Stage, Told, Why};
@@ -16,7 +16,7 @@ const MOST_LISTED: usize = 200;
 /// Reasons shown at once; the others unfold.
 const MOST_REASONS: usize = 3;
 /// Peers and services named.
-const MOST_NAMED: usize = 8;
+const MOST_NAMED: usize = 6;
 
 /// Everything about incidents.
 pub fn section(page: &Page<'_>) -> Markup {
@@ -54,11 +54,11 @@ fn of_device(page: &Page<'_>, host: Host, told: &[&Told], all: usize, most: f64)
     let device = page.report.devices.as_ref().and_then(|devices| devices.of(host));
     html! {
         section class="device" {
-            h3 { (page.device(host)) }
+            h3 { (page.subject(host)) }
             p class="muted" {
                 @if let Some(device) = device {
-                    @let roles: Vec<String> = device.roles().iter().map(|role| role.as_str().replace('-', " ")).collect();
-                    @if !device.vendor.is_empty() { (device.vendor) ". " }
+                    @let roles: Vec<String> = device.roles().iter().map(|told| role(told.as_str())).collect();
+                    @if page.name(host).is_some() && !device.maker().is_empty() { (device.maker()) ". " }
                     @if !roles.is_empty() { "Roles: " (listed(&roles)) ". " }
                 }
                 (counted(all as u64, "incident")) ", " (period(first, last)) " UTC. It " (listed(&deeds(told))) "."
@@ -80,22 +80,28 @@ fn incident(page: &Page<'_>, told: &Told, most: f64) -> Markup {
                     (time(told.first)) @if clock(told.first) != clock(told.last) { " to " (time(told.last)) }
                 }
             }
-            p class="score" { b { (format!("{:.1}", told.bits)) } " bits" (svg::bar(told.bits / most, "total")) }
-            @if !shown.is_empty() {
-                h5 { "Why" }
-                ol class="why" { @for why in shown { (reason(why, most)) } }
-            }
-            @if !more.is_empty() {
-                details {
-                    summary { (counted(more.len() as u64, "more reason")) }
-                    ol class="why" start=(shown.len() + 1) { @for why in more { (reason(why, most)) } }
+            p class="score" { span { b { (format!("{:.1}", told.bits)) } " bits" } (svg::bar(told.bits / most, "total")) }
+            div class="body" {
+                div {
+                    @if !shown.is_empty() {
+                        h5 { "Why" }
+                        ol class="why" { @for why in shown { (reason(why, most)) } }
+                    }
+                    @if !more.is_empty() {
+                        details {
+                            summary { (counted(more.len() as u64, "more reason")) }
+                            ol class="why" start=(shown.len() + 1) { @for why in more { (reason(why, most)) } }
+                        }
+                    }
+                }
+                div {
+                    @if !told.check.is_empty() {
+                        h5 { "What to check" }
+                        ul class="check" { @for check in &told.check { li { (check) } } }
+                    }
+                    (facts(page, told))
                 }
             }
-            @if !told.check.is_empty() {
-                h5 { "What to check" }
-                ul class="check" { @for check in &told.check { li { (check) } } }
-            }
-            (facts(page, told))
         }
     }
 }
@@ -119,7 +125,7 @@ fn reason(why: &Why, most: f64) -> Markup {
                 }
                 None => {}
             }
-            p class="bits" { (format!("{:.1}", why.bits)) " bits" (svg::bar(why.bits / most, "part")) }
+            p class="bits" { span { (format!("{:.1}", why.bits)) " bits" } (svg::bar(why.bits / most, "part")) }
         }
     }
 }
@@ -175,10 +181,10 @@ fn facts(page: &Page<'_>, told: &Told) -> Markup {
 fn chance(p_value: f64) -> String {
     if p_value > 0.0 && p_value < 1.0 {
         let once_in = 1.0 / p_value;
-        if once_in < 1e7 {
-            format!("five minutes of a device are as unusual once in {}", grouped(once_in.round() as u64))
+        if once_in < 1e6 {
+            format!("of so many times five minutes of a device, one is as unusual: {}", grouped(once_in.round() as u64))
         } else {
-            format!("five minutes of a device are as unusual less than once in {} million", grouped((once_in / 1e6).min(1e9) as u64))
+            String::from("of a million times five minutes of a device, not one is as unusual (extrapolated)")
         }
     } else {
         format!("p = {}", number(p_value))

@@ -96,7 +96,8 @@ pub fn write(report: &Report, mut to: impl Write) -> io::Result<()> {
 
 fn sections(page: &Page<'_>) -> Vec<Section> {
     const FLOWS: &str = "--flows FILE, the flow events that replay, watch or detect wrote, or name captures instead of alerts";
-    const INVENTORY: &str = "--inventory FILE, the list of devices in JSON that replay or watch wrote, or name captures instead of alerts";
+    const INVENTORY: &str =
+        "--inventory FILE, the list of devices in JSON that replay or watch wrote, or name captures instead of alerts";
     const MODEL: &str = "--model MODEL, the model that judged";
     let has_incidents = !page.hosts.is_empty();
     let section = |id, heading, content| Section { id, heading, content };
@@ -108,7 +109,11 @@ fn sections(page: &Page<'_>) -> Vec<Section> {
         sections.push(section("talk", "Who talks to whom", Ok(talk::section(page))));
     }
     sections.push(section("devices", "Devices", devices::section(page).ok_or(INVENTORY)));
-    let map = behaviours::section(page).ok_or(if page.report.gather.flows > 0 { MODEL } else { "--model MODEL, the model that judged, and --flows FILE" });
+    let map = behaviours::section(page).ok_or(if page.report.gather.flows > 0 {
+        MODEL
+    } else {
+        "--model MODEL, the model that judged, and --flows FILE"
+    });
     sections.push(section("behaviours", "Behaviours", map));
     sections.push(section("traffic", "Traffic and loss", traffic::section(page).ok_or(FLOWS)));
     let known = model::section(page).ok_or(MODEL);
@@ -151,7 +156,7 @@ fn masthead(page: &Page<'_>) -> Markup {
                 @if let Some(account) = &report.account {
                     div {
                         dt { "Lost before it was read" }
-                        dd { (number(100.0 * account.lost_share())) " %" }
+                        dd { (number(100.0 * account.lost_share())) "\u{a0}%" }
                         dd class="note" { "of " (counted(account.read + account.dropped, if account.of_records { "line" } else { "frame" })) }
                     }
                 }
@@ -207,32 +212,54 @@ impl Page<'_> {
         crate::time::parse(of_model.or(of_alerts)?).ok()
     }
 
-    /// A device as it is told in text: its address and its name.
+    /// A device as it is told in text: its address, and its name or who made it.
     fn label(&self, host: Host) -> String {
-        match self.name(host) {
+        match self.name(host).or_else(|| self.maker(host)) {
             Some(name) => format!("{host} {name}"),
             None => host.to_string(),
         }
     }
 
-    /// Its name, or who made it.
+    /// What a device is called.
     fn name(&self, host: Host) -> Option<String> {
-        const MOST_CHARS: usize = 28;
-        let devices = self.report.devices.as_ref()?;
-        let device = devices.of(host)?;
-        let name = devices.name_of(host).or(Some(&device.vendor)).filter(|name| !name.is_empty())?.as_str();
-        if name.chars().count() <= MOST_CHARS {
-            return Some(name.to_owned());
-        }
-        Some(format!("{}…", name.chars().take(MOST_CHARS).collect::<String>().trim_end()))
+        self.report.devices.as_ref()?.name_of(host).map(|name| cut(name.as_str()))
     }
 
-    /// A device, marked up.
-    fn device(&self, host: Host) -> Markup {
-        html! {
-            span class="host" { code { (host) } @if let Some(name) = self.name(host) { " " span class="name" { (name) } } }
-        }
+    /// Who made it.
+    fn maker(&self, host: Host) -> Option<String> {
+        let maker = self.report.devices.as_ref()?.of(host)?.maker();
+        (!maker.is_empty()).then(|| cut(maker))
     }
+
+    /// A device, marked up: its address and its name.
+    fn device(&self, host: Host) -> Markup {
+        host_and(host, self.name(host))
+    }
+
+    /// The same where it stands alone: with its maker when it has no name.
+    fn subject(&self, host: Host) -> Markup {
+        host_and(host, self.name(host).or_else(|| self.maker(host)))
+    }
+}
+
+fn host_and(host: Host, name: Option<String>) -> Markup {
+    html! { span class="host" { code { (host) } @if let Some(name) = name { " " span class="name" { (name) } } } }
+}
+
+/// A name as long as fits beside an address.
+fn cut(name: &str) -> String {
+    const MOST_CHARS: usize = 28;
+    if name.chars().count() <= MOST_CHARS {
+        return name.to_owned();
+    }
+    format!("{}…", name.chars().take(MOST_CHARS).collect::<String>().trim_end())
+}
+
+/// A role as people write it: `DICOM server` of `dicom-server`.
+fn role(role: &str) -> String {
+    const LETTERS: [&str; 11] = ["dicom", "hl7", "mqtt", "dns", "ntp", "dhcp", "sip", "snmp", "smb", "ldap", "plc"];
+    let word = |word: &str| if LETTERS.contains(&word) { word.to_uppercase() } else { word.to_owned() };
+    role.split('-').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// The name of an incident's place in the page.

@@ -37,7 +37,7 @@ fn card(page: &Page<'_>, model: &Model) -> Markup {
             @if let Some((from, to)) = times { ", heard on " (period(from, to)) " UTC" }
             ". It tells " (counted(model.vocabulary.behaviours.len() as u64, "behaviour")) " apart and keeps for every device with whom it talks, "
             "what it uses and offers, and how much. The most unusual "
-            (number(100.0 * provenance.trimmed_share)) " % of the flows of each behaviour had no part in what is usual, so that a few attacks "
+            (number(100.0 * provenance.trimmed_share)) "\u{a0}% of the flows of each behaviour had no part in what is usual, so that a few attacks "
             "while it learned do not become normal."
         }
         p {

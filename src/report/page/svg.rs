@@ -7,9 +7,8 @@ use crate::report::text::{clock_short, day};
 use crate::time::{Span, Timestamp};
 
 /// Lengths between two marks of an axis of time, in seconds.
-const STEPS_S: [i64; 17] = [
-    1, 5, 15, 60, 300, 600, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 31_536_000,
-];
+const STEPS_S: [i64; 17] =
+    [1, 5, 15, 60, 300, 600, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 31_536_000];
 /// Marks of an axis of time at the most: what has room on a phone.
 const MOST_MARKS: i64 = 5;
 
@@ -53,9 +52,19 @@ impl Axis {
     /// Lines at the marks from `top` to `bottom`, and their times below.
     pub fn draw(&self, top: f64, bottom: f64) -> Markup {
         let is_long = self.to.since(self.from) > Span::from_secs(3 * 86_400);
-        let text = |at: Timestamp| if is_long { day(at).rsplit_once(' ').map(|(day, _)| day.to_owned()).unwrap_or_default() } else { clock_short(at) };
+        let text = |at: Timestamp| {
+            if is_long { day(at).rsplit_once(' ').map(|(day, _)| day.to_owned()).unwrap_or_default() } else { clock_short(at) }
+        };
         // A text at an edge is not cut.
-        let anchor = |share: f64| if share < 0.04 { "start" } else if share > 0.96 { "end" } else { "middle" };
+        let anchor = |share: f64| {
+            if share < 0.04 {
+                "start"
+            } else if share > 0.96 {
+                "end"
+            } else {
+                "middle"
+            }
+        };
         html! {
             g class="axis" aria-hidden="true" {
                 @for at in self.marks() {

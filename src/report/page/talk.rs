@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
+use super::Page;
 use super::svg::pixels;
 use super::table::{Cell, figure, table};
-use super::Page;
 use crate::feature::{Host, size_in_words};
 use crate::report::text::{Shown, grouped};
 
@@ -130,7 +130,7 @@ fn draw(page: &Page<'_>, edges: &Edges<'_>, lefts: &[Host], rights: &[Host]) -> 
 
 fn node(page: &Page<'_>, host: Host, is_left: bool, y: f64) -> Markup {
     let (x, anchor, dot) = if is_left { ("38%", "end", "40%") } else { ("62%", "start", "60%") };
-    let name = page.name(host);
+    let name = page.name(host).or_else(|| page.maker(host));
     html! {
         circle class="node" cx=(dot) cy=(pixels(y)) r="4" {}
         text x=(x) y=(pixels(y + if name.is_some() { -1.0 } else { 4.0 })) text-anchor=(anchor) { (short(&host.to_string())) }
@@ -156,7 +156,8 @@ fn rows(page: &Page<'_>, edges: &Edges<'_>) -> Markup {
     let has_flows = page.report.gather.flows > 0;
     let row = |((left, right), edge): &(&(Host, Host), &Edge<'_>)| -> Vec<Cell> {
         let services: Vec<&str> = edge.services.iter().take(MOST_SERVICES).map(|service| service.as_str()).collect();
-        let mut cells = vec![(page.device(*left), false), (page.device(*right), false), (html! { (services.join(", ")) }, false)];
+        let mut cells =
+            vec![(page.subject(*left), false), (page.device(*right), false), (html! { (services.join(", ")) }, false)];
         if has_flows {
             cells.push(figure(grouped(edge.flows)));
             cells.push(figure(size_in_words(edge.bytes as f64)));

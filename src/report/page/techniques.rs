@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use super::table::{figure, table, text};
 use super::Page;
+use super::table::{figure, table, text};
 use crate::feature::Host;
 use crate::report::attack::{tactic, technique};
 use crate::report::event::Attack;
@@ -35,7 +35,7 @@ pub fn section(page: &Page<'_>) -> Option<Markup> {
                 html! { @if let Some(name) = name { (name) " " } span class="muted" { (number) } }
             };
             let devices = html! {
-                @for (place, host) in hosts.iter().take(MOST_DEVICES).enumerate() { @if place > 0 { ", " } (page.device(*host)) }
+                @for (place, host) in hosts.iter().take(MOST_DEVICES).enumerate() { @if place > 0 { ", " } (page.subject(*host)) }
                 @if hosts.len() > MOST_DEVICES { " and " (hosts.len() - MOST_DEVICES) " more" }
             };
             vec![

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::svg::{Axis, percent, pixels};
 use super::Page;
+use super::svg::{Axis, percent, pixels};
 use crate::feature::size_in_words;
 use crate::report::text::{clock_short, counted, number, span};
 use crate::report::traffic::Step;
@@ -44,11 +44,27 @@ pub fn section(page: &Page<'_>) -> Option<Markup> {
     }];
     if gather.tells_bits {
         let most = format!("{} in {}", number(most(|step| step.unusual as f64)), span(length));
-        strips.push(Strip { name: "Unusual flows", class: "unusual", height: STRIP_HEIGHT, value: |step| step.unusual as f64, most, top: 0.0, steps: &steps });
+        strips.push(Strip {
+            name: "Unusual flows",
+            class: "unusual",
+            height: STRIP_HEIGHT,
+            value: |step| step.unusual as f64,
+            most,
+            top: 0.0,
+            steps: &steps,
+        });
     }
     if gather.tells_loss {
         let most = format!("{} in {}", size_in_words(most(|step| step.missing_bytes)), span(length));
-        strips.push(Strip { name: "Sent but not seen", class: "missing", height: STRIP_HEIGHT, value: |step| step.missing_bytes, most, top: 0.0, steps: &steps });
+        strips.push(Strip {
+            name: "Sent but not seen",
+            class: "missing",
+            height: STRIP_HEIGHT,
+            value: |step| step.missing_bytes,
+            most,
+            top: 0.0,
+            steps: &steps,
+        });
     }
     let mut top = 0.0;
     for strip in &mut strips {
@@ -81,7 +97,7 @@ fn loss(sum: &Step) -> String {
     }
     let share = 100.0 * sum.missing_bytes / (sum.bytes + sum.missing_bytes);
     format!(
-        "By the sequence numbers of TCP {} ({} %) were sent and not seen: lost at the mirror port, or cut out of the capture.",
+        "By the sequence numbers of TCP {} ({}\u{a0}%) were sent and not seen: lost at the mirror port, or cut out of the capture.",
         size_in_words(sum.missing_bytes),
         number(share)
     )
@@ -94,7 +110,7 @@ fn draw(strip: &Strip<'_>) -> Markup {
     html! {
         g {
             text class="row-label" x="0" y=(pixels(strip.top + 13.0)) { (strip.name) }
-            text class="muted small" x="100%" y=(pixels(strip.top + 13.0)) text-anchor="end" { "highest: " (strip.most) }
+            text class="muted small" x="100%" y=(pixels(strip.top + 13.0)) text-anchor="end" { @if most > 0.0 { "highest: " (strip.most) } @else { "none" } }
             @for (place, (_, step)) in strip.steps.iter().enumerate() {
                 @let value = (strip.value)(step);
                 @if value > 0.0 && most > 0.0 {

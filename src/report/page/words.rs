@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::Page;
+use super::{Page, role};
 use crate::detect::Class;
 use crate::feature::Host;
 use crate::report::event::Told;
@@ -50,11 +50,11 @@ pub fn section(page: &Page<'_>) -> Markup {
             p { (watched(page)) " " (found(page)) }
             @if let Some((host, told)) = page.hosts.first() {
                 p { (strongest(page, *host, told)) }
-                @if page.hosts.len() > 1 { p { (others(page)) } }
+                @if page.hosts.len() > 1 { (others(page)) }
                 @if let Some(first) = told.iter().max_by(|a, b| a.bits.total_cmp(&b.bits)) {
                     p class="first-step" {
                         b { "Where to begin. " }
-                        "Find out who is responsible for " (page.device(*host)) ", and ask: "
+                        "Find out who is responsible for " (page.subject(*host)) ", and ask: "
                         @for check in first.check.iter().take(2) { (check) " " }
                         "Unusual is not the same as harmful: new equipment, maintenance and moved devices look unusual too."
                     }
@@ -106,7 +106,7 @@ fn strongest(page: &Page<'_>, host: Host, told: &[&Told]) -> Markup {
     };
     let lead = if page.hosts.len() > 1 { "What stands out most is about " } else { "It is about " };
     html! {
-        (lead) (page.device(host)) ". " (when) " it " (listed(&deeds(told))) ". "
+        (lead) (page.subject(host)) ". " (when) " it " (listed(&deeds(told))) ". "
         @if !peers.is_empty() {
             "The other ends were " (counted(peers.len() as u64, "device")) " or addresses"
             @let known = known(page, &peers);
@@ -118,32 +118,40 @@ fn strongest(page: &Page<'_>, host: Host, told: &[&Told]) -> Markup {
 
 /// Those of the peers that people know by name or role.
 fn known(page: &Page<'_>, peers: &BTreeSet<Host>) -> Vec<String> {
-    let name = |host: &Host| {
+    let known = |host: &Host| {
         let device = page.report.devices.as_ref()?.of(*host)?;
-        let role = device.roles().first().map(|role| role.as_str().replace('-', " "));
-        let name = device.names().first().map(ToString::to_string);
-        match (name, role) {
-            (Some(name), Some(role)) => Some(format!("{name} ({role})")),
-            (Some(name), None) => Some(name),
-            (None, Some(role)) => Some(format!("a {role}")),
+        let role = device.roles().first().map(|told| role(told.as_str()));
+        match (page.name(*host), role) {
+            (Some(name), Some(role)) => Some((0, format!("{name} ({role})"))),
+            (Some(name), None) => Some((1, name)),
+            (None, Some(role)) => Some((2, format!("{host} ({role})"))),
             (None, None) => None,
         }
     };
-    let mut seen = BTreeSet::new();
-    peers.iter().filter_map(name).filter(|name| seen.insert(name.clone())).take(4).collect()
+    let ranked: BTreeSet<(u8, String)> = peers.iter().filter_map(known).collect();
+    ranked.into_iter().take(4).map(|(_, text)| text).collect()
 }
 
 fn others(page: &Page<'_>) -> Markup {
     let rest = &page.hosts[1..];
     html! {
-        @for (place, (host, told)) in rest.iter().take(MOST_OTHERS).enumerate() {
-            @if place == 0 { "Beside it, " } @else { ", " }
-            (page.device(*host)) " "
-            (deeds(told).first().map_or("", String::as_str))
+        p { "Beside it:" }
+        ul {
+            @for (host, told) in rest.iter().take(MOST_OTHERS) {
+                li { (page.subject(*host)) " " (listed(&deeds(&gravest(told)))) }
+            }
+            @if rest.len() > MOST_OTHERS { li { (counted((rest.len() - MOST_OTHERS) as u64, "more device")) ", told below" } }
         }
-        @if rest.len() > MOST_OTHERS { "; " (counted((rest.len() - MOST_OTHERS) as u64, "more device")) " stand below" }
-        "."
     }
+}
+
+/// The two incidents that matter most, in the order of time.
+fn gravest<'a>(told: &[&'a Told]) -> Vec<&'a Told> {
+    let mut ranked = told.to_vec();
+    ranked.sort_by(|a, b| a.severity.cmp(&b.severity).then(b.bits.total_cmp(&a.bits)).then(a.id.cmp(&b.id)));
+    ranked.truncate(2);
+    ranked.sort_by(|a, b| a.first.cmp(&b.first).then(a.id.cmp(&b.id)));
+    ranked
 }
 
 /// First and last moment of incidents.

@@ -103,6 +103,14 @@ fn a_capture_has_everything() {
         assert!(places.contains(part), "{part} is not in the page");
     }
     assert!(!places.contains("left-out"));
+    // A mark in the plot of time for every incident, a circle in the map for every behaviour; one more of each kind in a legend.
+    let drawn = |name: &str, class: &str| {
+        let of_class = |tag: &&Tag| tag.get("class").is_some_and(|classes| classes.split(' ').any(|one| one == class));
+        tags.iter().filter(|tag| tag.name == name).filter(of_class).count()
+    };
+    let incidents = places.iter().filter(|place| place.starts_with("i-")).count();
+    assert_eq!((drawn("rect", "mark"), drawn("circle", "behaviour")), (incidents + 3, 32 + 1));
+    assert!(drawn("circle", "flow") > 20 && drawn("line", "edge") > 20 && drawn("rect", "bytes") > 100);
     for phrase in [
         "searched the network for other devices",
         "What to check",

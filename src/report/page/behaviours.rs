@@ -25,12 +25,17 @@ const MOST_FEATURES: usize = 3;
 const HEIGHT: f64 = 420.0;
 const MARGIN: f64 = 26.0;
 
+/// Unusual flows of a device that resemble a behaviour.
+type Entry<'a> = (Host, &'a Shown, &'a Group);
+/// And their place.
+type Placed<'a> = (&'a Entry<'a>, [f64; 2]);
+
 /// The map; nothing where behaviours or flows are not known.
 pub fn section(page: &Page<'_>) -> Option<Markup> {
     let gather = &page.report.gather;
     let plane = gather.plane.as_ref()?;
     let groups = gather.unusual.strongest(MOST_GROUPS);
-    let placed: Vec<(&(Host, &Shown, &Group), [f64; 2])> =
+    let placed: Vec<Placed<'_>> =
         groups.iter().filter_map(|group| Some((group, group.2.place.or_else(|| centre_of(page, plane, group.1))?))).collect();
     let frame = Frame::around(plane, &placed);
     let (dots, more) = dots(&frame, &placed);
@@ -85,11 +90,11 @@ struct Dot<'a> {
     flows: u64,
     /// Groups beside the strongest.
     others: usize,
-    strongest: &'a (Host, &'a Shown, &'a Group),
+    strongest: &'a Entry<'a>,
 }
 
 /// Groups that would lie upon one another made one, the strongest first; and how many dots there are beyond.
-fn dots<'a>(frame: &Frame, placed: &[(&'a (Host, &'a Shown, &'a Group), [f64; 2])]) -> (Vec<Dot<'a>>, usize) {
+fn dots<'a>(frame: &Frame, placed: &[Placed<'a>]) -> (Vec<Dot<'a>>, usize) {
     let mut dots: Vec<Dot<'a>> = Vec::new();
     let mut cells = BTreeMap::<(i64, i64), usize>::new();
     for (group, place) in placed {
@@ -115,14 +120,13 @@ struct Frame {
 }
 
 impl Frame {
-    fn around(plane: &Plane, placed: &[(&(Host, &Shown, &Group), [f64; 2])]) -> Self {
+    fn around(plane: &Plane, placed: &[Placed<'_>]) -> Self {
         let all = plane.centres.iter().chain(placed.iter().map(|(_, place)| place));
         let mut frame = Self { least: [f64::INFINITY; 2], most: [f64::NEG_INFINITY; 2] };
         for place in all {
-            for n in 0..2 {
-                frame.least[n] = frame.least[n].min(squeezed(place[n]));
-                frame.most[n] = frame.most[n].max(squeezed(place[n]));
-            }
+            let place = place.map(squeezed);
+            frame.least = [0, 1].map(|n| frame.least[n].min(place[n]));
+            frame.most = [0, 1].map(|n| frame.most[n].max(place[n]));
         }
         frame
     }
@@ -226,8 +230,8 @@ fn legend(has_flows: bool) -> Markup {
     }
 }
 
-fn rows(page: &Page<'_>, groups: &[(Host, &Shown, &Group)]) -> Markup {
-    let row = |(host, behaviour, group): &(Host, &Shown, &Group)| {
+fn rows(page: &Page<'_>, groups: &[Entry<'_>]) -> Markup {
+    let row = |(host, behaviour, group): &Entry<'_>| {
         vec![
             (page.device(*host), false),
             text(behaviour.as_str()),

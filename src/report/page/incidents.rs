@@ -125,7 +125,7 @@ fn reason(why: &Why, most: f64) -> Markup {
                 }
                 None => {}
             }
-            p class="bits" { span { (format!("{:.1}", why.bits)) " bits" } (svg::bar(why.bits / most, "part")) }
+            p class="bits" { span { (format!("{:.1}", why.bits)) " bits" } (svg::bar(why.bits / most, "reason")) }
         }
     }
 }

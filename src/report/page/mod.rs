@@ -137,11 +137,11 @@ fn masthead(page: &Page<'_>) -> Markup {
                 div {
                     dt { "Incidents" }
                     dd { (grouped(report.gather.incidents.count())) }
-                    dd class="note" { (high) " high, " (medium) " medium, " (low) " low" }
+                    dd class="note" { (grouped(high)) " high, " (grouped(medium)) " medium, " (grouped(low)) " low" }
                 }
                 div {
                     dt { "Devices with incidents" }
-                    dd { (page.hosts.len()) }
+                    dd { @if !page.has_all() { "≥ " } (grouped(page.hosts.len() as u64)) }
                     @if let Some(devices) = &report.devices { dd class="note" { "of " (grouped(devices.count)) " seen" } }
                 }
                 @if let Some((from, to)) = page.span() {
@@ -202,6 +202,11 @@ impl Page<'_> {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
             (a, b) => a.or(b),
         }
+    }
+
+    /// Are all incidents kept, rather than the strongest?
+    fn has_all(&self) -> bool {
+        self.hosts.iter().map(|(_, told)| told.len() as u64).sum::<u64>() == self.report.gather.incidents.count()
     }
 
     /// Until when what judged had learned, where it is a model.

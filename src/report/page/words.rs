@@ -8,10 +8,12 @@ use super::{Page, role};
 use crate::detect::Class;
 use crate::feature::Host;
 use crate::report::event::Told;
-use crate::report::text::{clock_short, counted, day, listed, period};
+use crate::report::text::{clock_short, counted, day, grouped, listed, period};
 
 /// Devices told beside the one with the strongest incident.
 const MOST_OTHERS: usize = 5;
+/// An alert names no more peers.
+const MOST_PEERS: usize = 64;
 
 /// What a device of an incident of this class did, after its name.
 fn deed(class: Option<Class>) -> &'static str {
@@ -66,14 +68,16 @@ pub fn section(page: &Page<'_>) -> Markup {
 
 fn watched(page: &Page<'_>) -> String {
     let span = page.span();
-    let when = span.map_or_else(String::new, |(from, to)| format!("On {} UTC ", period(from, to)));
+    let when = span.map_or_else(String::new, |(from, to)| format!("From {} UTC ", period(from, to)));
     let who = match &page.report.devices {
         Some(devices) => format!("the traffic of {}", counted(devices.count, "device")),
         None => String::from("this network's traffic"),
     };
+    let taught_itself = page.report.of_captures || page.report.gather.incidents.models.keys().any(|model| model.digest.is_none());
     let by = match page.trained_until() {
         Some(until) => format!("with what it had learned until {}", day(until)),
-        None => String::from("with what the same traffic shows at other times"),
+        None if taught_itself => String::from("with what the same traffic shows at other times"),
+        None => String::from("with what it had learned"),
     };
     let subject = if when.is_empty() { "Auscult" } else { "auscult" };
     format!("{when}{subject} compared {who} {by}.")
@@ -88,18 +92,19 @@ fn found(page: &Page<'_>) -> String {
     let severe = match high {
         0 => String::from("none of them of high severity"),
         high if high == count => String::from("all of high severity"),
-        high => format!("{high} of them of high severity"),
+        high => format!("{} of them of high severity", grouped(high)),
     };
-    let more = page.hosts.len();
-    let devices = counted(more as u64, "device");
-    let at_least = if page.report.gather.incidents.by_time().len() as u64 == count { "" } else { "at least " };
+    let devices = counted(page.hosts.len() as u64, "device");
+    let at_least = if page.has_all() { "" } else { "at least " };
     format!("It tells {}, {severe}, about {at_least}{devices}.", counted(count, "incident"))
 }
 
 fn strongest(page: &Page<'_>, host: Host, told: &[&Told]) -> Markup {
     let (first, last) = bounds(told);
     let peers: BTreeSet<Host> = told.iter().flat_map(|told| &told.peers).copied().collect();
-    let when = if clock_short(first) == clock_short(last) {
+    let when = if day(first) != day(last) {
+        format!("Between {}, {} and {}, {}", day(first), clock_short(first), day(last), clock_short(last))
+    } else if clock_short(first) == clock_short(last) {
         format!("At {}", clock_short(first))
     } else {
         format!("Between {} and {}", clock_short(first), clock_short(last))
@@ -108,7 +113,12 @@ fn strongest(page: &Page<'_>, host: Host, told: &[&Told]) -> Markup {
     html! {
         (lead) (page.subject(host)) ". " (when) " it " (listed(&deeds(told))) ". "
         @if !peers.is_empty() {
-            "The other ends were " (counted(peers.len() as u64, "device")) " or addresses"
+            @if peers.len() == 1 {
+                "The other end was one address"
+            } @else {
+                "The other ends were " @if told.iter().any(|told| told.peers.len() >= MOST_PEERS) { "at least " }
+                (counted(peers.len() as u64, "address"))
+            }
             @let known = known(page, &peers);
             @if !known.is_empty() { ", among them " (listed(&known)) }
             "."

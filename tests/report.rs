@@ -194,7 +194,7 @@ fn a_record_with_a_hole_is_told() {
     let mut holed: Vec<&str> = alerts.lines().collect();
     holed.remove(10);
     let (path, out) = (folder.put("holed", format!("{}\nno JSON\n", holed.join("\n")).as_bytes()), folder.name("holed.html"));
-    auscult(&["report", &path, "--out", &out]).ended(1).said(&["1 lines could not be read; the first: holed, line 57"]);
+    auscult(&["report", &path, "--out", &out]).ended(1).said(&["1 line could not be read; the first: holed, line 57"]);
     let (_, words) = page_of(folder, "holed.html");
     assert!(
         words.contains("The chain is not whole.")
@@ -237,7 +237,7 @@ fn wrong_usage_says_what() {
         (vec!["report", alerts.as_str()], 2, "--out"),
         (vec!["report", &alerts, capture, "--out", &out], 2, "one kind at a time"),
         (vec!["report", capture, "--flows", &flows, "--out", &out], 2, "--flows goes with alerts"),
-        (vec!["report", &alerts, "--from", "10", "--out", &out], 2, "--from"),
+        (vec!["report", &alerts, "--from", "10", "--out", &out], 2, "--from goes with captures"),
         (vec!["report", &flows, "--out", &out], 2, "auscult detect"),
         (vec!["report", &alerts, "--inventory", &alerts, "--out", &out], 1, "devices"),
         (vec!["report", &alerts, "--stats", &flows, "--out", &out], 1, "flows.csv"),

@@ -114,7 +114,10 @@ fn many_incidents_and_flows_make_no_large_page() {
     let report = Report { gather, ..Report::default() };
     let mut page = Vec::new();
     write(&report, &mut page).unwrap();
-    let (_, text) = read(std::str::from_utf8(&page).unwrap());
+    let (tags, text) = read(std::str::from_utf8(&page).unwrap());
+    let places: BTreeSet<&str> = tags.iter().filter_map(|tag| tag.get("id")).collect();
+    let links = tags.iter().filter_map(|tag| tag.get("href")?.strip_prefix('#'));
+    assert!(links.clone().count() > 20 && links.into_iter().all(|link| places.contains(link)), "a link leads nowhere");
     assert!(page.len() < 1_500_000, "{} bytes", page.len());
     assert!(text.contains("20,000 incidents") && text.contains("and 19,740 more incidents"), "what is left out is told");
 }

@@ -17,7 +17,7 @@ use crate::capture::{Content, Input};
 use crate::detect::DetectorConfig;
 use crate::record::{self, Format};
 use crate::replay::Mode;
-use crate::report::text::Shown;
+use crate::report::text::{Shown, counted};
 use crate::report::{Account, Device, Devices, Gather, Report, SourceFile, Wanted, write};
 
 /// Bytes that are looked at to tell alerts from captures.
@@ -33,14 +33,21 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     let passed = &report.gather.passed_over;
     if let Some((file, line, what)) = passed.told.first() {
         outcome.status = FAILED;
-        outcome.errors.push(format!("{} lines could not be read; the first: {file}, line {line}: {what}", passed.unreadable));
+        outcome
+            .errors
+            .push(format!("{} could not be read; the first: {file}, line {line}: {what}", counted(passed.unreadable, "line")));
     }
     let mut page = Vec::new();
     write(&report, &mut page)?;
     let mut to = create(&args.out)?;
     to.write_all(&page).and_then(|()| to.flush()).with_context(|| format!("{}: cannot be written", args.out.display()))?;
     let incidents = &report.gather.incidents;
-    eprintln!("report   {} incidents in {} lines, {} flow records", incidents.count(), incidents.lines, report.gather.flows);
+    eprintln!(
+        "report   {} in {}, {}",
+        counted(incidents.count(), "incident"),
+        counted(incidents.lines, "line"),
+        counted(report.gather.flows, "flow record")
+    );
     if args.out.as_os_str() != "-" {
         eprintln!("written  {} ({} kB)", args.out.display(), page.len().div_ceil(1000));
     }
@@ -96,8 +103,14 @@ fn head(path: &Path) -> Vec<u8> {
 
 /// From alert files, and what else was named.
 fn of_alerts(args: &ReportArgs) -> anyhow::Result<Report> {
-    if args.time.from.is_some() || args.time.to.is_some() {
-        return Err(Usage(String::from("--from and --to cut captures; alerts are taken whole")).into());
+    let named = [
+        ("--from", args.time.from.is_some()),
+        ("--to", args.time.to.is_some()),
+        ("--oui", args.oui.is_some()),
+        ("--alert-budget", args.judge.alert_budget.is_some()),
+    ];
+    if let Some((option, _)) = named.into_iter().find(|(_, is_given)| *is_given) {
+        return Err(Usage(format!("{option} goes with captures; alerts are taken as they are")).into());
     }
     let mut report = Report { title: Shown::new(&args.title), ..Report::default() };
     if let Some(path) = &args.judge.model {

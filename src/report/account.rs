@@ -81,10 +81,16 @@ impl Account {
         })
     }
 
+    /// Frames read and lost.
+    #[must_use]
+    pub const fn all(&self) -> u64 {
+        self.read.saturating_add(self.dropped)
+    }
+
     /// The share of frames that were lost before they could be read, 0 to 1.
     #[must_use]
     pub fn lost_share(&self) -> f64 {
-        self.dropped as f64 / (self.read + self.dropped).max(1) as f64
+        self.dropped as f64 / self.all().max(1) as f64
     }
 }
 

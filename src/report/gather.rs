@@ -41,6 +41,15 @@ pub struct PassedOver {
     pub told: Vec<(String, u64, String)>,
 }
 
+impl PassedOver {
+    fn refuse(&mut self, file: &str, line: u64, what: String) {
+        self.unreadable += 1;
+        if self.told.len() < MOST_TOLD {
+            self.told.push((file.to_owned(), line, what));
+        }
+    }
+}
+
 /// A behaviour that flows are told by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Behaviour {
@@ -116,10 +125,7 @@ impl Gather {
             };
             lines_read += 1;
             if let Err(what) = taken {
-                self.passed_over.unreadable += 1;
-                if self.passed_over.told.len() < MOST_TOLD {
-                    self.passed_over.told.push((file.to_owned(), lines_read, what));
-                }
+                self.passed_over.refuse(file, lines_read, what);
             }
         }
         Ok(())
@@ -161,8 +167,9 @@ impl Gather {
         let start = flow.start.as_deref().map_or(Ok(end), |start| moment("flow.start", Some(start)))?;
         let FlowPart { pkts_toserver, pkts_toclient, bytes_toserver, bytes_toclient, .. } = *flow;
         let product = line.auscult.as_ref();
-        let missing =
-            |product: &Product| [&product.orig, &product.resp].into_iter().flatten().map(|side| side.missing_bytes).sum();
+        let missing = |product: &Product| {
+            [&product.orig, &product.resp].into_iter().flatten().fold(0u64, |sum, side| sum.saturating_add(side.missing_bytes))
+        };
         self.tells_loss |= product.is_some_and(|product| product.orig.is_some());
         let unnamed = Shown::default();
         let seen = Seen {
@@ -225,9 +232,8 @@ impl Output for Gather {
     fn notice(&mut self, notice: &Notice) {
         let Some(context) = &self.context else { return };
         let line = alert_event(notice, context, (0, "")).to_string();
-        // What this program writes it reads: a test holds it to that.
-        if self.line(&line, Wanted::Alerts, None).is_err() {
-            self.passed_over.unreadable += 1;
+        if let Err(what) = self.line(&line, Wanted::Alerts, None) {
+            self.passed_over.refuse("this run", self.incidents.lines, what);
         }
     }
 

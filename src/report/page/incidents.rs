@@ -1,5 +1,7 @@
 //! Incidents and why they are told, by device.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 
 use super::words::{bounds, deeds};
@@ -18,25 +20,59 @@ const MOST_REASONS: usize = 3;
 /// Peers and services named.
 const MOST_NAMED: usize = 6;
 
+/// Which incidents are told in full, which in a table.
+pub struct Selection<'a> {
+    /// By device: those told in full, in the order of their time, and how many the device has.
+    full: Vec<(Host, Vec<&'a Told>, usize)>,
+    /// Those in the table, most bits first.
+    listed: Vec<&'a Told>,
+    /// Those that are only counted.
+    more: u64,
+    /// Identifiers of those that have a place in the page.
+    places: BTreeSet<&'a str>,
+}
+
+impl<'a> Selection<'a> {
+    /// Chooses among the incidents of devices; there are `count` in all.
+    pub fn of(hosts: &[(Host, Vec<&'a Told>)], count: u64) -> Self {
+        let mut left = MOST_FULL;
+        let mut full = Vec::new();
+        let mut places = BTreeSet::new();
+        for (host, told) in hosts {
+            let taken = strongest_in_order(told, told.len().min(left));
+            left -= taken.len();
+            places.extend(taken.iter().map(|told| told.id.as_str()));
+            if !taken.is_empty() {
+                full.push((*host, taken, told.len()));
+            }
+        }
+        let mut listed: Vec<&Told> = hosts.iter().flat_map(|(_, told)| told).copied().collect();
+        listed.retain(|told| !places.contains(told.id.as_str()));
+        listed.sort_by(|a, b| b.bits.total_cmp(&a.bits).then(a.id.cmp(&b.id)));
+        listed.truncate(MOST_LISTED);
+        places.extend(listed.iter().map(|told| told.id.as_str()));
+        let more = count.saturating_sub(places.len() as u64);
+        Self { full, listed, more, places }
+    }
+
+    /// Does it have a place in the page that can be led to?
+    pub fn has_place(&self, told: &Told) -> bool {
+        self.places.contains(told.id.as_str())
+    }
+}
+
 /// Everything about incidents.
 pub fn section(page: &Page<'_>) -> Markup {
-    let mut left = MOST_FULL;
-    let mut full: Vec<(Host, Vec<&Told>, usize)> = Vec::new();
-    for (host, told) in &page.hosts {
-        let take = told.len().min(left);
-        left -= take;
-        if take > 0 {
-            full.push((*host, strongest_in_order(told, take), told.len()));
-        }
-    }
-    let most = page.report.gather.incidents.by_time().iter().map(|told| told.bits).fold(1.0, f64::max);
+    let Selection { full, listed, more, .. } = &page.selection;
+    let most = page.hosts.iter().flat_map(|(_, told)| told).map(|told| told.bits).fold(1.0, f64::max);
     html! {
         p class="hint" {
             "Surprise is counted in bits: every bit halves how often such a thing is expected. What an ordinary conversation shows is "
             "taken off before."
         }
-        @for (host, told, all) in &full { (of_device(page, *host, told, *all, most)) }
-        (the_others(page, &full))
+        @for (host, told, all) in full { (of_device(page, *host, told, *all, most)) }
+        @if !listed.is_empty() { (the_others(page, listed)) }
+        @if *more > 0 { p class="more" { "and " (counted(*more, "more incident")) ", weaker than these: they are in the alert files." } }
     }
 }
 
@@ -191,34 +227,31 @@ fn chance(p_value: f64) -> String {
     }
 }
 
-fn the_others(page: &Page<'_>, full: &[(Host, Vec<&Told>, usize)]) -> Markup {
-    let told_in_full: std::collections::BTreeSet<&str> =
-        full.iter().flat_map(|(_, told, _)| told).map(|told| told.id.as_str()).collect();
-    let mut rest: Vec<&Told> = page.hosts.iter().flat_map(|(_, told)| told).copied().collect();
-    rest.retain(|told| !told_in_full.contains(told.id.as_str()));
-    rest.sort_by(|a, b| b.bits.total_cmp(&a.bits).then(a.id.cmp(&b.id)));
-    let listed = rest.len().min(MOST_LISTED);
-    let more = page.report.gather.incidents.count().saturating_sub((told_in_full.len() + listed) as u64);
+fn the_others(page: &Page<'_>, listed: &[&Told]) -> Markup {
     html! {
-        @if listed > 0 {
-            h3 { "Weaker incidents" }
-            div class="scroll" tabindex="0" role="region" aria-label="Weaker incidents" {
-                table class="stack" {
-                    caption { "Incidents that are not told in full, most bits first" }
-                    thead { tr { th scope="col" { "First packet" } th scope="col" { "What" } th scope="col" { "Device" } th scope="col" class="number" { "Bits" } } }
-                    tbody {
-                        @for told in &rest[..listed] {
-                            tr id=(anchor(told)) {
-                                td data-label="First packet" { div { (time(told.first)) } }
-                                td data-label="What" { div { (told.title) } }
-                                td data-label="Device" { div { (page.device(told.host())) } }
-                                td data-label="Bits" class="number" { div { (format!("{:.1}", told.bits)) } }
-                            }
+        h3 { "Weaker incidents" }
+        div class="scroll" tabindex="0" role="region" aria-label="Weaker incidents" {
+            table class="stack" {
+                caption { "Incidents that are not told in full, most bits first" }
+                thead {
+                    tr {
+                        th scope="col" { "What" }
+                        th scope="col" { "First packet" }
+                        th scope="col" { "Device" }
+                        th scope="col" class="number" { "Bits" }
+                    }
+                }
+                tbody {
+                    @for told in listed {
+                        tr id=(anchor(told)) {
+                            th scope="row" { (told.title) }
+                            td data-label="First packet" { div { (time(told.first)) } }
+                            td data-label="Device" { div { (page.subject(told.host())) } }
+                            td data-label="Bits" class="number" { div { (format!("{:.1}", told.bits)) } }
                         }
                     }
                 }
             }
         }
-        @if more > 0 { p class="more" { "and " (counted(more, "more incident")) ", weaker than these: they are in the alert files." } }
     }
 }

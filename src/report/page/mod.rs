@@ -21,6 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
+use self::incidents::Selection;
 use super::Report;
 use super::event::Told;
 use super::incidents::key;
@@ -35,6 +36,8 @@ struct Page<'a> {
     report: &'a Report,
     /// Incidents by device, the device with the strongest first.
     hosts: Vec<(Host, Vec<&'a Told>)>,
+    /// Which of them are told how.
+    selection: Selection<'a>,
 }
 
 /// A section: its place, its heading and what it shows; or what would bring it.
@@ -49,7 +52,8 @@ struct Section {
 /// # Errors
 /// When the target cannot be written.
 pub fn write(report: &Report, mut to: impl Write) -> io::Result<()> {
-    let page = Page { report, hosts: report.gather.incidents.by_host() };
+    let hosts = report.gather.incidents.by_host();
+    let page = Page { report, selection: Selection::of(&hosts, report.gather.incidents.count()), hosts };
     let sections = sections(&page);
     // The one style sheet is named by its digest: nothing else may give styles, and nothing at all may be loaded or run.
     let digest = STANDARD.encode(Sha256::digest(STYLE));
@@ -157,7 +161,7 @@ fn masthead(page: &Page<'_>) -> Markup {
                     div {
                         dt { "Lost before it was read" }
                         dd { (number(100.0 * account.lost_share())) "\u{a0}%" }
-                        dd class="note" { "of " (counted(account.read + account.dropped, if account.of_records { "line" } else { "frame" })) }
+                        dd class="note" { "of " (counted(account.all(), if account.of_records { "line" } else { "frame" })) }
                     }
                 }
             }

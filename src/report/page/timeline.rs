@@ -97,15 +97,20 @@ fn draw(page: &Page<'_>, row: &Row<'_>, axis: Axis) -> Markup {
             }
             @for (told, lane) in &row.marks {
                 @let (start, end) = ends_of(axis, told.first, told.last);
-                a href={ "#" (anchor(told)) } {
-                    title {
-                        (told.title) ", " (clock(told.first)) " to " (clock(told.last)) ", " (format!("{:.1}", told.bits)) " bits: " (label)
-                    }
-                    rect class={ "mark sev" (told.severity) } x=(percent(start)) width=(percent(end - start))
-                        y=(pixels(row.top + LABEL + LANE * *lane as f64)) height="10" rx="5" {}
+                @if page.selection.has_place(told) {
+                    a href={ "#" (anchor(told)) } { (mark(told, &label, start, end, row.top + LABEL + LANE * *lane as f64)) }
+                } @else {
+                    g { (mark(told, &label, start, end, row.top + LABEL + LANE * *lane as f64)) }
                 }
             }
         }
+    }
+}
+
+fn mark(told: &Told, label: &str, start: f64, end: f64, y: f64) -> Markup {
+    html! {
+        title { (told.title) ", " (clock(told.first)) " to " (clock(told.last)) ", " (format!("{:.1}", told.bits)) " bits: " (label) }
+        rect class={ "mark sev" (told.severity) } x=(percent(start)) width=(percent(end - start)) y=(pixels(y)) height="10" rx="5" {}
     }
 }
 

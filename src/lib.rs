@@ -16,6 +16,7 @@ pub mod model;
 pub mod pipeline;
 pub mod record;
 pub mod replay;
+pub mod report;
 pub mod sighting;
 pub mod time;
 pub mod train;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// it. `app` knows nothing of flows: it is given ports and bytes by `flow`. `model` counts services (`flow::Service`) and
 /// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. `record` stands beside
 /// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 20] = [
+const LAYERS: [(&str, &[&str]); 21] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
@@ -34,6 +34,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
         "replay",
         &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "pipeline", "train"],
     ),
+    ("report", &["time", "flow", "feature", "model", "detect", "alert", "record", "replay"]),
     ("eval", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
     (
         "cli",
@@ -54,6 +55,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
             "record",
             "train",
             "replay",
+            "report",
             "eval",
         ],
     ),
@@ -67,7 +69,7 @@ const NOT_IN_CORE: [&str; 8] =
     ["std::thread", "std::net", "std::fs", "std::process", "std::env", "SystemTime", "Instant::", "time::Instant"];
 
 /// The one home of each crate, so that replacing it touches one folder.
-const HOMES: [(&str, &[&str]); 19] = [
+const HOMES: [(&str, &[&str]); 21] = [
     ("aes_gcm", &["app"]),
     ("hkdf", &["app"]),
     ("md5", &["app"]),
@@ -79,7 +81,9 @@ const HOMES: [(&str, &[&str]); 19] = [
     ("rustix", &["capture"]),
     ("linfa", &["model"]),
     ("linfa_clustering", &["model"]),
+    ("linfa_linalg", &["model"]),
     ("ndarray", &["model"]),
+    ("maud", &["report"]),
     ("crossbeam", &["pipeline"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),

@@ -34,6 +34,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// The arithmetic of an alert's bits, from the model
     Explain(ExplainArgs),
+    /// One HTML page for people: incidents and why, devices, traffic, the model
+    Report(ReportArgs),
     /// Compare models; go back to an earlier version
     Model(ModelArgs),
 }
@@ -346,6 +348,41 @@ pub struct ExplainArgs {
     /// Only incidents whose identifier begins with this [default: all]
     #[arg(long, value_name = "ID")]
     pub incident: Option<String>,
+}
+
+/// `auscult report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Alerts as JSON Lines, in the order in which they were written; or captures, which are judged as replay does
+    #[arg(required = true, value_name = "ALERTS|CAPTURE")]
+    pub inputs: Vec<PathBuf>,
+    /// Write the page here (- for stdout)
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+    /// What stands above it
+    #[arg(long, value_name = "TEXT", default_value = "Network report")]
+    pub title: String,
+    /// With alerts: flow events with their bits, as --flows of replay, watch or detect wrote them; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub flows: Vec<PathBuf>,
+    /// With alerts: the list of devices, as --inventory wrote it, in JSON
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// With alerts: the accounting, as --stats wrote it
+    #[arg(long, value_name = "FILE")]
+    pub stats: Option<PathBuf>,
+    /// With captures: registry of the makers of MAC addresses, as for --inventory of replay
+    #[arg(long, value_name = "FILE")]
+    pub oui: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub judge: JudgeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub time: TimeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub flow: FlowArgs,
 }
 
 /// `auscult model`.

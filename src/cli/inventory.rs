@@ -1,7 +1,7 @@
 //! `--inventory`.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use super::args::InventoryArgs;
 use super::output::create;
 use crate::flow::HomeNets;
-use crate::inventory::{Inventory, Vendors, write_csv, write_json};
+use crate::inventory::{Device, Inventory, Vendors, write_csv, write_json};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
@@ -38,6 +38,20 @@ impl InventoryOutput {
         let vendors = vendors(args.oui.as_deref())?;
         let to = create(path)?;
         Ok(Some(Self { inventory: Inventory::new(home.clone()), vendors, path: path.clone(), to }))
+    }
+
+    /// One that is kept to be asked for its devices, and written nowhere.
+    ///
+    /// # Errors
+    /// A registry that was named and cannot be read.
+    pub fn in_memory(oui: Option<&Path>, home: &HomeNets) -> anyhow::Result<Self> {
+        let (inventory, vendors) = (Inventory::new(home.clone()), vendors(oui)?);
+        Ok(Self { inventory, vendors, path: PathBuf::new(), to: Box::new(io::sink()) })
+    }
+
+    /// The devices seen so far.
+    pub fn devices(&self) -> Vec<Device> {
+        self.inventory.devices(self.vendors.as_ref())
     }
 
     /// Writes the devices.

@@ -15,6 +15,7 @@ mod model;
 mod output;
 mod plan;
 mod progress;
+mod report;
 mod setup;
 mod stop;
 mod summary;
@@ -49,6 +50,7 @@ pub fn run() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Model(args) => model::run(&args),
     };
     result.unwrap_or_else(|error| Outcome::of_error(&error)).report()

@@ -127,7 +127,7 @@ pub fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
 }
 
 /// Name, size and digest of a file; standard input has only a name.
-fn source(input: &Input) -> anyhow::Result<Source> {
+pub(super) fn source(input: &Input) -> anyhow::Result<Source> {
     let Input::Path(path) = input else {
         return Ok(Source { name: input.name(), bytes: 0, sha256: None });
     };

@@ -8,7 +8,8 @@ use super::error::Wrong;
 pub const MAX_LINE_BYTES: usize = 1 << 20;
 
 /// Reads lines one by one and counts them.
-pub(super) struct Lines<R> {
+#[derive(Debug)]
+pub struct Lines<R> {
     input: R,
     buffer: Vec<u8>,
     /// The line that was read last, from 1.
@@ -18,7 +19,9 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    pub(super) fn new(input: R) -> Self {
+    /// Reads from here.
+    #[must_use]
+    pub fn new(input: R) -> Self {
         Self { input, buffer: Vec::new(), number: 0, is_whole: true }
     }
 
@@ -28,7 +31,11 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// The next line without its end; `None` at the end. What is wrong with a line ends nothing; an error of reading does.
-    pub(super) fn next(&mut self) -> io::Result<Option<Result<&str, Wrong>>> {
+    ///
+    /// # Errors
+    /// When the reader below fails.
+    #[expect(clippy::should_implement_trait, reason = "a line is lent, which an iterator cannot")]
+    pub fn next(&mut self) -> io::Result<Option<Result<&str, Wrong>>> {
         self.buffer.clear();
         let most = MAX_LINE_BYTES as u64 + 2;
         let read = self.input.by_ref().take(most).read_until(b'\n', &mut self.buffer)?;

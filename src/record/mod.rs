@@ -28,5 +28,5 @@ pub use error::{RecordError, Wrong};
 pub use files::{MAX_OPEN, RecordFiles, open};
 pub use format::{Format, recognise};
 pub use kind::RecordKind;
-pub use line::MAX_LINE_BYTES;
+pub use line::{Lines, MAX_LINE_BYTES};
 pub use run::{MAX_HELD, RecordConfig, run};

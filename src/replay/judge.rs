@@ -8,7 +8,7 @@ use super::verdict::{JudgeError, Verdict};
 use crate::alert::AlertContext;
 use crate::detect::{Assessment, Class, Detector, DetectorConfig, Knowledge, Notice, ScoredFlow};
 use crate::flow::{EndReason, FlowRecord};
-use crate::model::{Budget, Match, Model};
+use crate::model::{Budget, Match, Model, Vocabulary};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
@@ -24,6 +24,8 @@ const MAX_STEPS: usize = 4_000_000;
 pub trait Output {
     /// Before the first notice, and when another model judges from now on: what alerts say of their model.
     fn begin(&mut self, context: &AlertContext);
+    /// The behaviours that flows are told by from now on.
+    fn vocabulary(&mut self, _vocabulary: &Vocabulary) {}
     /// A model was learned, or a version of one that learned on.
     fn model(&mut self, _model: &Model) {}
     /// An incident was opened, grew or was closed.
@@ -172,6 +174,7 @@ impl<'a> Judge<'a> {
         self.verdict.resolved = knowledge.calibration.resolves(budget);
         self.verdict.budget_per_day = budget.per_day;
         self.output.begin(context);
+        self.output.vocabulary(&knowledge.vocabulary);
         match &mut self.detector {
             Some(detector) => detector.judge_by(Arc::new(knowledge)),
             None => self.detector = Some(Detector::new(Arc::new(knowledge), self.config)),

@@ -1,0 +1,217 @@
+//! `auscult report`.
+
+use std::fs::File;
+use std::io::{BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::args::ReportArgs;
+use super::exit::{FAILED, FINISHED, Outcome, TRUNCATED, Usage, in_one_line};
+use super::feed::Feed;
+use super::inventory::InventoryOutput;
+use super::judge::{judge, load};
+use super::output::create;
+use super::{plan, setup, summary, train};
+use crate::capture::{Content, Input};
+use crate::detect::DetectorConfig;
+use crate::record::{self, Format};
+use crate::replay::Mode;
+use crate::report::text::{Shown, counted};
+use crate::report::{Account, Device, Devices, Gather, Report, SourceFile, Wanted, write};
+
+/// Bytes that are looked at to tell alerts from captures.
+const HEAD_BYTES: u64 = 64 << 10;
+
+/// Writes a page for people, from alert files or from captures that are judged for it.
+///
+/// # Errors
+/// Wrong usage, files that cannot be read, a page that cannot be written.
+pub fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    let report = if hold_captures(&args.inputs)? { of_captures(args, &mut outcome)? } else { of_alerts(args)? };
+    let passed = &report.gather.passed_over;
+    if let Some((file, line, what)) = passed.told.first() {
+        outcome.status = FAILED;
+        outcome
+            .errors
+            .push(format!("{} could not be read; the first: {file}, line {line}: {what}", counted(passed.unreadable, "line")));
+    }
+    let mut page = Vec::new();
+    write(&report, &mut page)?;
+    let mut to = create(&args.out)?;
+    to.write_all(&page).and_then(|()| to.flush()).with_context(|| format!("{}: cannot be written", args.out.display()))?;
+    let incidents = &report.gather.incidents;
+    eprintln!(
+        "report   {} in {}, {}",
+        counted(incidents.count(), "incident"),
+        counted(incidents.lines, "line"),
+        counted(report.gather.flows, "flow record")
+    );
+    if args.out.as_os_str() != "-" {
+        eprintln!("written  {} ({} kB)", args.out.display(), page.len().div_ceil(1000));
+    }
+    Ok(outcome)
+}
+
+/// What the inputs hold: captures, rather than alerts.
+fn hold_captures(inputs: &[PathBuf]) -> anyhow::Result<bool> {
+    let (mut captures, mut alerts) = (None, None);
+    for path in inputs {
+        let head = head(path);
+        let begin = head.iter().find(|byte| !byte.is_ascii_whitespace() && !matches!(byte, 0xef | 0xbb | 0xbf));
+        match (begin, record::recognise(&head)) {
+            (Some(b'{'), _) | (_, Some(Format::Json)) => alerts = Some(path),
+            (_, Some(_)) => {
+                return Err(Usage(format!(
+                    "{}: it holds flow records; judge them with auscult detect --alerts ALERTS --flows FLOWS and report on these",
+                    path.display()
+                ))
+                .into());
+            }
+            // A record without a single alert is empty, and a capture never is.
+            (None, None) if path.is_file() => alerts = Some(path),
+            _ => captures = Some(path),
+        }
+    }
+    match (captures, alerts) {
+        (Some(capture), Some(alert)) => Err(Usage(format!(
+            "captures and alerts in one call: {} holds alerts, {} does not; give one kind at a time",
+            alert.display(),
+            capture.display()
+        ))
+        .into()),
+        (captures, _) => Ok(captures.is_some()),
+    }
+}
+
+/// The first bytes of a file, uncompressed; none of a folder, or of what cannot be read, which is told when it is read.
+fn head(path: &Path) -> Vec<u8> {
+    let input = Input::from(path.to_path_buf());
+    match &input {
+        Input::Stdin => Content::peek_stdin(HEAD_BYTES as usize).unwrap_or_default(),
+        Input::Path(path) if path.is_file() => {
+            let mut head = Vec::new();
+            if let Ok(content) = Content::open(&input) {
+                let _ = content.take(HEAD_BYTES).read_to_end(&mut head);
+            }
+            head
+        }
+        Input::Path(_) => Vec::new(),
+    }
+}
+
+/// From alert files, and what else was named.
+fn of_alerts(args: &ReportArgs) -> anyhow::Result<Report> {
+    let named = [
+        ("--from", args.time.from.is_some()),
+        ("--to", args.time.to.is_some()),
+        ("--oui", args.oui.is_some()),
+        ("--alert-budget", args.judge.alert_budget.is_some()),
+    ];
+    if let Some((option, _)) = named.into_iter().find(|(_, is_given)| *is_given) {
+        return Err(Usage(format!("{option} goes with captures; alerts are taken as they are")).into());
+    }
+    let mut report = Report { title: Shown::new(&args.title), ..Report::default() };
+    if let Some(path) = &args.judge.model {
+        let model = load(path)?;
+        report.gather.know(&model.vocabulary);
+        report.model = Some(model);
+    }
+    for (paths, role, wanted) in [(&args.inputs, "alerts", Wanted::Alerts), (&args.flows, "flow events", Wanted::Flows)] {
+        for path in paths {
+            read_lines(&mut report, path, role, wanted)?;
+        }
+    }
+    report.gather.finish();
+    if report.gather.incidents.lines == 0 && report.gather.passed_over.others > 0 {
+        eprintln!("auscult: warning: no alert of this program was found; flow events are read with --flows");
+    }
+    if let Some(path) = &args.inventory {
+        let place = || path.display().to_string();
+        let mut devices = Devices::with(Report::named_hosts(&report.gather));
+        devices.read(BufReader::new(File::open(path).with_context(place)?)).with_context(place)?;
+        devices.finish();
+        report.devices = Some(devices);
+        report.sources.push(source(&Input::from(path.clone()), "inventory")?);
+    }
+    if let Some(path) = &args.stats {
+        let place = || path.display().to_string();
+        let stats = serde_json::from_reader(BufReader::new(File::open(path).with_context(place)?)).with_context(place)?;
+        let account = Account::of(&stats).with_context(|| format!("{}: no accounting as --stats writes it", path.display()))?;
+        report.account = Some(account);
+        report.sources.push(source(&Input::from(path.clone()), "accounting")?);
+    }
+    model_source(&mut report, args)?;
+    Ok(report)
+}
+
+fn read_lines(report: &mut Report, path: &Path, role: &'static str, wanted: Wanted) -> anyhow::Result<()> {
+    let input = Input::from(path.to_path_buf());
+    // Content refuses what is empty, and an empty record of alerts is one.
+    let is_empty = path.is_file() && std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+    let name = input.name();
+    if is_empty {
+        report.gather.read(&b""[..], &name, wanted)?;
+    } else {
+        let content = Content::open(&input)?;
+        report.gather.read(BufReader::with_capacity(1 << 16, content), &name, wanted).with_context(|| name.clone())?;
+    }
+    report.sources.push(source(&input, role)?);
+    Ok(())
+}
+
+/// Judges captures as `replay` does.
+fn of_captures(args: &ReportArgs, outcome: &mut Outcome) -> anyhow::Result<Report> {
+    let named =
+        [("--flows", !args.flows.is_empty()), ("--inventory", args.inventory.is_some()), ("--stats", args.stats.is_some())];
+    if let Some((option, _)) = named.into_iter().find(|(_, is_given)| *is_given) {
+        return Err(Usage(format!("{option} goes with alerts; captures are judged for the page and bring it themselves")).into());
+    }
+    let config = setup::pipeline(&args.flow, Some(&args.time))?;
+    let mut files = setup::captures(&args.inputs)?;
+    let mut report = Report { title: Shown::new(&args.title), of_captures: true, ..Report::default() };
+    for file in files.files() {
+        report.sources.push(source(&file.input, "capture")?);
+    }
+    let mode = plan::mode(&args.judge)?;
+    if let Mode::Model(model, _) = &mode {
+        report.model = Some(model.as_ref().clone());
+    }
+    let mut gather = Gather::default();
+    let mut inventory = InventoryOutput::in_memory(args.oui.as_deref(), &config.home)?;
+    let detector = DetectorConfig { score_flows: true, ..DetectorConfig::default() };
+    let feed = Feed::Packets(&mut files, &config);
+    let (account, damage, verdict) = judge(feed, mode, detector, (&mut gather, Some(&mut inventory)))?;
+    gather.finish();
+    outcome.add_damage(&damage);
+    if outcome.status == FINISHED && account.lost() {
+        outcome.status = TRUNCATED;
+    }
+    eprintln!("{account}");
+    let verdict = verdict.unwrap_or_else(|error| {
+        eprintln!("auscult: nothing was judged: {}", in_one_line(&error));
+        crate::replay::Verdict::default()
+    });
+    report.account = Account::of(&summary::stats(&account, &verdict));
+    let mut devices = Devices::with(Report::named_hosts(&gather));
+    for device in inventory.devices() {
+        devices.add(serde_json::from_value::<Device>(serde_json::to_value(device)?)?);
+    }
+    devices.finish();
+    (report.devices, report.gather) = (Some(devices), gather);
+    model_source(&mut report, args)?;
+    Ok(report)
+}
+
+fn model_source(report: &mut Report, args: &ReportArgs) -> anyhow::Result<()> {
+    if let Some(path) = args.judge.model.as_ref().filter(|path| path.is_file()) {
+        report.sources.push(source(&Input::from(path.clone()), "model")?);
+    }
+    Ok(())
+}
+
+fn source(input: &Input, role: &'static str) -> anyhow::Result<SourceFile> {
+    let crate::model::Source { name, bytes, sha256 } = train::source(input)?;
+    Ok(SourceFile { role, name: Shown::new(&name), bytes, sha256 })
+}

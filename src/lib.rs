@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod record;
 pub mod replay;
 pub mod sighting;
+pub mod sink;
 pub mod time;
 pub mod train;
 pub mod wire;

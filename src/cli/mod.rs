@@ -16,6 +16,7 @@ mod output;
 mod plan;
 mod progress;
 mod setup;
+mod sinks;
 mod stop;
 mod summary;
 mod train;

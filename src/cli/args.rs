@@ -103,9 +103,6 @@ pub struct OutputArgs {
     /// behind a #: ca=, cert=, key=, token=FILE, index=, sourcetype=NAME [default: eve:-]
     #[arg(long, value_name = "[FORMAT:]TARGET")]
     pub alerts: Vec<String>,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub sinks: SinkArgs,
     /// Write every flow record with its bits here (- for stdout)
     #[arg(long, value_name = "PATH")]
     pub flows: Option<PathBuf>,
@@ -121,6 +118,9 @@ pub struct OutputArgs {
     /// Exit with status 3 when alerts were raised
     #[arg(long)]
     pub fail_on_alert: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sinks: SinkArgs,
 }
 
 /// What judges.

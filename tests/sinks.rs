@@ -51,6 +51,7 @@ fn opened(spec: &str, folder: &Path) -> Result<Opened, SinkError> {
     let options = SinkOptions {
         sensor: "sensor-1".into(),
         rotation: Rotation::default(),
+        goes_on: false,
         strict_eve: false,
         spool: folder.to_owned(),
         spool_bytes: 64 << 20,

@@ -62,7 +62,7 @@ pub struct Deliveries {
     patience: Duration,
 }
 
-/// Opens the targets of `--alerts`. On HUP a program that `watches` opens files again.
+/// Opens the targets of `--alerts`. A program that `watches` goes on behind what stands in files, and opens them again on HUP.
 ///
 /// # Errors
 /// Wrong usage, a file that cannot be created, a spool that cannot be used.
@@ -76,6 +76,7 @@ pub fn open_all(names: &[String], args: &SinkArgs, watches: bool) -> anyhow::Res
     let options = SinkOptions {
         sensor: sensor(),
         rotation: Rotation { size: args.rotate_size.unwrap_or(0), every: args.rotate_every, keep: args.rotate_keep },
+        goes_on: watches,
         strict_eve: args.strict_eve,
         spool,
         spool_bytes: args.spool_size,

@@ -38,7 +38,7 @@ pub(super) struct AlertFile {
     file: File,
     /// Bytes in it.
     length: u64,
-    /// Time of the last alert in it.
+    /// Time of the last alert that was written to it.
     last: Option<Timestamp>,
     rotation: Rotation,
     /// Set by HUP: someone may have moved the file away.
@@ -47,14 +47,22 @@ pub(super) struct AlertFile {
 }
 
 impl AlertFile {
-    /// Creates the file. What stood in it is kept as an old file where files rotate, and overwritten where not.
-    pub fn create(path: &Path, formatter: Formatter, rotation: Rotation, reopen: Arc<AtomicBool>) -> Result<Self, SinkError> {
+    /// Opens the file. What stands in it stays before what comes where it `goes_on`; else it is kept as an old file where files rotate, and
+    /// overwritten where not.
+    pub fn open(
+        path: &Path,
+        formatter: Formatter,
+        rotation: Rotation,
+        (goes_on, reopen): (bool, Arc<AtomicBool>),
+    ) -> Result<Self, SinkError> {
         let place = |error| SinkError::io(format!("{}: cannot be written", path.display()), error);
-        if rotation.is_wanted() && std::fs::metadata(path).is_ok_and(|data| data.len() > 0) {
+        let length = std::fs::metadata(path).map_or(0, |data| data.len());
+        if !goes_on && rotation.is_wanted() && length > 0 {
             shift(path, rotation.keep).map_err(place)?;
         }
-        let file = File::create(path).map_err(place)?;
-        Ok(Self { path: path.to_owned(), file, length: 0, last: None, rotation, reopen, formatter })
+        let file = if goes_on { append_to(path) } else { File::create(path) }.map_err(place)?;
+        let length = if goes_on { length } else { 0 };
+        Ok(Self { path: path.to_owned(), file, length, last: None, rotation, reopen, formatter })
     }
 
     /// Writes an alert.
@@ -83,9 +91,11 @@ impl AlertFile {
     }
 
     fn is_full(&self, message: &Message) -> bool {
-        let Some(last) = self.last else { return false };
+        if self.length == 0 {
+            return false;
+        }
         let beyond = self.rotation.size > 0 && self.length + message.text.len() as u64 + 1 > self.rotation.size;
-        beyond || self.rotation.period(message.raised) != self.rotation.period(last)
+        beyond || self.last.is_some_and(|last| self.rotation.period(message.raised) != self.rotation.period(last))
     }
 
     /// All of it or nothing: a disk that is full must not leave half a line before the next.
@@ -112,7 +122,7 @@ impl AlertFile {
 
     /// The file of this name, which is another one where it was moved away.
     fn open_again(&mut self) -> io::Result<()> {
-        self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        self.file = append_to(&self.path)?;
         self.length = self.file.metadata()?.len();
         self.last = self.last.filter(|_| self.length > 0);
         Ok(())
@@ -129,6 +139,10 @@ impl Drop for AlertFile {
         // A file without its last line is whole to its readers.
         let _ = self.end();
     }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
 }
 
 /// `PATH` to `PATH.1`, `PATH.1` to `PATH.2` and so on; the oldest goes.
@@ -164,7 +178,8 @@ mod tests {
 
     fn file(path: &Path, format: Format, rotation: Rotation) -> (AlertFile, Arc<AtomicBool>) {
         let reopen = Arc::new(AtomicBool::new(false));
-        (AlertFile::create(path, Formatter::new(format, "sensor"), rotation, Arc::clone(&reopen)).unwrap(), reopen)
+        let opened = AlertFile::open(path, Formatter::new(format, "sensor"), rotation, (false, Arc::clone(&reopen)));
+        (opened.unwrap(), reopen)
     }
 
     fn read(path: &Path, ending: &str) -> String {
@@ -220,6 +235,21 @@ mod tests {
         let (mut file, _) = file(&path, Format::Eve, Rotation { size: 100, every: None, keep: 1 });
         file.put(&message(0, "new")).unwrap();
         assert_eq!((read(&path, ""), read(&path, ".1")), ("new\n".to_owned(), "old\n".to_owned()));
+    }
+
+    #[test]
+    fn what_goes_on_stands_behind_what_stood_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        for text in ["one", "two", "three"] {
+            let (rotation, formatter) = (Rotation { size: 210, every: None, keep: 1 }, Formatter::new(Format::Csv, "sensor"));
+            let mut file = AlertFile::open(&path, formatter, rotation, (true, Arc::default())).unwrap();
+            file.put(&message(0, text)).unwrap();
+        }
+        let head = Formatter::new(Format::Csv, "").head(Timestamp::MIN).unwrap();
+        let most = 210 - head.len() - 1;
+        assert!((8..14).contains(&most), "the limit of this test fits two lines: {most}");
+        assert_eq!((read(&path, ""), read(&path, ".1")), (format!("{head}\nthree\n"), format!("{head}\none\ntwo\n")));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct SinkOptions {
     pub sensor: String,
     /// When files make room.
     pub rotation: Rotation,
+    /// Files go on behind what stands in them.
+    pub goes_on: bool,
     /// EVE without the object `auscult`.
     pub strict_eve: bool,
     /// Folder of the spools, each in a folder of its own.
@@ -72,7 +74,7 @@ pub fn open(target: &Target, name: &str, options: &SinkOptions, reopen: Arc<Atom
             return Ok(local(To::Stdout(formatter, io::stdout(), false)));
         }
         Place::File(path) => {
-            let file = AlertFile::create(path, formatter.clone(), options.rotation, reopen)?;
+            let file = AlertFile::open(path, formatter.clone(), options.rotation, (options.goes_on, reopen))?;
             return Ok(local(To::File(formatter, file)));
         }
         Place::Udp(endpoint) => Box::new(Udp { endpoint: endpoint.clone(), sensor: options.sensor.clone() }),

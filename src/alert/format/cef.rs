@@ -1,7 +1,7 @@
 //! ArcSight Common Event Format 0. What stands in which key is what Sentinel's `CommonSecurityLog` maps (`docs/siem/sentinel.md`).
 
+use core::net::IpAddr;
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
 use super::view::{Level, View, millis};
 use super::{PRODUCT, VERSION};

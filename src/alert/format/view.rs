@@ -1,6 +1,6 @@
 //! What an alert line says, typed.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use serde::Deserialize;
 use serde_json::Value;

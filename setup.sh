@@ -92,6 +92,10 @@ if ! command -v argus >/dev/null 2>&1 && [ -d /run/systemd/system ]; then as_roo
 need argus argus-server
 need ra argus-client
 need ip iproute2
+# As with argus, only the program is wanted.
+if ! command -v rsyslogd >/dev/null 2>&1 && [ -d /run/systemd/system ]; then as_root systemctl mask rsyslog.service >/dev/null 2>&1 || true; fi
+need rsyslogd rsyslog
+need_file "/usr/lib/$(uname -m)-linux-gnu/rsyslog/lmnsd_gtls.so" rsyslog-gnutls
 need python3 python3
 need_file /usr/share/ieee-data/oui.csv ieee-data
 for part in clippy fmt; do

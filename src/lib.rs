@@ -18,6 +18,7 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod sighting;
+pub mod sink;
 pub mod time;
 pub mod train;
 pub mod wire;

@@ -68,7 +68,7 @@ fn wrong_usage_is_status_2_and_says_what() {
         (vec!["replay", "--home-net", "10.0.0.0/40", &capture], "10.0.0.0/40"),
         (vec!["replay", "--alert-budget=-1/day", &capture], "alert-budget"),
         (vec!["replay", "--alert-budget", "none", &capture], "none"),
-        (vec!["replay", "--alerts", "cef:alerts", &capture], "cef"),
+        (vec!["replay", "--alerts", "leef:alerts", &capture], "leef"),
         (vec!["flows", "--format", "xml", &capture], "xml"),
         (vec!["train", &capture], "--out"),
         (vec!["eval", &capture], "--truth"),

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 /// What differs from a plain chain: `wire` holds `Addr`, the one form of an address, so all that names a host may import
 /// it. `app` knows nothing of flows: it is given ports and bytes by `flow`. `model` counts services (`flow::Service`) and
 /// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. `record` stands beside
-/// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 21] = [
+/// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. `sink` is
+/// what `alert` is not: threads, sockets and files for what leaves. Nothing imports `cli` but `main`.
+const LAYERS: [(&str, &[&str]); 22] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
@@ -25,6 +26,7 @@ const LAYERS: [(&str, &[&str]); 21] = [
     ("model", &["time", "wire", "flow", "feature"]),
     ("detect", &["time", "wire", "flow", "app", "sighting", "feature", "model"]),
     ("alert", &["time", "wire", "flow", "app", "feature", "model", "detect"]),
+    ("sink", &["time", "feature", "alert"]),
     ("capture", &["time", "wire"]),
     ("dataset", &["time", "wire", "flow"]),
     ("pipeline", &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "dataset"]),
@@ -57,6 +59,7 @@ const LAYERS: [(&str, &[&str]); 21] = [
             "replay",
             "report",
             "eval",
+            "sink",
         ],
     ),
     ("lib", &[]),
@@ -69,7 +72,7 @@ const NOT_IN_CORE: [&str; 8] =
     ["std::thread", "std::net", "std::fs", "std::process", "std::env", "SystemTime", "Instant::", "time::Instant"];
 
 /// The one home of each crate, so that replacing it touches one folder.
-const HOMES: [(&str, &[&str]); 21] = [
+const HOMES: [(&str, &[&str]); 24] = [
     ("aes_gcm", &["app"]),
     ("hkdf", &["app"]),
     ("md5", &["app"]),
@@ -91,6 +94,9 @@ const HOMES: [(&str, &[&str]); 21] = [
     ("tempfile", &["train"]),
     ("anyhow", &["cli"]),
     ("parquet", &["alert", "record"]),
+    ("rustls", &["sink"]),
+    ("rustls_native_certs", &["sink"]),
+    ("ureq", &["sink"]),
 ];
 
 const MOST_LINES: usize = 500;

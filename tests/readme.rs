@@ -59,9 +59,13 @@ fn shell(folder: &Path, script: &str) -> Output {
 /// What the README says it writes, in scripts that are already known to have succeeded.
 fn files_named(script: &str) -> BTreeSet<&str> {
     let words: Vec<&str> = script.split_whitespace().collect();
-    let names =
-        |flag: &str, name: &str| ["--out", "--alerts", "--flows", "--hosts", "--stats", ">"].contains(&flag) && name != "-";
-    words.windows(2).filter(|pair| names(pair[0], pair[1])).map(|pair| pair[1]).collect()
+    let flags = ["--out", "--alerts", "--flows", "--hosts", "--stats", ">"];
+    // `--alerts` may name a format before the file.
+    let named = words
+        .windows(2)
+        .filter(|pair| flags.contains(&pair[0]))
+        .map(|pair| pair[1].split_once(':').map_or(pair[1], |(_, name)| name));
+    named.filter(|name| *name != "-").collect()
 }
 
 #[test]

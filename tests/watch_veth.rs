@@ -176,6 +176,8 @@ fn conversations_are_heard(name: &str, signal: &str, with_model: bool) {
     assert_eq!(done, "done\n");
     // The kernel hands packets over within its timeout; there is no event to wait for.
     std::thread::sleep(Duration::from_millis(1500));
+    // HUP opens files again, and ends nothing.
+    assert!(Command::new("kill").args(["-HUP", &watching.0.id().to_string()]).status().unwrap().success());
     let (status, said) = end(watching, stderr, signal);
     assert_eq!(status, 0, "{said}");
     assert!(said.contains("frames") && said.contains("flows"), "{said}");

@@ -1,9 +1,10 @@
-//! What leaves the program: alerts and flow records, as EVE JSON Lines, CSV and Parquet. Writes to anything that is
-//! [`std::io::Write`].
+//! What leaves the program: alerts as EVE JSON Lines and in the formats of other tools, flow records as EVE, CSV and Parquet. Writes
+//! to anything that is [`std::io::Write`].
 
 mod eve;
 mod fact_event;
 mod flow_event;
+mod format;
 mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -12,6 +13,7 @@ mod told;
 
 pub use eve::{AlertContext, alert_event};
 pub use flow_event::flow_event;
+pub use format::{Format, Formatter, Message, UnknownFormat};
 pub use lines::AlertLines;
 #[cfg(feature = "parquet")]
 pub use parquet::ParquetTable;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::sinks::SinkArgs;
 use crate::time::{Span, Timestamp};
 
 /// A network anomaly detector that learns what is normal for each device and explains its alerts.
@@ -99,8 +100,10 @@ pub struct InventoryArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Where alerts go: a file or - for stdout, may be repeated [default: -]
-    #[arg(long, value_name = "[eve:]PATH")]
+    /// Where alerts go, may be repeated: a file, - for stdout, udp://, tcp:// or tls://HOST:PORT for syslog, https://… for a web hook,
+    /// hec+https://HOST:PORT for Splunk; in one of the formats eve, cef, ocsf, ecs, asim, zeek, csv, text. Options of a target stand
+    /// behind a #: ca=, cert=, key=, token=FILE, index=, sourcetype=NAME [default: eve:-]
+    #[arg(long, value_name = "[FORMAT:]TARGET")]
     pub alerts: Vec<String>,
     /// Write every flow record with its bits here (- for stdout)
     #[arg(long, value_name = "PATH")]
@@ -117,6 +120,9 @@ pub struct OutputArgs {
     /// Exit with status 3 when alerts were raised
     #[arg(long)]
     pub fail_on_alert: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sinks: SinkArgs,
 }
 
 /// What judges.

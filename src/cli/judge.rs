@@ -22,6 +22,7 @@ use crate::flow::HomeNets;
 use crate::model::Model;
 use crate::pipeline::{Stopwatch, now};
 use crate::replay::{Judge, Mode, Output, Verdict};
+use crate::sink::Report;
 
 /// Judges captures.
 ///
@@ -32,7 +33,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     let mut source = setup::captures(&args.inputs)?;
     let names = source.files().iter().map(|file| file.input.name()).collect();
     let plan = Plan::of(&args.judge, &args.learn, names, &args.flow.home_net)?;
-    let outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)))?;
+    let outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)), false)?;
     judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, outputs, &args.output)
 }
 
@@ -48,7 +49,7 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
     if let Mode::Learn { course, .. } = &mut plan.mode {
         course.records = files.kinds().iter().map(|kind| kind.name().to_owned()).collect();
     }
-    let outputs = Outputs::open(&args.output, Bar::of(files.size()))?;
+    let outputs = Outputs::open(&args.output, Bar::of(files.size()), false)?;
     judge_and_report(Feed::Records(&mut files, &config), &config.home, plan, outputs, &args.output)
 }
 
@@ -70,7 +71,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
         Mode::Learn { span, .. } => eprintln!("auscult: state: learning - nothing is judged for {:.0} s", span.as_seconds()),
         Mode::Model(..) => {}
     }
-    let outputs = Outputs::open(&args.output, Bar::none())?;
+    let outputs = Outputs::open(&args.output, Bar::none(), true)?;
     judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, outputs, &args.output)
 }
 
@@ -140,7 +141,7 @@ fn judge_and_report(
     let detector = DetectorConfig { score_flows: args.flows.is_some(), ..DetectorConfig::default() };
     let mut inventory = InventoryOutput::open(&args.inventory, home)?;
     let (accounting, damage, verdict) = carry_out(feed, &plan, detector, (&mut outputs, inventory.as_mut()))?;
-    let incidents = outputs.finish()?;
+    let (incidents, deliveries) = outputs.finish()?;
     inventory.map_or(Ok(()), InventoryOutput::finish)?;
     let mut outcome = Outcome::default();
     outcome.add_damage(&damage);
@@ -150,8 +151,9 @@ fn judge_and_report(
         Verdict::default()
     });
     eprint!("{}", summary::text(&accounting, &verdict, &incidents, watch.seconds()));
-    write_reports(args, &accounting, &verdict)?;
-    if outcome.status == FINISHED && accounting.lost() {
+    write_reports(args, &accounting, &verdict, &deliveries)?;
+    let lost = accounting.lost() || deliveries.iter().any(|delivery| delivery.dropped + delivery.refused > 0);
+    if outcome.status == FINISHED && lost {
         outcome.status = TRUNCATED;
     }
     if outcome.status == FINISHED && args.fail_on_alert && verdict.counters.incidents > 0 {
@@ -160,10 +162,10 @@ fn judge_and_report(
     Ok(outcome)
 }
 
-fn write_reports(args: &OutputArgs, accounting: &Account, verdict: &Verdict) -> anyhow::Result<()> {
+fn write_reports(args: &OutputArgs, accounting: &Account, verdict: &Verdict, deliveries: &[Report]) -> anyhow::Result<()> {
     if let Some(path) = &args.stats {
         let mut to = create(path)?;
-        serde_json::to_writer_pretty(&mut to, &summary::stats(accounting, verdict))?;
+        serde_json::to_writer_pretty(&mut to, &summary::stats(accounting, verdict, deliveries))?;
         writeln!(to)?;
         to.flush().with_context(|| format!("{}: cannot be written", path.display()))?;
     }

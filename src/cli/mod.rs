@@ -17,6 +17,7 @@ mod plan;
 mod progress;
 mod report;
 mod setup;
+mod sinks;
 mod stop;
 mod summary;
 mod train;

@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::args::OutputArgs;
-use super::exit::Usage;
 use super::progress::Bar;
+use super::sinks::{Deliveries, open_all};
 use super::train::save;
 use super::versions::Versions;
 use crate::alert::{AlertContext, AlertLines, flow_event};
@@ -18,6 +18,7 @@ use crate::flow::FlowRecord;
 use crate::model::Model;
 use crate::pipeline::Progress;
 use crate::replay::Output;
+use crate::sink::{Report, Writer};
 
 /// Opens a file for writing; `-` is stdout.
 ///
@@ -33,8 +34,9 @@ pub fn create(path: &Path) -> anyhow::Result<Box<dyn Write + Send>> {
 
 /// Everything that `replay` and `watch` write.
 pub struct Outputs {
-    targets: Vec<(PathBuf, Box<dyn Write + Send>)>,
-    alerts: Vec<(PathBuf, AlertLines<Box<dyn Write + Send>>)>,
+    targets: Vec<(PathBuf, Writer)>,
+    alerts: Vec<(PathBuf, AlertLines<Writer>)>,
+    deliveries: Deliveries,
     flows: Option<(PathBuf, Box<dyn Write + Send>)>,
     bar: Bar,
     /// Alert lines that opened an incident, for the summary.
@@ -50,21 +52,16 @@ pub struct Outputs {
 const MOST_OPENED: usize = 1000;
 
 impl Outputs {
-    /// Opens what the arguments name.
+    /// Opens what the arguments name; a program that `watches` opens files of alerts again on HUP.
     ///
     /// # Errors
     /// Wrong usage, or a file that cannot be created.
-    pub fn open(args: &OutputArgs, bar: Bar) -> anyhow::Result<Self> {
-        let mut targets = Vec::new();
+    pub fn open(args: &OutputArgs, bar: Bar, watches: bool) -> anyhow::Result<Self> {
         let names: &[String] = if args.alerts.is_empty() { &["-".to_owned()] } else { &args.alerts };
-        for name in names {
-            let path = PathBuf::from(alert_target(name)?);
-            let target = create(&path)?;
-            targets.push((path, target));
-        }
+        let (targets, deliveries) = open_all(names, &args.sinks, watches)?;
         let flows = args.flows.as_ref().map(|path| anyhow::Ok((path.clone(), create(path)?))).transpose()?;
         let (alerts, opened) = (Vec::new(), Vec::new());
-        Ok(Self { targets, alerts, flows, bar, opened, versions: None, save_model: None, failed: None })
+        Ok(Self { targets, alerts, deliveries, flows, bar, opened, versions: None, save_model: None, failed: None })
     }
 
     /// Keeps models that are learned meanwhile: as versions in a folder, and the one of `--learn` in a file.
@@ -72,18 +69,19 @@ impl Outputs {
         (self.versions, self.save_model) = (versions, save_model);
     }
 
-    /// Flushes everything.
+    /// Flushes everything, and waits a while for targets on the network.
     ///
     /// # Errors
     /// The first thing that could not be written.
-    pub fn finish(mut self) -> anyhow::Result<Vec<Notice>> {
+    pub fn finish(mut self) -> anyhow::Result<(Vec<Notice>, Vec<Report>)> {
         if let Some((path, flows)) = &mut self.flows {
             let flushed = flows.flush();
             keep(&mut self.failed, path, flushed);
         }
+        let reports = self.deliveries.finish();
         match self.failed {
             Some(error) => Err(error),
-            None => Ok(self.opened),
+            None => Ok((self.opened, reports)),
         }
     }
 
@@ -92,18 +90,6 @@ impl Outputs {
             let written = serde_json::to_writer(&mut *to, event).map_err(io::Error::from).and_then(|()| to.write_all(b"\n"));
             keep(&mut self.failed, path, written);
         }
-    }
-}
-
-/// The target of `--alerts`, `[eve:]PATH`.
-fn alert_target(name: &str) -> anyhow::Result<&str> {
-    const LATER: [&str; 7] = ["cef", "ocsf", "ecs", "asim", "zeek", "csv", "text"];
-    match name.split_once(':') {
-        Some(("eve", target)) => Ok(target),
-        Some((format, _)) if LATER.contains(&format) => {
-            Err(Usage(format!("--alerts {name}: format {format} is not written by this version; it writes eve")).into())
-        }
-        _ => Ok(name),
     }
 }
 

@@ -1,10 +1,10 @@
-//! INT and TERM.
+//! INT, TERM and HUP.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 /// A flag that the first INT or TERM sets, so that the program drains and reports; the second ends it at once.
@@ -19,4 +19,14 @@ pub fn on_signals() -> anyhow::Result<Arc<AtomicBool>> {
         flag::register(signal, Arc::clone(&stop)).context("setting a signal handler")?;
     }
     Ok(stop)
+}
+
+/// A flag that HUP sets: a file may have been moved away.
+///
+/// # Errors
+/// When the system refuses the handler.
+pub fn on_hangup() -> anyhow::Result<Arc<AtomicBool>> {
+    let reopen = Arc::new(AtomicBool::new(false));
+    flag::register(SIGHUP, Arc::clone(&reopen)).context("setting a signal handler")?;
+    Ok(reopen)
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::feed::Account;
 use crate::detect::{Notice, reason};
 use crate::replay::Verdict;
+use crate::sink::Report;
 
 /// Incidents and devices told at the most.
 const MOST: usize = 10;
@@ -86,8 +87,9 @@ fn incident_line(notice: &Notice) -> String {
 
 /// The accounting for programs.
 #[must_use]
-pub fn stats(accounting: &Account, verdict: &Verdict) -> Value {
+pub fn stats(accounting: &Account, verdict: &Verdict, deliveries: &[Report]) -> Value {
     let counters = &verdict.counters;
+    let delivery = |to: &Report| json!({"target": to.target, "delivered": to.delivered, "waiting": to.waiting, "dropped": to.dropped, "refused": to.refused});
     json!({
         accounting.noun(): accounting.json(),
         "detector": {
@@ -96,5 +98,6 @@ pub fn stats(accounting: &Account, verdict: &Verdict) -> Value {
             "threshold_bits": verdict.threshold, "unusual_threshold_bits": verdict.unusual_threshold, "budget_per_day": verdict.budget_per_day,
             "budget_resolved": verdict.resolved, "model_fits": verdict.misfit.is_none(), "self_taught_records": verdict.self_taught_flows,
         },
+        "deliveries": deliveries.iter().map(delivery).collect::<Vec<_>>(),
     })
 }

@@ -1,0 +1,164 @@
+//! Where alerts go and how: the options of all targets, and what became of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::exit::Usage;
+use super::stop;
+use crate::pipeline::Stopwatch;
+use crate::sink::{Delivery, Opened, Report, Rotation, SinkError, SinkOptions, Target, Writer, open};
+use crate::time::{Span, parse_span};
+
+/// How alerts go to their targets.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Alerts")]
+pub struct SinkArgs {
+    /// Leave the object auscult out of EVE, for readers that accept what Suricata writes alone
+    #[arg(long)]
+    pub strict_eve: bool,
+    /// Begin a new file of alerts before one is longer than this (65536, 500K, 100M, 2G)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub rotate_size: Option<u64>,
+    /// Begin a new file of alerts this often, by the alerts' own time (1h, 1d)
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub rotate_every: Option<Span>,
+    /// Old files to keep, PATH.1 being the newest
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub rotate_keep: u32,
+    /// Keep alerts for targets on the network in this folder until they have arrived [default: spool in STATE_DIRECTORY, or
+    /// auscult/spool in XDG_STATE_HOME or ~/.local/state]
+    #[arg(long, value_name = "DIR")]
+    pub spool: Option<PathBuf>,
+    /// Bytes that may wait for each target; the oldest go when it is full
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M")]
+    pub spool_size: u64,
+    /// Wait this long at the end for targets on the network
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "10s")]
+    pub drain: Span,
+}
+
+/// The smallest spool, file and limit that still hold a line.
+const SMALLEST: u64 = 64 << 10;
+
+fn size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no size such as 65536, 500K, 100M or 2G, at least 64K");
+    let (number, unit) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (&text[..text.len() - 1], 10),
+        Some(b'M' | b'm') => (&text[..text.len() - 1], 20),
+        Some(b'G' | b'g') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << unit));
+    bytes.filter(|&bytes| bytes >= SMALLEST).ok_or_else(wrong)
+}
+
+/// Targets on the network, which are waited for at the end.
+pub struct Deliveries {
+    deliveries: Vec<Delivery>,
+    patience: Duration,
+}
+
+/// Opens the targets of `--alerts`. A program that `watches` goes on behind what stands in files, and opens them again on HUP.
+///
+/// # Errors
+/// Wrong usage, a file that cannot be created, a spool that cannot be used.
+pub fn open_all(names: &[String], args: &SinkArgs, watches: bool) -> anyhow::Result<(Vec<(PathBuf, Writer)>, Deliveries)> {
+    let targets: Vec<Target> = names.iter().map(|name| Target::parse(name)).collect::<Result<_, _>>().map_err(told)?;
+    let spool = match (&args.spool, targets.iter().any(Target::is_remote)) {
+        (Some(folder), _) => folder.clone(),
+        (None, true) => usual_spool()?,
+        (None, false) => PathBuf::new(),
+    };
+    let options = SinkOptions {
+        sensor: sensor(),
+        rotation: Rotation { size: args.rotate_size.unwrap_or(0), every: args.rotate_every, keep: args.rotate_keep },
+        goes_on: watches,
+        strict_eve: args.strict_eve,
+        spool,
+        spool_bytes: args.spool_size,
+        colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        hec_token: std::env::var("AUSCULT_HEC_TOKEN").ok(),
+        hook_token: std::env::var("AUSCULT_HOOK_TOKEN").ok(),
+        tell: Arc::new(|text| eprintln!("auscult: {text}")),
+    };
+    let (mut writers, mut deliveries) = (Vec::new(), Vec::new());
+    for (name, target) in names.iter().zip(&targets) {
+        let reopen = if watches { stop::on_hangup()? } else { Arc::new(AtomicBool::new(false)) };
+        let Opened { writer, delivery } = open(target, name, &options, reopen).map_err(told)?;
+        writers.push((PathBuf::from(name), writer));
+        deliveries.extend(delivery);
+    }
+    let patience = Duration::from_nanos(u64::try_from(args.drain.nanos()).unwrap_or(0));
+    Ok((writers, Deliveries { deliveries, patience }))
+}
+
+impl Deliveries {
+    /// Waits until all has arrived, at most as long as was asked for, and says what has not.
+    pub fn finish(self) -> Vec<Report> {
+        let watch = Stopwatch::start();
+        let left = || self.patience.saturating_sub(Duration::from_secs_f64(watch.seconds()));
+        let reports: Vec<Report> = self.deliveries.into_iter().map(|delivery| delivery.finish(left())).collect();
+        for Report { target, waiting, dropped, refused, spool, error, .. } in &reports {
+            if *waiting > 0 {
+                let why = error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
+                let spool = spool.display();
+                eprintln!(
+                    "auscult: {target}: alerts that have not arrived: {waiting}{why}; they wait in {spool} for the next run with this target"
+                );
+            }
+            if *dropped > 0 {
+                eprintln!("auscult: {target}: alerts lost because the spool was full (--spool-size): {dropped}");
+            }
+            if *refused > 0 {
+                eprintln!("auscult: {target}: alerts refused: {refused}");
+            }
+        }
+        reports
+    }
+}
+
+fn told(error: SinkError) -> anyhow::Error {
+    match error {
+        SinkError::Usage(text) => Usage(text).into(),
+        error @ SinkError::Io { .. } => error.into(),
+    }
+}
+
+/// The name of this machine.
+fn sensor() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    let name = name.unwrap_or_default().trim().to_owned();
+    if name.is_empty() { "auscult".to_owned() } else { name }
+}
+
+fn usual_spool() -> anyhow::Result<PathBuf> {
+    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    // systemd gives a list; the first is the service's own.
+    let of_service = std::env::var("STATE_DIRECTORY").ok().and_then(|list| list.split(':').next().map(PathBuf::from));
+    let of_service = of_service.filter(|folder| !folder.as_os_str().is_empty()).map(|folder| folder.join("spool"));
+    let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));
+    let found = of_service.or_else(|| state.map(|state| state.join("auscult/spool")));
+    found.ok_or_else(|| {
+        Usage("--alerts: a target on the network needs a folder for what waits: give --spool DIR".to_owned()).into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(
+            ["65536", "500K", "100M", "2G"].map(|text| size(text).unwrap()),
+            [65_536, 512_000, 104_857_600, 2_147_483_648]
+        );
+        for wrong in ["", "K", "1K", "-5M", "1.5G", "99999999999G", "10T"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

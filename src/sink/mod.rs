@@ -1,0 +1,52 @@
+//! Where alerts go: stdout, files that rotate, syslog over UDP, TCP and TLS, web hooks and Splunk's HTTP Event Collector.
+//!
+//! ```text
+//! judging thread                                   one thread for each target on the network
+//! alert line ──▶ Writer ──▶ file, stdout
+//!                     └───▶ spool on disk ═════════▶ batch ──▶ format ──▶ Sender ──▶ target
+//!                           (oldest go when full)    └─ only what the target confirmed leaves the spool
+//! ```
+//!
+//! Every alert for the network is on disk before it is sent, in a [`Spool`] of EVE lines, so judging waits for the local disk alone,
+//! order is that of the spool, and what a target did not take is there after a restart.
+
+mod deliver;
+mod file;
+#[cfg(feature = "tls")]
+mod http;
+mod send;
+mod spool;
+mod syslog;
+mod target;
+#[cfg(feature = "tls")]
+mod tls;
+mod writer;
+
+pub use deliver::{Delivery, Report, Tell};
+pub use file::Rotation;
+pub use spool::{Batch, Spool};
+pub use syslog::{escape_parameter, frame};
+pub use target::{Endpoint, Place, Target, TargetOptions};
+pub use writer::{Opened, SinkOptions, Writer, open};
+
+/// Why a target is not opened or does not work.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// What the command line says of it cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// A file or folder.
+    #[error("{place}: {error}")]
+    Io {
+        /// Which.
+        place: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
+
+impl SinkError {
+    fn io(place: impl ToString, error: std::io::Error) -> Self {
+        Self::Io { place: place.to_string(), error }
+    }
+}

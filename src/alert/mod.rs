@@ -1,6 +1,7 @@
 //! What leaves the program: alerts and flow records, as EVE JSON Lines, CSV and Parquet. Writes to anything that is
 //! [`std::io::Write`].
 
+mod chain;
 mod eve;
 mod fact_event;
 mod flow_event;
@@ -10,6 +11,7 @@ mod parquet;
 mod table;
 mod told;
 
+pub use chain::{Break, Chain, Link, LinkError, Whole};
 pub use eve::{AlertContext, alert_event};
 pub use flow_event::flow_event;
 pub use lines::AlertLines;

@@ -36,6 +36,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Compare models; go back to an earlier version
     Model(ModelArgs),
+    /// Is a record of alerts or answers whole?
+    Verify(VerifyArgs),
 }
 
 /// How flows are made.
@@ -342,6 +344,17 @@ pub struct ExplainArgs {
     /// Only incidents whose identifier begins with this [default: all]
     #[arg(long, value_name = "ID")]
     pub incident: Option<String>,
+}
+
+/// `auscult verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Files of alerts or of answers, plain or compressed, or - for standard input; the parts of a rotated file in any order
+    #[arg(required = true, value_name = "ALERTS")]
+    pub alerts: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `auscult model`.

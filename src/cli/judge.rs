@@ -70,7 +70,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
         Mode::Learn { span, .. } => eprintln!("auscult: state: learning - nothing is judged for {:.0} s", span.as_seconds()),
         Mode::Model(..) => {}
     }
-    let outputs = Outputs::open(&args.output, Bar::none())?;
+    let outputs = Outputs::go_on(&args.output, Bar::none())?;
     judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, outputs, &args.output)
 }
 

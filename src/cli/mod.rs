@@ -15,10 +15,12 @@ mod model;
 mod output;
 mod plan;
 mod progress;
+mod record_lines;
 mod setup;
 mod stop;
 mod summary;
 mod train;
+mod verify;
 mod versions;
 
 use std::process::ExitCode;
@@ -50,6 +52,7 @@ pub fn run() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Model(args) => model::run(&args),
+        Command::Verify(args) => verify::run(&args),
     };
     result.unwrap_or_else(|error| Outcome::of_error(&error)).report()
 }

@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::args::OutputArgs;
 use super::exit::Usage;
 use super::progress::Bar;
+use super::record_lines::go_on;
 use super::train::save;
 use super::versions::Versions;
-use crate::alert::{AlertContext, AlertLines, flow_event};
+use crate::alert::{AlertContext, AlertLines, Chain, flow_event};
 use crate::detect::{IncidentState, Notice, ScoredFlow};
 use crate::flow::FlowRecord;
 use crate::model::Model;
@@ -31,9 +32,22 @@ pub fn create(path: &Path) -> anyhow::Result<Box<dyn Write + Send>> {
     Ok(Box::new(BufWriter::with_capacity(1 << 16, file)))
 }
 
+/// Opens a file for lines that form a chain: anew, or behind the lines that are there. `-` is stdout.
+///
+/// # Errors
+/// When it cannot be created, or read where it goes on.
+pub fn chained(path: &Path, goes_on: bool) -> anyhow::Result<(Box<dyn Write + Send>, Chain)> {
+    // Pipes and devices hold nothing to go on from.
+    if goes_on && path.as_os_str() != "-" && (path.is_file() || !path.exists()) {
+        let (file, chain) = go_on(path)?;
+        return Ok((Box::new(file), chain));
+    }
+    Ok((create(path)?, Chain::default()))
+}
+
 /// Everything that `replay` and `watch` write.
 pub struct Outputs {
-    targets: Vec<(PathBuf, Box<dyn Write + Send>)>,
+    targets: Vec<(PathBuf, Box<dyn Write + Send>, Chain)>,
     alerts: Vec<(PathBuf, AlertLines<Box<dyn Write + Send>>)>,
     flows: Option<(PathBuf, Box<dyn Write + Send>)>,
     bar: Bar,
@@ -55,12 +69,24 @@ impl Outputs {
     /// # Errors
     /// Wrong usage, or a file that cannot be created.
     pub fn open(args: &OutputArgs, bar: Bar) -> anyhow::Result<Self> {
+        Self::open_as(args, bar, false)
+    }
+
+    /// The same, but files of alerts that are there go on, and so do their chains.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn go_on(args: &OutputArgs, bar: Bar) -> anyhow::Result<Self> {
+        Self::open_as(args, bar, true)
+    }
+
+    fn open_as(args: &OutputArgs, bar: Bar, goes_on: bool) -> anyhow::Result<Self> {
         let mut targets = Vec::new();
         let names: &[String] = if args.alerts.is_empty() { &["-".to_owned()] } else { &args.alerts };
         for name in names {
             let path = PathBuf::from(alert_target(name)?);
-            let target = create(&path)?;
-            targets.push((path, target));
+            let (target, chain) = chained(&path, goes_on)?;
+            targets.push((path, target, chain));
         }
         let flows = args.flows.as_ref().map(|path| anyhow::Ok((path.clone(), create(path)?))).transpose()?;
         let (alerts, opened) = (Vec::new(), Vec::new());
@@ -124,7 +150,8 @@ impl Output for Outputs {
         if targets.is_empty() {
             return;
         }
-        self.alerts = targets.into_iter().map(|(path, target)| (path, AlertLines::new(target, context.clone()))).collect();
+        let begin = |(path, target, chain)| (path, AlertLines::after(chain, target, context.clone()));
+        self.alerts = targets.into_iter().map(begin).collect();
     }
 
     fn model(&mut self, model: &Model) {

@@ -92,7 +92,7 @@ pub fn stats(accounting: &Account, verdict: &Verdict) -> Value {
         accounting.noun(): accounting.json(),
         "detector": {
             "observations": counters.observations, "incidents": counters.incidents, "alert_lines": counters.notices,
-            "repeats": counters.repeats, "held_back": counters.held_back, "cases_refused": counters.cases_refused, "flows_released_early": counters.released_early,
+            "repeats": counters.repeats, "held_back": counters.held_back, "cases_refused": counters.cases_refused, "stories_refused": counters.stories_refused, "flows_released_early": counters.released_early,
             "threshold_bits": verdict.threshold, "unusual_threshold_bits": verdict.unusual_threshold, "budget_per_day": verdict.budget_per_day,
             "budget_resolved": verdict.resolved, "model_fits": verdict.misfit.is_none(), "self_taught_records": verdict.self_taught_flows,
         },

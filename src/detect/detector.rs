@@ -19,6 +19,7 @@ use super::rank::{HostRank, Ranks};
 use super::rarity::rarity;
 use super::recent::Recent;
 use super::silence::{LOOK_EVERY, Silences, Silent};
+use super::story::Stories;
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
@@ -62,6 +63,7 @@ pub struct Detector {
     touched: BTreeSet<Host>,
     incidents: BTreeMap<(Host, Class), Incident>,
     habits: Habits,
+    stories: Stories,
     held: VecDeque<Held>,
     changes: Changes,
     fit: Fit,
@@ -86,6 +88,7 @@ impl Detector {
             touched: BTreeSet::new(),
             incidents: BTreeMap::new(),
             habits: Habits::default(),
+            stories: Stories::default(),
             held: VecDeque::new(),
             changes: Changes::default(),
             fit: Fit::default(),
@@ -241,7 +244,7 @@ impl Detector {
     /// What was counted so far.
     #[must_use]
     pub const fn counters(&self) -> DetectorCounters {
-        self.counters
+        DetectorCounters { stories_refused: self.stories.refused, ..self.counters }
     }
 
     /// The knowledge in use.
@@ -368,6 +371,10 @@ impl Detector {
             if let Some(mut incident) = case.report(class, host, bits, open) {
                 self.counters.incidents += u64::from(is_new);
                 self.counters.vague_incidents += u64::from(is_new && class.is_vague());
+                if is_new {
+                    self.stories.join(&mut incident, now);
+                }
+                self.stories.note(&incident, now);
                 if let Some(notice) = incident.tell(now) {
                     self.counters.notices += 1;
                     notices.push(notice);

@@ -17,6 +17,8 @@ mod fit;
 mod habit;
 mod incident;
 mod knowledge;
+#[cfg(test)]
+mod life;
 mod newness;
 mod population;
 mod prior;
@@ -27,6 +29,7 @@ mod recent;
 mod rhythm;
 mod score;
 mod silence;
+mod story;
 mod surprise;
 #[cfg(test)]
 mod testing;
@@ -40,8 +43,9 @@ pub use counters::DetectorCounters;
 pub use detector::{Detector, ScoredFlow};
 pub use evidence::{Contribution, Detail, Evidence, Of};
 pub use explain::{Reason, reason};
-pub use incident::{Cause, FlowRef, Incident, IncidentState, Notice};
+pub use incident::{Cause, Episode, FlowRef, Incident, IncidentState, Notice};
 pub use knowledge::Knowledge;
 pub use rank::HostRank;
 pub use score::{Score, Term};
+pub use story::JOINS_WITHIN;
 pub use surprise::Surprise;

@@ -66,7 +66,7 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
     let info = incident.class.info();
     let reasons: Vec<Value> = incident.reasons.iter().map(why).collect();
     let attack = info.attack.map_or_else(|| json!([]), |(technique, tactic)| json!([{"technique": technique, "tactic": tactic}]));
-    json!({
+    let mut product = json!({
         "incident": {
             "id": hex_id(incident.id), "class": info.name, "state": notice.state.name(),
             "hosts": hosts(incident), "peers": peers(incident),
@@ -87,7 +87,12 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
         "state": "judging",
         "degraded": false,
         "chain": {"seq": number, "prev": before},
-    })
+    });
+    if let Some(by) = incident.answered_by.as_deref() {
+        product["answer"] =
+            json!({"number": by.number, "answer": by.kind.name(), "by": by.by, "reason": by.reason, "hidden": by.hides});
+    }
+    product
 }
 
 /// An incident's identifier as written.

@@ -1,19 +1,23 @@
 //! What leaves the program: alerts and flow records, as EVE JSON Lines, CSV and Parquet. Writes to anything that is
 //! [`std::io::Write`].
 
+mod answer_line;
 mod chain;
 mod eve;
 mod fact_event;
 mod flow_event;
+mod incident_line;
 mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod table;
 mod told;
 
+pub use answer_line::{answer_line, read_answer};
 pub use chain::{Break, Chain, Link, LinkError, Whole};
 pub use eve::{AlertContext, alert_event};
 pub use flow_event::flow_event;
+pub use incident_line::IncidentLine;
 pub use lines::AlertLines;
 #[cfg(feature = "parquet")]
 pub use parquet::ParquetTable;

@@ -1,7 +1,9 @@
 //! An incident and its life.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::answer::AnsweredBy;
 use super::class::Class;
 use super::evidence::Contribution;
 use super::score::Score;
@@ -183,6 +185,8 @@ pub struct Incident {
     pub earlier: Vec<Episode>,
     /// Further ones that are not named.
     pub earlier_left_out: u64,
+    /// The answer that hides it, or hid lines of it before this one.
+    pub answered_by: Option<Arc<AnsweredBy>>,
     told: Option<Told>,
     latest_evidence: Timestamp,
 }
@@ -233,6 +237,7 @@ impl Incident {
             story: id,
             earlier: Vec::new(),
             earlier_left_out: 0,
+            answered_by: None,
             told: None,
             latest_evidence: first,
         }

@@ -3,6 +3,7 @@
 //! Architecture invariants: the detector never sees a packet; it takes observations in the order of the pipeline and is told
 //! the time; the same observations and knowledge give the same incidents.
 
+mod answer;
 mod arp;
 mod assessment;
 mod case;
@@ -34,6 +35,10 @@ mod surprise;
 #[cfg(test)]
 mod testing;
 
+pub use answer::{
+    About, Answer, AnswerError, AnswerKind, AnsweredBy, Answers, Counted, Daily, Direction, Gate, MAX_ANSWERS, ParseDailyError,
+    Passage, Protocol, Rule, Standing, Subject,
+};
 pub use assessment::Assessment;
 pub use case::{Case, WINDOW};
 pub use claim::{Arithmetic, Claim};

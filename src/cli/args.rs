@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::answer_args::{AlertsArgs, AnswersArgs, CloseArgs, LearnAnswerArgs, MuteArgs, TakeBackArgs};
 use crate::time::{Span, Timestamp};
 
 /// A network anomaly detector that learns what is normal for each device and explains its alerts.
@@ -36,6 +37,18 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Compare models; go back to an earlier version
     Model(ModelArgs),
+    /// List, filter and follow incidents and answers
+    Alerts(AlertsArgs),
+    /// Answer an alert: this is normal from now on
+    Learn(LearnAnswerArgs),
+    /// Answer an alert: do not tell of this for a time
+    Mute(MuteArgs),
+    /// Answer an alert: this incident is dealt with
+    Close(CloseArgs),
+    /// Take back what was learned
+    Unlearn(TakeBackArgs),
+    /// Take back what was muted
+    Unmute(TakeBackArgs),
     /// Is a record of alerts or answers whole?
     Verify(VerifyArgs),
 }
@@ -165,8 +178,11 @@ pub struct LearnArgs {
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// Captures: files, folders, or - for standard input; read in the order of their time
-    #[arg(required = true, value_name = "FILE|DIR|-")]
+    #[arg(required_unless_present = "recheck", value_name = "FILE|DIR|-")]
     pub inputs: Vec<PathBuf>,
+    /// Read alerts that were written before, and show what the answers would have hidden of them
+    #[arg(long, value_name = "ALERTS", requires = "answers", conflicts_with = "inputs")]
+    pub recheck: Vec<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub judge: JudgeArgs,
@@ -176,6 +192,9 @@ pub struct ReplayArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub answers: AnswersArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub time: TimeArgs,
@@ -204,6 +223,9 @@ pub struct WatchArgs {
     pub output: OutputArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub answers: AnswersArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub flow: FlowArgs,
 }
 
@@ -223,6 +245,9 @@ pub struct DetectArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub answers: AnswersArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub time: TimeArgs,

@@ -247,7 +247,8 @@ fn a_line_that_cannot_be_applied_is_told_with_its_place_and_the_rest_holds() {
         ];
         auscult(&args).ended(0);
     };
-    let all: BTreeSet<String> = classes(&clinic.alerts).into_values().collect();
+    let class = |line: &Value| line["auscult"]["incident"]["class"].as_str().unwrap().to_owned();
+    let all: BTreeSet<String> = lines(&clinic.alerts).iter().map(class).collect();
     all.iter().for_each(|class| mute(class));
     let good = String::from_utf8(folder.read("answers")).unwrap();
     let mut each: Vec<&str> = good.lines().collect();

@@ -25,7 +25,8 @@ const MAX_ROLE_DEVICES: usize = 10_000;
 pub fn learn(args: &LearnAnswerArgs) -> anyhow::Result<Outcome> {
     let line = find(&args.alert.alert, args.alert.alerts.as_deref())?;
     let it = &line.subject;
-    if !it.is_complete && !(args.any_peer && args.any_service) {
+    let limits_nothing = args.any_peer && args.any_service;
+    if !(it.is_complete || limits_nothing) {
         return Err(Usage(format!(
             "incident {} had more to it than its line names, so what is to be normal cannot be said: learn it with --any-peer and --any-service",
             line.id()

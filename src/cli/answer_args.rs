@@ -210,7 +210,7 @@ pub struct AlertsArgs {
     #[arg(long, value_name = "TIME", value_parser = crate::time::parse)]
     pub to: Option<Timestamp>,
     /// Only the story that an incident with this identifier, or its beginning, belongs to
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub story: Option<String>,
     /// List the answers of this file too, and do not list what they hide
     #[arg(long, value_name = "FILE")]

@@ -41,7 +41,10 @@ fn help_lists_the_commands_and_is_a_result() {
     let help = auscult(&["--help"]).ended(0);
     assert_eq!(help.stderr, "");
     let page = String::from_utf8(help.stdout).unwrap();
-    for command in ["replay", "watch", "detect", "train", "flows", "eval", "inspect", "explain", "report", "model"] {
+    for command in [
+        "replay", "watch", "detect", "train", "flows", "eval", "inspect", "explain", "report", "model", "alerts", "learn",
+        "mute", "close", "unlearn", "unmute", "verify",
+    ] {
         assert!(page.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{command} is not in:\n{page}");
         let own = auscult(&[command, "--help"]).ended(0);
         assert!(String::from_utf8(own.stdout).unwrap().contains("Usage: auscult"), "{command}");

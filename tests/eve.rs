@@ -93,7 +93,7 @@ const COMMON: [(&str, Kind); 7] = [
     ("flow_id", Count),
 ];
 
-const ALERT: [(&str, Kind); 31] = [
+const ALERT: [(&str, Kind); 36] = [
     ("alert.action", Text),
     ("alert.gid", Count),
     ("alert.signature_id", Count),
@@ -110,6 +110,11 @@ const ALERT: [(&str, Kind); 31] = [
     ("auscult.incident.first", Time),
     ("auscult.incident.last", Time),
     ("auscult.incident.flows", Count),
+    ("auscult.incident.names", List),
+    ("auscult.incident.complete", Flag),
+    ("auscult.incident.story", Text),
+    ("auscult.incident.earlier", List),
+    ("auscult.incident.earlier_left_out", Count),
     ("auscult.bits", Number),
     ("auscult.p_value", Number),
     ("auscult.score.shared", Number),

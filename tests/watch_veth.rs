@@ -223,3 +223,80 @@ fn an_unknown_interface_is_status_1() {
     let run = support::auscult(&["watch", "nosuch0"]).ended(1);
     assert!(run.stderr.starts_with("auscult: ") && run.stderr.contains("nosuch0"), "{}", run.stderr);
 }
+
+/// Tries 300 ports, of which none answers.
+const SCAN: &str = "
+import socket
+for port in range(20000, 20300):
+    s = socket.socket(); s.settimeout(1)
+    try: s.connect(('10.99.7.2', port))
+    except OSError: pass
+    s.close()
+print('done')
+";
+
+/// Lines of a file that is being written, once there are at least so many.
+fn at_least(folder: &Folder, name: &str, least: usize) -> Vec<Value> {
+    for _ in 0..160 {
+        let found = std::fs::read(folder.path(name)).map(|bytes| lines(&bytes)).unwrap_or_default();
+        if found.len() >= least {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    panic!("{name} has fewer than {least} lines after 40 s");
+}
+
+#[test]
+fn answers_are_applied_while_it_watches_and_the_record_goes_on_after_a_restart() {
+    let Some(wire) = Wire::lay("ans") else { return };
+    let folder = Folder::new();
+    let (alerts, answers, model) = (folder.name("alerts.jsonl"), folder.name("answers.jsonl"), clinic_model(&folder));
+    let arguments = ["--model", &model, "--alerts", &alerts, "--answers", &answers];
+    let scan = || {
+        let (_client, done) = Wire::python(&wire.here, SCAN);
+        assert_eq!(done, "done\n");
+    };
+    let state = |line: &Value| line["auscult"]["incident"]["state"].as_str().unwrap().to_owned();
+
+    let (watching, stderr) = watch(&wire, &arguments);
+    scan();
+    let opened = at_least(&folder, "alerts.jsonl", 1);
+    let mute = [
+        "mute",
+        "--class",
+        "any",
+        "--host",
+        "10.99.7.0/24",
+        "--answers",
+        &answers,
+        "--for",
+        "1d",
+        "--reason",
+        "a test",
+        "--by",
+        "ada",
+    ];
+    support::auscult(&mute).ended(0);
+    // It looks once a second.
+    std::thread::sleep(Duration::from_secs(3));
+    let (status, said) = end(watching, stderr, "-INT");
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("answers.jsonl: 1 answers"), "{said}");
+    let first_run = lines(&folder.read("alerts.jsonl"));
+    let last = &first_run[first_run.len() - 1];
+    assert_eq!((state(&opened[0]), state(last)), ("open".to_owned(), "closed".to_owned()));
+    assert_eq!(last["auscult"]["answer"]["answer"], "mute", "{last}");
+
+    support::auscult(&["unmute", "0", "--answers", &answers, "--by", "ada"]).ended(0);
+    let (watching, stderr) = watch(&wire, &arguments);
+    scan();
+    at_least(&folder, "alerts.jsonl", first_run.len() + 1);
+    let (status, said) = end(watching, stderr, "-TERM");
+    assert_eq!(status, 0, "{said}");
+    let both = lines(&folder.read("alerts.jsonl"));
+    assert!(both.len() >= first_run.len() + 2 && both[..first_run.len()] == first_run);
+    assert_eq!(both[first_run.len()]["auscult"]["chain"]["seq"], first_run.len());
+    support::auscult(&["verify", &alerts]).ended(0);
+    support::auscult(&["verify", &answers]).ended(0);
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::detect::{Cause, Claim, Detail, Evidence, FlowRef, Incident, Notice, Reason, Score, Term, reason};
+use crate::detect::{Cause, Claim, Detail, Episode, Evidence, FlowRef, Incident, Notice, Reason, Score, Term, reason};
 use crate::flow::community_id;
 
 /// Private generator id of all alerts.
@@ -66,12 +66,15 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
     let info = incident.class.info();
     let reasons: Vec<Value> = incident.reasons.iter().map(why).collect();
     let attack = info.attack.map_or_else(|| json!([]), |(technique, tactic)| json!([{"technique": technique, "tactic": tactic}]));
-    json!({
+    let mut product = json!({
         "incident": {
-            "id": format!("{:016x}", incident.id), "class": info.name, "state": notice.state.name(),
+            "id": hex_id(incident.id), "class": info.name, "state": notice.state.name(),
             "hosts": hosts(incident), "peers": peers(incident),
             "services": incident.services.iter().filter(|service| service.protocol != 0).map(ToString::to_string).collect::<Vec<_>>(),
+            "names": incident.names, "complete": incident.is_complete,
             "first": incident.first.to_string(), "last": incident.last.to_string(), "flows": incident.flows,
+            "story": hex_id(incident.story), "earlier": incident.earlier.iter().map(episode).collect::<Vec<_>>(),
+            "earlier_left_out": incident.earlier_left_out,
         },
         "bits": rounded(incident.bits),
         "p_value": significant(context.calibration.p_value(incident.bits)),
@@ -84,7 +87,22 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
         "state": "judging",
         "degraded": false,
         "chain": {"seq": number, "prev": before},
-    })
+    });
+    if let Some(by) = incident.answered_by.as_deref() {
+        product["answer"] =
+            json!({"number": by.number, "answer": by.kind.name(), "by": by.by, "reason": by.reason, "hidden": by.hides});
+    }
+    product
+}
+
+/// An incident's identifier as written.
+fn hex_id(id: u64) -> String {
+    format!("{id:016x}")
+}
+
+fn episode(episode: &Episode) -> Value {
+    let Episode { id, class, host, first } = episode;
+    json!({"id": hex_id(*id), "class": class.info().name, "host": host.to_string(), "first": first.to_string()})
 }
 
 /// The device that the incident is about, and those that it is about too.

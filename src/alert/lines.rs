@@ -2,11 +2,9 @@
 
 use std::io::{self, Write};
 
-use sha2::{Digest, Sha256};
-
+use super::chain::Chain;
 use super::eve::{AlertContext, alert_event};
 use crate::detect::Notice;
-use crate::feature::hex;
 
 /// Writes alerts as JSON Lines; each carries the SHA-256 of the line before, so that a record can be shown to be whole. The
 /// first carries 64 zeros.
@@ -15,13 +13,18 @@ pub struct AlertLines<W> {
     to: W,
     context: AlertContext,
     written: u64,
-    before: String,
+    chain: Chain,
 }
 
 impl<W: Write> AlertLines<W> {
     /// A chain that begins here.
     pub fn new(to: W, context: AlertContext) -> Self {
-        Self { to, context, written: 0, before: format!("sha256:{}", "0".repeat(64)) }
+        Self::after(Chain::default(), to, context)
+    }
+
+    /// Goes on with a chain that others wrote.
+    pub const fn after(chain: Chain, to: W, context: AlertContext) -> Self {
+        Self { to, context, written: 0, chain }
     }
 
     /// Another model judges from now on; the chain goes on.
@@ -34,8 +37,9 @@ impl<W: Write> AlertLines<W> {
     /// # Errors
     /// When the target cannot be written.
     pub fn write(&mut self, notice: &Notice) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&alert_event(notice, &self.context, (self.written, &self.before)))?;
-        self.before = format!("sha256:{}", hex(&Sha256::digest(&line)));
+        let link = self.chain.next();
+        let mut line = serde_json::to_vec(&alert_event(notice, &self.context, (link.seq, &link.prev)))?;
+        self.chain.take(&line);
         self.written += 1;
         line.push(b'\n');
         self.to.write_all(&line)?;
@@ -51,10 +55,12 @@ impl<W: Write> AlertLines<W> {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::super::flow_event::tests::record;
     use super::*;
     use crate::detect::{Class, FlowRef, Incident, IncidentState};
-    use crate::feature::Host;
+    use crate::feature::{Host, hex};
     use crate::flow::testing::packet;
     use crate::model::Calibration;
 

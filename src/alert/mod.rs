@@ -1,19 +1,25 @@
 //! What leaves the program: alerts as EVE JSON Lines and in the formats of other tools, flow records as EVE, CSV and Parquet. Writes
 //! to anything that is [`std::io::Write`].
 
+mod answer_line;
+mod chain;
 mod eve;
 mod fact_event;
 mod flow_event;
 mod format;
+mod incident_line;
 mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod table;
 mod told;
 
+pub use answer_line::{answer_line, read_answer};
+pub use chain::{Break, Chain, Link, LinkError, Whole};
 pub use eve::{AlertContext, alert_event};
 pub use flow_event::flow_event;
 pub use format::{Format, Formatter, Message, UnknownFormat};
+pub use incident_line::IncidentLine;
 pub use lines::AlertLines;
 #[cfg(feature = "parquet")]
 pub use parquet::ParquetTable;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::answer_args::{AlertsArgs, AnswersArgs, CloseArgs, LearnAnswerArgs, MuteArgs, TakeBackArgs};
 use super::sinks::SinkArgs;
 use crate::time::{Span, Timestamp};
 
@@ -39,6 +40,20 @@ pub enum Command {
     Report(ReportArgs),
     /// Compare models; go back to an earlier version
     Model(ModelArgs),
+    /// List, filter and follow incidents and answers
+    Alerts(AlertsArgs),
+    /// Answer an alert: this is normal from now on
+    Learn(LearnAnswerArgs),
+    /// Answer an alert: do not tell of this for a time
+    Mute(MuteArgs),
+    /// Answer an alert: this incident is dealt with
+    Close(CloseArgs),
+    /// Take back what was learned
+    Unlearn(TakeBackArgs),
+    /// Take back what was muted
+    Unmute(TakeBackArgs),
+    /// Is a record of alerts or answers whole?
+    Verify(VerifyArgs),
 }
 
 /// How flows are made.
@@ -171,8 +186,11 @@ pub struct LearnArgs {
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// Captures: files, folders, or - for standard input; read in the order of their time
-    #[arg(required = true, value_name = "FILE|DIR|-")]
+    #[arg(required_unless_present = "recheck", value_name = "FILE|DIR|-")]
     pub inputs: Vec<PathBuf>,
+    /// Read alerts that were written before, and show what the answers would have hidden of them
+    #[arg(long, value_name = "ALERTS", requires = "answers", conflicts_with = "inputs")]
+    pub recheck: Vec<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub judge: JudgeArgs,
@@ -182,6 +200,9 @@ pub struct ReplayArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub answers: AnswersArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub time: TimeArgs,
@@ -210,6 +231,9 @@ pub struct WatchArgs {
     pub output: OutputArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub answers: AnswersArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub flow: FlowArgs,
 }
 
@@ -229,6 +253,9 @@ pub struct DetectArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub answers: AnswersArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub time: TimeArgs,
@@ -389,6 +416,17 @@ pub struct ReportArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub flow: FlowArgs,
+}
+
+/// `auscult verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Files of alerts or of answers, plain or compressed, or - for standard input; the parts of a rotated file in any order
+    #[arg(required = true, value_name = "ALERTS")]
+    pub alerts: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `auscult model`.

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
+use super::answer_args::AnswersArgs;
+use super::answered::Answered;
 use super::args::{DetectArgs, OutputArgs, ReplayArgs, WatchArgs};
 use super::exit::{ALERTS, FINISHED, Outcome, TRUNCATED, in_one_line};
 use super::feed::{Account, Damage, Feed};
@@ -15,9 +17,9 @@ use super::output::{Outputs, create};
 use super::plan::Plan;
 use super::progress::Bar;
 use super::versions::Versions;
-use super::{setup, stop, summary};
+use super::{recheck, setup, stop, summary};
 use crate::capture::{Input, Live, LiveOptions, Source as _};
-use crate::detect::DetectorConfig;
+use crate::detect::{DetectorConfig, Gate};
 use crate::flow::HomeNets;
 use crate::model::Model;
 use crate::pipeline::{Stopwatch, now};
@@ -29,12 +31,15 @@ use crate::sink::Report;
 /// # Errors
 /// Wrong usage, captures or a model that cannot be opened, output that cannot be written.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
+    if !args.recheck.is_empty() {
+        return recheck::run(args);
+    }
     let config = setup::pipeline(&args.flow, Some(&args.time))?;
     let mut source = setup::captures(&args.inputs)?;
     let names = source.files().iter().map(|file| file.input.name()).collect();
     let plan = Plan::of(&args.judge, &args.learn, names, &args.flow.home_net)?;
     let outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)), false)?;
-    judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, outputs, &args.output)
+    judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, (outputs, &args.output), &args.answers)
 }
 
 /// Judges flow records that were made elsewhere.
@@ -50,7 +55,7 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
         course.records = files.kinds().iter().map(|kind| kind.name().to_owned()).collect();
     }
     let outputs = Outputs::open(&args.output, Bar::of(files.size()), false)?;
-    judge_and_report(Feed::Records(&mut files, &config), &config.home, plan, outputs, &args.output)
+    judge_and_report(Feed::Records(&mut files, &config), &config.home, plan, (outputs, &args.output), &args.answers)
 }
 
 /// Judges live traffic until INT or TERM.
@@ -72,7 +77,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
         Mode::Model(..) => {}
     }
     let outputs = Outputs::open(&args.output, Bar::none(), true)?;
-    judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, outputs, &args.output)
+    judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, (outputs, &args.output), &args.answers)
 }
 
 /// Loads a model: a file, or the version in use of a folder.
@@ -133,14 +138,18 @@ fn judge_and_report(
     feed: Feed<'_>,
     home: &HomeNets,
     plan: Plan,
-    mut outputs: Outputs,
-    args: &OutputArgs,
+    (mut outputs, args): (Outputs, &OutputArgs),
+    answers: &AnswersArgs,
 ) -> anyhow::Result<Outcome> {
     let watch = Stopwatch::start();
+    // Watching alone has a clock for when no packet comes.
+    let live = matches!(&feed, Feed::Packets(_, config) if config.idle_clock.is_some());
     outputs.keep_models(plan.versions.clone(), plan.save_model.clone());
     let detector = DetectorConfig { score_flows: args.flows.is_some(), ..DetectorConfig::default() };
     let mut inventory = InventoryOutput::open(&args.inventory, home)?;
-    let (accounting, damage, verdict) = carry_out(feed, &plan, detector, (&mut outputs, inventory.as_mut()))?;
+    let mut answered = Answered::open(answers, live, &mut outputs)?;
+    let (accounting, damage, verdict) = carry_out(feed, &plan, detector, (&mut answered, inventory.as_mut()))?;
+    let gate = answered.finish()?;
     let (incidents, deliveries) = outputs.finish()?;
     inventory.map_or(Ok(()), InventoryOutput::finish)?;
     let mut outcome = Outcome::default();
@@ -150,22 +159,27 @@ fn judge_and_report(
         eprintln!("auscult: nothing was judged: {}", in_one_line(&error));
         Verdict::default()
     });
-    eprint!("{}", summary::text(&accounting, &verdict, &incidents, watch.seconds()));
-    write_reports(args, &accounting, &verdict, &deliveries)?;
+    eprint!("{}", summary::text(&accounting, &verdict, (&incidents, &gate), watch.seconds()));
+    write_reports(args, &accounting, &verdict, (&gate, &deliveries))?;
     let lost = accounting.lost() || deliveries.iter().any(|delivery| delivery.dropped + delivery.refused > 0);
     if outcome.status == FINISHED && lost {
         outcome.status = TRUNCATED;
     }
-    if outcome.status == FINISHED && args.fail_on_alert && verdict.counters.incidents > 0 {
+    if outcome.status == FINISHED && args.fail_on_alert && gate.told.incidents > 0 {
         outcome.status = ALERTS;
     }
     Ok(outcome)
 }
 
-fn write_reports(args: &OutputArgs, accounting: &Account, verdict: &Verdict, deliveries: &[Report]) -> anyhow::Result<()> {
+fn write_reports(
+    args: &OutputArgs,
+    accounting: &Account,
+    verdict: &Verdict,
+    (gate, deliveries): (&Gate, &[Report]),
+) -> anyhow::Result<()> {
     if let Some(path) = &args.stats {
         let mut to = create(path)?;
-        serde_json::to_writer_pretty(&mut to, &summary::stats(accounting, verdict, deliveries))?;
+        serde_json::to_writer_pretty(&mut to, &summary::stats(accounting, verdict, gate, deliveries))?;
         writeln!(to)?;
         to.flush().with_context(|| format!("{}: cannot be written", path.display()))?;
     }

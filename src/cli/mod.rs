@@ -2,12 +2,19 @@
 
 #![allow(clippy::print_stderr, reason = "the one module that talks to people")]
 
+mod alerts;
+mod answer;
+mod answer_args;
+mod answer_file;
+mod answered;
 mod args;
 mod eval;
 mod exit;
 mod explain;
 mod feed;
+mod filter;
 mod flows;
+mod follow;
 mod inspect;
 mod inventory;
 mod judge;
@@ -15,12 +22,15 @@ mod model;
 mod output;
 mod plan;
 mod progress;
+mod recheck;
+mod record_lines;
 mod report;
 mod setup;
 mod sinks;
 mod stop;
 mod summary;
 mod train;
+mod verify;
 mod versions;
 
 use std::process::ExitCode;
@@ -29,6 +39,8 @@ use clap::Parser as _;
 
 pub use args::{Cli, Command};
 use exit::Outcome;
+
+use crate::detect::AnswerKind;
 
 /// Runs the program with the process's arguments.
 #[must_use]
@@ -53,6 +65,13 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Model(args) => model::run(&args),
+        Command::Alerts(args) => alerts::run(&args),
+        Command::Learn(args) => answer::learn(&args),
+        Command::Mute(args) => answer::mute(&args),
+        Command::Close(args) => answer::close(&args),
+        Command::Unlearn(args) => answer::take_back(&args, AnswerKind::Unlearn),
+        Command::Unmute(args) => answer::take_back(&args, AnswerKind::Unmute),
+        Command::Verify(args) => verify::run(&args),
     };
     result.unwrap_or_else(|error| Outcome::of_error(&error)).report()
 }

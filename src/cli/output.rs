@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use super::args::OutputArgs;
 use super::progress::Bar;
-use super::sinks::{Deliveries, open_all};
+use super::record_lines::go_on;
+use super::sinks::{Begun, Deliveries, open_all};
 use super::train::save;
 use super::versions::Versions;
-use crate::alert::{AlertContext, AlertLines, flow_event};
+use crate::alert::{AlertContext, AlertLines, Chain, flow_event};
 use crate::detect::{IncidentState, Notice, ScoredFlow};
 use crate::flow::FlowRecord;
 use crate::model::Model;
@@ -32,9 +33,22 @@ pub fn create(path: &Path) -> anyhow::Result<Box<dyn Write + Send>> {
     Ok(Box::new(BufWriter::with_capacity(1 << 16, file)))
 }
 
+/// Opens a file for lines that form a chain: anew, or behind the lines that are there. `-` is stdout.
+///
+/// # Errors
+/// When it cannot be created, or read where it goes on.
+pub fn chained(path: &Path, goes_on: bool) -> anyhow::Result<(Box<dyn Write + Send>, Chain)> {
+    // Pipes and devices hold nothing to go on from.
+    if goes_on && path.as_os_str() != "-" && (path.is_file() || !path.exists()) {
+        let (file, chain) = go_on(path)?;
+        return Ok((Box::new(file), chain));
+    }
+    Ok((create(path)?, Chain::default()))
+}
+
 /// Everything that `replay` and `watch` write.
 pub struct Outputs {
-    targets: Vec<(PathBuf, Writer)>,
+    targets: Vec<Begun>,
     alerts: Vec<(PathBuf, AlertLines<Writer>)>,
     deliveries: Deliveries,
     flows: Option<(PathBuf, Box<dyn Write + Send>)>,
@@ -110,7 +124,8 @@ impl Output for Outputs {
         if targets.is_empty() {
             return;
         }
-        self.alerts = targets.into_iter().map(|(path, target)| (path, AlertLines::new(target, context.clone()))).collect();
+        let begin = |(path, target, chain)| (path, AlertLines::after(chain, target, context.clone()));
+        self.alerts = targets.into_iter().map(begin).collect();
     }
 
     fn model(&mut self, model: &Model) {

@@ -14,7 +14,7 @@ use super::judge::{judge, load};
 use super::output::create;
 use super::{plan, setup, summary, train};
 use crate::capture::{Content, Input};
-use crate::detect::DetectorConfig;
+use crate::detect::{DetectorConfig, Gate};
 use crate::record::{self, Format};
 use crate::replay::Mode;
 use crate::report::text::{Shown, counted};
@@ -193,7 +193,7 @@ fn of_captures(args: &ReportArgs, outcome: &mut Outcome) -> anyhow::Result<Repor
         eprintln!("auscult: nothing was judged: {}", in_one_line(&error));
         crate::replay::Verdict::default()
     });
-    report.account = Account::of(&summary::stats(&account, &verdict));
+    report.account = Account::of(&summary::stats(&account, &verdict, &Gate::default(), &[]));
     let mut devices = Devices::with(Report::named_hosts(&gather));
     for device in inventory.devices() {
         devices.add(serde_json::from_value::<Device>(serde_json::to_value(device)?)?);

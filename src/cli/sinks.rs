@@ -1,6 +1,6 @@
 //! Where alerts go and how: the options of all targets, and what became of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -8,9 +8,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::exit::Usage;
+use super::record_lines::go_on;
 use super::stop;
+use crate::alert::{Chain, Format};
 use crate::pipeline::Stopwatch;
-use crate::sink::{Delivery, Opened, Report, Rotation, SinkError, SinkOptions, Target, Writer, open};
+use crate::sink::{Delivery, Opened, Place, Report, Rotation, SinkError, SinkOptions, Target, Writer, open};
 use crate::time::{Span, parse_span};
 
 /// How alerts go to their targets.
@@ -56,6 +58,9 @@ fn size(text: &str) -> Result<u64, String> {
     bytes.filter(|&bytes| bytes >= SMALLEST).ok_or_else(wrong)
 }
 
+/// A target's name, what writes to it, and the chain of the lines that are there.
+pub type Begun = (PathBuf, Writer, Chain);
+
 /// Targets on the network, which are waited for at the end.
 pub struct Deliveries {
     deliveries: Vec<Delivery>,
@@ -66,7 +71,7 @@ pub struct Deliveries {
 ///
 /// # Errors
 /// Wrong usage, a file that cannot be created, a spool that cannot be used.
-pub fn open_all(names: &[String], args: &SinkArgs, watches: bool) -> anyhow::Result<(Vec<(PathBuf, Writer)>, Deliveries)> {
+pub fn open_all(names: &[String], args: &SinkArgs, watches: bool) -> anyhow::Result<(Vec<Begun>, Deliveries)> {
     let targets: Vec<Target> = names.iter().map(|name| Target::parse(name)).collect::<Result<_, _>>().map_err(told)?;
     let spool = match (&args.spool, targets.iter().any(Target::is_remote)) {
         (Some(folder), _) => folder.clone(),
@@ -88,12 +93,27 @@ pub fn open_all(names: &[String], args: &SinkArgs, watches: bool) -> anyhow::Res
     let (mut writers, mut deliveries) = (Vec::new(), Vec::new());
     for (name, target) in names.iter().zip(&targets) {
         let reopen = if watches { stop::on_hangup()? } else { Arc::new(AtomicBool::new(false)) };
+        let chain = if watches { chain_behind(target)? } else { Chain::default() };
         let Opened { writer, delivery } = open(target, name, &options, reopen).map_err(told)?;
-        writers.push((PathBuf::from(name), writer));
+        writers.push((PathBuf::from(name), writer, chain));
         deliveries.extend(delivery);
     }
     let patience = Duration::from_nanos(u64::try_from(args.drain.nanos()).unwrap_or(0));
     Ok((writers, Deliveries { deliveries, patience }))
+}
+
+/// The chain of a record in a file that goes on, or whose newest part was just put aside. Other formats carry none.
+fn chain_behind(target: &Target) -> anyhow::Result<Chain> {
+    let Place::File(path) = &target.place else { return Ok(Chain::default()) };
+    let mut put_aside = path.clone().into_os_string();
+    put_aside.push(".1");
+    // Pipes and devices hold nothing to go on from.
+    let holds = |path: &Path| path.metadata().is_ok_and(|about| about.is_file() && about.len() > 0);
+    let newest = [path.clone(), PathBuf::from(put_aside)].into_iter().find(|part| holds(part));
+    match newest.filter(|_| target.format == Format::Eve) {
+        Some(part) => Ok(go_on(&part)?.1),
+        None => Ok(Chain::default()),
+    }
 }
 
 impl Deliveries {

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::alerts::plain;
 use super::feed::Account;
-use crate::detect::{Notice, reason};
+use crate::detect::{Counted, Gate, Notice, Standing, reason};
 use crate::replay::Verdict;
 use crate::sink::Report;
 
@@ -14,7 +15,7 @@ const MOST: usize = 10;
 
 /// The summary for people.
 #[must_use]
-pub fn text(accounting: &Account, verdict: &Verdict, incidents: &[Notice], seconds: f64) -> String {
+pub fn text(accounting: &Account, verdict: &Verdict, (incidents, gate): (&[Notice], &Gate), seconds: f64) -> String {
     let mut page = String::new();
     let _ = writeln!(page, "{accounting}");
     let baseline = match (&verdict.trained_until, verdict.self_taught_flows) {
@@ -50,6 +51,7 @@ pub fn text(accounting: &Account, verdict: &Verdict, incidents: &[Notice], secon
         );
     }
     let _ = writeln!(page, "alerts   {} incidents in {} lines", verdict.counters.incidents, verdict.counters.notices);
+    page.push_str(&hidden_lines(gate));
     for notice in incidents.iter().take(MOST) {
         page.push_str(&incident_line(notice));
     }
@@ -64,6 +66,40 @@ pub fn text(accounting: &Account, verdict: &Verdict, incidents: &[Notice], secon
     }
     let _ = writeln!(page, "took     {seconds:.2} s ({})", accounting.rate(seconds));
     page
+}
+
+/// What answers hid: all of it, then by answer and class.
+#[must_use]
+pub fn hidden_lines(gate: &Gate) -> String {
+    let mut page = String::new();
+    let all = gate.all_hidden();
+    if all.lines == 0 {
+        return page;
+    }
+    let _ = writeln!(
+        page,
+        "hidden   {} of these incidents and {} of these lines by answers; told {} in {}",
+        all.incidents, all.lines, gate.told.incidents, gate.told.lines
+    );
+    for (&(number, class), counted) in &gate.hidden {
+        let Some(Standing { answer, .. }) = gate.answers().get(number) else { continue };
+        let reason = if answer.reason.is_empty() { String::new() } else { format!(": {}", answer.reason) };
+        let (kind, by, class) = (answer.answer.name(), &answer.by, class.info().name);
+        let Counted { incidents, lines } = counted;
+        page.push_str(&plain(&format!("         answer {number}, {kind} by {by}{reason}: {incidents} {class} in {lines} lines")));
+    }
+    page
+}
+
+/// The same for programs.
+#[must_use]
+pub fn hidden_stats(gate: &Gate) -> Value {
+    let of = |counted: Counted| json!({"incidents": counted.incidents, "lines": counted.lines});
+    let by_answer = gate.hidden.iter().map(|(&(number, class), counted)| {
+        let kind = gate.answers().get(number).map(|standing| standing.answer.answer.name());
+        json!({"answer": number, "kind": kind, "class": class.info().name, "incidents": counted.incidents, "lines": counted.lines})
+    });
+    json!({"answers": gate.answers().len(), "told": of(gate.told), "hidden": of(gate.all_hidden()), "by_answer": by_answer.collect::<Vec<_>>()})
 }
 
 fn incident_line(notice: &Notice) -> String {
@@ -87,17 +123,18 @@ fn incident_line(notice: &Notice) -> String {
 
 /// The accounting for programs.
 #[must_use]
-pub fn stats(accounting: &Account, verdict: &Verdict, deliveries: &[Report]) -> Value {
+pub fn stats(accounting: &Account, verdict: &Verdict, gate: &Gate, deliveries: &[Report]) -> Value {
     let counters = &verdict.counters;
     let delivery = |to: &Report| json!({"target": to.target, "delivered": to.delivered, "waiting": to.waiting, "dropped": to.dropped, "refused": to.refused});
     json!({
         accounting.noun(): accounting.json(),
         "detector": {
             "observations": counters.observations, "incidents": counters.incidents, "alert_lines": counters.notices,
-            "repeats": counters.repeats, "held_back": counters.held_back, "cases_refused": counters.cases_refused, "flows_released_early": counters.released_early,
+            "repeats": counters.repeats, "held_back": counters.held_back, "cases_refused": counters.cases_refused, "stories_refused": counters.stories_refused, "flows_released_early": counters.released_early,
             "threshold_bits": verdict.threshold, "unusual_threshold_bits": verdict.unusual_threshold, "budget_per_day": verdict.budget_per_day,
             "budget_resolved": verdict.resolved, "model_fits": verdict.misfit.is_none(), "self_taught_records": verdict.self_taught_flows,
         },
         "deliveries": deliveries.iter().map(delivery).collect::<Vec<_>>(),
+        "answers": hidden_stats(gate),
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::assessment::{own_bits, rate_bits};
 use super::class::Class;
 use super::evidence::Contribution;
-use super::incident::{Cause, FlowRef, Incident, MAX_SERVICES};
+use super::incident::{Cause, FlowRef, Incident};
 use super::score::{Score, Shown};
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
@@ -57,6 +57,8 @@ pub struct Case {
     new_flows: BTreeMap<Class, u64>,
     /// Peers with evidence since the last look and their most bits, also of conversations that are not kept.
     new_peers: BTreeMap<(Class, Host), f64>,
+    /// Was evidence of a conversation not kept, because there were too many?
+    has_left_out: bool,
 }
 
 /// Peers noted between two looks at the most.
@@ -70,13 +72,18 @@ impl Case {
         if self.new_peers.len() < MAX_NEW_PEERS || self.new_peers.contains_key(&(new.class, peer)) {
             let most = self.new_peers.entry((new.class, peer)).or_default();
             *most = most.max(new.bits());
+        } else {
+            self.has_left_out = true;
         }
         if let Some(old) = self.exhibits.get_mut(&(peer, service)) {
             old.merge(new, flow);
             return;
         }
-        if self.exhibits.len() >= MAX_CONVERSATIONS && !self.make_room(new.bits()) {
-            return;
+        if self.exhibits.len() >= MAX_CONVERSATIONS {
+            self.has_left_out = true;
+            if !self.make_room(new.bits()) {
+                return;
+            }
         }
         new.flow = flow();
         self.exhibits.insert((peer, service), new);
@@ -144,9 +151,7 @@ impl Case {
         }
         for ((peer, service), exhibit) in &exhibits {
             incident.first = incident.first.min(exhibit.first);
-            if incident.also.len() < MAX_SERVICES {
-                incident.also.extend(exhibit.also);
-            }
+            exhibit.also.into_iter().for_each(|host| incident.add_subject(host));
             incident.last = incident.last.max(exhibit.last);
             incident.touch(exhibit.seen);
             incident.add_peer(*peer, exhibit.bits());
@@ -154,13 +159,12 @@ impl Case {
                 let (own, shared) = incident.conversations.entry((*peer, *service)).or_default();
                 (*own, *shared) = (own.max(exhibit.own_bits), shared.max(exhibit.shared_bits));
             }
-            if incident.services.len() < MAX_SERVICES && !incident.services.contains(service) {
-                incident.services.push(*service);
-            }
+            incident.add_service(*service, exhibit.flow.as_ref());
         }
         for (&(_, peer), &bits) in self.new_peers.iter().filter(|((noted, _), _)| *noted == class) {
             incident.add_peer(peer, bits);
         }
+        incident.is_complete &= !self.has_left_out;
         let new_flows = self.new_flows.get(&class).copied().unwrap_or(0);
         let kept_flows = exhibits.iter().map(|(_, exhibit)| exhibit.flows).sum();
         incident.flows += if opened { new_flows.max(kept_flows).max(1) } else { new_flows };
@@ -339,6 +343,7 @@ mod tests {
         assert_eq!(case.exhibits.len(), MAX_CONVERSATIONS);
         assert!(case.exhibits.values().any(|exhibit| exhibit.own_bits == 999.0));
         assert_eq!(case.new_flows[&Class::Unusual], 5000, "all are counted");
+        assert!(case.has_left_out);
     }
 
     #[test]

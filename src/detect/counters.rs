@@ -17,6 +17,8 @@ pub struct DetectorCounters {
     pub held_back: u64,
     /// Evidence not kept because too many devices had a case.
     pub cases_refused: u64,
+    /// Stories, and devices in them, that were not remembered because there were too many.
+    pub stories_refused: u64,
     /// Flows scored before their time because too many were held.
     pub released_early: u64,
 }

@@ -19,6 +19,7 @@ use super::rank::{HostRank, Ranks};
 use super::rarity::rarity;
 use super::recent::Recent;
 use super::silence::{LOOK_EVERY, Silences, Silent};
+use super::story::Stories;
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
@@ -62,6 +63,7 @@ pub struct Detector {
     touched: BTreeSet<Host>,
     incidents: BTreeMap<(Host, Class), Incident>,
     habits: Habits,
+    stories: Stories,
     held: VecDeque<Held>,
     changes: Changes,
     fit: Fit,
@@ -86,6 +88,7 @@ impl Detector {
             touched: BTreeSet::new(),
             incidents: BTreeMap::new(),
             habits: Habits::default(),
+            stories: Stories::default(),
             held: VecDeque::new(),
             changes: Changes::default(),
             fit: Fit::default(),
@@ -241,7 +244,7 @@ impl Detector {
     /// What was counted so far.
     #[must_use]
     pub const fn counters(&self) -> DetectorCounters {
-        self.counters
+        DetectorCounters { stories_refused: self.stories.refused, ..self.counters }
     }
 
     /// The knowledge in use.
@@ -352,6 +355,10 @@ impl Detector {
             if let Some(mut incident) = case.report(class, host, bits, open) {
                 self.counters.incidents += u64::from(is_new);
                 self.counters.vague_incidents += u64::from(is_new && class.is_vague());
+                if is_new {
+                    self.stories.join(&mut incident, now);
+                }
+                self.stories.note(&incident, now);
                 if let Some(notice) = incident.tell(now) {
                     self.counters.notices += 1;
                     notices.push(notice);
@@ -432,45 +439,6 @@ mod tests {
         let mut detector = detector(&taught);
         show(&mut detector, flows);
         assert!(detector.ranks().iter().all(|rank| rank.host == host(1)), "{:?}", detector.ranks());
-    }
-
-    #[test]
-    fn the_same_is_told_once_a_day_and_more_of_it_again() {
-        let taught = taught();
-        let mut detector = detector(&taught);
-        let burst = |at_ms: i64, flows: i64| (0..flows).map(|n| flow(at_ms + n * 20, 1, 100, 2222, true)).collect::<Vec<_>>();
-        let opened = |notices: &[Notice]| notices.iter().filter(|notice| notice.state == IncidentState::Open).count();
-        assert_eq!(opened(&show(&mut detector, burst(LATER_MS, 300))), 1);
-        assert_eq!(opened(&show(&mut detector, burst(LATER_MS + 3_600_000, 300))), 0, "an hour later");
-        assert!(detector.counters().repeats > 0);
-        assert_eq!(opened(&show(&mut detector, burst(LATER_MS + 2 * 86_400_000, 300))), 1, "two days later");
-    }
-
-    #[test]
-    fn what_came_twice_is_expected_when_it_is_due() {
-        let taught = taught();
-        let burst =
-            |hour: i64| (0..300).map(|n| flow(LATER_MS + hour * 3_600_000 + n * 20, 1, 100, 2222, true)).collect::<Vec<_>>();
-        let told = |hours: &[i64], flows: &dyn Fn(i64) -> Vec<(Box<FlowRecord>, Observation)>| {
-            let mut detector = detector(&taught);
-            let opened = |notices: Vec<Notice>| notices.iter().filter(|notice| notice.state == IncidentState::Open).count();
-            let mut burst_at = |&hour: &i64| {
-                let mut notices = show(&mut detector, flows(hour));
-                // Quiet comes, and the incident is closed.
-                detector.tick(
-                    Timestamp::from_nanos((LATER_MS + (hour + 1) * 3_600_000) * 1_000_000),
-                    &mut notices,
-                    &mut Vec::new(),
-                );
-                opened(notices)
-            };
-            hours.iter().map(&mut burst_at).collect::<Vec<_>>()
-        };
-        let week = 7 * 24;
-        let weekly = [0, week, 2 * week, 3 * week + 5];
-        assert_eq!(told(&weekly, &burst), [1, 1, 0, 0], "a weekly job, the last time five hours late");
-        assert_eq!(told(&[0, week, 2 * week, 2 * week + 80], &burst), [1, 1, 0, 1], "and what comes out of its turn");
-        assert_eq!(told(&weekly, &|hour| scan(LATER_MS + hour * 3_600_000, 200)), [1; 4], "a weekly scan is told every week");
     }
 
     #[test]

@@ -112,3 +112,53 @@ impl Habits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{LATER_MS, detector, flow, show, taught};
+    use super::super::{IncidentState, Notice};
+    use super::*;
+    use crate::feature::Observation;
+    use crate::flow::FlowRecord;
+
+    #[test]
+    fn the_same_is_told_once_a_day_and_more_of_it_again() {
+        let taught = taught();
+        let mut detector = detector(&taught);
+        let burst = |at_ms: i64, flows: i64| (0..flows).map(|n| flow(at_ms + n * 20, 1, 100, 2222, true)).collect::<Vec<_>>();
+        let opened = |notices: &[Notice]| notices.iter().filter(|notice| notice.state == IncidentState::Open).count();
+        assert_eq!(opened(&show(&mut detector, burst(LATER_MS, 300))), 1);
+        assert_eq!(opened(&show(&mut detector, burst(LATER_MS + 3_600_000, 300))), 0, "an hour later");
+        assert!(detector.counters().repeats > 0);
+        assert_eq!(opened(&show(&mut detector, burst(LATER_MS + 2 * 86_400_000, 300))), 1, "two days later");
+    }
+
+    #[test]
+    fn what_came_twice_is_expected_when_it_is_due() {
+        let taught = taught();
+        let burst =
+            |hour: i64| (0..300).map(|n| flow(LATER_MS + hour * 3_600_000 + n * 20, 1, 100, 2222, true)).collect::<Vec<_>>();
+        let told = |hours: &[i64], flows: &dyn Fn(i64) -> Vec<(Box<FlowRecord>, Observation)>| {
+            let mut detector = detector(&taught);
+            let opened = |notices: Vec<Notice>| notices.iter().filter(|notice| notice.state == IncidentState::Open).count();
+            let mut burst_at = |&hour: &i64| {
+                let mut notices = show(&mut detector, flows(hour));
+                // Quiet comes, and the incident is closed.
+                detector.tick(
+                    Timestamp::from_nanos((LATER_MS + (hour + 1) * 3_600_000) * 1_000_000),
+                    &mut notices,
+                    &mut Vec::new(),
+                );
+                opened(notices)
+            };
+            hours.iter().map(&mut burst_at).collect::<Vec<_>>()
+        };
+        let scan =
+            |hour: i64| (0..200).map(|n| flow(LATER_MS + hour * 3_600_000 + n * 10, 1, 100, 1000 + n as u16, false)).collect();
+        let week = 7 * 24;
+        let weekly = [0, week, 2 * week, 3 * week + 5];
+        assert_eq!(told(&weekly, &burst), [1, 1, 0, 0], "a weekly job, the last time five hours late");
+        assert_eq!(told(&[0, week, 2 * week, 2 * week + 80], &burst), [1, 1, 0, 1], "and what comes out of its turn");
+        assert_eq!(told(&weekly, &scan), [1; 4], "a weekly scan is told every week");
+    }
+}

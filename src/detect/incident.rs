@@ -1,7 +1,9 @@
 //! An incident and its life.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::answer::AnsweredBy;
 use super::class::Class;
 use super::evidence::Contribution;
 use super::score::Score;
@@ -14,7 +16,9 @@ use crate::time::{Span, Timestamp};
 /// Peers named in an incident at the most: those with the most bits.
 const MAX_PEERS: usize = 64;
 /// Services named in an incident at the most: the first ones.
-pub const MAX_SERVICES: usize = 64;
+const MAX_SERVICES: usize = 64;
+/// Different names of conversations in an incident at the most: the first ones.
+const MAX_NAMES: usize = 64;
 /// An update is told at most this often, and only when flows, bits or peers have grown by half.
 const UPDATE_EVERY: Span = Span::from_secs(60);
 /// An incident is closed after this long without evidence.
@@ -81,6 +85,13 @@ impl FlowRef {
         self.key.protocol == ARP
     }
 
+    /// What it called itself: the name that was asked for, AE titles.
+    #[must_use]
+    pub fn names(&self) -> Vec<Box<str>> {
+        let is_name = |kind: FactKind| matches!(kind, FactKind::Name | FactKind::CallingAe | FactKind::CalledAe);
+        self.facts.iter().filter(|(kind, _)| is_name(*kind)).map(|(_, text)| text.clone()).collect()
+    }
+
     /// The text of the fact of a kind whose hash among values is `about`.
     #[must_use]
     pub fn fact(&self, kind: FactKind, about: u64) -> Option<&str> {
@@ -119,6 +130,19 @@ pub struct Cause {
     pub flow: FlowRef,
 }
 
+/// An earlier incident of the same story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Episode {
+    /// Its identifier.
+    pub id: u64,
+    /// What kind it was by then.
+    pub class: Class,
+    /// The device that it was about.
+    pub host: Host,
+    /// First packet of its first flow.
+    pub first: Timestamp,
+}
+
 /// What was seen of a device that is worth a person's time.
 #[derive(Clone, Debug)]
 pub struct Incident {
@@ -136,6 +160,11 @@ pub struct Incident {
     pub services: Vec<Service>,
     /// Conversations (peer and service) involved and their own and shared bits; bounded as those of a case.
     pub conversations: BTreeMap<(Host, Service), (f64, f64)>,
+    /// What the strongest flow of each conversation called itself: a server's name (TLS, HTTP, DNS) or AE titles; an empty list
+    /// where one said nothing. At most 64 different ones.
+    pub names: BTreeSet<Vec<Box<str>>>,
+    /// Do peers, services and names hold all that there were?
+    pub is_complete: bool,
     /// First packet of its first flow.
     pub first: Timestamp,
     /// Last packet of its latest flow.
@@ -150,6 +179,14 @@ pub struct Incident {
     pub reasons: Vec<Cause>,
     /// The flow that shows it best.
     pub flow: FlowRef,
+    /// Identifier of the first incident of its story; its own where it is the first.
+    pub story: u64,
+    /// Incidents of its story that were opened before it, in their order; at most 16: the first and the latest.
+    pub earlier: Vec<Episode>,
+    /// Further ones that are not named.
+    pub earlier_left_out: u64,
+    /// The answer that hides it, or hid lines of it before this one.
+    pub answered_by: Option<Arc<AnsweredBy>>,
     told: Option<Told>,
     latest_evidence: Timestamp,
 }
@@ -179,14 +216,17 @@ impl Incident {
     pub fn new(class: Class, host: Host, flow: FlowRef, first: Timestamp) -> Self {
         let seed = (host.0.bits() as u64) ^ (host.0.bits() >> 64) as u64;
         let id = (seed ^ (first.nanos() as u64).rotate_left(17) ^ (class as u64) << 57).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let id = id ^ id >> 29;
         Self {
-            id: id ^ id >> 29,
+            id,
             class,
             host,
             also: BTreeSet::new(),
             peers: BTreeMap::new(),
             services: Vec::new(),
             conversations: BTreeMap::new(),
+            names: BTreeSet::new(),
+            is_complete: true,
             first,
             last: first,
             flows: 0,
@@ -194,6 +234,10 @@ impl Incident {
             score: Score::default(),
             reasons: Vec::new(),
             flow,
+            story: id,
+            earlier: Vec::new(),
+            earlier_left_out: 0,
+            answered_by: None,
             told: None,
             latest_evidence: first,
         }
@@ -209,9 +253,38 @@ impl Incident {
         self.conversations.contains_key(&strongest) || of_scan && self.peers.contains_key(&strongest.0)
     }
 
+    /// Names another device that it is about.
+    pub fn add_subject(&mut self, host: Host) {
+        if self.also.len() < MAX_SERVICES {
+            self.also.insert(host);
+        } else {
+            self.is_complete &= self.also.contains(&host);
+        }
+    }
+
+    /// Names a service and what the flow that shows it best called itself.
+    pub fn add_service(&mut self, service: Service, flow: Option<&FlowRef>) {
+        if !self.services.contains(&service) {
+            if self.services.len() < MAX_SERVICES {
+                self.services.push(service);
+            } else {
+                self.is_complete = false;
+            }
+        }
+        let names = flow.map(FlowRef::names).unwrap_or_default();
+        if !self.names.contains(&names) {
+            if self.names.len() < MAX_NAMES {
+                self.names.insert(names);
+            } else {
+                self.is_complete = false;
+            }
+        }
+    }
+
     /// Names a peer, in place of the weakest where there are too many.
     pub fn add_peer(&mut self, peer: Host, bits: f64) {
         if self.peers.len() >= MAX_PEERS && !self.peers.contains_key(&peer) {
+            self.is_complete = false;
             let weakest = self.peers.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(&peer, &bits)| (peer, bits));
             match weakest {
                 Some((weakest, least)) if least < bits => self.peers.remove(&weakest),
@@ -269,5 +342,55 @@ pub(super) fn service_in_words(flow: &FlowRef) -> String {
     match flow.app.name() {
         "unknown" | "failed" => service.to_string(),
         app => format!("{app} ({service})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::host;
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_parts(second, 0)
+    }
+
+    fn incident() -> Incident {
+        let mut incident = Incident::new(Class::Scan, host(1), FlowRef::of_link(host(1), host(2)), at(0));
+        (incident.flows, incident.bits) = (100, 20.0);
+        incident.add_peer(host(2), 1.0);
+        incident
+    }
+
+    #[test]
+    fn it_is_opened_once_and_updated_when_it_has_grown_by_half_after_a_minute() {
+        let mut incident = incident();
+        let state = |notice: Option<Notice>| notice.map(|notice| notice.state);
+        assert_eq!(state(incident.tell(at(10))), Some(IncidentState::Open));
+        incident.flows = 150;
+        assert_eq!(state(incident.tell(at(69))), None, "too soon");
+        assert_eq!(state(incident.tell(at(70))), Some(IncidentState::Update));
+        incident.flows = 224;
+        assert_eq!(state(incident.tell(at(1000))), None, "too little");
+        incident.bits = 30.0;
+        assert_eq!(state(incident.tell(at(1000))), Some(IncidentState::Update));
+        incident.add_peer(host(3), 1.0);
+        assert_eq!(state(incident.tell(at(1100))), Some(IncidentState::Update), "a second peer");
+        assert_eq!((incident.close(at(2000)).state, incident.close(at(2000)).raised), (IncidentState::Closed, at(2000)));
+    }
+
+    #[test]
+    fn it_is_quiet_five_minutes_after_its_latest_evidence() {
+        let mut incident = incident();
+        incident.touch(at(100));
+        incident.touch(at(50));
+        assert!(!incident.is_quiet(at(399)) && incident.is_quiet(at(400)));
+    }
+
+    #[test]
+    fn peers_are_bounded_and_the_strongest_stay() {
+        let mut incident = incident();
+        (0..200).for_each(|n| incident.add_peer(host(n), f64::from(n)));
+        assert_eq!(incident.peers.len(), MAX_PEERS);
+        assert!(incident.peers.contains_key(&host(199)) && !incident.peers.contains_key(&host(0)));
     }
 }

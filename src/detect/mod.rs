@@ -3,6 +3,7 @@
 //! Architecture invariants: the detector never sees a packet; it takes observations in the order of the pipeline and is told
 //! the time; the same observations and knowledge give the same incidents.
 
+mod answer;
 mod arp;
 mod assessment;
 mod case;
@@ -17,6 +18,8 @@ mod fit;
 mod habit;
 mod incident;
 mod knowledge;
+#[cfg(test)]
+mod life;
 mod newness;
 mod population;
 mod prior;
@@ -27,10 +30,15 @@ mod recent;
 mod rhythm;
 mod score;
 mod silence;
+mod story;
 mod surprise;
 #[cfg(test)]
 mod testing;
 
+pub use answer::{
+    About, Answer, AnswerError, AnswerKind, AnsweredBy, Answers, Counted, Daily, Direction, Gate, MAX_ANSWERS, ParseDailyError,
+    Passage, Protocol, Rule, Standing, Subject,
+};
 pub use assessment::Assessment;
 pub use case::{Case, WINDOW};
 pub use claim::{Arithmetic, Claim};
@@ -40,8 +48,9 @@ pub use counters::DetectorCounters;
 pub use detector::{Detector, ScoredFlow};
 pub use evidence::{Contribution, Detail, Evidence, Of};
 pub use explain::{Reason, reason};
-pub use incident::{Cause, FlowRef, Incident, IncidentState, Notice};
+pub use incident::{Cause, Episode, FlowRef, Incident, IncidentState, Notice};
 pub use knowledge::Knowledge;
 pub use rank::HostRank;
 pub use score::{Score, Term};
+pub use story::JOINS_WITHIN;
 pub use surprise::Surprise;

@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 
+use super::net::{Net, ParseNetError};
 use crate::wire::{Addr, Packet, TcpFlags};
 
 /// How the initiator was decided (RFC 5103, 5.1 to 5.3).
@@ -87,33 +88,13 @@ pub struct HomeNets {
     nets: Vec<Net>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Net {
-    base: u128,
-    /// Bits of the 128 that count; an IPv4 prefix of n is 96 + n.
-    prefix: u8,
-}
-
-impl Net {
-    const fn mask(prefix: u8) -> u128 {
-        if prefix == 0 { 0 } else { u128::MAX << (128 - prefix) }
-    }
-}
-
-/// What [`HomeNets::parse`] refuses.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no network: wanted ADDRESS/PREFIX such as 10.0.0.0/8 or fd00::/8")]
-pub struct ParseNetError {
-    text: String,
-}
-
 /// Private and link-local addresses: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 (2.5.6).
 const PRIVATE: [&str; 7] =
     ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"];
 
 impl Default for HomeNets {
     fn default() -> Self {
-        Self { nets: PRIVATE.iter().filter_map(|text| parse_net(text).ok()).collect() }
+        Self { nets: PRIVATE.iter().filter_map(|text| text.parse().ok()).collect() }
     }
 }
 
@@ -126,27 +107,14 @@ impl HomeNets {
         if texts.is_empty() {
             return Ok(Self::default());
         }
-        Ok(Self { nets: texts.iter().map(|text| parse_net(text.as_ref())).collect::<Result<_, _>>()? })
+        Ok(Self { nets: texts.iter().map(|text| text.as_ref().parse()).collect::<Result<_, _>>()? })
     }
 
     /// Is the address at home?
     #[must_use]
     pub fn contains(&self, addr: Addr) -> bool {
-        self.nets.iter().any(|net| addr.bits() & Net::mask(net.prefix) == net.base)
+        self.nets.iter().any(|net| net.contains(addr))
     }
-}
-
-fn parse_net(text: &str) -> Result<Net, ParseNetError> {
-    let refuse = || ParseNetError { text: text.to_owned() };
-    let (addr, prefix) = text.split_once('/').unwrap_or((text, ""));
-    let addr: Addr = addr.parse().map_err(|_| refuse())?;
-    let width = if addr.is_v4() { 32 } else { 128 };
-    let prefix: u8 = if prefix.is_empty() { width } else { prefix.parse().map_err(|_| refuse())? };
-    if prefix > width {
-        return Err(refuse());
-    }
-    let prefix = prefix + (128 - width);
-    Ok(Net { base: addr.bits() & Net::mask(prefix), prefix })
 }
 
 #[cfg(test)]

@@ -1,0 +1,134 @@
+//! Answers between the detector and what is written.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::answer_args::AnswersArgs;
+use super::answer_file::{Watcher, load};
+use super::output::chained;
+use crate::alert::{AlertContext, AlertLines, Chain};
+use crate::detect::{AnsweredBy, Gate, Notice, Passage, ScoredFlow, Subject};
+use crate::flow::FlowRecord;
+use crate::model::{Model, Vocabulary};
+use crate::pipeline::Progress;
+use crate::replay::Output;
+
+type Target = Box<dyn Write + Send>;
+
+/// Hands on what answers do not hide.
+pub struct Answered<'a> {
+    to: &'a mut dyn Output,
+    gate: Gate,
+    watcher: Option<Watcher>,
+    hidden: Option<Hidden>,
+    failed: Option<anyhow::Error>,
+}
+
+/// Where what is hidden is written.
+struct Hidden {
+    path: PathBuf,
+    target: Option<(Target, Chain)>,
+    lines: Option<AlertLines<Target>>,
+}
+
+impl<'a> Answered<'a> {
+    /// Reads the answers, where there are any; `live` reads them again when they change, and goes on with a file of what is
+    /// hidden.
+    ///
+    /// # Errors
+    /// When answers cannot be read, or the file of what they hide cannot be created.
+    pub fn open(args: &AnswersArgs, live: bool, to: &'a mut dyn Output) -> anyhow::Result<Self> {
+        let (answers, watcher) = match &args.answers {
+            None => Default::default(),
+            Some(path) if live => {
+                let (watcher, answers) = Watcher::start(path.clone())?;
+                (answers, Some(watcher))
+            }
+            Some(path) => {
+                let loaded = load(path)?;
+                loaded.tell_faults();
+                (loaded.answers, None)
+            }
+        };
+        let hidden = args.hidden.as_ref().map(|path| Hidden::open(path, live)).transpose()?;
+        Ok(Self { to, gate: Gate::new(Arc::new(answers)), watcher, hidden, failed: None })
+    }
+
+    /// What was told and what was hidden.
+    ///
+    /// # Errors
+    /// The first line that could not be written.
+    pub fn finish(self) -> anyhow::Result<Gate> {
+        self.failed.map_or(Ok(self.gate), Err)
+    }
+
+    fn hide(&mut self, notice: &Notice, by: AnsweredBy) {
+        let Some(Hidden { path, lines: Some(lines), .. }) = &mut self.hidden else { return };
+        if let Err(error) = lines.write(&answered(notice, by))
+            && self.failed.is_none()
+        {
+            self.failed = Some(anyhow::Error::new(error).context(format!("{}: cannot be written", path.display())));
+        }
+    }
+}
+
+impl Hidden {
+    fn open(path: &Path, live: bool) -> anyhow::Result<Self> {
+        let target = chained(path, live)?;
+        Ok(Self { path: path.to_path_buf(), target: Some(target), lines: None })
+    }
+}
+
+/// The same notice, saying which answer it has.
+fn answered(notice: &Notice, by: AnsweredBy) -> Notice {
+    let mut notice = notice.clone();
+    notice.incident.answered_by = Some(Arc::new(by));
+    notice
+}
+
+impl Output for Answered<'_> {
+    fn begin(&mut self, context: &AlertContext) {
+        if let Some(hidden) = &mut self.hidden {
+            if let Some(lines) = &mut hidden.lines {
+                lines.continue_with(context.clone());
+            }
+            if let Some((target, chain)) = hidden.target.take() {
+                hidden.lines = Some(AlertLines::after(chain, target, context.clone()));
+            }
+        }
+        self.to.begin(context);
+    }
+
+    fn model(&mut self, model: &Model) {
+        self.to.model(model);
+    }
+
+    fn vocabulary(&mut self, vocabulary: &Vocabulary) {
+        self.to.vocabulary(vocabulary);
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        if let Some(answers) = self.watcher.as_ref().and_then(Watcher::changed) {
+            self.gate.replace(answers);
+        }
+        match self.gate.pass(&Subject::of(notice), notice.state) {
+            Passage::Told(state) if state == notice.state => self.to.notice(notice),
+            Passage::Told(state) => self.to.notice(&Notice { state, ..notice.clone() }),
+            Passage::End(by) => self.to.notice(&answered(notice, by)),
+            Passage::Hidden(by) => self.hide(notice, by),
+        }
+    }
+
+    fn flow(&mut self, flow: &ScoredFlow, behaviour: &str) {
+        self.to.flow(flow, behaviour);
+    }
+
+    fn unjudged(&mut self, record: &FlowRecord) {
+        self.to.unjudged(record);
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.to.progress(progress);
+    }
+}

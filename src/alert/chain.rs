@@ -82,8 +82,13 @@ impl Chain {
     /// # Errors
     /// When the line carries no link.
     pub fn after(line: &[u8]) -> Result<Self, LinkError> {
-        let seq = Link::of(line)?.seq.saturating_add(1);
-        Ok(Self { next: Link { seq, prev: digest(line) } })
+        Ok(Self::behind(&Link::of(line)?, line))
+    }
+
+    /// The chain that ends with a line whose link is known.
+    #[must_use]
+    pub fn behind(link: &Link, line: &[u8]) -> Self {
+        Self { next: Link { seq: link.seq.saturating_add(1), prev: digest(line) } }
     }
 
     /// A chain that begins after a line without a link: number 0, but tied to that line.
@@ -159,7 +164,7 @@ impl Whole {
             _ => {}
         }
         self.lines += 1;
-        self.chain = Some(Chain { next: Link { seq: link.seq.saturating_add(1), prev: digest(line) } });
+        self.chain = Some(Chain::behind(&link, line));
         Ok(())
     }
 

@@ -1,9 +1,6 @@
 //! Is the record of alerts whole? Each line carries the SHA-256 of the line before.
 
-use sha2::{Digest, Sha256};
-
-use super::event::Link;
-use crate::feature::hex;
+use crate::alert::{self, Link};
 
 /// Breaks that are told one by one.
 const MOST_TOLD: usize = 5;
@@ -23,9 +20,7 @@ pub struct Chain {
     pub broken: u64,
     /// The first of these: file, line and what is wrong.
     pub breaks: Vec<(String, u64, String)>,
-    /// Digest of the last line: what the next one must carry.
-    pub end: Option<String>,
-    next: Option<u64>,
+    end: Option<alert::Chain>,
 }
 
 impl Chain {
@@ -36,18 +31,23 @@ impl Chain {
             return;
         };
         self.linked += 1;
-        let is_first = link.seq == 0 && link.prev == format!("sha256:{}", "0".repeat(64));
-        match (&self.end, self.next) {
-            _ if is_first => self.begun += 1,
-            (Some(end), Some(next)) if *end == link.prev && next == link.seq => {}
-            (Some(_), Some(next)) if next != link.seq => {
-                self.add_break(file, number, format!("line {} of its chain follows where line {next} should", link.seq));
+        match self.end.as_ref().map(alert::Chain::next) {
+            _ if link == alert::Chain::default().next() => self.begun += 1,
+            Some(next) if next == link => {}
+            Some(next) if next.seq != link.seq => {
+                let what = format!("line {} of its chain follows where line {} should", link.seq, next.seq);
+                self.add_break(file, number, what);
             }
-            (Some(_), _) => self.add_break(file, number, String::from("the line before it was changed")),
-            (None, _) => self.headless.push(link.seq),
+            Some(_) => self.add_break(file, number, String::from("the line before it was changed")),
+            None => self.headless.push(link.seq),
         }
-        self.end = Some(format!("sha256:{}", hex(&Sha256::digest(line.as_bytes()))));
-        self.next = link.seq.checked_add(1);
+        self.end = Some(alert::Chain::behind(link, line.as_bytes()));
+    }
+
+    /// Digest of the last line: what the next one must carry.
+    #[must_use]
+    pub fn end(&self) -> Option<&str> {
+        self.end.as_ref().map(|end| &*end.next().prev)
     }
 
     fn add_break(&mut self, file: &str, number: u64, what: String) {
@@ -69,12 +69,11 @@ mod tests {
     use super::*;
 
     fn lines(count: u64) -> Vec<(String, Link)> {
-        let mut before = format!("sha256:{}", "0".repeat(64));
+        let mut chain = alert::Chain::default();
         (0..count)
             .map(|seq| {
-                let line = format!("line {seq} after {before}");
-                let link = Link { seq, prev: before.clone() };
-                before = format!("sha256:{}", hex(&Sha256::digest(line.as_bytes())));
+                let (line, link) = (format!("line {seq}"), chain.next().clone());
+                chain.take(line.as_bytes());
                 (line, link)
             })
             .collect()

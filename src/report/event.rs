@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 
 use super::text::Shown;
+use crate::alert::Link;
 use crate::feature::Host;
 use crate::time::Timestamp;
 
@@ -103,13 +104,6 @@ pub(super) struct IncidentPart {
 pub(super) struct Side {
     #[serde(default)]
     pub missing_bytes: u64,
-}
-
-/// The place of a line in its chain.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct Link {
-    pub seq: u64,
-    pub prev: String,
 }
 
 /// What judged.

@@ -139,7 +139,7 @@ fn record(chain: Option<&Chain>, page: &Page<'_>) -> Markup {
                     @if chain.unlinked > 0 { (counted(chain.unlinked, "line")) " carry no place in a chain. " }
                 }
                 @for first in &chain.headless { "A chain begins with its line " (first) ": what came before is not here. " }
-                @if let Some(end) = &chain.end { "Lines cut off at the end would not show; the last one's digest is " code class="digest" { (end) } "." }
+                @if let Some(end) = chain.end() { "Lines cut off at the end would not show; the last one's digest is " code class="digest" { (end) } "." }
             }
         }
         @if passed.unreadable > 0 {

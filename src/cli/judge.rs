@@ -149,9 +149,11 @@ fn judge_and_report(
     let mut inventory = InventoryOutput::open(&args.inventory, home)?;
     let mut answered = Answered::open(answers, live, &mut outputs)?;
     let (accounting, damage, verdict) = carry_out(feed, &plan, detector, (&mut answered, inventory.as_mut()))?;
-    let gate = answered.finish()?;
-    let (incidents, deliveries) = outputs.finish()?;
+    // Each is ended although another may have failed: what is known is written.
+    let gate = answered.finish();
+    let written = outputs.finish();
     inventory.map_or(Ok(()), InventoryOutput::finish)?;
+    let ((incidents, deliveries), gate) = (written?, gate?);
     let mut outcome = Outcome::default();
     outcome.add_damage(&damage);
     let verdict = verdict.unwrap_or_else(|error| {

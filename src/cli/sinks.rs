@@ -93,7 +93,9 @@ pub fn open_all(names: &[String], args: &SinkArgs, watches: bool) -> anyhow::Res
     let (mut writers, mut deliveries) = (Vec::new(), Vec::new());
     for (name, target) in names.iter().zip(&targets) {
         let reopen = if watches { stop::on_hangup()? } else { Arc::new(AtomicBool::new(false)) };
-        let chain = if watches { chain_behind(target)? } else { Chain::default() };
+        // Strict EVE has no place for a chain, nor has any other format.
+        let goes_on = watches && target.format == Format::Eve && !args.strict_eve;
+        let chain = if goes_on { chain_behind(&target.place)? } else { Chain::default() };
         let Opened { writer, delivery } = open(target, name, &options, reopen).map_err(told)?;
         writers.push((PathBuf::from(name), writer, chain));
         deliveries.extend(delivery);
@@ -102,18 +104,15 @@ pub fn open_all(names: &[String], args: &SinkArgs, watches: bool) -> anyhow::Res
     Ok((writers, Deliveries { deliveries, patience }))
 }
 
-/// The chain of a record in a file that goes on, or whose newest part was just put aside. Other formats carry none.
-fn chain_behind(target: &Target) -> anyhow::Result<Chain> {
-    let Place::File(path) = &target.place else { return Ok(Chain::default()) };
+/// The chain of a record in a file that goes on, or whose newest part was just put aside.
+fn chain_behind(place: &Place) -> anyhow::Result<Chain> {
+    let Place::File(path) = place else { return Ok(Chain::default()) };
     let mut put_aside = path.clone().into_os_string();
     put_aside.push(".1");
     // Pipes and devices hold nothing to go on from.
     let holds = |path: &Path| path.metadata().is_ok_and(|about| about.is_file() && about.len() > 0);
     let newest = [path.clone(), PathBuf::from(put_aside)].into_iter().find(|part| holds(part));
-    match newest.filter(|_| target.format == Format::Eve) {
-        Some(part) => Ok(go_on(&part)?.1),
-        None => Ok(Chain::default()),
-    }
+    newest.map_or_else(|| Ok(Chain::default()), |part| Ok(go_on(&part)?.1))
 }
 
 impl Deliveries {
@@ -170,6 +169,22 @@ fn usual_spool() -> anyhow::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chain_goes_on_behind_the_file_or_the_part_that_was_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts");
+        let behind = |place: &Place| chain_behind(place).unwrap();
+        let place = Place::File(path.clone());
+        assert_eq!((behind(&place), behind(&Place::Stdout)), (Chain::default(), Chain::default()));
+        let line = |seq: u64| format!("{{\"auscult\":{{\"chain\":{{\"seq\":{seq},\"prev\":\"sha256:0\"}}}}}}");
+        std::fs::write(folder.path().join("alerts.1"), line(6) + "\n").unwrap();
+        assert_eq!(behind(&place).next().seq, 7, "there is no newer part");
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(behind(&place), Chain::after(line(6).as_bytes()).unwrap(), "the newer part holds nothing yet");
+        std::fs::write(&path, line(7) + "\n").unwrap();
+        assert_eq!(behind(&place), Chain::after(line(7).as_bytes()).unwrap());
+    }
 
     #[test]
     fn sizes_have_units() {

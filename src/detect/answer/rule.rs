@@ -111,7 +111,8 @@ impl Rule {
         let any = self.class.iter().any(|name| name == ANY);
         let unknown = self.class.iter().find(|name| *name != ANY && Class::named(name).is_none());
         if let Some(name) = unknown {
-            return Some(format!("{name:?} is no class"));
+            let classes = Class::ALL.map(|class| class.info().name).join(", ");
+            return Some(format!("{name:?} is no class (wanted {ANY} or some of {classes})"));
         }
         if self.class.is_empty() || any && self.class.len() > 1 {
             return Some("wanted classes, or \"any\" alone".to_owned());

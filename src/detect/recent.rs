@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::anywhere::{Attack, anywhere};
 use super::case::WINDOW;
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence, Of, strongest};
@@ -66,7 +67,7 @@ impl Recent {
         without: Without,
     ) -> Option<Contribution> {
         let baselines = knowledge.baselines(seen.seen);
-        let minute = self.minutes.iter().rev().find(|&&(minute, _)| minute == minute_of(seen)).map(|(_, window)| window);
+        let minute = self.minute_around(seen);
         let mut found = if without.has(Part::NewDevice) { None } else { new_device(seen, baselines) };
         if let Some(window) = minute {
             found = strongest(found, initiated_rate(seen, surprise, window, (baselines, without)));
@@ -80,6 +81,16 @@ impl Recent {
         let established = baselines.host(seen.resp).is_some_and(|host| host.local && host.offers().contains(seen.service));
         let has_rhythm = surprise.unknown_edge && !established && !without.has(Part::Rhythm);
         strongest(found, if has_rhythm { self.rhythm(seen) } else { None })
+    }
+
+    /// What the minute around a flow shows that is an attack on any network.
+    #[must_use]
+    pub fn anywhere(&self, seen: &Observation) -> Option<Attack> {
+        self.minute_around(seen).and_then(|window| anywhere(seen, window))
+    }
+
+    fn minute_around(&self, seen: &Observation) -> Option<&Minute> {
+        self.minutes.iter().rev().find(|&&(minute, _)| minute == minute_of(seen)).map(|(_, window)| window)
     }
 
     fn rhythm(&self, seen: &Observation) -> Option<Contribution> {

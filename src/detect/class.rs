@@ -132,7 +132,7 @@ impl Class {
 }
 
 /// Bits beyond the threshold of what has no name.
-const UNNAMED_BITS: f64 = 3.0;
+const UNNAMED_BITS: f64 = 5.0;
 
 const SCAN_CATEGORY: &str = "Detection of a Network Scan";
 const UNKNOWN_CATEGORY: &str = "Unknown Traffic";

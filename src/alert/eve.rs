@@ -149,6 +149,7 @@ fn why(cause: &Cause) -> Value {
         Detail::Distance(distance) => about["distance"] = json!(distance),
         Detail::Behaviour(behaviour) => about["behaviour"] = json!(behaviour),
         Detail::Later => about["later"] = json!(true),
+        Detail::OddHour(days) => about["odd_hour_days"] = json!(days),
     }
     let mut why = in_words(&reason);
     why["about"] = about;

@@ -137,6 +137,7 @@ struct About {
     distance: Option<f32>,
     #[serde(default)]
     later: bool,
+    odd_hour_days: Option<u32>,
 }
 
 impl Told {
@@ -166,7 +167,7 @@ impl Told {
 }
 
 fn claim(why: Why) -> Result<(String, Claim), ToldError> {
-    let About { host, peer, service, fact, behaviour, distance, later } = why.about;
+    let About { host, peer, service, fact, behaviour, distance, later, odd_hour_days } = why.about;
     let parse_service = |text: String| text.parse::<Service>().map_err(|_| ToldError::Value { what: "service", got: text });
     let parse_fact = |text: String| text.parse::<Fact>().map_err(|_| ToldError::Value { what: "fact", got: text });
     let fact = fact.map(parse_fact).transpose()?;
@@ -176,7 +177,7 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         (Some(distance), _) => Detail::Distance(distance),
         (None, Some(behaviour)) => Detail::Behaviour(behaviour),
         (None, None) if later => Detail::Later,
-        (None, None) => Detail::Nothing,
+        (None, None) => odd_hour_days.map_or(Detail::Nothing, Detail::OddHour),
     };
     let service = parse_service(service)?;
     let (observed, prior_bits, bits) = (why.observed, why.prior_bits, why.bits);

@@ -193,6 +193,8 @@ pub enum Detail {
     Behaviour(u16),
     /// A later segment of a long flow, compared with such.
     Later,
+    /// Something new at an hour at which the device was never at work, on so many days.
+    OddHour(u32),
 }
 
 impl Contribution {

@@ -1,7 +1,8 @@
 //! Reasons in words.
 
-use super::evidence::{Contribution, Evidence, Of};
+use super::evidence::{Contribution, Detail, Evidence, Of};
 use super::incident::{Cause, FlowRef};
+use super::prior::hour_bits;
 use crate::app::Family;
 use crate::feature::{SCHEMA, size_in_words};
 
@@ -36,7 +37,7 @@ pub fn reason(cause: &Cause) -> Reason {
         of: part.of,
         unit,
         bits: part.bits,
-        text: text(part, &cause.flow) + prior(part, &cause.flow),
+        text: text(part, &cause.flow) + &prior(part, &cause.flow),
     }
 }
 
@@ -168,14 +169,21 @@ fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String
 }
 
 /// Why something counts more than its rarity says.
-fn prior(part: &Contribution, flow: &FlowRef) -> &'static str {
-    match flow.app.family() {
-        _ if part.prior_bits <= 0.0 => "",
+fn prior(part: &Contribution, flow: &FlowRef) -> String {
+    let (hour, hour_bits) = match part.detail {
+        Detail::OddHour(days) => {
+            (format!("; it counts more at an hour at which {} did nothing on {days} days", flow.orig), hour_bits(days))
+        }
+        _ => (String::new(), 0.0),
+    };
+    let touches = match flow.app.family() {
+        _ if part.prior_bits <= hour_bits => "",
         _ if part.evidence == Evidence::Silence => "; it counts more, being clinical or control traffic",
         Family::Clinical => "; it counts more, being clinical traffic of a device whose kind has none, or leaving home",
         Family::Industrial => "; it counts more, being control traffic of a device whose kind has none, or leaving home",
         _ => "; it counts more, being made to hide traffic or to work for others",
-    }
+    };
+    hour + touches
 }
 
 /// How long the device was known without the new thing.

@@ -1,8 +1,10 @@
 //! What weighs more than its rarity says: prior odds.
 //!
 //! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here
-//! ever used and that exists to hide traffic, or a clinical system that is spoken to by a device whose kind never does.
+//! ever used and that exists to hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative
+//! access at an hour at which the device is never at work.
 
+use super::class::is_login;
 use super::evidence::Evidence;
 use crate::app::Family;
 use crate::feature::{FactKind, Observation};
@@ -12,6 +14,24 @@ use crate::model::{Baselines, HostBaseline, Kind, KnownTo};
 pub(super) const BITS: f64 = 6.0;
 /// Odds of 256 to 1.
 const MORE_BITS: f64 = 8.0;
+
+/// Days on which a device that begins something new with another at home was never at work at such an hour; none where that does not
+/// count: what is neither log-in nor clinical nor control, or where too few days were heard.
+pub(super) fn odd_hour(
+    seen: &Observation,
+    orig: Option<&HostBaseline>,
+    evidence: Evidence,
+    baselines: &Baselines,
+) -> Option<u32> {
+    let is_edge = matches!(evidence, Evidence::NewService | Evidence::NewPeer | Evidence::NewClient);
+    let touches = is_edge && seen.orig_local && seen.resp_local && (is_login(seen) || seen.is_critical());
+    orig.filter(|_| touches).and_then(|host| baselines.days.without(host.hours, seen.seen))
+}
+
+/// Bits of an hour at which a device was never at work on so many days: −log₂ of half a day in all of them, at most odds of 64 to 1.
+pub(super) fn hour_bits(days: u32) -> f64 {
+    (2.0 * (f64::from(days) + 1.0)).log2().min(BITS)
+}
 
 /// Bits that something new about a flow counts more for what it touches.
 pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> f64 {
@@ -45,5 +65,44 @@ const fn matters(evidence: Evidence) -> bool {
             )
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::flow;
+    use super::*;
+    use crate::model::BaselinesBuilder;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    /// Ten days from a Thursday on, in which device 1 asks device 100 for pages from nine to five.
+    fn ten_days() -> Baselines {
+        let mut builder = BaselinesBuilder::default();
+        for hour in (0..240).filter(|hour| (9..17).contains(&(hour % 24))) {
+            builder.add(&flow(hour * HOUR_MS, 1, 100, 80, true).1, 0);
+        }
+        builder.finish()
+    }
+
+    #[test]
+    fn administration_at_night_by_a_device_that_works_by_day_counts_more() {
+        let baselines = ten_days();
+        let days = |day: i64, hour: i64, device: u8, port: u16, evidence| {
+            let (_, seen) = flow((day * 24 + hour) * HOUR_MS, device, 101, port, true);
+            odd_hour(&seen, baselines.host(seen.orig), evidence, &baselines)
+        };
+        let new_peer = Evidence::NewPeer;
+        assert_eq!((days(11, 3, 1, 22, new_peer), days(11, 11, 1, 22, new_peer)), (Some(7), None));
+        assert_eq!(days(11, 3, 1, 80, new_peer), None, "no page of the intranet");
+        assert_eq!(days(11, 3, 1, 22, Evidence::NewShape), None, "a known pair may meet at any hour");
+        assert_eq!(days(11, 3, 2, 22, new_peer), None, "nothing is known of the device");
+        assert_eq!(days(16, 3, 1, 22, new_peer), None, "one weekend says nothing");
+    }
+
+    #[test]
+    fn more_days_bring_more_bits_up_to_a_bound() {
+        assert!((hour_bits(7) - 4.0).abs() < 1e-9 && hour_bits(8) > hour_bits(7));
+        assert_eq!(hour_bits(1000), BITS);
     }
 }

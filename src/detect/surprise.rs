@@ -4,7 +4,7 @@ use super::config::{Part, Without};
 use super::evidence::{Contribution, Detail, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
 use super::newness::Newness;
-use super::prior::prior_bits;
+use super::prior::{hour_bits, odd_hour, prior_bits};
 use super::range::{Range, VOLUMES};
 use crate::feature::{Fact, FactKind, Observation, names_service};
 use crate::flow::Service;
@@ -137,8 +137,13 @@ fn newness(
         }
     }
     new.map(|part| {
-        let prior_bits = if without.has(Part::Prior) { 0.0 } else { prior_bits(seen, orig, part.evidence, baselines) };
-        Contribution { prior_bits, bits: (part.bits + prior_bits).min(MOST_BITS), ..part }
+        if without.has(Part::Prior) {
+            return part;
+        }
+        let days = odd_hour(seen, orig, part.evidence, baselines);
+        let prior_bits = prior_bits(seen, orig, part.evidence, baselines) + days.map_or(0.0, hour_bits);
+        let detail = days.map_or(part.detail, Detail::OddHour);
+        Contribution { prior_bits, detail, bits: (part.bits + prior_bits).min(MOST_BITS), ..part }
     })
 }
 

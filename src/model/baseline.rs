@@ -6,6 +6,7 @@ use super::commons::Commons;
 use super::histogram::Histogram;
 use super::host::HostBaseline;
 use super::hour::{Devices, Hour};
+use super::hours::Days;
 use super::identity::Identities;
 use super::pooled::{Newness, Pooled};
 use super::role::{self, Role};
@@ -46,6 +47,9 @@ pub struct ServedBaseline {
 pub struct Baselines {
     /// Minutes of the span learned from.
     pub span_minutes: f64,
+    /// The days of which something was heard.
+    #[serde(default, skip_serializing_if = "Days::is_empty")]
+    pub days: Days,
     /// Which addresses are one device.
     pub identities: Identities,
     /// By device.
@@ -115,6 +119,8 @@ impl BaselinesBuilder {
 
     fn close_minute(&mut self) {
         let window = std::mem::take(&mut self.window);
+        let Some(start) = self.minute.map(|minute| Timestamp::from_parts(minute * 60, 0)) else { return };
+        self.baselines.days.add(start);
         let mut active: Vec<(Host, bool)> = window.initiated.iter().map(|(&host, told)| (host, told.local)).collect();
         active.extend(window.served.iter().map(|(&(host, _), told)| (host, told.local)));
         active.sort_unstable();
@@ -122,6 +128,9 @@ impl BaselinesBuilder {
         for (host, local) in active {
             if let Some(baseline) = self.baselines.host_mut(host, local) {
                 baseline.minutes += 1;
+                if window.initiated.contains_key(&host) {
+                    baseline.hours.add(start);
+                }
             }
         }
         // In the order of the keys: which values a full table still takes must not depend on a hash.
@@ -177,6 +186,7 @@ impl Baselines {
     /// Adds what was learned of a later part of the time, without roles and pools.
     pub fn merge(&mut self, other: &Self) {
         self.span_minutes += other.span_minutes;
+        self.days.merge(&other.days);
         // In the order of addresses: which of too many are taken must not depend on a hash.
         let mut hosts: Vec<_> = other.hosts.iter().collect();
         hosts.sort_unstable_by_key(|(address, _)| **address);

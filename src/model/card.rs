@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::file::{Adapted, Model, ModelError};
+use super::hours::{ENOUGH_WEEKEND_DAYS, ENOUGH_WORKING_DAYS};
 use super::packed::Packed;
 use super::stood_out::StoodOut;
 
@@ -149,6 +150,14 @@ fn limits(model: &Model) -> String {
     if hours < 24.0 {
         let _ = writeln!(page, "  Less than a day: it cannot tell day from night.");
     }
+    let (working, weekend) = model.baselines.days.counts();
+    let said = |days: u32, enough: u32| if days >= enough { "count".to_owned() } else { format!("need {enough}") };
+    let _ = writeln!(
+        page,
+        "  Hours of the day, of new administrative and clinical access: {working} working days heard ({}), {weekend} of weekends ({}).",
+        said(working, ENOUGH_WORKING_DAYS),
+        said(weekend, ENOUGH_WEEKEND_DAYS)
+    );
     let _ = writeln!(page, "  Attacks that were under way while it learned are normal to it.");
     page
 }

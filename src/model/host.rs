@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::baseline::{ServedBaseline, ServiceBaseline};
 use super::counts::{Counts, Life};
 use super::histogram::Histogram;
+use super::hours::Hours;
 use super::measured::{
     BYTES_ORIG, BYTES_RESP, CLIENTS_PER_MIN, DURATION_MS, FAILED_PER_HOUR, FAILED_PER_MIN, FILE_CHANGES_PER_MIN, FLOWS_PER_MIN,
     LOGIN_FAILURES_PER_MIN, Measured, Of, ServiceServed, ServiceUse, TARGETS_PER_HOUR, TARGETS_PER_MIN, counted_of,
@@ -23,7 +24,7 @@ const MAX_SERVICES: usize = 256;
 /// Clinical and control conversations of one device that are followed for silence.
 const MAX_STEADY: usize = 64;
 
-/// One device's normal life: some 150 bytes, and what its values and histograms take ([`HostBaseline::heap_bytes`]).
+/// One device's normal life: some 160 bytes, and what its values and histograms take ([`HostBaseline::heap_bytes`]).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub struct HostBaseline {
@@ -35,6 +36,8 @@ pub struct HostBaseline {
     pub minutes: u32,
     /// Those of them in later parts of the time than its first.
     pub late_minutes: u32,
+    /// When it began anything.
+    pub hours: Hours,
     /// Services used, in minutes.
     pub services: Counts<Service>,
     /// Services of peers used, in minutes.
@@ -185,6 +188,7 @@ impl HostBaseline {
         let was_known = self.minutes > 0;
         self.minutes += other.minutes;
         self.late_minutes += if was_known { other.minutes } else { other.late_minutes };
+        self.hours.merge(other.hours);
         self.services.merge(&other.services, was_known);
         self.edges.merge(&other.edges, was_known);
         self.facts.merge(&other.facts, was_known);
@@ -265,6 +269,8 @@ struct Stored {
     role: u16,
     minutes: u32,
     late_minutes: u32,
+    #[serde(default, skip_serializing_if = "Hours::is_empty")]
+    hours: Hours,
     services: Counts<Service>,
     edges: Counts<Edge>,
     facts: Counts<Fact>,
@@ -304,6 +310,7 @@ impl From<HostBaseline> for Stored {
             role: host.role,
             minutes: host.minutes,
             late_minutes: host.late_minutes,
+            hours: host.hours,
             services: host.services,
             edges: host.edges,
             facts: host.facts,
@@ -346,6 +353,7 @@ impl From<Stored> for HostBaseline {
             role: stored.role,
             minutes: stored.minutes,
             late_minutes: stored.late_minutes,
+            hours: stored.hours,
             services: stored.services,
             edges: stored.edges,
             facts: stored.facts,
@@ -392,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_device_takes_few_bytes() {
-        assert!(size_of::<HostBaseline>() <= 160, "{}", size_of::<HostBaseline>());
+        assert!(size_of::<HostBaseline>() <= 168, "{}", size_of::<HostBaseline>());
         assert!(busy().heap_bytes() < 300, "{}", busy().heap_bytes());
     }
 }

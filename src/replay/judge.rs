@@ -59,6 +59,8 @@ pub struct Judge<'a> {
     kept: Vec<Step>,
     records_kept: usize,
     verdict: Verdict,
+    /// The key of the pseudonyms that records come with.
+    pseudonyms: Option<String>,
     now: Timestamp,
     failed: Option<JudgeError>,
 }
@@ -81,6 +83,7 @@ impl<'a> Judge<'a> {
             kept: Vec::new(),
             records_kept: 0,
             verdict: Verdict::default(),
+            pseudonyms: None,
             now: Timestamp::MIN,
             failed: None,
         };
@@ -103,6 +106,13 @@ impl<'a> Judge<'a> {
         Ok(self)
     }
 
+    /// Says in alerts that addresses and names are pseudonyms of the key of this fingerprint.
+    #[must_use]
+    pub fn hidden_by(mut self, key: Option<String>) -> Self {
+        self.pseudonyms = key;
+        self
+    }
+
     fn begin_with_model(&mut self, model: Arc<Model>) -> Result<(), JudgeError> {
         let budget = match &self.mode {
             Mode::Model(_, Some(budget)) => *budget,
@@ -117,6 +127,7 @@ impl<'a> Judge<'a> {
         let context = AlertContext {
             model_digest: Some(model.digest()?),
             trained_until: model.provenance.until().to_owned(),
+            pseudonyms: model.provenance.pseudonyms.clone(),
             calibration: model.calibration.clone(),
         };
         self.verdict.trained_until = Some(model.provenance.until().to_owned());
@@ -227,8 +238,12 @@ impl<'a> Judge<'a> {
         };
         let budget = budget.unwrap_or_else(|| Budget::for_hosts(taught.local_hosts()));
         let mut notes = material.into_notes().into_iter();
-        let context =
-            AlertContext { model_digest: None, trained_until: last.to_string(), calibration: taught.calibration.clone() };
+        let context = AlertContext {
+            model_digest: None,
+            trained_until: last.to_string(),
+            pseudonyms: self.pseudonyms.clone(),
+            calibration: taught.calibration.clone(),
+        };
         self.verdict.self_taught_flows = Some(self.records_kept);
         self.begin(taught.self_knowledge(budget), &context, budget);
         for step in steps {

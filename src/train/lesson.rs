@@ -31,6 +31,8 @@ pub struct Course {
     pub sources: Vec<Source>,
     /// Home networks, when they were named.
     pub home_nets: Vec<String>,
+    /// Fingerprint of the key of the pseudonyms that are learned instead of addresses and names.
+    pub pseudonyms: Option<String>,
     /// Kinds of flow records, when they were made elsewhere.
     pub records: Vec<String>,
 }
@@ -52,6 +54,7 @@ impl Course {
             flows,
             trimmed_share: TRIMMED_SHARE,
             home_nets: self.home_nets.clone(),
+            pseudonyms: self.pseudonyms.clone(),
             records: self.records.clone(),
             stood_out: Vec::new(),
             adapted: None,

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::exit::Usage;
 use crate::flow::{HomeNets, Net};
-use crate::model::Model;
+use crate::model::{Model, Order};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::pseudonym::{Dictionary, Key, Pseudonyms, Seal};
 use crate::sighting::Sighting;
@@ -116,16 +116,21 @@ impl Hidden {
 
     /// Home networks by their pseudonyms.
     pub fn home(&self, home: &HomeNets) -> HomeNets {
-        let real = Pseudonyms::new(&self.key);
-        let map = std::cell::RefCell::new(real);
-        home.mapped(|addr| map.borrow_mut().addr(addr))
+        let mut pseudonyms = Pseudonyms::new(&self.key);
+        home.mapped(|addr| pseudonyms.addr(addr))
     }
 
     /// Home networks as they were named, by their pseudonyms.
     pub fn home_texts(&mut self, texts: &[String]) -> Vec<String> {
-        let map = std::cell::RefCell::new(&mut self.pseudonyms);
-        let hide = |text: &String| text.parse::<Net>().map(|net| net.mapped(|addr| map.borrow_mut().addr(addr)).to_string());
-        texts.iter().filter_map(|text| hide(text).ok()).collect()
+        // What is no network was refused before.
+        let nets = texts.iter().filter_map(|text| text.parse::<Net>().ok());
+        nets.map(|net| net.mapped(|addr| self.pseudonyms.addr(addr)).to_string()).collect()
+    }
+
+    /// The order of the addresses that pseudonyms stand for.
+    pub fn order(&self) -> Order {
+        let pseudonyms = Pseudonyms::new(&self.key);
+        Order::behind(move |addr| pseudonyms.addr_of(addr))
     }
 
     /// Turns MAC addresses back, to look up who made them.

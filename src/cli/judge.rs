@@ -117,8 +117,8 @@ pub fn judge(
         Mode::SelfTaught { .. } | Mode::Learn { .. } => None,
     };
     let stop = stop::on_signals()?;
-    let key = plan.hidden.as_ref().map(Hidden::fingerprint);
-    let mut judge = Judge::new(plan.mode.clone(), detector, output)?.hidden_by(key);
+    let (key, order) = plan.hidden.as_ref().map(|hidden| (hidden.fingerprint(), hidden.order())).unzip();
+    let mut judge = Judge::new(plan.mode.clone(), detector, output)?.hidden_by(key, order.unwrap_or_default());
     if let Some(adapt) = plan.adapt {
         judge = judge.adapting(adapt, plan.anchor.as_ref())?;
     }

@@ -70,12 +70,14 @@ impl Plan {
         if let Some(span) = learn.learn {
             let sources = names.into_iter().map(|name| Source { name, bytes: 0, sha256: None }).collect();
             let budget = judge.alert_budget.map(|per_day| Budget { per_day });
-            let (home_nets, pseudonyms) = learned_as(home_net, plan.hidden.as_mut());
-            let course = Course { seed: judge.seed, budget, sources, home_nets, pseudonyms, ..Course::default() };
+            let course = Course { seed: judge.seed, budget, sources, ..learned_as(home_net, plan.hidden.as_mut()) };
             plan.mode = Mode::Learn { span, course };
         }
         if let Some(folder) = &learn.adapt {
             plan.adapt_in(folder, learn.adapt_every)?;
+        }
+        if let (Mode::Model(model, _), Some(hidden)) = (&mut plan.mode, &plan.hidden) {
+            Arc::make_mut(model).baselines.order = hidden.order();
         }
         Ok(plan)
     }
@@ -112,10 +114,15 @@ impl Plan {
     }
 }
 
-/// The home networks that a model was told of, and the key that it knows addresses by.
-pub fn learned_as(home_net: &[String], hidden: Option<&mut Hidden>) -> (Vec<String>, Option<String>) {
+/// How a model is made that was told of these home networks, and knows addresses as they are or by pseudonyms.
+pub fn learned_as(home_net: &[String], hidden: Option<&mut Hidden>) -> Course {
     match hidden {
-        Some(hidden) => (hidden.home_texts(home_net), Some(hidden.fingerprint())),
-        None => (home_net.to_vec(), None),
+        Some(hidden) => Course {
+            home_nets: hidden.home_texts(home_net),
+            pseudonyms: Some(hidden.fingerprint()),
+            order: hidden.order(),
+            ..Course::default()
+        },
+        None => Course { home_nets: home_net.to_vec(), ..Course::default() },
     }
 }

@@ -29,8 +29,8 @@ use crate::train::{Course, Found, Job, JobInput, Listener, Reading, Scratch, Spo
 pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
     let mut files = setup::opened(&args.inputs, &args.flow, &args.time)?;
     let mut hidden = Hidden::open(&args.hide)?;
-    let (home_nets, pseudonyms) = learned_as(&args.flow.home_net, hidden.as_mut());
-    let found = args.scratch.as_deref().map(|folder| found_in(folder, (args, pseudonyms.as_deref()), &files)).transpose()?;
+    let course = learned_as(&args.flow.home_net, hidden.as_mut());
+    let found = args.scratch.as_deref().map(|folder| found_in(folder, (args, course.pseudonyms.as_deref()), &files)).transpose()?;
     let folder = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let (scratch, mut spool, read_before) = match found {
         Some(Found { scratch, spool, reading, .. }) => (Some(scratch), spool, reading),
@@ -54,7 +54,7 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
     eprintln!("{}", reading.account);
     let budget = args.alert_budget.map(|per_day| Budget { per_day });
     let (sources, records) = (reading.sources, reading.records);
-    let course = Course { seed: args.seed, budget, sources, home_nets, pseudonyms, records };
+    let course = Course { seed: args.seed, budget, sources, records, ..course };
     let mut on_step = |step| stages.set(step);
     let taught = course.teach(&mut Spooled::new(spool, &folder, &mut on_step));
     stages.clear();

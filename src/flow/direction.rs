@@ -112,8 +112,8 @@ impl HomeNets {
 
     /// The networks that `map`, which keeps prefixes, makes of them.
     #[must_use]
-    pub fn mapped(&self, map: impl Fn(Addr) -> Addr) -> Self {
-        Self { nets: self.nets.iter().map(|net| net.mapped(&map)).collect() }
+    pub fn mapped(&self, mut map: impl FnMut(Addr) -> Addr) -> Self {
+        Self { nets: self.nets.iter().map(|net| net.mapped(&mut map)).collect() }
     }
 
     /// Is the address at home?

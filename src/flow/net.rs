@@ -26,7 +26,7 @@ impl Net {
 
     /// The network that `map`, which keeps prefixes, makes of it.
     #[must_use]
-    pub fn mapped(&self, map: impl Fn(Addr) -> Addr) -> Self {
+    pub fn mapped(&self, mut map: impl FnMut(Addr) -> Addr) -> Self {
         Self { base: map(self.base).masked(Self::mask(self.prefix)), prefix: self.prefix }
     }
 

@@ -5,6 +5,7 @@
 //! permuted, so the key turns them back. Names are hashed, and turned back by what [`Seal`] sealed.
 
 mod address;
+mod frame;
 mod key;
 mod name;
 mod permute;
@@ -12,6 +13,7 @@ mod pseudonyms;
 mod seal;
 mod text;
 
+pub use frame::frame;
 pub use key::{KEY_BYTES, Key, KeyError};
 pub use name::Label;
 pub use pseudonyms::Pseudonyms;

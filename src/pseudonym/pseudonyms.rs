@@ -92,7 +92,10 @@ impl Pseudonyms {
         if let Some(made) = self.macs_made.0.get(&mac) {
             return *made;
         }
-        let made = turn(mac, |number| self.macs.hide(number));
+        let made = match solicited(mac) {
+            Some(group) => with_end_of(mac, self.addr(group)),
+            None => turn(mac, |number| self.macs.hide(number)),
+        };
         self.macs_made.keep(mac, made);
         made
     }
@@ -100,7 +103,10 @@ impl Pseudonyms {
     /// The MAC address of a pseudonym.
     #[must_use]
     pub fn mac_of(&self, pseudonym: Mac) -> Mac {
-        turn(pseudonym, |number| self.macs.show(number))
+        match solicited(pseudonym) {
+            Some(group) => with_end_of(pseudonym, self.addr_of(group)),
+            None => turn(pseudonym, |number| self.macs.show(number)),
+        }
     }
 
     /// The pseudonym of a flow's identifier, which is made of its addresses.
@@ -262,6 +268,17 @@ impl Rename for Pseudonyms {
     }
 }
 
+/// The solicited-node group whose MAC address this is: both hold the end of an address that is asked for (RFC 2464, 7).
+fn solicited(mac: Mac) -> Option<Addr> {
+    let [0x33, 0x33, 0xff, a, b, c] = mac.0 else { return None };
+    Some(Addr::v6([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c]))
+}
+
+fn with_end_of(mac: Mac, group: Addr) -> Mac {
+    let [.., a, b, c] = group.bits().to_be_bytes();
+    Mac([mac.0[0], mac.0[1], mac.0[2], a, b, c])
+}
+
 /// Does it name nobody?
 fn stays(mac: Mac) -> bool {
     !mac.is_station() || mac.is_shared_by_routers()
@@ -289,4 +306,69 @@ fn walk(number: u64, permute: impl Fn(u64) -> u64, is_in: impl Fn(u64) -> bool) 
         number = permute(number);
     }
     number
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pseudonyms() -> Pseudonyms {
+        Pseudonyms::new(&Key::new([6; 32]))
+    }
+
+    #[test]
+    fn mac_addresses_and_flows_are_turned_back_and_kinds_stay() {
+        let mut names = pseudonyms();
+        for (mac, stays) in [
+            ([0, 9, 0x5c, 1, 2, 3], false),
+            ([0x26, 9, 0x5c, 1, 2, 3], false),
+            ([0x33, 0x33, 0xff, 1, 2, 3], false),
+            ([0; 6], true),
+            ([0xff; 6], true),
+            ([0x33, 0x33, 0, 0, 0, 0xfb], true),
+            ([0, 0, 0x5e, 0, 1, 7], true),
+        ] {
+            let (mac, made) = (Mac(mac), names.mac(Mac(mac)));
+            assert_eq!((made == mac, made.0[0] & 3, names.mac_of(made)), (stays, mac.0[0] & 3, mac));
+        }
+        for id in [0, 1, (1 << 53) - 1] {
+            let made = names.id(id);
+            assert!(made != id && made >> 53 == 0 && names.id_of(made) == id);
+        }
+    }
+
+    #[test]
+    fn the_group_that_asks_for_an_address_and_its_mac_address_fit() {
+        let mut names = pseudonyms();
+        let group = names.addr("ff02::1:ff11:2233".parse().unwrap());
+        let mac = names.mac(Mac([0x33, 0x33, 0xff, 0x11, 0x22, 0x33]));
+        assert_eq!(group.bits() as u32 & 0xff_ffff, u32::from_be_bytes([0, mac.0[3], mac.0[4], mac.0[5]]));
+    }
+
+    #[test]
+    fn an_address_in_the_place_of_a_name_has_its_own_pseudonym() {
+        let mut names = pseudonyms();
+        let addr = names.addr("10.1.2.3".parse().unwrap()).to_string();
+        assert_eq!((&*names.name("10.1.2.3"), names.take_labels().len()), (&*addr, 0));
+        let mut text: Box<str> = "Phone 1.2 00:09:5c:01:02:03 at 10.1.2.3, build 10.0.19041.1".into();
+        Rename::text(&mut names, &mut text);
+        let mac = names.mac(Mac([0, 9, 0x5c, 1, 2, 3]));
+        assert_eq!(*text, *format!("Phone 1.2 {mac} at {addr}, build 10.0.19041.1"));
+    }
+
+    #[test]
+    fn labels_are_told_once_and_in_bounds() {
+        let mut names = pseudonyms();
+        names.name("a.b.example");
+        names.name("c.b.example");
+        let told: Vec<String> = names.take_labels().into_iter().map(|label| label.label).collect();
+        assert_eq!(told, ["b", "a", "c"]);
+        let hidden = pseudonyms().name("a.b.example");
+        let mut names = pseudonyms();
+        hidden.split('.').for_each(|label| names.is_sealed(label));
+        names.name("a.b.example");
+        assert!(names.take_labels().is_empty());
+        (0..MOST_LABELS + 5).for_each(|n| _ = names.name(&format!("x{n}")));
+        assert!(names.labels_not_told() >= 5 && names.take_labels().len() < MOST_LABELS);
+    }
 }

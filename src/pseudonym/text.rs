@@ -208,3 +208,63 @@ fn network(addr: Addr, prefix: u8) -> String {
         if told.contains('/') { told } else { format!("{told}/{prefix}") }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::name::Names;
+    use super::super::seal::Seal;
+    use super::*;
+
+    /// Each token in brackets.
+    fn marked(text: &str) -> String {
+        replaced(text, |token| {
+            Some(match token {
+                Token::Addr(addr, prefix) => format!("[{addr} {prefix:?}]"),
+                Token::Mac(mac) => format!("[{mac}]"),
+                Token::BareMac(mac) => format!("[bare {mac}]"),
+                Token::Label(label) => format!("[{label}]"),
+                Token::FlowId(id) => format!("[flow {id}]"),
+            })
+        })
+        .into_owned()
+    }
+
+    #[test]
+    fn tokens_are_found_and_words_and_numbers_are_none() {
+        for (text, wanted) in [
+            ("from 10.0.0.1.", "from [10.0.0.1 None]."),
+            ("10.0.0.1:443 <> [fe80::1]:53", "[10.0.0.1 None]:443 <> [[fe80::1 None]]:53"),
+            ("10.0.0.0/8,fd00::/8", "[10.0.0.0 Some(8)],[fd00:: Some(8)]"),
+            ("{\"src_ip\":\"::1\",\"flow_id\":17}", "{\"src_ip\":\"[::1 None]\",\"flow_id\":[flow 17]}"),
+            ("00:09:5c:01:02:03 00095c010203", "[00:09:5c:01:02:03] [bare 00:09:5c:01:02:03]"),
+            ("x n-abcdefghijklmnop.example", "x [n-abcdefghijklmnop].example"),
+            ("un-abcdefghijklmnop n-abcdefghijklmno1 n-abcdefghijklmnopq", "un-abcdefghijklmnop n-abcdefghijklmno1 n-abcdefghijklmnopq"),
+            ("2026-01-31T09:12:03.417201+0000 1.5 sha256:00aa 1:abc= v10.0.0.1 300.1.1.1", "2026-01-31T09:12:03.417201+0000 1.5 sha256:00aa 1:abc= v10.0.0.1 300.1.1.1"),
+            ("", ""),
+            ("\u{e9}10.0.0.1\u{e9} 10.0.0.2", "\u{e9}10.0.0.1\u{e9} [10.0.0.2 None]"),
+        ] {
+            assert_eq!(marked(text), wanted);
+        }
+    }
+
+    #[test]
+    fn a_text_comes_back() {
+        let key = Key::new([4; 32]);
+        let (mut names, seal, mut dictionary) = (Pseudonyms::new(&key), Seal::new(&key), Dictionary::new(&key));
+        let name = Names::new(&key).name("pacs.hospital.example", |label, _| dictionary.take(&seal.seal(&label)).unwrap());
+        let addr = names.addr("10.1.2.3".parse().unwrap());
+        let net = "10.1.0.0/16".parse::<Net>().unwrap().mapped(|addr| names.addr(addr));
+        let mac = names.mac(Mac([0, 9, 0x5c, 1, 2, 3]));
+        let text = format!("{addr} ({mac}, {name}) in {net}, n-aaaaaaaaaaaaaaaa, 224.0.0.1, \"flow_id\":{}", names.id(99));
+        let mut revealer = Revealer::new(&key, dictionary);
+        assert_eq!(
+            revealer.reveal(&text),
+            "10.1.2.3 (00:09:5c:01:02:03, pacs.hospital.example) in 10.1.0.0/16, n-aaaaaaaaaaaaaaaa, 224.0.0.1, \"flow_id\":99"
+        );
+        let wanted = Revealed { addresses: 2, macs: 1, names: 2, flow_ids: 1, unknown_names: 1 };
+        assert_eq!((revealer.revealed, wanted.total()), (wanted, 6));
+        let said = |fingerprint: &str| format!("{{\"pseudonyms\":\"{fingerprint}\"}}");
+        assert_eq!(revealer.other_key(&said(&key.fingerprint())), None);
+        assert_eq!(revealer.other_key(&said("0123456789abcdef")), Some("0123456789abcdef"));
+    }
+}

@@ -8,11 +8,11 @@ use super::verdict::{JudgeError, Verdict};
 use crate::alert::AlertContext;
 use crate::detect::{Assessment, Class, Detector, DetectorConfig, Knowledge, Notice, ScoredFlow};
 use crate::flow::{EndReason, FlowRecord};
-use crate::model::{Budget, Match, Model, Vocabulary};
+use crate::model::{Budget, Match, Model, Order, Vocabulary};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
-use crate::train::{InMemory, Lesson, Note, Trim, teach};
+use crate::train::{InMemory, InOrder, Lesson, Note, Trim, teach};
 
 /// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
 const MAX_KEPT: usize = 120_000;
@@ -61,6 +61,7 @@ pub struct Judge<'a> {
     verdict: Verdict,
     /// The key of the pseudonyms that records come with.
     pseudonyms: Option<String>,
+    order: Order,
     now: Timestamp,
     failed: Option<JudgeError>,
 }
@@ -84,6 +85,7 @@ impl<'a> Judge<'a> {
             records_kept: 0,
             verdict: Verdict::default(),
             pseudonyms: None,
+            order: Order::default(),
             now: Timestamp::MIN,
             failed: None,
         };
@@ -106,10 +108,10 @@ impl<'a> Judge<'a> {
         Ok(self)
     }
 
-    /// Says in alerts that addresses and names are pseudonyms of the key of this fingerprint.
+    /// Says in alerts that addresses and names are pseudonyms of the key of this fingerprint, and learns of devices in this order.
     #[must_use]
-    pub fn hidden_by(mut self, key: Option<String>) -> Self {
-        self.pseudonyms = key;
+    pub fn hidden_by(mut self, key: Option<String>, order: Order) -> Self {
+        (self.pseudonyms, self.order) = (key, order);
         self
     }
 
@@ -228,7 +230,8 @@ impl<'a> Judge<'a> {
             .collect();
         let last = observations.last().map_or(Timestamp::MIN, |seen| seen.end);
         let mut material = InMemory::of(&mut observations);
-        let taught = match teach(&mut material, seed, Trim::SelfTaught) {
+        let order = self.order.clone();
+        let taught = match teach(&mut InOrder { material: &mut material, order }, seed, Trim::SelfTaught) {
             Ok(taught) => taught,
             Err(error) => {
                 self.failed = Some(error.into());

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use auscult::capture::{Block, Input, Source, open};
 use auscult::pseudonym::{self, Key, Pseudonyms};
 use auscult::sighting;
-use auscult::wire::{Addr, Frame, Mac, decode};
+use auscult::wire::{self, Addr, Frame, Mac, decode};
 use support::project;
 
 struct Seen {
@@ -66,11 +66,12 @@ fn compare(frame: &Frame<'_>, whole: &[u8], kept: usize, names: &mut Pseudonyms,
     assert_eq!((after.src, after.dst), (names.addr(before.src), names.addr(before.dst)), "{before:?}");
     let macs = [before.src_mac, before.dst_mac].map(|mac| names.mac(Mac(mac)).0);
     assert_eq!([after.src_mac, after.dst_mac], macs);
-    let same = |packet: &auscult::wire::Packet| (packet.src_port, packet.dst_port, packet.protocol, packet.vlans, packet.payload_bytes);
+    let same =
+        |packet: &auscult::wire::Packet| (packet.src_port, packet.dst_port, packet.protocol, packet.vlans, packet.payload_bytes);
     assert_eq!(same(&after), same(&before));
-    if let Some(quoted) = &before.quoted {
+    if let Some(quoted) = wire::quoted(frame, &before) {
         seen.quoted += 1;
-        let told = after.quoted.as_ref().unwrap();
+        let told = wire::quoted(&cut, &after).unwrap();
         assert_eq!((told.src, told.dst), (names.addr(quoted.src), names.addr(quoted.dst)));
         assert_eq!((told.src_port, told.dst_port), (quoted.src_port, quoted.dst_port));
     }

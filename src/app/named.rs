@@ -15,8 +15,10 @@ pub trait Rename {
     fn mac(&mut self, mac: &mut [u8; 6]);
     /// A name: of a host, a domain, a title, an application, an organisation.
     fn name(&mut self, name: &mut Box<str>);
-    /// A text about software, which names nobody but where addresses stand in it.
+    /// A text about software, which names nobody but where addresses or names of hosts stand in it.
     fn text(&mut self, text: &mut Box<str>);
+    /// A text that people write, such as the greeting of a server, which may name anybody.
+    fn greeting(&mut self, text: &mut Box<str>);
 }
 
 fn names<'n>(names: impl IntoIterator<Item = &'n mut Box<str>>, to: &mut dyn Rename) {
@@ -45,7 +47,7 @@ impl Facts {
             }
             Self::Dns(dns) => names(&mut dns.first_qname, to),
             Self::Ftp(ftp) => {
-                texts(&mut ftp.software, to);
+                ftp.software.iter_mut().for_each(|text| to.greeting(text));
                 start_tls(&mut ftp.tls, to);
             }
             Self::Hl7(hl7) => names([&mut hl7.sending, &mut hl7.receiving].into_iter().flatten(), to),
@@ -56,7 +58,7 @@ impl Facts {
             Self::Kerberos(kerberos) => names(&mut kerberos.realm, to),
             Self::Ldap(ldap) => start_tls(&mut ldap.tls, to),
             Self::Mailbox(mailbox) => {
-                texts(&mut mailbox.software, to);
+                mailbox.software.iter_mut().for_each(|text| to.greeting(text));
                 start_tls(&mut mailbox.tls, to);
             }
             // Not its text, but the same for every client of the same name.
@@ -76,7 +78,7 @@ impl Facts {
             Self::Sip(sip) => texts([&mut sip.user_agent, &mut sip.server].into_iter().flatten(), to),
             Self::Smb(smb) => names(&mut smb.ntlm.server, to),
             Self::Smtp(smtp) => {
-                texts(&mut smtp.software, to);
+                smtp.software.iter_mut().for_each(|text| to.greeting(text));
                 start_tls(&mut smtp.tls, to);
             }
             Self::Ssh(ssh) => texts([&mut ssh.software_orig, &mut ssh.software_resp].into_iter().flatten(), to),

@@ -30,7 +30,8 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
     let mut files = setup::opened(&args.inputs, &args.flow, &args.time)?;
     let mut hidden = Hidden::open(&args.hide)?;
     let course = learned_as(&args.flow.home_net, hidden.as_mut());
-    let found = args.scratch.as_deref().map(|folder| found_in(folder, (args, course.pseudonyms.as_deref()), &files)).transpose()?;
+    let found =
+        args.scratch.as_deref().map(|folder| found_in(folder, (args, course.pseudonyms.as_deref()), &files)).transpose()?;
     let folder = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let (scratch, mut spool, read_before) = match found {
         Some(Found { scratch, spool, reading, .. }) => (Some(scratch), spool, reading),
@@ -107,7 +108,10 @@ fn job_input(input: &Input) -> anyhow::Result<JobInput> {
 /// Reads everything into the spool.
 fn read(
     (files, hidden): (&mut Opened, Option<&mut Hidden>),
-    spool: &mut Spool, stop: &AtomicBool, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Reading> {
+    spool: &mut Spool,
+    stop: &AtomicBool,
+    on_step: &mut dyn FnMut(Step),
+) -> anyhow::Result<Reading> {
     let inputs: Vec<Input> = files.inputs().into_iter().cloned().collect();
     let mut listener = Listener::new(spool, files.size(), stop, on_step);
     let mut veiled = Veiled { consumer: &mut listener, hidden };

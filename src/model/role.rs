@@ -38,11 +38,7 @@ type Use = (bool, Service);
 
 /// Gives every device at home a role, and returns the roles (without what their devices do together), the largest first. A
 /// device outside has role 0 without being one of it. Fewer devices than `few` are one role.
-pub(super) fn assign(
-    hosts: &mut Map<Host, Box<HostBaseline>>,
-    order: &Order,
-    (seed, few): (u64, usize),
-) -> Vec<Role> {
+pub(super) fn assign(hosts: &mut Map<Host, Box<HostBaseline>>, order: &Order, (seed, few): (u64, usize)) -> Vec<Role> {
     let at_home = hosts.iter().filter(|(address, host)| host.local && address.is_device());
     let mut home: Vec<Host> = at_home.map(|(&address, _)| address).collect();
     home.sort_by_cached_key(|address| order.key(*address));

@@ -125,7 +125,7 @@ fn fixed(addr: Addr) -> u128 {
 /// In private networks the address that ends in 255 is taken for a broadcast ([`is_group`](crate::flow::is_group)): it stays one.
 fn broadcast(addr: Addr) -> u128 {
     match addr.ip() {
-        std::net::IpAddr::V4(ip) if ip.is_private() => {
+        core::net::IpAddr::V4(ip) if ip.is_private() => {
             let [.., last] = ip.octets();
             0xff00_u128 >> (last.leading_ones() + 1).min(8) & 0xff
         }
@@ -200,7 +200,16 @@ mod tests {
     #[test]
     fn what_names_nobody_stays() {
         for text in [
-            "0.0.0.0", "127.0.0.1", "224.0.0.251", "239.255.255.250", "255.255.255.255", "::", "::1", "ff02::1", "ff02::fb", "ff05::1:3",
+            "0.0.0.0",
+            "127.0.0.1",
+            "224.0.0.251",
+            "239.255.255.250",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "ff02::1",
+            "ff02::fb",
+            "ff05::1:3",
         ] {
             assert_eq!(pseudonym(text), text);
         }
@@ -242,7 +251,13 @@ mod tests {
 
     fn some_v6() -> impl Strategy<Value = Addr> {
         let near = prop::sample::select(vec![
-            0, 0x2001 << 112, 0xfd00 << 112, 0xfe80 << 112, 0xff02 << 112, 0xff15 << 112, 0xff02 << 112 | 0x1_ff00_0000,
+            0,
+            0x2001 << 112,
+            0xfd00 << 112,
+            0xfe80 << 112,
+            0xff02 << 112,
+            0xff15 << 112,
+            0xff02 << 112 | 0x1_ff00_0000,
         ]);
         (near, any::<u128>(), 0_u32..128).prop_map(|(near, bits, from): (u128, u128, u32)| {
             let addr = Addr::v6((near ^ bits >> from).to_be_bytes());

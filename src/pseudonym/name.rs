@@ -15,8 +15,26 @@ const MARK: &str = "n-";
 
 /// Last labels that name no organisation; so do all of two characters, the codes of countries.
 const KNOWN_LAST: [&str; 20] = [
-    "arpa", "biz", "com", "corp", "edu", "example", "gov", "home", "info", "int", "internal", "invalid", "lan", "local",
-    "localhost", "mil", "net", "onion", "org", "test",
+    "arpa",
+    "biz",
+    "com",
+    "corp",
+    "edu",
+    "example",
+    "gov",
+    "home",
+    "info",
+    "int",
+    "internal",
+    "invalid",
+    "lan",
+    "local",
+    "localhost",
+    "mil",
+    "net",
+    "onion",
+    "org",
+    "test",
 ];
 /// Labels before the code of a country under which organisations have their names.
 const KNOWN_SECOND: [&str; 11] = ["ac", "co", "com", "edu", "gob", "gov", "mil", "net", "nhs", "or", "org"];

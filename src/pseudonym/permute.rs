@@ -34,16 +34,14 @@ impl Permutation {
     /// The number's pseudonym.
     pub(super) fn hide(&self, number: u64) -> u64 {
         let halves = (number >> self.half_bits, number & self.mask());
-        let (left, right) =
-            (0..ROUNDS).fold(halves, |(left, right), round| (right, left ^ self.function(round, right)));
+        let (left, right) = (0..ROUNDS).fold(halves, |(left, right), round| (right, left ^ self.function(round, right)));
         left << self.half_bits | right
     }
 
     /// The number of a pseudonym.
     pub(super) fn show(&self, hidden: u64) -> u64 {
         let halves = (hidden >> self.half_bits, hidden & self.mask());
-        let (left, right) =
-            (0..ROUNDS).rev().fold(halves, |(left, right), round| (right ^ self.function(round, left), left));
+        let (left, right) = (0..ROUNDS).rev().fold(halves, |(left, right), round| (right ^ self.function(round, left), left));
         left << self.half_bits | right
     }
 }

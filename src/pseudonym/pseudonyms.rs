@@ -265,6 +265,14 @@ impl Rename for Pseudonyms {
         if let Cow::Owned(made) = text::replaced(text, |token| self.token(token)) {
             *text = made.into();
         }
+        let hosts: Vec<String> = text.split(|c: char| !is_of_host(c)).filter(|word| is_host(word)).map(str::to_owned).collect();
+        for host in hosts {
+            *text = text.replace(&host, &Self::name(self, &host)).into();
+        }
+    }
+
+    fn greeting(&mut self, text: &mut Box<str>) {
+        *text = self.whole(text);
     }
 }
 
@@ -277,6 +285,20 @@ fn solicited(mac: Mac) -> Option<Addr> {
 fn with_end_of(mac: Mac, group: Addr) -> Mac {
     let [.., a, b, c] = group.bits().to_be_bytes();
     Mac([mac.0[0], mac.0[1], mac.0[2], a, b, c])
+}
+
+fn is_of_host(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-')
+}
+
+/// Has the word three labels at least and a last one of letters, as no version has?
+fn is_host(word: &str) -> bool {
+    let labels = || word.split('.');
+    let last = labels().next_back().unwrap_or_default();
+    labels().count() > 2
+        && labels().all(|label| !label.is_empty())
+        && last.len() > 1
+        && last.bytes().all(|b| b.is_ascii_alphabetic())
 }
 
 /// Does it name nobody?
@@ -354,6 +376,12 @@ mod tests {
         Rename::text(&mut names, &mut text);
         let mac = names.mac(Mac([0, 9, 0x5c, 1, 2, 3]));
         assert_eq!(*text, *format!("Phone 1.2 {mac} at {addr}, build 10.0.19041.1"));
+        let mut text: Box<str> = "ASP.NET 4.8.1 on ris.hospital.example (Node.js)".into();
+        Rename::text(&mut names, &mut text);
+        assert_eq!(*text, *format!("ASP.NET 4.8.1 on {} (Node.js)", names.name("ris.hospital.example")));
+        let mut text: Box<str> = "ris.hospital.example ESMTP of the hospital".into();
+        names.greeting(&mut text);
+        assert!(text.starts_with("n-") && !text.contains(' '), "{text}");
     }
 
     #[test]

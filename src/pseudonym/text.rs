@@ -96,7 +96,8 @@ fn token_at(text: &str, at: usize) -> Option<(Token<'_>, usize)> {
         return Some((token, at + run.len()));
     }
     // A dot or a colon of the sentence, or a port, may follow.
-    let candidates = [run, run.trim_end_matches('.'), run.trim_end_matches([':', '.']), run.split(':').next().unwrap_or_default()];
+    let candidates =
+        [run, run.trim_end_matches('.'), run.trim_end_matches([':', '.']), run.split(':').next().unwrap_or_default()];
     let (addr, end) = candidates.into_iter().find_map(|text| Some((text.parse::<Addr>().ok()?, text.len())))?;
     let prefix = rest[end..].strip_prefix('/').map(|rest| &rest[..rest.len().min(4)]);
     let digits = prefix.map_or(0, |prefix| prefix.bytes().take_while(u8::is_ascii_digit).count());
@@ -238,8 +239,14 @@ mod tests {
             ("{\"src_ip\":\"::1\",\"flow_id\":17}", "{\"src_ip\":\"[::1 None]\",\"flow_id\":[flow 17]}"),
             ("00:09:5c:01:02:03 00095c010203", "[00:09:5c:01:02:03] [bare 00:09:5c:01:02:03]"),
             ("x n-abcdefghijklmnop.example", "x [n-abcdefghijklmnop].example"),
-            ("un-abcdefghijklmnop n-abcdefghijklmno1 n-abcdefghijklmnopq", "un-abcdefghijklmnop n-abcdefghijklmno1 n-abcdefghijklmnopq"),
-            ("2026-01-31T09:12:03.417201+0000 1.5 sha256:00aa 1:abc= v10.0.0.1 300.1.1.1", "2026-01-31T09:12:03.417201+0000 1.5 sha256:00aa 1:abc= v10.0.0.1 300.1.1.1"),
+            (
+                "un-abcdefghijklmnop n-abcdefghijklmno1 n-abcdefghijklmnopq",
+                "un-abcdefghijklmnop n-abcdefghijklmno1 n-abcdefghijklmnopq",
+            ),
+            (
+                "2026-01-31T09:12:03.417201+0000 1.5 sha256:00aa 1:abc= v10.0.0.1 300.1.1.1",
+                "2026-01-31T09:12:03.417201+0000 1.5 sha256:00aa 1:abc= v10.0.0.1 300.1.1.1",
+            ),
             ("", ""),
             ("\u{e9}10.0.0.1\u{e9} 10.0.0.2", "\u{e9}10.0.0.1\u{e9} [10.0.0.2 None]"),
         ] {

@@ -77,7 +77,12 @@ pub fn open(target: &Target, name: &str, options: &SinkOptions, reopen: Arc<Atom
             return Ok(local(To::Stdout(formatter, io::stdout(), false)));
         }
         Place::File(path) => {
-            let file = AlertFile::open(path, formatter.clone(), (options.rotation, options.retention.clone()), (options.goes_on, reopen))?;
+            let file = AlertFile::open(
+                path,
+                formatter.clone(),
+                (options.rotation, options.retention.clone()),
+                (options.goes_on, reopen),
+            )?;
             return Ok(local(To::File(formatter, file)));
         }
         Place::Udp(endpoint) => Box::new(Udp { endpoint: endpoint.clone(), sensor: options.sensor.clone() }),

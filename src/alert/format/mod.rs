@@ -182,7 +182,9 @@ impl Formatter {
             Format::Zeek => bytes.starts_with(b"#separator"),
             Format::Csv => bytes.starts_with(csv::head().as_bytes().get(..64).unwrap_or_default()),
             Format::Text => bytes.starts_with(b"2") && bytes.windows(5).any(|word| word == b" bits"),
-            Format::Eve | Format::StrictEve | Format::ZeekJson | Format::Ocsf | Format::Ecs | Format::Asim => bytes.starts_with(b"{\""),
+            Format::Eve | Format::StrictEve | Format::ZeekJson | Format::Ocsf | Format::Ecs | Format::Asim => {
+                bytes.starts_with(b"{\"")
+            }
         }
     }
 

@@ -353,7 +353,7 @@ impl Walk<'_> {
             1..=4 if at + 8 <= end => self.ip(at + 8, end),
             133 => self.neighbour_options(at + 8, end),
             134 => self.neighbour_options(at + 16, end),
-            135 | 136 | 137 => {
+            135..=137 => {
                 let addresses = if kind == 137 { 2 } else { 1 };
                 let options = at + 8 + 16 * addresses;
                 if options > end {

@@ -14,6 +14,7 @@ pub mod flow;
 pub mod inventory;
 pub mod model;
 pub mod pipeline;
+pub mod pseudonym;
 pub mod record;
 pub mod replay;
 pub mod report;

@@ -42,8 +42,25 @@ fn help_lists_the_commands_and_is_a_result() {
     assert_eq!(help.stderr, "");
     let page = String::from_utf8(help.stdout).unwrap();
     for command in [
-        "replay", "watch", "detect", "train", "flows", "eval", "inspect", "explain", "report", "model", "alerts", "learn",
-        "mute", "close", "unlearn", "unmute", "verify",
+        "replay",
+        "watch",
+        "detect",
+        "train",
+        "flows",
+        "eval",
+        "inspect",
+        "explain",
+        "report",
+        "model",
+        "alerts",
+        "learn",
+        "mute",
+        "close",
+        "unlearn",
+        "unmute",
+        "verify",
+        "pseudonyms",
+        "reveal",
     ] {
         assert!(page.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{command} is not in:\n{page}");
         let own = auscult(&[command, "--help"]).ended(0);

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 ///
 /// What differs from a plain chain: `wire` holds `Addr`, the one form of an address, so all that names a host may import
 /// it. `app` knows nothing of flows: it is given ports and bytes by `flow`. `model` counts services (`flow::Service`) and
-/// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. `record` stands beside
+/// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. `pseudonym` replaces what names
+/// somebody in records and sightings, so it stands behind `feature` and before all that learns, judges and writes; only `cli` holds a key. `record` stands beside
 /// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. `sink` is
 /// what `alert` is not: threads, sockets and files for what leaves. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 22] = [
+const LAYERS: [(&str, &[&str]); 23] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
@@ -23,6 +24,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
     ("sighting", &["time", "wire", "app"]),
     ("inventory", &["time", "wire", "app", "flow", "sighting"]),
     ("feature", &["time", "wire", "flow", "app"]),
+    ("pseudonym", &["time", "wire", "app", "flow", "sighting", "feature"]),
     ("model", &["time", "wire", "flow", "feature"]),
     ("detect", &["time", "wire", "flow", "app", "sighting", "feature", "model"]),
     ("alert", &["time", "wire", "flow", "app", "feature", "model", "detect"]),
@@ -54,6 +56,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "capture",
             "dataset",
             "pipeline",
+            "pseudonym",
             "record",
             "train",
             "replay",
@@ -67,14 +70,17 @@ const LAYERS: [(&str, &[&str]); 22] = [
 ];
 
 /// Neither a thread nor a socket nor a file nor a clock: these take `Read`, `Write` and times.
-const CORE: [&str; 10] = ["time", "wire", "flow", "app", "sighting", "inventory", "feature", "model", "detect", "alert"];
+const CORE: [&str; 11] =
+    ["time", "wire", "flow", "app", "sighting", "inventory", "feature", "pseudonym", "model", "detect", "alert"];
 const NOT_IN_CORE: [&str; 8] =
     ["std::thread", "std::net", "std::fs", "std::process", "std::env", "SystemTime", "Instant::", "time::Instant"];
 
 /// The one home of each crate, so that replacing it touches one folder.
-const HOMES: [(&str, &[&str]); 24] = [
-    ("aes_gcm", &["app"]),
-    ("hkdf", &["app"]),
+const HOMES: [(&str, &[&str]); 26] = [
+    ("aes_gcm", &["app", "pseudonym"]),
+    ("hkdf", &["app", "pseudonym"]),
+    ("hmac", &["pseudonym"]),
+    ("getrandom", &["cli"]),
     ("md5", &["app"]),
     ("x509_parser", &["app"]),
     ("etherparse", &["wire"]),

@@ -51,6 +51,7 @@ fn opened(spec: &str, folder: &Path) -> Result<Opened, SinkError> {
     let options = SinkOptions {
         sensor: "sensor-1".into(),
         rotation: Rotation::default(),
+        retention: None,
         goes_on: false,
         strict_eve: false,
         spool: folder.to_owned(),

@@ -92,6 +92,7 @@ fn ends_and_returns(scheme: &str, driver: &str, options: &str, folder: &Path) {
     let sinks = SinkOptions {
         sensor: "sensor-1".into(),
         rotation: Rotation::default(),
+        retention: None,
         goes_on: false,
         strict_eve: false,
         spool: folder.join("spool"),

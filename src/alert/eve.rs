@@ -17,6 +17,8 @@ pub struct AlertContext {
     pub model_digest: Option<String>,
     /// Last packet learned from; empty where there was none.
     pub trained_until: String,
+    /// Fingerprint of the key of the pseudonyms that stand for addresses and names; none where these stand for themselves.
+    pub pseudonyms: Option<String>,
     /// p-value of a score.
     pub calibration: crate::model::Calibration,
 }
@@ -88,6 +90,9 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
         "degraded": false,
         "chain": {"seq": number, "prev": before},
     });
+    if let Some(key) = &context.pseudonyms {
+        product["pseudonyms"] = json!(key);
+    }
     if let Some(by) = incident.answered_by.as_deref() {
         product["answer"] =
             json!({"number": by.number, "answer": by.kind.name(), "by": by.by, "reason": by.reason, "hidden": by.hides});

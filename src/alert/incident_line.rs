@@ -170,7 +170,12 @@ mod tests {
     }
 
     fn written(notice: &Notice) -> Vec<u8> {
-        let context = AlertContext { model_digest: None, trained_until: String::new(), calibration: Calibration::default() };
+        let context = AlertContext {
+            model_digest: None,
+            trained_until: String::new(),
+            pseudonyms: None,
+            calibration: Calibration::default(),
+        };
         serde_json::to_vec(&alert_event(notice, &context, (0, "sha256:0"))).unwrap()
     }
 

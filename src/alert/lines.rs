@@ -71,7 +71,7 @@ mod tests {
     }
 
     fn context() -> AlertContext {
-        AlertContext { model_digest: None, trained_until: String::new(), calibration: Calibration::default() }
+        AlertContext { model_digest: None, trained_until: String::new(), pseudonyms: None, calibration: Calibration::default() }
     }
 
     #[test]

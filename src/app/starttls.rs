@@ -17,6 +17,11 @@ impl StartTls {
         self.0.as_deref()
     }
 
+    /// The same, to be changed.
+    pub(super) fn facts_mut(&mut self) -> Option<&mut TlsFacts> {
+        self.0.as_deref_mut()
+    }
+
     /// What a flow event tells of one.
     pub(super) fn told(facts: TlsFacts) -> Self {
         Self(Some(Box::new(facts)))

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::answer_args::{AlertsArgs, AnswersArgs, CloseArgs, LearnAnswerArgs, MuteArgs, TakeBackArgs};
+use super::hidden::HideArgs;
+use super::reveal::{PseudonymsArgs, RevealArgs};
 use super::sinks::SinkArgs;
 use crate::time::{Span, Timestamp};
 
@@ -52,8 +54,12 @@ pub enum Command {
     Unlearn(TakeBackArgs),
     /// Take back what was muted
     Unmute(TakeBackArgs),
-    /// Is a record of alerts or answers whole?
+    /// Is a record of alerts, answers or revealings whole?
     Verify(VerifyArgs),
+    /// Make a key for --pseudonyms, or say which one a file holds
+    Pseudonyms(PseudonymsArgs),
+    /// Turn pseudonyms back, with the key; recorded
+    Reveal(RevealArgs),
 }
 
 /// How flows are made.
@@ -209,6 +215,9 @@ pub struct ReplayArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub flow: FlowArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub hide: HideArgs,
 }
 
 /// `auscult watch`.
@@ -235,6 +244,9 @@ pub struct WatchArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub flow: FlowArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub hide: HideArgs,
 }
 
 /// `auscult detect`.
@@ -262,6 +274,9 @@ pub struct DetectArgs {
     /// Home networks; repeat or separate by commas [default: private and link-local ranges]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub home_net: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub hide: HideArgs,
 }
 
 /// `auscult train`.
@@ -290,6 +305,9 @@ pub struct TrainArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub flow: FlowArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub hide: HideArgs,
 }
 
 /// A format of `auscult flows`.
@@ -324,6 +342,9 @@ pub struct FlowsArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub flow: FlowArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub hide: HideArgs,
 }
 
 /// `auscult eval`.
@@ -416,6 +437,9 @@ pub struct ReportArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub flow: FlowArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub hide: HideArgs,
 }
 
 /// `auscult verify`.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::args::EvalArgs;
 use super::exit::Outcome;
 use super::judge::judge;
-use super::plan::mode;
+use super::plan::{Plan, mode};
 use super::progress::Bar;
 use super::setup;
 use crate::alert::AlertContext;
@@ -23,12 +23,12 @@ use crate::replay::Output;
 /// # Errors
 /// Files, a model or a truth that cannot be read; nothing to score.
 pub fn run(args: &EvalArgs) -> anyhow::Result<Outcome> {
-    let mode = mode(&args.judge)?;
+    let mode = mode(&args.judge, None)?;
     let truth = truth(args)?;
     let mut source = setup::opened(&args.inputs, &args.flow, &args.time)?;
     let mut scores = Scores { flows: Vec::new(), alerts: Vec::new(), bar: Bar::of(source.size()) };
     let detector = DetectorConfig { score_flows: true, ..DetectorConfig::default() };
-    let (_, damage, verdict) = judge(source.feed(), mode, detector, (&mut scores, None))?;
+    let (_, damage, verdict) = judge(source.feed(), &mut Plan::only(mode, None), detector, (&mut scores, None))?;
     scores.bar.clear();
     verdict?;
     // Without an attack there is nothing to rank flows against, but false alerts there may be.

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use super::args::{FlowFormat, FlowsArgs};
 use super::exit::Outcome;
 use super::feed::Damage;
+use super::hidden::{Hidden, Veiled};
 use super::inventory::{InventoryOutput, Watched};
 use super::output::create;
 use super::progress::Bar;
@@ -24,8 +25,9 @@ use crate::time::Timestamp;
 pub fn run_flows(args: &FlowsArgs) -> anyhow::Result<Outcome> {
     let config = setup::pipeline(&args.flow, Some(&args.time))?;
     let mut files = setup::captures(&args.inputs)?;
+    let mut hidden = Hidden::open(&args.hide)?;
     let to = create(&args.out)?;
-    let mut inventory = InventoryOutput::open(&args.inventory, &config.home)?;
+    let mut inventory = InventoryOutput::open(&args.inventory, &config.home, hidden.as_ref())?;
     let place = || format!("{}: cannot be written", args.out.display());
     let table: Box<dyn FlowTable> = match args.format {
         FlowFormat::Jsonl => Box::new(JsonTable { to }),
@@ -36,12 +38,14 @@ pub fn run_flows(args: &FlowsArgs) -> anyhow::Result<Outcome> {
     let stop = stop::on_signals()?;
     let (accounting, damage) = {
         let mut watched = Watched { consumer: &mut writer, output: inventory.as_mut() };
-        run(&mut files, &config, None, &mut watched, &stop)
+        let mut veiled = Veiled { consumer: &mut watched, hidden: hidden.as_mut() };
+        run(&mut files, &config, None, &mut veiled, &stop)
     };
     writer.bar.clear();
     let written = writer.failed.map_or_else(|| writer.table.finish(), Err);
     written.map_err(unwrap_io).with_context(place)?;
     inventory.map_or(Ok(()), InventoryOutput::finish)?;
+    hidden.map_or(Ok(()), Hidden::finish)?;
     eprintln!("{accounting}");
     let mut outcome = Outcome::default();
     outcome.add_damage(&damage.into_iter().map(Damage::Capture).collect::<Vec<_>>());

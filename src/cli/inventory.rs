@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::args::InventoryArgs;
+use super::hidden::Hidden;
 use super::output::create;
 use crate::flow::HomeNets;
 use crate::inventory::{Device, Inventory, Vendors, write_csv, write_json};
@@ -33,19 +34,19 @@ impl InventoryOutput {
     ///
     /// # Errors
     /// A file that cannot be created, or a registry that was named and cannot be read.
-    pub fn open(args: &InventoryArgs, home: &HomeNets) -> anyhow::Result<Option<Self>> {
+    pub fn open(args: &InventoryArgs, home: &HomeNets, hidden: Option<&Hidden>) -> anyhow::Result<Option<Self>> {
         let Some(path) = &args.inventory else { return Ok(None) };
-        let vendors = vendors(args.oui.as_deref())?;
+        let vendors = seen_through(vendors(args.oui.as_deref())?, hidden);
         let to = create(path)?;
-        Ok(Some(Self { inventory: Inventory::new(home.clone()), vendors, path: path.clone(), to }))
+        Ok(Some(Self { inventory: Inventory::new(home_of(home, hidden)), vendors, path: path.clone(), to }))
     }
 
     /// One that is kept to be asked for its devices, and written nowhere.
     ///
     /// # Errors
     /// A registry that was named and cannot be read.
-    pub fn in_memory(oui: Option<&Path>, home: &HomeNets) -> anyhow::Result<Self> {
-        let (inventory, vendors) = (Inventory::new(home.clone()), vendors(oui)?);
+    pub fn in_memory(oui: Option<&Path>, home: &HomeNets, hidden: Option<&Hidden>) -> anyhow::Result<Self> {
+        let (inventory, vendors) = (Inventory::new(home_of(home, hidden)), seen_through(vendors(oui)?, hidden));
         Ok(Self { inventory, vendors, path: PathBuf::new(), to: Box::new(io::sink()) })
     }
 
@@ -83,6 +84,19 @@ fn vendors(named: Option<&Path>) -> anyhow::Result<Option<Vendors>> {
         beside.for_each(|file| drop(vendors.read(file)));
     }
     Ok(Some(vendors))
+}
+
+/// The makers of MAC addresses, also where these come as pseudonyms.
+fn seen_through(vendors: Option<Vendors>, hidden: Option<&Hidden>) -> Option<Vendors> {
+    match hidden {
+        Some(hidden) => vendors.map(|vendors| vendors.behind(hidden.real_macs())),
+        None => vendors,
+    }
+}
+
+/// Home networks as the inventory sees them.
+fn home_of(home: &HomeNets, hidden: Option<&Hidden>) -> HomeNets {
+    hidden.map_or_else(|| home.clone(), |hidden| hidden.home(home))
 }
 
 /// Hands everything on, having shown it to the inventory, if there is one.

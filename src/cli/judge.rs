@@ -12,6 +12,7 @@ use super::answered::Answered;
 use super::args::{DetectArgs, OutputArgs, ReplayArgs, WatchArgs};
 use super::exit::{ALERTS, FINISHED, Outcome, TRUNCATED, in_one_line};
 use super::feed::{Account, Damage, Feed};
+use super::hidden::{Hidden, Veiled};
 use super::inventory::{InventoryOutput, Watched};
 use super::output::{Outputs, create};
 use super::plan::Plan;
@@ -37,7 +38,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     let config = setup::pipeline(&args.flow, Some(&args.time))?;
     let mut source = setup::captures(&args.inputs)?;
     let names = source.files().iter().map(|file| file.input.name()).collect();
-    let plan = Plan::of(&args.judge, &args.learn, names, &args.flow.home_net)?;
+    let plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.flow.home_net)?;
     let outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)), false)?;
     judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, (outputs, &args.output), &args.answers)
 }
@@ -50,7 +51,7 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
     let config = setup::records(&args.home_net, &args.time)?;
     let mut files = setup::record_files(&args.inputs)?;
     let names = files.inputs().iter().map(Input::name).collect();
-    let mut plan = Plan::of(&args.judge, &args.learn, names, &args.home_net)?;
+    let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.home_net)?;
     if let Mode::Learn { course, .. } = &mut plan.mode {
         course.records = files.kinds().iter().map(|kind| kind.name().to_owned()).collect();
     }
@@ -65,7 +66,7 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
 pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let mut config = setup::pipeline(&args.flow, None)?;
     config.idle_clock = Some(now);
-    let plan = Plan::of(&args.judge, &args.learn, vec![args.interface.clone()], &args.flow.home_net)?;
+    let plan = Plan::of(&args.judge, (&args.learn, &args.hide), vec![args.interface.clone()], &args.flow.home_net)?;
     let options = LiveOptions { snap_bytes: args.snap, ..LiveOptions::default() };
     let mut source = Live::open(&args.interface, &options)?;
     eprintln!("auscult: listening on {}; INT or TERM ends", args.interface);
@@ -104,16 +105,7 @@ pub fn load_file(path: &Path) -> anyhow::Result<Model> {
 /// When the model cannot be used, or a capture is to teach itself and holds too little.
 pub fn judge(
     feed: Feed<'_>,
-    mode: Mode,
-    detector: DetectorConfig,
-    (output, inventory): (&mut dyn Output, Option<&mut InventoryOutput>),
-) -> anyhow::Result<(Account, Vec<Damage>, anyhow::Result<Verdict>)> {
-    carry_out(feed, &Plan::only(mode), detector, (output, inventory))
-}
-
-fn carry_out(
-    feed: Feed<'_>,
-    plan: &Plan,
+    plan: &mut Plan,
     detector: DetectorConfig,
     (output, inventory): (&mut dyn Output, Option<&mut InventoryOutput>),
 ) -> anyhow::Result<(Account, Vec<Damage>, anyhow::Result<Verdict>)> {
@@ -125,19 +117,21 @@ fn carry_out(
         Mode::SelfTaught { .. } | Mode::Learn { .. } => None,
     };
     let stop = stop::on_signals()?;
-    let mut judge = Judge::new(plan.mode.clone(), detector, output)?;
+    let (key, order) = plan.hidden.as_ref().map(|hidden| (hidden.fingerprint(), hidden.order())).unzip();
+    let mut judge = Judge::new(plan.mode.clone(), detector, output)?.hidden_by(key, order.unwrap_or_default());
     if let Some(adapt) = plan.adapt {
         judge = judge.adapting(adapt, plan.anchor.as_ref())?;
     }
     let mut watched = Watched { consumer: &mut judge, output: inventory };
-    let (accounting, damage) = feed.run(vocabulary.as_ref(), &mut watched, &stop);
+    let mut veiled = Veiled { consumer: &mut watched, hidden: plan.hidden.as_mut() };
+    let (accounting, damage) = feed.run(vocabulary.as_ref(), &mut veiled, &stop);
     Ok((accounting, damage, judge.finish().map_err(Into::into)))
 }
 
 fn judge_and_report(
     feed: Feed<'_>,
     home: &HomeNets,
-    plan: Plan,
+    mut plan: Plan,
     (mut outputs, args): (Outputs, &OutputArgs),
     answers: &AnswersArgs,
 ) -> anyhow::Result<Outcome> {
@@ -146,13 +140,14 @@ fn judge_and_report(
     let live = matches!(&feed, Feed::Packets(_, config) if config.idle_clock.is_some());
     outputs.keep_models(plan.versions.clone(), plan.save_model.clone());
     let detector = DetectorConfig { score_flows: args.flows.is_some(), ..DetectorConfig::default() };
-    let mut inventory = InventoryOutput::open(&args.inventory, home)?;
+    let mut inventory = InventoryOutput::open(&args.inventory, home, plan.hidden.as_ref())?;
     let mut answered = Answered::open(answers, live, &mut outputs)?;
-    let (accounting, damage, verdict) = carry_out(feed, &plan, detector, (&mut answered, inventory.as_mut()))?;
+    let (accounting, damage, verdict) = judge(feed, &mut plan, detector, (&mut answered, inventory.as_mut()))?;
     // Each is ended although another may have failed: what is known is written.
     let gate = answered.finish();
     let written = outputs.finish();
     inventory.map_or(Ok(()), InventoryOutput::finish)?;
+    plan.hidden.map_or(Ok(()), Hidden::finish)?;
     let ((incidents, deliveries), gate) = (written?, gate?);
     let mut outcome = Outcome::default();
     outcome.add_damage(&damage);

@@ -15,6 +15,7 @@ mod feed;
 mod filter;
 mod flows;
 mod follow;
+mod hidden;
 mod inspect;
 mod inventory;
 mod judge;
@@ -25,6 +26,7 @@ mod progress;
 mod recheck;
 mod record_lines;
 mod report;
+mod reveal;
 mod setup;
 mod sinks;
 mod stop;
@@ -72,6 +74,8 @@ pub fn run() -> ExitCode {
         Command::Unlearn(args) => answer::take_back(&args, AnswerKind::Unlearn),
         Command::Unmute(args) => answer::take_back(&args, AnswerKind::Unmute),
         Command::Verify(args) => verify::run(&args),
+        Command::Pseudonyms(args) => reveal::pseudonyms(&args),
+        Command::Reveal(args) => reveal::reveal(&args),
     };
     result.unwrap_or_else(|error| Outcome::of_error(&error)).report()
 }

@@ -19,7 +19,7 @@ use crate::flow::FlowRecord;
 use crate::model::Model;
 use crate::pipeline::Progress;
 use crate::replay::Output;
-use crate::sink::{Report, Writer};
+use crate::sink::{Report, Retention, Writer};
 
 /// Opens a file for writing; `-` is stdout.
 ///
@@ -58,6 +58,8 @@ pub struct Outputs {
     /// Where models are kept that were learned meanwhile.
     versions: Option<Versions>,
     save_model: Option<PathBuf>,
+    /// When old versions go.
+    retention: Option<Retention>,
     /// The first thing that could not be written.
     failed: Option<anyhow::Error>,
 }
@@ -75,7 +77,8 @@ impl Outputs {
         let (targets, deliveries) = open_all(names, &args.sinks, watches)?;
         let flows = args.flows.as_ref().map(|path| anyhow::Ok((path.clone(), create(path)?))).transpose()?;
         let (alerts, opened) = (Vec::new(), Vec::new());
-        Ok(Self { targets, alerts, deliveries, flows, bar, opened, versions: None, save_model: None, failed: None })
+        let retention = args.sinks.retention();
+        Ok(Self { targets, alerts, deliveries, flows, bar, opened, versions: None, save_model: None, retention, failed: None })
     }
 
     /// Keeps models that are learned meanwhile: as versions in a folder, and the one of `--learn` in a file.
@@ -131,7 +134,10 @@ impl Output for Outputs {
     fn model(&mut self, model: &Model) {
         let trained = self.save_model.take_if(|_| model.provenance.adapted.is_none());
         let saved = trained.map_or(Ok(()), |path| save(model, &path));
-        let kept = self.versions.as_ref().map_or(Ok(()), |versions| versions.add(model));
+        let kept = self.versions.as_ref().map_or(Ok(()), |versions| {
+            versions.add(model)?;
+            self.retention.as_ref().map_or(Ok(()), |retention| versions.sweep(retention))
+        });
         self.failed = self.failed.take().or(saved.and(kept).err());
     }
 

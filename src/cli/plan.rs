@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context as _;
+
 use super::args::{JudgeArgs, LearnArgs};
 use super::exit::Usage;
+use super::hidden::{Hidden, HideArgs, fits};
 use super::judge::load;
 use super::versions::Versions;
 use crate::model::{Budget, Model, Source};
@@ -13,10 +16,17 @@ use crate::time::Span;
 use crate::train::Course;
 
 /// What judges, by the arguments.
-pub fn mode(args: &JudgeArgs) -> anyhow::Result<Mode> {
+///
+/// # Errors
+/// A model that cannot be loaded, or knows addresses by other names than those that are used.
+pub fn mode(args: &JudgeArgs, hidden: Option<&Hidden>) -> anyhow::Result<Mode> {
     let budget = args.alert_budget.map(|per_day| Budget { per_day });
     Ok(match &args.model {
-        Some(path) => Mode::Model(Arc::new(load(path)?), budget),
+        Some(path) => {
+            let model = load(path)?;
+            fits(&model, hidden).with_context(|| path.display().to_string())?;
+            Mode::Model(Arc::new(model), budget)
+        }
         None => Mode::SelfTaught { budget, seed: args.seed },
     })
 }
@@ -33,29 +43,41 @@ pub struct Plan {
     pub versions: Option<Versions>,
     /// Where the model that was learned first is written.
     pub save_model: Option<PathBuf>,
+    /// What replaces addresses and names.
+    pub hidden: Option<Hidden>,
 }
 
 impl Plan {
     /// Judges and learns nothing.
     #[must_use]
-    pub const fn only(mode: Mode) -> Self {
-        Self { mode, adapt: None, anchor: None, versions: None, save_model: None }
+    pub const fn only(mode: Mode, hidden: Option<Hidden>) -> Self {
+        Self { mode, adapt: None, anchor: None, versions: None, save_model: None, hidden }
     }
 
     /// What the arguments ask for, of files or interfaces of these names.
     ///
     /// # Errors
     /// Wrong usage; models that cannot be loaded.
-    pub fn of(judge: &JudgeArgs, learn: &LearnArgs, names: Vec<String>, home_net: &[String]) -> anyhow::Result<Self> {
-        let mut plan = Self { save_model: learn.save_model.clone(), ..Self::only(mode(judge)?) };
+    pub fn of(
+        judge: &JudgeArgs,
+        (learn, hide): (&LearnArgs, &HideArgs),
+        names: Vec<String>,
+        home_net: &[String],
+    ) -> anyhow::Result<Self> {
+        let hidden = Hidden::open(hide)?;
+        let mode = mode(judge, hidden.as_ref())?;
+        let mut plan = Self { save_model: learn.save_model.clone(), ..Self::only(mode, hidden) };
         if let Some(span) = learn.learn {
             let sources = names.into_iter().map(|name| Source { name, bytes: 0, sha256: None }).collect();
             let budget = judge.alert_budget.map(|per_day| Budget { per_day });
-            let course = Course { seed: judge.seed, budget, sources, home_nets: home_net.to_vec(), ..Course::default() };
+            let course = Course { seed: judge.seed, budget, sources, ..learned_as(home_net, plan.hidden.as_mut()) };
             plan.mode = Mode::Learn { span, course };
         }
         if let Some(folder) = &learn.adapt {
             plan.adapt_in(folder, learn.adapt_every)?;
+        }
+        if let (Mode::Model(model, _), Some(hidden)) = (&mut plan.mode, &plan.hidden) {
+            Arc::make_mut(model).baselines.order = hidden.order();
         }
         Ok(plan)
     }
@@ -83,8 +105,24 @@ impl Plan {
         } else if matches!(self.mode, Mode::SelfTaught { .. }) {
             return Err(Usage(String::from("--adapt needs a model to begin with: give --model or --learn")).into());
         }
+        if let Mode::Model(model, _) = &self.mode {
+            fits(model, self.hidden.as_ref()).with_context(|| folder.display().to_string())?;
+        }
         self.adapt = Some(Adapt { every, next_version: versions.next_number()?.max(1) });
         self.versions = Some(versions);
         Ok(())
+    }
+}
+
+/// How a model is made that was told of these home networks, and knows addresses as they are or by pseudonyms.
+pub fn learned_as(home_net: &[String], hidden: Option<&mut Hidden>) -> Course {
+    match hidden {
+        Some(hidden) => Course {
+            home_nets: hidden.home_texts(home_net),
+            pseudonyms: Some(hidden.fingerprint()),
+            order: hidden.order(),
+            ..Course::default()
+        },
+        None => Course { home_nets: home_net.to_vec(), ..Course::default() },
     }
 }

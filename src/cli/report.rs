@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use super::args::ReportArgs;
 use super::exit::{FAILED, FINISHED, Outcome, TRUNCATED, Usage, in_one_line};
 use super::feed::Feed;
+use super::hidden::Hidden;
 use super::inventory::InventoryOutput;
 use super::judge::{judge, load};
 use super::output::create;
@@ -108,6 +109,7 @@ fn of_alerts(args: &ReportArgs) -> anyhow::Result<Report> {
         ("--to", args.time.to.is_some()),
         ("--oui", args.oui.is_some()),
         ("--alert-budget", args.judge.alert_budget.is_some()),
+        ("--pseudonyms", args.hide.pseudonyms.is_some()),
     ];
     if let Some((option, _)) = named.into_iter().find(|(_, is_given)| *is_given) {
         return Err(Usage(format!("{option} goes with captures; alerts are taken as they are")).into());
@@ -174,15 +176,18 @@ fn of_captures(args: &ReportArgs, outcome: &mut Outcome) -> anyhow::Result<Repor
     for file in files.files() {
         report.sources.push(source(&file.input, "capture")?);
     }
-    let mode = plan::mode(&args.judge)?;
+    let hidden = Hidden::open(&args.hide)?;
+    let mode = plan::mode(&args.judge, hidden.as_ref())?;
     if let Mode::Model(model, _) = &mode {
         report.model = Some(model.as_ref().clone());
     }
     let mut gather = Gather::default();
-    let mut inventory = InventoryOutput::in_memory(args.oui.as_deref(), &config.home)?;
+    let mut inventory = InventoryOutput::in_memory(args.oui.as_deref(), &config.home, hidden.as_ref())?;
     let detector = DetectorConfig { score_flows: true, ..DetectorConfig::default() };
     let feed = Feed::Packets(&mut files, &config);
-    let (account, damage, verdict) = judge(feed, mode, detector, (&mut gather, Some(&mut inventory)))?;
+    let mut plan = plan::Plan::only(mode, hidden);
+    let (account, damage, verdict) = judge(feed, &mut plan, detector, (&mut gather, Some(&mut inventory)))?;
+    plan.hidden.map_or(Ok(()), Hidden::finish)?;
     gather.finish();
     outcome.add_damage(&damage);
     if outcome.status == FINISHED && account.lost() {

@@ -11,8 +11,8 @@ use super::exit::Usage;
 use super::record_lines::go_on;
 use super::stop;
 use crate::alert::{Chain, Format};
-use crate::pipeline::Stopwatch;
-use crate::sink::{Delivery, Opened, Place, Report, Rotation, SinkError, SinkOptions, Target, Writer, open};
+use crate::pipeline::{Stopwatch, now};
+use crate::sink::{Delivery, Opened, Place, Report, Retention, Rotation, SinkError, SinkOptions, Target, Tell, Writer, open};
 use crate::time::{Span, parse_span};
 
 /// How alerts go to their targets.
@@ -31,6 +31,10 @@ pub struct SinkArgs {
     /// Old files to keep, PATH.1 being the newest
     #[arg(long, value_name = "N", default_value_t = 7)]
     pub rotate_keep: u32,
+    /// Remove old files of alerts, and old versions of a model that learns on, when they were last written to longer ago than this
+    /// (30d, 180d); never a file in use, nor answers
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub keep: Option<Span>,
     /// Keep alerts for targets on the network in this folder until they have arrived [default: spool in STATE_DIRECTORY, or
     /// auscult/spool in XDG_STATE_HOME or ~/.local/state]
     #[arg(long, value_name = "DIR")]
@@ -58,6 +62,24 @@ fn size(text: &str) -> Result<u64, String> {
     bytes.filter(|&bytes| bytes >= SMALLEST).ok_or_else(wrong)
 }
 
+impl SinkArgs {
+    /// When what is old is removed.
+    pub fn retention(&self) -> Option<Retention> {
+        let tell = || -> Tell { Arc::new(|text| eprintln!("auscult: {text}")) };
+        self.keep.map(|keep| Retention { keep, now, tell: tell() })
+    }
+
+    /// A file that never makes room is never old.
+    fn check_keep(&self, targets: &[Target]) -> anyhow::Result<()> {
+        let rotates = self.rotate_size.is_some() || self.rotate_every.is_some();
+        let has_file = targets.iter().any(|target| matches!(target.place, Place::File(_)));
+        if self.keep.is_some() && has_file && !rotates {
+            return Err(Usage("--keep removes old files of alerts: give --rotate-every or --rotate-size too".to_owned()).into());
+        }
+        Ok(())
+    }
+}
+
 /// A target's name, what writes to it, and the chain of the lines that are there.
 pub type Begun = (PathBuf, Writer, Chain);
 
@@ -73,6 +95,7 @@ pub struct Deliveries {
 /// Wrong usage, a file that cannot be created, a spool that cannot be used.
 pub fn open_all(names: &[String], args: &SinkArgs, watches: bool) -> anyhow::Result<(Vec<Begun>, Deliveries)> {
     let targets: Vec<Target> = names.iter().map(|name| Target::parse(name)).collect::<Result<_, _>>().map_err(told)?;
+    args.check_keep(&targets)?;
     let spool = match (&args.spool, targets.iter().any(Target::is_remote)) {
         (Some(folder), _) => folder.clone(),
         (None, true) => usual_spool()?,
@@ -81,6 +104,7 @@ pub fn open_all(names: &[String], args: &SinkArgs, watches: bool) -> anyhow::Res
     let options = SinkOptions {
         sensor: sensor(),
         rotation: Rotation { size: args.rotate_size.unwrap_or(0), every: args.rotate_every, keep: args.rotate_keep },
+        retention: args.retention(),
         goes_on: watches,
         strict_eve: args.strict_eve,
         spool,

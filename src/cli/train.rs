@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 use super::args::{FlowArgs, TrainArgs};
 use super::exit::{Outcome, Usage};
 use super::feed::Opened;
+use super::hidden::{Hidden, Veiled};
+use super::plan::learned_as;
 use super::progress::Stages;
 use super::{setup, stop};
 use crate::capture::Input;
@@ -26,7 +28,10 @@ use crate::train::{Course, Found, Job, JobInput, Listener, Reading, Scratch, Spo
 /// Files that cannot be opened, too little to learn from, a file that cannot be written.
 pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
     let mut files = setup::opened(&args.inputs, &args.flow, &args.time)?;
-    let found = args.scratch.as_deref().map(|folder| found_in(folder, args, &files)).transpose()?;
+    let mut hidden = Hidden::open(&args.hide)?;
+    let course = learned_as(&args.flow.home_net, hidden.as_mut());
+    let found =
+        args.scratch.as_deref().map(|folder| found_in(folder, (args, course.pseudonyms.as_deref()), &files)).transpose()?;
     let folder = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let (scratch, mut spool, read_before) = match found {
         Some(Found { scratch, spool, reading, .. }) => (Some(scratch), spool, reading),
@@ -37,7 +42,7 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
         Some(reading) => reading,
         None => {
             let stop = stop::on_signals()?;
-            let reading = read(&mut files, &mut spool, &stop, &mut |step| stages.set(step))?;
+            let reading = read((&mut files, hidden.as_mut()), &mut spool, &stop, &mut |step| stages.set(step))?;
             // What was stopped is learned from, but another time all of it is to be read.
             if let Some(scratch) = scratch.as_ref().filter(|_| !stop.load(Ordering::Relaxed)) {
                 scratch.keep(&spool, &reading)?;
@@ -46,10 +51,11 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
         }
     };
     stages.clear();
+    hidden.map_or(Ok(()), Hidden::finish)?;
     eprintln!("{}", reading.account);
     let budget = args.alert_budget.map(|per_day| Budget { per_day });
-    let (home_nets, sources, records) = (args.flow.home_net.clone(), reading.sources, reading.records);
-    let course = Course { seed: args.seed, budget, sources, home_nets, records };
+    let (sources, records) = (reading.sources, reading.records);
+    let course = Course { seed: args.seed, budget, sources, records, ..course };
     let mut on_step = |step| stages.set(step);
     let taught = course.teach(&mut Spooled::new(spool, &folder, &mut on_step));
     stages.clear();
@@ -68,8 +74,8 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
 }
 
 /// Opens a scratch folder, and says what was in it.
-fn found_in(folder: &Path, args: &TrainArgs, files: &Opened) -> anyhow::Result<Found> {
-    let found = Scratch::open(folder, job(args, files)?)?;
+fn found_in(folder: &Path, (args, key): (&TrainArgs, Option<&str>), files: &Opened) -> anyhow::Result<Found> {
+    let found = Scratch::open(folder, job(args, key, files)?)?;
     if let Some(remark) = &found.remark {
         eprintln!("scratch  {}: {remark}", folder.display());
     }
@@ -77,12 +83,13 @@ fn found_in(folder: &Path, args: &TrainArgs, files: &Opened) -> anyhow::Result<F
 }
 
 /// What decides what is read.
-fn job(args: &TrainArgs, files: &Opened) -> anyhow::Result<Job> {
+fn job(args: &TrainArgs, key: Option<&str>, files: &Opened) -> anyhow::Result<Job> {
     // Whole, so that a new option is not forgotten.
     let FlowArgs { workers: _, home_net, max_flows, vlan_key, keep_duplicates, tcp_idle, udp_idle, active } = &args.flow;
     let options = json!({
         "home_net": home_net, "max_flows": max_flows, "vlan_key": vlan_key, "keep_duplicates": keep_duplicates,
         "tcp_idle": tcp_idle, "udp_idle": udp_idle, "active": active, "from": args.time.from, "to": args.time.to,
+        "pseudonyms": key,
     });
     let inputs = files.inputs().into_iter().map(job_input).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Job { inputs, options })
@@ -99,13 +106,19 @@ fn job_input(input: &Input) -> anyhow::Result<JobInput> {
 }
 
 /// Reads everything into the spool.
-fn read(files: &mut Opened, spool: &mut Spool, stop: &AtomicBool, on_step: &mut dyn FnMut(Step)) -> anyhow::Result<Reading> {
+fn read(
+    (files, hidden): (&mut Opened, Option<&mut Hidden>),
+    spool: &mut Spool,
+    stop: &AtomicBool,
+    on_step: &mut dyn FnMut(Step),
+) -> anyhow::Result<Reading> {
     let inputs: Vec<Input> = files.inputs().into_iter().cloned().collect();
     let mut listener = Listener::new(spool, files.size(), stop, on_step);
+    let mut veiled = Veiled { consumer: &mut listener, hidden };
     let (sources, (account, damage)) = std::thread::scope(|scope| {
         // Digests of large captures take as long as reading them.
         let digesting = scope.spawn(|| inputs.iter().map(source).collect::<anyhow::Result<Vec<_>>>());
-        let read = files.feed().run(None, &mut listener, stop);
+        let read = files.feed().run(None, &mut veiled, stop);
         (digesting.join(), read)
     });
     listener.finish()?;

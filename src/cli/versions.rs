@@ -9,6 +9,7 @@ use super::exit::Usage;
 use super::judge::load_file;
 use super::train::save;
 use crate::model::Model;
+use crate::sink::Retention;
 
 /// The name of the file that names the version in use.
 const CURRENT: &str = "current";
@@ -84,6 +85,26 @@ impl Versions {
         load_file(&self.path(to))?;
         self.put_in_use(to)?;
         Ok((now, to))
+    }
+
+    /// Removes versions that are old. The one that was trained, the one in use and the one before it stay.
+    ///
+    /// # Errors
+    /// A folder or a version that cannot be read or removed.
+    pub fn sweep(&self, retention: &Retention) -> anyhow::Result<()> {
+        let now = self.current_number()?;
+        let numbers = self.numbers()?;
+        let before = numbers.iter().rev().copied().find(|&number| number < now);
+        for number in numbers.into_iter().filter(|&number| number != 0 && number != now && Some(number) != before) {
+            let path = self.path(number);
+            let place = || path.display().to_string();
+            // What is no model is another's.
+            if retention.is_over(&path).with_context(place)? && load_file(&path).is_ok() {
+                fs::remove_file(&path).with_context(place)?;
+                (retention.tell)(&format!("{}: removed, as it is older than --keep", path.display()));
+            }
+        }
+        Ok(())
     }
 
     fn path(&self, number: u32) -> PathBuf {

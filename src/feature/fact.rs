@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::RangeInclusive;
 use core::str::FromStr;
 
-use crate::app::{App, DicomFacts, Facts, Hl7Facts, MqttFacts};
+use crate::app::{App, DicomFacts, Facts, Hl7Facts, MqttFacts, SHORT_LABEL};
 
 /// What a fact speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -177,12 +177,17 @@ fn domain(name: &str) -> &str {
     let (Some(last), Some(second)) = (labels.next(), labels.next()) else { return name };
     let mut bytes = last.len() + 1 + second.len();
     if last.len() <= 2
-        && second.len() <= 3
+        && is_short(second)
         && let Some(third) = labels.next()
     {
         bytes += 1 + third.len();
     }
     &name[name.len() - bytes..]
+}
+
+/// Is it as short as what stands for a kind of organisation under a country's code, or the pseudonym of such a label?
+fn is_short(label: &str) -> bool {
+    label.len() <= 3 || label.get(..SHORT_LABEL.len()).is_some_and(|start| start.eq_ignore_ascii_case(SHORT_LABEL))
 }
 
 #[cfg(test)]
@@ -196,6 +201,7 @@ mod tests {
             ("a.b.example.co.uk.", "example.co.uk"),
             ("localhost", "localhost"),
             ("x.de", "x.de"),
+            ("a.b.S-x.de", "b.S-x.de"),
             ("", ""),
         ] {
             assert_eq!(domain(name), want);

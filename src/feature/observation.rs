@@ -125,6 +125,13 @@ impl Observation {
         }
     }
 
+    /// Names its ends, their interfaces and its facts as `record` does, whose names were replaced.
+    pub fn rename(&mut self, record: &FlowRecord) {
+        (self.orig, self.resp) = (Host(record.orig_addr()), Host(record.resp_addr()));
+        self.macs = record.macs.map(Mac);
+        self.facts = facts(record.facts.as_deref());
+    }
+
     /// Is it met for the first time?
     #[must_use]
     pub fn is_first_sight(&self) -> bool {

@@ -110,6 +110,12 @@ impl HomeNets {
         Ok(Self { nets: texts.iter().map(|text| text.as_ref().parse()).collect::<Result<_, _>>()? })
     }
 
+    /// The networks that `map`, which keeps prefixes, makes of them.
+    #[must_use]
+    pub fn mapped(&self, mut map: impl FnMut(Addr) -> Addr) -> Self {
+        Self { nets: self.nets.iter().map(|net| net.mapped(&mut map)).collect() }
+    }
+
     /// Is the address at home?
     #[must_use]
     pub fn contains(&self, addr: Addr) -> bool {

@@ -81,6 +81,13 @@ impl FlowKey {
         if src <= (dst.0, high_port) { (key, true) } else { (key.turned(), false) }
     }
 
+    /// The same key with other addresses, and whether its ends have changed about.
+    #[must_use]
+    pub fn renamed(self, low: Addr, high: Addr) -> (Self, bool) {
+        let key = Self { low, high, ..self };
+        if self.one_way || (low, key.low_port) <= (high, key.high_port) { (key, false) } else { (key.turned(), true) }
+    }
+
     /// With its ends changed about.
     const fn turned(self) -> Self {
         Self { low: self.high, high: self.low, low_port: self.high_port, high_port: self.low_port, ..self }

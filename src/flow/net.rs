@@ -24,6 +24,12 @@ impl Net {
         Self { base: addr, prefix: 128 }
     }
 
+    /// The network that `map`, which keeps prefixes, makes of it.
+    #[must_use]
+    pub fn mapped(&self, mut map: impl FnMut(Addr) -> Addr) -> Self {
+        Self { base: map(self.base).masked(Self::mask(self.prefix)), prefix: self.prefix }
+    }
+
     /// Is the address in it?
     #[must_use]
     pub const fn contains(&self, addr: Addr) -> bool {

@@ -1,7 +1,9 @@
 //! Who made an interface: the registries of the IEEE, as packages ship them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{BufRead, BufReader, Read};
+use std::sync::Arc;
 
 use crate::wire::Mac;
 
@@ -28,6 +30,17 @@ pub enum VendorError {
 pub struct Vendors {
     /// By the number of bits and these bits, the others zeros. Later wins, so that the same files always give the same names.
     prefixes: BTreeMap<(u8, u64), Box<str>>,
+    real: Real,
+}
+
+/// What turns the addresses that are asked for into those that makers gave.
+#[derive(Clone, Default)]
+struct Real(Option<Arc<dyn Fn(Mac) -> Mac + Send + Sync>>);
+
+impl fmt::Debug for Real {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "behind pseudonyms" } else { "as they are" })
+    }
 }
 
 impl Vendors {
@@ -52,9 +65,16 @@ impl Vendors {
         if self.prefixes.len() == before { Err(VendorError::NoRegistry) } else { Ok(()) }
     }
 
+    /// The same for MAC addresses that `real` turns into those that makers gave.
+    #[must_use]
+    pub fn behind(self, real: impl Fn(Mac) -> Mac + Send + Sync + 'static) -> Self {
+        Self { real: Real(Some(Arc::new(real))), ..self }
+    }
+
     /// Who made the interface; nothing for addresses that software gave, or that are in no registry that was read.
     #[must_use]
     pub fn of(&self, mac: Mac) -> Option<&str> {
+        let mac = self.real.0.as_ref().map_or(mac, |real| real(mac));
         if mac.is_local() || !mac.is_station() {
             return None;
         }

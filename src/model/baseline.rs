@@ -8,6 +8,7 @@ use super::host::HostBaseline;
 use super::hour::{Devices, Hour};
 use super::hours::Days;
 use super::identity::Identities;
+use super::order::Order;
 use super::pooled::{Newness, Pooled};
 use super::role::{self, Role};
 use super::window::{Edge, Map, Minute, sorted};
@@ -67,6 +68,9 @@ pub struct Baselines {
     /// How many of the hosts came from outside.
     #[serde(skip)]
     outside: usize,
+    /// The order in which roles and pools are drawn.
+    #[serde(skip)]
+    pub order: Order,
 }
 
 /// Learns baselines from observations in the order in which they were seen.
@@ -189,7 +193,7 @@ impl Baselines {
         self.days.merge(&other.days);
         // In the order of addresses: which of too many are taken must not depend on a hash.
         let mut hosts: Vec<_> = other.hosts.iter().collect();
-        hosts.sort_unstable_by_key(|(address, _)| **address);
+        hosts.sort_by_cached_key(|(address, _)| self.order.key(**address));
         for (&address, host) in hosts {
             if let Some(baseline) = self.host_mut(address, host.local) {
                 baseline.merge(host);
@@ -199,13 +203,13 @@ impl Baselines {
 
     /// Finds the roles and draws the pools from the devices: after merging. The same devices and seed give the same roles.
     pub fn pool(&mut self, seed: u64) {
-        self.roles = role::assign(&mut self.hosts, seed, role::FEW);
+        self.roles = role::assign(&mut self.hosts, &self.order, (seed, role::FEW));
         self.draw();
     }
 
     /// The same with one role for all.
     pub fn pool_as_one(&mut self) {
-        self.roles = role::assign(&mut self.hosts, 0, usize::MAX);
+        self.roles = role::assign(&mut self.hosts, &self.order, (0, usize::MAX));
         self.draw();
     }
 
@@ -213,7 +217,7 @@ impl Baselines {
         self.prepare();
         // In the order of addresses: sums of floating point must not depend on a hash.
         let mut hosts: Vec<_> = self.hosts.iter().collect();
-        hosts.sort_unstable_by_key(|(address, _)| **address);
+        hosts.sort_by_cached_key(|(address, _)| self.order.key(**address));
         let any_local = hosts.iter().any(|(_, host)| host.local);
         hosts.retain(|(_, host)| host.local || !any_local);
         self.pooled = Pooled::of(hosts.iter().map(|(_, host)| &***host), &self.commons, &Newness::default());

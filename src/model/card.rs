@@ -32,6 +32,9 @@ pub fn card(model: &Model) -> String {
         let _ = writeln!(page, "         left out {suspect} of devices with an incident, {extraordinary} that were too unusual");
         let _ = writeln!(page, "         before: {parent}; trained: {anchor}");
     }
+    if let Some(key) = &provenance.pseudonyms {
+        let _ = writeln!(page, "key      addresses and names are pseudonyms of the key {key}");
+    }
     if !provenance.records.is_empty() {
         let _ = writeln!(page, "records  made elsewhere: {}", provenance.records.join(", "));
     }

@@ -48,6 +48,9 @@ pub struct Provenance {
     /// What stood out of the time learned from, highest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stood_out: Vec<StoodOut>,
+    /// Fingerprint of the key of the pseudonyms by which it knows addresses and names; none where it knows them as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseudonyms: Option<String>,
     /// Kinds of flow records learned from, when they were made elsewhere; none stands for captures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<String>,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::commons::MAX_ROLES;
 use super::host::HostBaseline;
 use super::kmeans;
+use super::order::Order;
 use super::pooled::Pooled;
 use super::window::Map;
 use crate::feature::Host;
@@ -37,10 +38,10 @@ type Use = (bool, Service);
 
 /// Gives every device at home a role, and returns the roles (without what their devices do together), the largest first. A
 /// device outside has role 0 without being one of it. Fewer devices than `few` are one role.
-pub(super) fn assign(hosts: &mut Map<Host, Box<HostBaseline>>, seed: u64, few: usize) -> Vec<Role> {
+pub(super) fn assign(hosts: &mut Map<Host, Box<HostBaseline>>, order: &Order, (seed, few): (u64, usize)) -> Vec<Role> {
     let at_home = hosts.iter().filter(|(address, host)| host.local && address.is_device());
     let mut home: Vec<Host> = at_home.map(|(&address, _)| address).collect();
-    home.sort_unstable();
+    home.sort_by_cached_key(|address| order.key(*address));
     let uses = common_uses(hosts, &home);
     let wanted = if home.len() < few || uses.is_empty() { 1 } else { kmeans::cluster_count(home.len() * 2, MAX_ROLES) };
     let rows = home.iter().map(|address| row(&hosts[address], &uses));
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     fn those_that_do_the_same_have_one_role_with_its_name() {
         let mut hosts = network();
-        let roles = assign(&mut hosts, 1, FEW);
+        let roles = assign(&mut hosts, &Order::default(), (1, FEW));
         let role = |n: u8| hosts[&Host(Addr::v4([10, 0, 0, n]))].role;
         assert_eq!((roles.len(), roles[0].devices, roles[1].devices), (2, 8, 4));
         assert!((0..8).all(|n| role(n) == 0) && (8..12).all(|n| role(n) == 1));
@@ -162,8 +163,8 @@ mod tests {
     #[test]
     fn a_few_devices_are_one_role_and_the_same_network_gives_the_same_roles() {
         let few = |n: usize| network().into_iter().take(n).collect::<Map<_, _>>();
-        assert_eq!(assign(&mut few(3), 1, FEW).len(), 1);
-        assert_eq!(assign(&mut network(), 1, FEW), assign(&mut network(), 1, FEW));
-        assert_eq!(assign(&mut network(), 1, usize::MAX).len(), 1);
+        assert_eq!(assign(&mut few(3), &Order::default(), (1, FEW)).len(), 1);
+        assert_eq!(assign(&mut network(), &Order::default(), (1, FEW)), assign(&mut network(), &Order::default(), (1, FEW)));
+        assert_eq!(assign(&mut network(), &Order::default(), (1, usize::MAX)).len(), 1);
     }
 }

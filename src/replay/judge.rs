@@ -8,11 +8,11 @@ use super::verdict::{JudgeError, Verdict};
 use crate::alert::AlertContext;
 use crate::detect::{Assessment, Class, Detector, DetectorConfig, Knowledge, Notice, ScoredFlow};
 use crate::flow::{EndReason, FlowRecord};
-use crate::model::{Budget, ClusterError, Match, Model, Vocabulary};
+use crate::model::{Budget, ClusterError, Match, Model, Order, Vocabulary};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
-use crate::train::{InMemory, Lesson, Note, Trim, teach};
+use crate::train::{InMemory, InOrder, Lesson, Note, Trim, teach};
 
 /// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
 const MAX_KEPT: usize = 120_000;
@@ -59,6 +59,9 @@ pub struct Judge<'a> {
     kept: Vec<Step>,
     records_kept: usize,
     verdict: Verdict,
+    /// The key of the pseudonyms that records come with.
+    pseudonyms: Option<String>,
+    order: Order,
     now: Timestamp,
     failed: Option<JudgeError>,
 }
@@ -81,6 +84,8 @@ impl<'a> Judge<'a> {
             kept: Vec::new(),
             records_kept: 0,
             verdict: Verdict::default(),
+            pseudonyms: None,
+            order: Order::default(),
             now: Timestamp::MIN,
             failed: None,
         };
@@ -103,6 +108,13 @@ impl<'a> Judge<'a> {
         Ok(self)
     }
 
+    /// Says in alerts that addresses and names are pseudonyms of the key of this fingerprint, and learns of devices in this order.
+    #[must_use]
+    pub fn hidden_by(mut self, key: Option<String>, order: Order) -> Self {
+        (self.pseudonyms, self.order) = (key, order);
+        self
+    }
+
     fn begin_with_model(&mut self, model: Arc<Model>) -> Result<(), JudgeError> {
         let budget = match &self.mode {
             Mode::Model(_, Some(budget)) => *budget,
@@ -117,6 +129,7 @@ impl<'a> Judge<'a> {
         let context = AlertContext {
             model_digest: Some(model.digest()?),
             trained_until: model.provenance.until().to_owned(),
+            pseudonyms: model.provenance.pseudonyms.clone(),
             calibration: model.calibration.clone(),
         };
         self.verdict.trained_until = Some(model.provenance.until().to_owned());
@@ -217,7 +230,8 @@ impl<'a> Judge<'a> {
             .collect();
         let last = observations.last().map_or(Timestamp::MIN, |seen| seen.end);
         let mut material = InMemory::of(&mut observations);
-        let taught = match teach(&mut material, seed, Trim::SelfTaught) {
+        let order = self.order.clone();
+        let taught = match teach(&mut InOrder { material: &mut material, order }, seed, Trim::SelfTaught) {
             Ok(taught) => taught,
             Err(error) => {
                 self.judge_knowing_nothing(steps, error);
@@ -226,8 +240,12 @@ impl<'a> Judge<'a> {
         };
         let budget = budget.unwrap_or_else(|| Budget::for_hosts(taught.local_hosts()));
         let mut notes = material.into_notes().into_iter();
-        let context =
-            AlertContext { model_digest: None, trained_until: last.to_string(), calibration: taught.calibration.clone() };
+        let context = AlertContext {
+            model_digest: None,
+            trained_until: last.to_string(),
+            pseudonyms: self.pseudonyms.clone(),
+            calibration: taught.calibration.clone(),
+        };
         self.verdict.self_taught_flows = Some(self.records_kept);
         self.begin(taught.self_knowledge(budget), &context, budget);
         for step in steps {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::SinkError;
+use super::retention::Retention;
 use crate::alert::{Formatter, Message};
 use crate::time::{Span, Timestamp};
 
@@ -41,6 +42,8 @@ pub(super) struct AlertFile {
     /// Time of the last alert that was written to it.
     last: Option<Timestamp>,
     rotation: Rotation,
+    /// When old files go.
+    retention: Option<Retention>,
     /// Set by HUP: someone may have moved the file away.
     reopen: Arc<AtomicBool>,
     formatter: Formatter,
@@ -52,7 +55,7 @@ impl AlertFile {
     pub fn open(
         path: &Path,
         formatter: Formatter,
-        rotation: Rotation,
+        (rotation, retention): (Rotation, Option<Retention>),
         (goes_on, reopen): (bool, Arc<AtomicBool>),
     ) -> Result<Self, SinkError> {
         let place = |error| SinkError::io(format!("{}: cannot be written", path.display()), error);
@@ -60,9 +63,12 @@ impl AlertFile {
         if !goes_on && rotation.is_wanted() && length > 0 {
             shift(path, rotation.keep).map_err(place)?;
         }
+        if let Some(retention) = &retention {
+            retention.sweep(path, &formatter).map_err(place)?;
+        }
         let file = if goes_on { append_to(path) } else { File::create(path) }.map_err(place)?;
         let length = if goes_on { length } else { 0 };
-        Ok(Self { path: path.to_owned(), file, length, last: None, rotation, reopen, formatter })
+        Ok(Self { path: path.to_owned(), file, length, last: None, rotation, retention, reopen, formatter })
     }
 
     /// Writes an alert.
@@ -117,7 +123,8 @@ impl AlertFile {
     fn rotate(&mut self) -> io::Result<()> {
         self.end()?;
         shift(&self.path, self.rotation.keep)?;
-        self.open_again()
+        let swept = self.retention.as_ref().map_or(Ok(()), |retention| retention.sweep(&self.path, &self.formatter));
+        self.open_again().and(swept)
     }
 
     /// The file of this name, which is another one where it was moved away.
@@ -178,7 +185,7 @@ mod tests {
 
     fn file(path: &Path, format: Format, rotation: Rotation) -> (AlertFile, Arc<AtomicBool>) {
         let reopen = Arc::new(AtomicBool::new(false));
-        let opened = AlertFile::open(path, Formatter::new(format, "sensor"), rotation, (false, Arc::clone(&reopen)));
+        let opened = AlertFile::open(path, Formatter::new(format, "sensor"), (rotation, None), (false, Arc::clone(&reopen)));
         (opened.unwrap(), reopen)
     }
 
@@ -243,7 +250,7 @@ mod tests {
         let path = folder.path().join("a.csv");
         for text in ["one", "two", "three"] {
             let (rotation, formatter) = (Rotation { size: 210, every: None, keep: 1 }, Formatter::new(Format::Csv, "sensor"));
-            let mut file = AlertFile::open(&path, formatter, rotation, (true, Arc::default())).unwrap();
+            let mut file = AlertFile::open(&path, formatter, (rotation, None), (true, Arc::default())).unwrap();
             file.put(&message(0, text)).unwrap();
         }
         let head = Formatter::new(Format::Csv, "").head(Timestamp::MIN).unwrap();

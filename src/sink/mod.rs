@@ -14,6 +14,7 @@ mod deliver;
 mod file;
 #[cfg(feature = "tls")]
 mod http;
+mod retention;
 mod send;
 mod spool;
 mod syslog;
@@ -24,6 +25,7 @@ mod writer;
 
 pub use deliver::{Delivery, Report, Tell};
 pub use file::Rotation;
+pub use retention::Retention;
 pub use spool::{Batch, Spool};
 pub use syslog::{escape_parameter, frame};
 pub use target::{Endpoint, Place, Target, TargetOptions};

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::SinkError;
 use super::deliver::{Delivery, Shared, Tell, Worker};
 use super::file::{AlertFile, Rotation};
+use super::retention::Retention;
 use super::send::{Sender, Tcp, Udp};
 use super::spool::Spool;
 use super::target::{Place, Target};
@@ -21,6 +22,8 @@ pub struct SinkOptions {
     pub sensor: String,
     /// When files make room.
     pub rotation: Rotation,
+    /// When old files of alerts are removed; none: by their number alone.
+    pub retention: Option<Retention>,
     /// Files go on behind what stands in them.
     pub goes_on: bool,
     /// EVE without the object `auscult`.
@@ -74,7 +77,12 @@ pub fn open(target: &Target, name: &str, options: &SinkOptions, reopen: Arc<Atom
             return Ok(local(To::Stdout(formatter, io::stdout(), false)));
         }
         Place::File(path) => {
-            let file = AlertFile::open(path, formatter.clone(), options.rotation, (options.goes_on, reopen))?;
+            let file = AlertFile::open(
+                path,
+                formatter.clone(),
+                (options.rotation, options.retention.clone()),
+                (options.goes_on, reopen),
+            )?;
             return Ok(local(To::File(formatter, file)));
         }
         Place::Udp(endpoint) => Box::new(Udp { endpoint: endpoint.clone(), sensor: options.sensor.clone() }),

@@ -1,9 +1,9 @@
 //! A lesson in memory, and the model that it teaches.
 
-use super::material::{InMemory, Material, Tally};
+use super::material::{InMemory, InOrder, Material, Tally};
 use super::teach::{Trim, teach};
 use crate::feature::Observation;
-use crate::model::{Budget, ClusterError, Model, Provenance, Source, TRIMMED_SHARE};
+use crate::model::{Budget, ClusterError, Model, Order, Provenance, Source, TRIMMED_SHARE};
 use crate::pipeline::{Consumer, Emitted};
 use crate::time::Timestamp;
 
@@ -31,6 +31,10 @@ pub struct Course {
     pub sources: Vec<Source>,
     /// Home networks, when they were named.
     pub home_nets: Vec<String>,
+    /// Fingerprint of the key of the pseudonyms that are learned instead of addresses and names.
+    pub pseudonyms: Option<String>,
+    /// The order in which what devices have in common is learned.
+    pub order: Order,
     /// Kinds of flow records, when they were made elsewhere.
     pub records: Vec<String>,
 }
@@ -42,7 +46,7 @@ impl Course {
     /// When there is too little to learn from, or it cannot be read again.
     pub fn teach<M: Material>(&self, material: &mut M) -> Result<Model, M::Error> {
         let Tally { flows, first, last, .. } = material.tally();
-        let taught = teach(material, self.seed, Trim::Training)?;
+        let taught = teach(&mut InOrder { material, order: self.order.clone() }, self.seed, Trim::Training)?;
         let budget = self.budget.unwrap_or_else(|| Budget::for_hosts(taught.local_hosts()));
         let provenance = Provenance {
             sources: self.sources.clone(),
@@ -52,6 +56,7 @@ impl Course {
             flows,
             trimmed_share: TRIMMED_SHARE,
             home_nets: self.home_nets.clone(),
+            pseudonyms: self.pseudonyms.clone(),
             records: self.records.clone(),
             stood_out: Vec::new(),
             adapted: None,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::Assessment;
 use crate::feature::Observation;
-use crate::model::{ClusterError, Identities, Match};
+use crate::model::{ClusterError, Identities, Match, Order};
 use crate::time::Timestamp;
 
 /// What is done while the input or the observations are gone through, in this order.
@@ -95,6 +95,39 @@ pub trait Material {
 
     /// Puts devices in the place of addresses from now on.
     fn identify(&mut self, identities: &Identities);
+
+    /// The order in which what devices have in common is learned.
+    fn order(&self) -> Order {
+        Order::default()
+    }
+}
+
+/// Material whose devices have another order than that of their addresses.
+pub struct InOrder<'m, M> {
+    /// The material.
+    pub material: &'m mut M,
+    /// The order.
+    pub order: Order,
+}
+
+impl<M: Material> Material for InOrder<'_, M> {
+    type Error = M::Error;
+
+    fn tally(&self) -> Tally {
+        self.material.tally()
+    }
+
+    fn each(&mut self, phase: Phase, take: &mut dyn FnMut(&Observation, &mut Note)) -> Result<(), Self::Error> {
+        self.material.each(phase, take)
+    }
+
+    fn identify(&mut self, identities: &Identities) {
+        self.material.identify(identities);
+    }
+
+    fn order(&self) -> Order {
+        self.order.clone()
+    }
 }
 
 /// Observations in memory.

@@ -16,7 +16,7 @@ mod teach;
 
 pub use lesson::{Course, Lesson};
 pub use listener::Listener;
-pub use material::{InMemory, Material, Note, Phase, Tally};
+pub use material::{InMemory, InOrder, Material, Note, Phase, Tally};
 pub use scratch::{Found, Job, JobInput, Reading, Scratch, ScratchError};
 pub use spool::{Spool, SpoolError};
 pub use spooled::{Spooled, Step, TrainError};

@@ -95,8 +95,10 @@ pub fn teach_by<M: Material>(
     })?;
     let learned: Vec<Baselines> = builders.into_iter().map(BaselinesBuilder::finish).collect();
     let newcomers_per_minute = newcomers_per_minute(&learned);
+    let order = material.order();
     let merged = |without: Option<usize>| {
         let mut sum = Baselines::default();
+        sum.order = order.clone();
         sum.newcomers_per_minute = newcomers_per_minute;
         sum.identities = identities.clone();
         learned.iter().enumerate().filter(|&(part, _)| without != Some(part)).for_each(|(_, part)| sum.merge(part));

@@ -174,6 +174,20 @@ impl Formatter {
         }
     }
 
+    /// Does a file that begins so look like one of this format?
+    #[must_use]
+    pub fn began(&self, bytes: &[u8]) -> bool {
+        match self.format {
+            Format::Cef => bytes.starts_with(b"CEF:0|auscult|"),
+            Format::Zeek => bytes.starts_with(b"#separator"),
+            Format::Csv => bytes.starts_with(csv::head().as_bytes().get(..64).unwrap_or_default()),
+            Format::Text => bytes.starts_with(b"2") && bytes.windows(5).any(|word| word == b" bits"),
+            Format::Eve | Format::StrictEve | Format::ZeekJson | Format::Ocsf | Format::Ecs | Format::Asim => {
+                bytes.starts_with(b"{\"")
+            }
+        }
+    }
+
     /// What a file ends with; `at` is the time of its last alert.
     #[must_use]
     pub fn foot(&self, at: Timestamp) -> Option<String> {

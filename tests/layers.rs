@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. `record` stands beside
 /// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. `sink` is
 /// what `alert` is not: threads, sockets and files for what leaves. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 22] = [
+const LAYERS: [(&str, &[&str]); 23] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
@@ -28,13 +28,20 @@ const LAYERS: [(&str, &[&str]); 22] = [
     ("alert", &["time", "wire", "flow", "app", "feature", "model", "detect"]),
     ("sink", &["time", "feature", "alert"]),
     ("capture", &["time", "wire"]),
+    ("evidence", &["time", "wire", "flow", "sighting", "feature", "detect", "capture"]),
     ("dataset", &["time", "wire", "flow"]),
-    ("pipeline", &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "dataset"]),
+    (
+        "pipeline",
+        &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "evidence", "dataset"],
+    ),
     ("record", &["time", "wire", "app", "flow", "feature", "capture", "pipeline"]),
     ("train", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
     (
         "replay",
-        &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "pipeline", "train"],
+        &[
+            "time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "evidence", "pipeline",
+            "train",
+        ],
     ),
     ("report", &["time", "flow", "feature", "model", "detect", "alert", "record", "replay"]),
     ("eval", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
@@ -52,6 +59,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "detect",
             "alert",
             "capture",
+            "evidence",
             "dataset",
             "pipeline",
             "record",

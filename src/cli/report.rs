@@ -11,7 +11,7 @@ use super::exit::{FAILED, FINISHED, Outcome, TRUNCATED, Usage, in_one_line};
 use super::feed::Feed;
 use super::inventory::InventoryOutput;
 use super::judge::{judge, load};
-use super::output::create;
+use super::output::{Written, create};
 use super::{plan, setup, summary, train};
 use crate::capture::{Content, Input};
 use crate::detect::{DetectorConfig, Gate};
@@ -193,7 +193,7 @@ fn of_captures(args: &ReportArgs, outcome: &mut Outcome) -> anyhow::Result<Repor
         eprintln!("auscult: nothing was judged: {}", in_one_line(&error));
         crate::replay::Verdict::default()
     });
-    report.account = Account::of(&summary::stats(&account, &verdict, &Gate::default(), &[]));
+    report.account = Account::of(&summary::stats(&account, &verdict, &Gate::default(), &Written::default()));
     let mut devices = Devices::with(Report::named_hosts(&gather));
     for device in inventory.devices() {
         devices.add(serde_json::from_value::<Device>(serde_json::to_value(device)?)?);

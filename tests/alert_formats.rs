@@ -435,10 +435,10 @@ proptest! {
     fn csv_and_zeek_are_read_back_whatever_names_hold(reason in text()) {
         let alert = with_texts("t", &reason);
         let cells = read_csv(&written(Format::Csv, &alert));
-        prop_assert_eq!((cells.len(), &cells[24]), (27, &format!("{reason}; {reason}")));
+        prop_assert_eq!((cells.len(), &cells[24]), (28, &format!("{reason}; {reason}")));
         let row = written(Format::Zeek, &alert);
         let cells: Vec<&str> = row.split('\t').collect();
-        prop_assert!(!row.contains('\n') && cells.len() == 22, "{:?}", row);
+        prop_assert!(!row.contains('\n') && cells.len() == 23, "{:?}", row);
         prop_assert_eq!(read_zeek(cells[8]), format!("t: {reason}"));
         match cells[9] {
             "(empty)" => prop_assert_eq!(&reason, ""),

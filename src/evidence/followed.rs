@@ -70,8 +70,8 @@ pub(super) struct Followed {
     /// Other addresses of a device.
     aliases: BTreeMap<Host, BTreeSet<Addr>>,
     aliases_known: usize,
-    /// Is there something to search the ring for?
-    is_fresh: bool,
+    /// Has an incident begun earlier than was known when the ring was searched last?
+    begins_earlier: bool,
     /// Incidents, or conversations of them, that were beyond the most.
     pub refused: u64,
 }
@@ -93,7 +93,7 @@ impl Followed {
         });
         if incident.first < wanted.first {
             wanted.first = incident.first;
-            self.is_fresh = true;
+            self.begins_earlier = true;
         }
         if notice.state == IncidentState::Closed {
             wanted.until = Some(notice.raised);
@@ -150,7 +150,6 @@ impl Followed {
             return;
         }
         self.fresh.entry(key).or_default().push(id);
-        self.is_fresh = true;
     }
 
     /// Is anything followed?
@@ -174,8 +173,11 @@ impl Followed {
 
     /// Incidents to which a packet belongs and that could not be known when it came.
     pub fn newly_of(&self, slice: &Slice<'_>) -> Vec<u64> {
-        let settled = found(&self.settled, slice);
         let mut ids = found(&self.fresh, slice);
+        if ids.is_empty() && !self.begins_earlier {
+            return ids;
+        }
+        let settled = found(&self.settled, slice);
         ids.extend(&settled);
         ids.sort_unstable();
         ids.dedup();
@@ -190,7 +192,7 @@ impl Followed {
 
     /// Incidents that have something new to search the ring for, and where they begin; nothing where none has.
     pub fn fresh(&self) -> BTreeMap<u64, Timestamp> {
-        if !self.is_fresh {
+        if self.fresh.is_empty() && !self.begins_earlier {
             return BTreeMap::new();
         }
         let ids: BTreeSet<u64> = self.fresh.values().flatten().copied().collect();
@@ -204,7 +206,7 @@ impl Followed {
             self.settled.entry(key).or_default().extend(ids);
         }
         self.incidents.values_mut().for_each(|wanted| wanted.searched_from = wanted.first);
-        self.is_fresh = false;
+        self.begins_earlier = false;
     }
 
     /// Follows closed incidents no more. Returns them.

@@ -137,16 +137,14 @@ impl Evidence {
     /// Looks into the ring for what is followed since it was searched last.
     fn search(&mut self, ring: &Ring) {
         let fresh = self.followed.fresh();
-        if fresh.is_empty() {
-            return;
-        }
+        let Some(&first) = fresh.values().min() else { return };
         for (id, first) in fresh {
             if let Some(file) = self.files.get_mut(&id).filter(|file| !file.lacks_beginning && ring.has_lost(first)) {
                 file.lacks_beginning = true;
                 self.account.begun_before_ring += 1;
             }
         }
-        for slice in ring.iter() {
+        for slice in ring.since(first) {
             for id in self.followed.newly_of(&slice) {
                 self.put(id, &slice);
             }

@@ -10,7 +10,8 @@ use crate::time::Timestamp;
 pub(super) struct Ring {
     most_bytes: usize,
     weight: usize,
-    batches: VecDeque<Slices>,
+    /// What came between two ticks, and the latest time in it.
+    batches: VecDeque<(Timestamp, Slices)>,
     /// Packets of the first batch that are gone.
     gone: usize,
     /// The latest time of a packet that is gone.
@@ -24,14 +25,15 @@ impl Ring {
 
     /// Takes packets, and lets the oldest go for them.
     pub fn push(&mut self, mut slices: Slices) {
-        if slices.len() == 0 {
+        if slices.is_empty() {
             return;
         }
         slices.shrink();
         self.weight += slices.iter_from(0).map(|slice| slice.weight()).sum::<usize>();
-        self.batches.push_back(slices);
+        let latest = slices.iter_from(0).map(|slice| slice.frame.time).max().unwrap_or(Timestamp::MIN);
+        self.batches.push_back((latest, slices));
         while self.weight > self.most_bytes {
-            let Some(first) = self.batches.front() else { break };
+            let Some((_, first)) = self.batches.front() else { break };
             if let Some(slice) = first.get(self.gone) {
                 self.weight -= slice.weight();
                 self.lost_until = self.lost_until.max(Some(slice.frame.time));
@@ -44,10 +46,12 @@ impl Ring {
         }
     }
 
-    /// The packets that are there, the oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = Slice<'_>> {
+    /// The packets that are there and came at this time or later, the oldest first.
+    pub fn since(&self, first: Timestamp) -> impl Iterator<Item = Slice<'_>> {
         let from = |place| if place == 0 { self.gone } else { 0 };
-        self.batches.iter().enumerate().flat_map(move |(place, batch)| batch.iter_from(from(place)))
+        let batches = self.batches.iter().enumerate().filter(move |(_, (latest, _))| *latest >= first);
+        let slices = batches.flat_map(move |(place, (_, batch))| batch.iter_from(from(place)));
+        slices.filter(move |slice| slice.frame.time >= first)
     }
 
     /// Are packets of this time, or later ones, gone?
@@ -74,7 +78,7 @@ mod tests {
     }
 
     fn numbers(ring: &Ring) -> Vec<u8> {
-        ring.iter().map(|slice| slice.frame.data[0]).collect()
+        ring.since(Timestamp::MIN).map(|slice| slice.frame.data[0]).collect()
     }
 
     #[test]
@@ -86,6 +90,7 @@ mod tests {
         assert_eq!((numbers(&ring), ring.has_lost(Timestamp::MIN)), ((0..10).collect(), false));
         ring.push(batch(10..14));
         assert_eq!(numbers(&ring), (4..14).collect::<Vec<u8>>());
+        assert_eq!(ring.since(Timestamp::from_parts(12, 0)).count(), 2);
         assert!(ring.has_lost(Timestamp::from_parts(3, 0)) && !ring.has_lost(Timestamp::from_parts(4, 0)));
         ring.push(batch(14..40));
         assert_eq!((numbers(&ring), ring.batches.len()), ((30..40).collect(), 1), "one batch that is longer than the ring");

@@ -155,7 +155,7 @@ impl Slices {
     /// Were there any packets?
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.places.is_empty() && self.left_out == 0
+        self.places.is_empty()
     }
 
     /// Packets in it.

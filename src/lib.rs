@@ -9,6 +9,7 @@ pub mod cli;
 pub mod dataset;
 pub mod detect;
 pub mod eval;
+pub mod evidence;
 pub mod feature;
 pub mod flow;
 pub mod inventory;

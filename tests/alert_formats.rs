@@ -287,9 +287,9 @@ fn zeek_is_a_notice_log() {
     assert!(lines[7].starts_with("#types\ttime\tstring\taddr\tport\taddr\tport\tenum\tenum\tstring\tstring\taddr\taddr\tport\tcount\tstring\tset[enum]\tinterval\t"));
     let row = "1780487009.485696\t-\t10.60.40.23\t60832\t192.175.48.13\t443\ttcp\tAuscult::Exfiltration\tunusual amount of data moved: sent 602 kB, \
                name=a|b\\x5cc; usual is up to 1.2 kB\tnever heard of \"192.175.48.13\"\t10.60.40.23\t192.175.48.13\t443\t2\tauscult\tNotice::ACTION_LOG\t\
-               0.000000\t1:UgxNMXpNzm5tEd6z9+3OCiuYQzI=\tb4990d8806364b41\topen\tb4990d8806364b41-49\t9.847";
+               0.000000\t1:UgxNMXpNzm5tEd6z9+3OCiuYQzI=\tb4990d8806364b41\topen\tb4990d8806364b41-49\t9.847\t-";
     assert_eq!(written(Format::Zeek, &alert()), row);
-    assert_eq!((fields.len(), types.len(), row.split('\t').count()), (22, 22, 22));
+    assert_eq!((fields.len(), types.len(), row.split('\t').count()), (23, 23, 23));
     assert_eq!(formatter.foot(at).unwrap(), "#close\t2026-06-03-11-43-29");
     let object = as_json(Format::ZeekJson, &alert());
     assert_eq!(
@@ -310,7 +310,7 @@ fn csv_has_a_header_and_quotes_what_must_be_quoted() {
     let want = "2026-06-03T11:43:29.485696+0000,b4990d8806364b41-49,b4990d8806364b41,open,exfiltration,1,9.847,0.000000747,unusual amount of data moved,\
                 10.60.40.23,192.175.48.13 192.175.48.14,tcp/443,10.60.40.23,60832,192.175.48.13,443,TCP,tls,1:UgxNMXpNzm5tEd6z9+3OCiuYQzI=,\
                 2026-06-03T11:43:15.343858+0000,2026-06-03T11:43:17.396924+0000,2,T1041,TA0010,\"sent 602 kB, name=a|b\\c; usual is up to 1.2 kB; \
-                never heard of \"\"192.175.48.13\"\"\",Was this transfer started by a person? What data does the source hold?,sha256:f420";
+                never heard of \"\"192.175.48.13\"\"\",Was this transfer started by a person? What data does the source hold?,sha256:f420,";
     assert_eq!(written(Format::Csv, &alert()), want);
     assert_eq!(read_csv(want).len(), head.split(',').count());
 }
@@ -435,10 +435,10 @@ proptest! {
     fn csv_and_zeek_are_read_back_whatever_names_hold(reason in text()) {
         let alert = with_texts("t", &reason);
         let cells = read_csv(&written(Format::Csv, &alert));
-        prop_assert_eq!((cells.len(), &cells[24]), (27, &format!("{reason}; {reason}")));
+        prop_assert_eq!((cells.len(), &cells[24]), (28, &format!("{reason}; {reason}")));
         let row = written(Format::Zeek, &alert);
         let cells: Vec<&str> = row.split('\t').collect();
-        prop_assert!(!row.contains('\n') && cells.len() == 22, "{:?}", row);
+        prop_assert!(!row.contains('\n') && cells.len() == 23, "{:?}", row);
         prop_assert_eq!(read_zeek(cells[8]), format!("t: {reason}"));
         match cells[9] {
             "(empty)" => prop_assert_eq!(&reason, ""),
@@ -463,4 +463,23 @@ proptest! {
             prop_assert!(!text.contains(['\n', '\r']), "{:?}: {:?}", format, text);
         }
     }
+}
+
+#[test]
+fn the_file_with_the_packets_is_named_where_a_format_has_a_place_for_it() {
+    let mut alert = alert();
+    let name = "20260603T114315Z-b4990d8806364b41.pcapng";
+    alert["auscult"]["evidence"] = json!(name);
+    let event = |format| as_json(format, &alert);
+    assert_eq!(event(Format::Eve)["auscult"]["evidence"], name);
+    let strict = event(Format::StrictEve);
+    assert_eq!((&strict["alert"]["metadata"]["auscult_evidence"], &strict["auscult"]), (&json!([name]), &Value::Null));
+    assert_eq!(event(Format::Ocsf)["evidences"][0]["file"], json!({"name": name, "type_id": 1, "type": "Regular File"}));
+    assert_eq!(event(Format::Ecs)["auscult"]["evidence"], name);
+    assert_eq!(event(Format::Asim)["AdditionalFields"]["Evidence"], name);
+    assert_eq!(event(Format::ZeekJson)["evidence"], name);
+    assert!(written(Format::Zeek, &alert).ends_with(&format!("\t{name}")));
+    assert!(written(Format::Csv, &alert).ends_with(&format!(",{name}")));
+    assert!(written(Format::Cef, &alert).contains(&format!(" fname={name} ")));
+    assert!(written(Format::Text, &alert).contains(&format!("packets in {name}")));
 }

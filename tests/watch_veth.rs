@@ -300,3 +300,37 @@ fn answers_are_applied_while_it_watches_and_the_record_goes_on_after_a_restart()
     support::auscult(&["verify", &alerts]).ended(0);
     support::auscult(&["verify", &answers]).ended(0);
 }
+
+#[test]
+fn the_packets_of_an_incident_are_kept_from_before_it_was_told() {
+    let Some(wire) = Wire::lay("evi") else { return };
+    let folder = Folder::new();
+    let (alerts, evidence, stats, model) =
+        (folder.name("alerts.jsonl"), folder.name("evidence"), folder.name("stats"), clinic_model(&folder));
+    let arguments = ["--model", &model, "--alerts", &alerts, "--evidence", &evidence, "--stats", &stats];
+    let (watching, stderr) = watch(&wire, &arguments);
+    let (_client, done) = Wire::python(&wire.here, SCAN);
+    assert_eq!(done, "done\n");
+    at_least(&folder, "alerts.jsonl", 1);
+    let (status, said) = end(watching, stderr, "-INT");
+    assert_eq!(status, 0, "{said}");
+    let found = lines(&folder.read("alerts.jsonl"));
+    let scan = found.iter().rfind(|line| line["auscult"]["incident"]["class"] == "scan").unwrap();
+    let file = folder.path("evidence").join(scan["auscult"]["evidence"].as_str().unwrap());
+    let mut source = auscult::capture::open(&[file.into()]).unwrap();
+    let (mut block, mut ports) = (auscult::capture::Block::default(), std::collections::BTreeSet::new());
+    while auscult::capture::Source::fill(&mut source, &mut block).unwrap() || !block.frames.is_empty() {
+        for span in std::mem::take(&mut block.frames) {
+            let frame = block.frame(&span);
+            let packet = auscult::wire::decode(&frame).unwrap();
+            assert!(frame.payload(&packet).is_empty());
+            if packet.src.to_string() == HERE {
+                ports.insert(packet.dst_port);
+            }
+        }
+    }
+    // A case keeps 256 conversations; the first of them were over when the scan was told.
+    assert!(ports.len() > 100 && ports.range(20_000..20_300).count() == ports.len(), "{ports:?}");
+    let stats: Value = serde_json::from_slice(&folder.read("stats")).unwrap();
+    assert_eq!(stats["evidence"]["begun_before_ring"], 0, "{stats}");
+}

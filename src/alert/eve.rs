@@ -97,6 +97,9 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
         product["answer"] =
             json!({"number": by.number, "answer": by.kind.name(), "by": by.by, "reason": by.reason, "hidden": by.hides});
     }
+    if let Some(file) = &incident.evidence {
+        product["evidence"] = json!(**file);
+    }
     product
 }
 

@@ -23,6 +23,7 @@ mod order;
 mod parse;
 mod pcap;
 mod pcapng;
+mod pcapng_write;
 mod reader;
 mod stream;
 
@@ -36,4 +37,5 @@ pub use link_name::link_type_name;
 pub use live::{Live, LiveOptions, LiveStatistics};
 pub use magic::Compression;
 pub use merge::MAX_OPEN;
+pub use pcapng_write::PcapngBlocks;
 pub use reader::{BLOCK_BYTES, Reader};

@@ -9,10 +9,13 @@ use super::answer_file::{Watcher, load};
 use super::output::chained;
 use crate::alert::{AlertContext, AlertLines, Chain};
 use crate::detect::{AnsweredBy, Gate, Notice, Passage, ScoredFlow, Subject};
+use crate::evidence::Slices;
+use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
 use crate::pipeline::Progress;
 use crate::replay::Output;
+use crate::wire::Addr;
 
 type Target = Box<dyn Write + Send>;
 
@@ -118,6 +121,18 @@ impl Output for Answered<'_> {
             Passage::End(by) => self.to.notice(&answered(notice, by)),
             Passage::Hidden(by) => self.hide(notice, by),
         }
+    }
+
+    fn packets(&mut self, packets: Slices) {
+        self.to.packets(packets);
+    }
+
+    fn alias(&mut self, address: Addr, device: Host) {
+        self.to.alias(address, device);
+    }
+
+    fn tick(&mut self) {
+        self.to.tick();
     }
 
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::answer_args::{AlertsArgs, AnswersArgs, CloseArgs, LearnAnswerArgs, MuteArgs, TakeBackArgs};
+use super::evidence::EvidenceArgs;
 use super::hidden::HideArgs;
 use super::reveal::{PseudonymsArgs, RevealArgs};
 use super::sinks::SinkArgs;
@@ -211,6 +212,9 @@ pub struct ReplayArgs {
     pub answers: AnswersArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub evidence: EvidenceArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub time: TimeArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -241,6 +245,9 @@ pub struct WatchArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub answers: AnswersArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub evidence: EvidenceArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub flow: FlowArgs,

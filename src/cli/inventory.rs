@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use super::args::InventoryArgs;
 use super::hidden::Hidden;
 use super::output::create;
+use crate::evidence::Slices;
 use crate::flow::HomeNets;
 use crate::inventory::{Device, Inventory, Vendors, write_csv, write_json};
 use crate::pipeline::{Consumer, Emitted, Progress};
@@ -113,6 +114,10 @@ impl Consumer for Watched<'_> {
             output.inventory.sighting(&sighting);
         }
         self.consumer.sighting(sighting);
+    }
+
+    fn packets(&mut self, packets: Slices) {
+        self.consumer.packets(packets);
     }
 
     fn record(&mut self, emitted: Emitted) {

@@ -14,7 +14,7 @@ use super::exit::{ALERTS, FINISHED, Outcome, TRUNCATED, in_one_line};
 use super::feed::{Account, Damage, Feed};
 use super::hidden::{Hidden, Veiled};
 use super::inventory::{InventoryOutput, Watched};
-use super::output::{Outputs, create};
+use super::output::{Outputs, Written, create};
 use super::plan::Plan;
 use super::progress::Bar;
 use super::versions::Versions;
@@ -25,7 +25,6 @@ use crate::flow::HomeNets;
 use crate::model::Model;
 use crate::pipeline::{Stopwatch, now};
 use crate::replay::{Judge, Mode, Output, Verdict};
-use crate::sink::Report;
 
 /// Judges captures.
 ///
@@ -35,11 +34,13 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     if !args.recheck.is_empty() {
         return recheck::run(args);
     }
-    let config = setup::pipeline(&args.flow, Some(&args.time))?;
+    let mut config = setup::pipeline(&args.flow, Some(&args.time))?;
     let mut source = setup::captures(&args.inputs)?;
+    let evidence = args.evidence.open(Some(&source), &mut config)?;
     let names = source.files().iter().map(|file| file.input.name()).collect();
     let plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.flow.home_net)?;
-    let outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)), false)?;
+    let mut outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)), false)?;
+    outputs.keep_evidence(evidence);
     judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, (outputs, &args.output), &args.answers)
 }
 
@@ -66,6 +67,7 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
 pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let mut config = setup::pipeline(&args.flow, None)?;
     config.idle_clock = Some(now);
+    let evidence = args.evidence.open(None, &mut config)?;
     let plan = Plan::of(&args.judge, (&args.learn, &args.hide), vec![args.interface.clone()], &args.flow.home_net)?;
     let options = LiveOptions { snap_bytes: args.snap, ..LiveOptions::default() };
     let mut source = Live::open(&args.interface, &options)?;
@@ -77,7 +79,8 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
         Mode::Learn { span, .. } => eprintln!("auscult: state: learning - nothing is judged for {:.0} s", span.as_seconds()),
         Mode::Model(..) => {}
     }
-    let outputs = Outputs::open(&args.output, Bar::none(), true)?;
+    let mut outputs = Outputs::open(&args.output, Bar::none(), true)?;
+    outputs.keep_evidence(evidence);
     judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, (outputs, &args.output), &args.answers)
 }
 
@@ -145,10 +148,13 @@ fn judge_and_report(
     let (accounting, damage, verdict) = judge(feed, &mut plan, detector, (&mut answered, inventory.as_mut()))?;
     // Each is ended although another may have failed: what is known is written.
     let gate = answered.finish();
+    if let Account::Packets(account) = &accounting {
+        outputs.read_again(account.frames);
+    }
     let written = outputs.finish();
     inventory.map_or(Ok(()), InventoryOutput::finish)?;
     plan.hidden.map_or(Ok(()), Hidden::finish)?;
-    let ((incidents, deliveries), gate) = (written?, gate?);
+    let (written, gate) = (written?, gate?);
     let mut outcome = Outcome::default();
     outcome.add_damage(&damage);
     let verdict = verdict.unwrap_or_else(|error| {
@@ -156,9 +162,9 @@ fn judge_and_report(
         eprintln!("auscult: nothing was judged: {}", in_one_line(&error));
         Verdict::default()
     });
-    eprint!("{}", summary::text(&accounting, &verdict, (&incidents, &gate), watch.seconds()));
-    write_reports(args, &accounting, &verdict, (&gate, &deliveries))?;
-    let lost = accounting.lost() || deliveries.iter().any(|delivery| delivery.dropped + delivery.refused > 0);
+    eprint!("{}", summary::text(&accounting, &verdict, (&written, &gate), watch.seconds()));
+    write_reports(args, &accounting, &verdict, (&gate, &written))?;
+    let lost = accounting.lost() || written.has_lost();
     if outcome.status == FINISHED && lost {
         outcome.status = TRUNCATED;
     }
@@ -172,11 +178,11 @@ fn write_reports(
     args: &OutputArgs,
     accounting: &Account,
     verdict: &Verdict,
-    (gate, deliveries): (&Gate, &[Report]),
+    (gate, written): (&Gate, &Written),
 ) -> anyhow::Result<()> {
     if let Some(path) = &args.stats {
         let mut to = create(path)?;
-        serde_json::to_writer_pretty(&mut to, &summary::stats(accounting, verdict, gate, deliveries))?;
+        serde_json::to_writer_pretty(&mut to, &summary::stats(accounting, verdict, gate, written))?;
         writeln!(to)?;
         to.flush().with_context(|| format!("{}: cannot be written", path.display()))?;
     }

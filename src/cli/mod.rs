@@ -9,6 +9,7 @@ mod answer_file;
 mod answered;
 mod args;
 mod eval;
+mod evidence;
 mod exit;
 mod explain;
 mod feed;

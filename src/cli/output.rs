@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::args::OutputArgs;
+use super::evidence::{EvidenceOutput, EvidenceReport};
 use super::progress::Bar;
 use super::record_lines::go_on;
 use super::sinks::{Begun, Deliveries, open_all};
@@ -15,11 +16,14 @@ use super::train::save;
 use super::versions::Versions;
 use crate::alert::{AlertContext, AlertLines, Chain, flow_event};
 use crate::detect::{IncidentState, Notice, ScoredFlow};
+use crate::evidence::Slices;
+use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::Model;
 use crate::pipeline::Progress;
 use crate::replay::Output;
 use crate::sink::{Report, Retention, Writer};
+use crate::wire::Addr;
 
 /// Opens a file for writing; `-` is stdout.
 ///
@@ -60,8 +64,28 @@ pub struct Outputs {
     save_model: Option<PathBuf>,
     /// When old versions go.
     retention: Option<Retention>,
+    evidence: Option<EvidenceOutput>,
     /// The first thing that could not be written.
     failed: Option<anyhow::Error>,
+}
+
+/// What was written, for the summary.
+#[derive(Default)]
+pub struct Written {
+    /// Incidents, at most 1,000.
+    pub opened: Vec<Notice>,
+    /// What went to targets on the network.
+    pub deliveries: Vec<Report>,
+    /// Packets of incidents, where they were wanted.
+    pub evidence: Option<EvidenceReport>,
+}
+
+impl Written {
+    /// Is something missing that was to be written?
+    pub fn has_lost(&self) -> bool {
+        self.deliveries.iter().any(|delivery| delivery.dropped + delivery.refused > 0)
+            || self.evidence.as_ref().is_some_and(EvidenceReport::has_lost)
+    }
 }
 
 /// Openings kept for the summary.
@@ -76,9 +100,9 @@ impl Outputs {
         let names: &[String] = if args.alerts.is_empty() { &["-".to_owned()] } else { &args.alerts };
         let (targets, deliveries) = open_all(names, &args.sinks, watches)?;
         let flows = args.flows.as_ref().map(|path| anyhow::Ok((path.clone(), create(path)?))).transpose()?;
-        let (alerts, opened) = (Vec::new(), Vec::new());
+        let (alerts, opened, versions, save_model, evidence) = (Vec::new(), Vec::new(), None, None, None);
         let retention = args.sinks.retention();
-        Ok(Self { targets, alerts, deliveries, flows, bar, opened, versions: None, save_model: None, retention, failed: None })
+        Ok(Self { targets, alerts, deliveries, flows, bar, opened, versions, save_model, retention, evidence, failed: None })
     }
 
     /// Keeps models that are learned meanwhile: as versions in a folder, and the one of `--learn` in a file.
@@ -86,11 +110,23 @@ impl Outputs {
         (self.versions, self.save_model) = (versions, save_model);
     }
 
+    /// Keeps the packets of incidents that are told.
+    pub fn keep_evidence(&mut self, evidence: Option<EvidenceOutput>) {
+        self.evidence = evidence;
+    }
+
+    /// Reads so many frames again for their packets, where they are wanted and were not kept.
+    pub fn read_again(&mut self, frames: u64) {
+        let read = self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.read_again(frames, &self.bar));
+        self.failed = self.failed.take().or(read.err());
+    }
+
     /// Flushes everything, and waits a while for targets on the network.
     ///
     /// # Errors
     /// The first thing that could not be written.
-    pub fn finish(mut self) -> anyhow::Result<(Vec<Notice>, Vec<Report>)> {
+    pub fn finish(mut self) -> anyhow::Result<Written> {
+        let evidence = self.evidence.map(EvidenceOutput::finish);
         if let Some((path, flows)) = &mut self.flows {
             let flushed = flows.flush();
             keep(&mut self.failed, path, flushed);
@@ -98,7 +134,7 @@ impl Outputs {
         let reports = self.deliveries.finish();
         match self.failed {
             Some(error) => Err(error),
-            None => Ok((self.opened, reports)),
+            None => Ok(Written { opened: self.opened, deliveries: reports, evidence }),
         }
     }
 
@@ -141,7 +177,27 @@ impl Output for Outputs {
         self.failed = self.failed.take().or(saved.and(kept).err());
     }
 
+    fn packets(&mut self, packets: Slices) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.packets(packets);
+        }
+    }
+
+    fn alias(&mut self, address: Addr, device: Host) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.alias(address, device);
+        }
+    }
+
+    fn tick(&mut self) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.tick();
+        }
+    }
+
     fn notice(&mut self, notice: &Notice) {
+        let named = self.evidence.as_mut().map(|evidence| evidence.notice(notice));
+        let notice = named.as_ref().unwrap_or(notice);
         for (path, lines) in &mut self.alerts {
             let written = lines.write(notice);
             keep(&mut self.failed, path, written);

@@ -12,7 +12,7 @@ use super::feed::Feed;
 use super::hidden::Hidden;
 use super::inventory::InventoryOutput;
 use super::judge::{judge, load};
-use super::output::create;
+use super::output::{Written, create};
 use super::{plan, setup, summary, train};
 use crate::capture::{Content, Input};
 use crate::detect::{DetectorConfig, Gate};
@@ -201,7 +201,7 @@ fn of_captures(args: &ReportArgs, outcome: &mut Outcome) -> anyhow::Result<Repor
     if let Some(why) = &verdict.too_little {
         eprintln!("auscult: judged by what is an attack on any network alone: {why}");
     }
-    report.account = Account::of(&summary::stats(&account, &verdict, &Gate::default(), &[]));
+    report.account = Account::of(&summary::stats(&account, &verdict, &Gate::default(), &Written::default()));
     let mut devices = Devices::with(Report::named_hosts(&gather));
     for device in inventory.devices() {
         devices.add(serde_json::from_value::<Device>(serde_json::to_value(device)?)?);

@@ -50,7 +50,8 @@ pub struct SinkArgs {
 /// The smallest spool, file and limit that still hold a line.
 const SMALLEST: u64 = 64 << 10;
 
-fn size(text: &str) -> Result<u64, String> {
+/// Bytes, with a unit or without.
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is no size such as 65536, 500K, 100M or 2G, at least 64K");
     let (number, unit) = match text.as_bytes().last() {
         Some(b'K' | b'k') => (&text[..text.len() - 1], 10),

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::alerts::plain;
+use super::evidence::EvidenceReport;
 use super::feed::Account;
+use super::output::Written;
 use crate::detect::{Counted, Gate, Notice, Standing, reason};
 use crate::replay::Verdict;
 use crate::sink::Report;
@@ -15,7 +17,7 @@ const MOST: usize = 10;
 
 /// The summary for people.
 #[must_use]
-pub fn text(accounting: &Account, verdict: &Verdict, (incidents, gate): (&[Notice], &Gate), seconds: f64) -> String {
+pub fn text(accounting: &Account, verdict: &Verdict, (written, gate): (&Written, &Gate), seconds: f64) -> String {
     let mut page = String::new();
     let _ = writeln!(page, "{accounting}");
     let baseline = match (&verdict.trained_until, verdict.self_taught_flows) {
@@ -55,6 +57,7 @@ pub fn text(accounting: &Account, verdict: &Verdict, (incidents, gate): (&[Notic
     }
     let _ = writeln!(page, "alerts   {} incidents in {} lines", verdict.counters.incidents, verdict.counters.notices);
     page.push_str(&hidden_lines(gate));
+    let incidents = &written.opened;
     for notice in incidents.iter().take(MOST) {
         page.push_str(&incident_line(notice));
     }
@@ -67,6 +70,7 @@ pub fn text(accounting: &Account, verdict: &Verdict, (incidents, gate): (&[Notic
             let _ = writeln!(page, "  {:8.1} bits  {:<39}  {}", rank.bits, rank.host.to_string(), rank.class.info().name);
         }
     }
+    page.push_str(&written.evidence.as_ref().map(EvidenceReport::text).unwrap_or_default());
     let _ = writeln!(page, "took     {seconds:.2} s ({})", accounting.rate(seconds));
     page
 }
@@ -126,10 +130,10 @@ fn incident_line(notice: &Notice) -> String {
 
 /// The accounting for programs.
 #[must_use]
-pub fn stats(accounting: &Account, verdict: &Verdict, gate: &Gate, deliveries: &[Report]) -> Value {
+pub fn stats(accounting: &Account, verdict: &Verdict, gate: &Gate, written: &Written) -> Value {
     let counters = &verdict.counters;
     let delivery = |to: &Report| json!({"target": to.target, "delivered": to.delivered, "waiting": to.waiting, "dropped": to.dropped, "refused": to.refused});
-    json!({
+    let mut stats = json!({
         accounting.noun(): accounting.json(),
         "detector": {
             "observations": counters.observations, "incidents": counters.incidents, "alert_lines": counters.notices,
@@ -137,7 +141,11 @@ pub fn stats(accounting: &Account, verdict: &Verdict, gate: &Gate, deliveries: &
             "threshold_bits": verdict.threshold, "unusual_threshold_bits": verdict.unusual_threshold, "budget_per_day": verdict.budget_per_day,
             "budget_resolved": verdict.resolved, "model_fits": verdict.misfit.is_none(), "self_taught_records": verdict.self_taught_flows,
         },
-        "deliveries": deliveries.iter().map(delivery).collect::<Vec<_>>(),
+        "deliveries": written.deliveries.iter().map(delivery).collect::<Vec<_>>(),
         "answers": hidden_stats(gate),
-    })
+    });
+    if let Some(evidence) = &written.evidence {
+        stats["evidence"] = json!(evidence.account);
+    }
+    stats
 }

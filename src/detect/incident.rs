@@ -48,7 +48,7 @@ impl IncidentState {
 }
 
 /// Stands for address resolution where an IP protocol's number stands else: no packet's last header has it.
-pub(super) const ARP: u8 = 0;
+pub const ARP: u8 = 0;
 
 /// The flow that shows an incident best.
 #[derive(Clone, Debug)]
@@ -187,6 +187,8 @@ pub struct Incident {
     pub earlier_left_out: u64,
     /// The answer that hides it, or hid lines of it before this one.
     pub answered_by: Option<Arc<AnsweredBy>>,
+    /// Name of the file with its packets, where they are kept.
+    pub evidence: Option<Arc<str>>,
     told: Option<Told>,
     latest_evidence: Timestamp,
 }
@@ -238,6 +240,7 @@ impl Incident {
             earlier: Vec::new(),
             earlier_left_out: 0,
             answered_by: None,
+            evidence: None,
             told: None,
             latest_evidence: first,
         }

@@ -49,7 +49,7 @@ pub use counters::DetectorCounters;
 pub use detector::{Detector, ScoredFlow};
 pub use evidence::{Contribution, Detail, Evidence, Of};
 pub use explain::{Reason, reason};
-pub use incident::{Cause, Episode, FlowRef, Incident, IncidentState, Notice};
+pub use incident::{ARP, Cause, Episode, FlowRef, Incident, IncidentState, Notice};
 pub use knowledge::Knowledge;
 pub use rank::HostRank;
 pub use score::{Score, Term};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::capture::Block;
+use crate::evidence::Slices;
 use crate::feature::Observation;
 use crate::flow::{FlowKey, FlowRecord, ShardCounters};
 use crate::model::Match;
@@ -53,8 +54,17 @@ pub(super) struct Tick {
     pub records: Vec<Emitted>,
     /// What the reader saw of devices; empty from workers.
     pub sightings: Vec<Sighting>,
+    /// What the reader keeps of packets; empty from workers.
+    pub packets: Slices,
     /// Does the consumer hear of it? Not of a part of the records at the end of a capture.
     pub whole: bool,
+}
+
+impl Tick {
+    /// The part of a worker.
+    pub(super) fn of_records(now: Timestamp, records: Vec<Emitted>, whole: bool) -> Self {
+        Self { now, records, sightings: Vec::new(), packets: Slices::default(), whole }
+    }
 }
 
 /// What a worker, or the reader, says after a batch.

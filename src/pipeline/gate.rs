@@ -7,6 +7,8 @@ const MOST_WAITING: usize = 1 << 14;
 /// Ticks that a worker may always be ahead of the consumer, however many records they hold. With less than one, workers
 /// would wait for one another.
 const TICKS_AHEAD: usize = 2;
+/// Bytes of packets that may wait for the consumer before the reader is held back.
+const MOST_PACKET_BYTES: usize = 32 << 20;
 
 #[derive(Debug, Default)]
 struct State {
@@ -14,6 +16,8 @@ struct State {
     waiting: usize,
     /// Ticks handed on.
     handed: usize,
+    /// Bytes of packets told and not handed on.
+    packet_bytes: usize,
     /// Nobody hands on any more.
     closed: bool,
 }
@@ -42,10 +46,19 @@ impl Gate {
         state.waiting += records;
     }
 
-    /// A tick with these records was handed on.
-    pub(super) fn handed_on(&self, records: usize) {
+    /// The reader wants to tell packets of so many bytes. It is held back only by what it told before, which all workers have in
+    /// their queues by now: they go on without it.
+    pub(super) fn pass_packets(&self, bytes: usize) {
+        let too_much = |state: &mut State| !state.closed && state.packet_bytes > MOST_PACKET_BYTES;
+        let mut state = self.moved.wait_while(self.lock(), too_much).unwrap_or_else(PoisonError::into_inner);
+        state.packet_bytes += bytes;
+    }
+
+    /// A tick with these records, and packets of so many bytes, was handed on.
+    pub(super) fn handed_on(&self, records: usize, packet_bytes: usize) {
         let mut state = self.lock();
         state.waiting = state.waiting.saturating_sub(records);
+        state.packet_bytes = state.packet_bytes.saturating_sub(packet_bytes);
         state.handed += 1;
         drop(state);
         self.moved.notify_all();
@@ -73,10 +86,26 @@ mod tests {
             let ahead = scope.spawn(|| gate.pass(2, 0));
             std::thread::sleep(std::time::Duration::from_millis(20));
             assert!(!ahead.is_finished());
-            gate.handed_on(0);
+            gate.handed_on(0, 0);
             ahead.join().unwrap();
         });
         gate.close();
         gate.pass(100, 0);
+    }
+
+    #[test]
+    fn the_reader_waits_only_while_packets_wait() {
+        let gate = Gate::default();
+        gate.pass_packets(MOST_PACKET_BYTES + 1);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| gate.pass_packets(1));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            assert!(!reader.is_finished());
+            gate.handed_on(0, MOST_PACKET_BYTES + 1);
+            reader.join().unwrap();
+        });
+        gate.pass_packets(MOST_PACKET_BYTES);
+        gate.close();
+        gate.pass_packets(1);
     }
 }

@@ -35,6 +35,10 @@ impl<'a> Merge<'a> {
                 let pending = &mut self.pending[place];
                 pending.records.extend(tick.records);
                 pending.sightings.extend(tick.sightings);
+                // Only the reader tells packets.
+                if !tick.packets.is_empty() {
+                    pending.packets = tick.packets;
+                }
                 pending.whole |= tick.whole;
             }
         }
@@ -44,17 +48,21 @@ impl<'a> Merge<'a> {
         }
         let reached = self.told.iter().copied().min().unwrap_or(0);
         while self.first < reached {
-            let Some(Tick { now, mut records, sightings, whole }) = self.pending.pop_front() else { break };
+            let Some(Tick { now, mut records, sightings, packets, whole }) = self.pending.pop_front() else { break };
             self.first += 1;
             let count = records.len();
+            let packet_bytes = packets.weight();
             sightings.into_iter().for_each(|sighting| consumer.sighting(sighting));
+            if !packets.is_empty() {
+                consumer.packets(packets);
+            }
             // Stable: records that tie come from one shard, whose own order holds.
             records.sort_by_key(|emitted: &Emitted| emitted.record.order());
             records.into_iter().for_each(|emitted| consumer.record(emitted));
             if whole {
                 consumer.tick(now);
             }
-            self.gate.handed_on(count);
+            self.gate.handed_on(count, packet_bytes);
         }
     }
 }

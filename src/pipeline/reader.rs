@@ -63,7 +63,7 @@ pub(super) struct Reader<'a> {
     pub accounting: Accounting,
     pub clock: CaptureClock,
     pub errors: Vec<CaptureError>,
-    sightings: Sightings,
+    sightings: Sightings<'a>,
     /// Packets since the latest tick.
     since_tick: u32,
     duplicates: Duplicates,
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         config: &'a PipelineConfig,
         (stop, read_bytes): (&'a AtomicBool, &'a AtomicU64),
         (to_workers, recycled): (Vec<Sender<Batch>>, Receiver<Batch>),
-        sightings: Sightings,
+        sightings: Sightings<'a>,
     ) -> Self {
         Self {
             config,
@@ -142,7 +142,10 @@ impl<'a> Reader<'a> {
                 self.beat(now, &mut batches);
             }
             match packet {
-                Ok(_) if is_copy && self.mirror.is_double => self.accounting.duplicates += 1,
+                Ok(packet) if is_copy && self.mirror.is_double => {
+                    self.accounting.duplicates += 1;
+                    self.sightings.copy(&block.frame(&span), &packet);
+                }
                 Ok(packet) => self.packet(&block.frame(&span), span.bytes.start, packet, &mut batches),
                 Err(skip) => {
                     let frame = block.frame(&span);

@@ -14,6 +14,7 @@ use super::reader::Reader;
 use super::sightings::Sightings;
 use super::worker::Worker;
 use crate::capture::{CaptureError, Source};
+use crate::evidence::{Cut, Slices};
 use crate::flow::{CheckedLimits, FlowKey, HomeNets};
 use crate::model::Vocabulary;
 use crate::sighting::Sighting;
@@ -42,15 +43,18 @@ pub struct PipelineConfig {
     pub from: Option<Timestamp>,
     /// Packets at or after this are not read.
     pub to: Option<Timestamp>,
+    /// How much of every packet is handed to the consumer; nothing of any by default.
+    pub packets: Option<Cut>,
     /// Live only: the wall clock, for when no packet moves the time.
     pub idle_clock: Option<fn() -> Timestamp>,
 }
 
 impl PipelineConfig {
-    /// For captures of any time, each packet counted once, VLANs apart from the key.
+    /// For captures of any time, each packet counted once, VLANs apart from the key, no packets for the consumer.
     #[must_use]
     pub const fn new(workers: usize, limits: CheckedLimits, home: HomeNets) -> Self {
-        Self { workers, limits, home, vlan_key: false, deduplicate: true, from: None, to: None, idle_clock: None }
+        let (vlan_key, deduplicate, from, to, packets, idle_clock) = (false, true, None, None, None, None);
+        Self { workers, limits, home, vlan_key, deduplicate, from, to, packets, idle_clock }
     }
 
     /// The key of a packet's flow, and whether the packet came from the key's low end.
@@ -67,6 +71,10 @@ pub trait Consumer {
 
     /// What a frame before the coming tick said of a device; called before the records of the same tick, in the capture's order.
     fn sighting(&mut self, _sighting: Sighting) {}
+
+    /// What is kept of the packets before the coming tick, copies included, where that was asked for ([`PipelineConfig::packets`]);
+    /// called before the records of the same tick, in the capture's order.
+    fn packets(&mut self, _packets: Slices) {}
 
     /// All records known at `now` were handed over.
     fn tick(&mut self, now: Timestamp);
@@ -86,7 +94,8 @@ pub struct Progress {
 /// segment). With a vocabulary, records carry the behaviour that they resemble. Returns the account and what was damaged.
 ///
 /// Memory: blocks of 256 KiB, at most four batches of them waiting per worker; the flow tables as [`CheckedLimits`] says; the
-/// records of some ticks, in each of which at most 16,384 packets have come.
+/// records of some ticks, in each of which at most 16,384 packets have come; of packets for the consumer, where they were asked for,
+/// 32 MiB and what came between two ticks, at most 64 MiB.
 pub fn run(
     source: &mut dyn Source,
     config: &PipelineConfig,
@@ -99,7 +108,7 @@ pub fn run(
     let (tell, told) = bounded(MESSAGES);
     let (to_workers, from_reader): (Vec<_>, Vec<_>) = (0..config.workers).map(|_| bounded(BATCHES_PER_WORKER)).unzip();
     let gate = Gate::default();
-    let sightings = Sightings::new(tell.clone(), config.workers);
+    let sightings = Sightings::new((tell.clone(), config.workers), config.packets, &gate);
     let reader = Reader::new(config, (stop, &read_bytes), (to_workers, recycled), sightings);
     std::thread::scope(|scope| {
         for (index, batches) in from_reader.into_iter().enumerate() {

@@ -1,8 +1,10 @@
-//! What the reader sees of devices, on its way to the consumer.
+//! What the reader sees of devices, and what it keeps of packets where that is wanted, on its way to the consumer.
 
 use crossbeam::channel::Sender;
 
 use super::batch::{Tick, Told};
+use super::gate::Gate;
+use crate::evidence::{Cut, Slice, Slices};
 use crate::sighting::{self, Sighting};
 use crate::time::Timestamp;
 use crate::wire::{Frame, Packet, Skip};
@@ -10,10 +12,10 @@ use crate::wire::{Frame, Packet, Skip};
 /// Sightings kept between two ticks; what is beyond is counted. A network of a thousand devices has some ten a second.
 const MOST_PER_TICK: usize = 4096;
 
-/// Collects sightings by tick and tells the merge of every tick, as a worker does: so they reach the consumer at the same place
+/// Collects sightings and packets by tick and tells the merge of every tick, as a worker does: so they reach the consumer at the same place
 /// for any number of workers.
 #[derive(Debug)]
-pub(super) struct Sightings {
+pub(super) struct Sightings<'a> {
     tell: Sender<Told>,
     /// The reader's number among those that tell: behind the last worker.
     teller: usize,
@@ -23,11 +25,19 @@ pub(super) struct Sightings {
     ticks: Vec<Tick>,
     /// Sightings that were beyond the most.
     pub dropped: u64,
+    /// How much is kept of a packet, where anything is.
+    cut: Option<Cut>,
+    /// Packets since the latest tick.
+    packets: Slices,
+    /// Bytes of packets that the merge does not know of yet.
+    packet_bytes: usize,
+    gate: &'a Gate,
 }
 
-impl Sightings {
-    pub(super) const fn new(tell: Sender<Told>, teller: usize) -> Self {
-        Self { tell, teller, fresh: Vec::new(), ticks: Vec::new(), dropped: 0 }
+impl<'a> Sightings<'a> {
+    pub(super) fn new((tell, teller): (Sender<Told>, usize), cut: Option<Cut>, gate: &'a Gate) -> Self {
+        let (fresh, ticks, packets) = (Vec::new(), Vec::new(), Slices::default());
+        Self { tell, teller, fresh, ticks, dropped: 0, cut, packets, packet_bytes: 0, gate }
     }
 
     /// Takes what a packet says, unless it was damaged on its way; before its payload is placed in its block.
@@ -36,12 +46,24 @@ impl Sightings {
         if sighting::may_be(packet) && !packet.bad_checksum {
             self.keep(sighting::of_packet(frame, packet));
         }
+        self.copy(frame, packet);
+    }
+
+    /// Takes a packet that another frame has brought: it tells nothing of a device, but is kept.
+    #[inline]
+    pub(super) fn copy(&mut self, frame: &Frame<'_>, packet: &Packet) {
+        if let Some(cut) = self.cut {
+            self.packets.push(&Slice::of_packet(frame, packet, cut));
+        }
     }
 
     /// Takes what a frame says that is no packet.
     #[cold]
     pub(super) fn skipped(&mut self, frame: &Frame<'_>, skip: Skip) {
         self.keep(sighting::of_skipped(frame, skip));
+        if let Some(slice) = self.cut.and_then(|cut| Slice::of_skipped(frame, skip, cut)) {
+            self.packets.push(&slice);
+        }
     }
 
     fn keep(&mut self, seen: Option<Sighting>) {
@@ -53,13 +75,22 @@ impl Sightings {
 
     /// A tick: what was seen until now belongs to it.
     pub(super) fn tick(&mut self, now: Timestamp) {
-        self.ticks.push(Tick { now, records: Vec::new(), sightings: std::mem::take(&mut self.fresh), whole: true });
+        self.end_tick(now, true);
+    }
+
+    fn end_tick(&mut self, now: Timestamp, whole: bool) {
+        let (sightings, packets) = (std::mem::take(&mut self.fresh), std::mem::take(&mut self.packets));
+        self.packet_bytes += packets.weight();
+        self.ticks.push(Tick { sightings, packets, ..Tick::of_records(now, Vec::new(), whole) });
     }
 
     /// Tells the merge of the ticks so far. Comes before the workers get them, so that the reader is never the last to tell and
     /// nobody waits for it (see [`Gate`](super::gate::Gate)).
     pub(super) fn tell(&mut self) {
         if !self.ticks.is_empty() {
+            if self.packet_bytes > 0 {
+                self.gate.pass_packets(std::mem::take(&mut self.packet_bytes));
+            }
             // The merge ends only when this side hangs up.
             let _ = self.tell.send(Told { worker: self.teller, ticks: std::mem::take(&mut self.ticks), finished: None });
         }
@@ -67,7 +98,7 @@ impl Sightings {
 
     /// Tells the rest: it belongs to the first part of the end.
     pub(super) fn finish(mut self, now: Timestamp) -> u64 {
-        self.ticks.push(Tick { now, records: Vec::new(), sightings: std::mem::take(&mut self.fresh), whole: false });
+        self.end_tick(now, false);
         let ticks = std::mem::take(&mut self.ticks);
         let _ = self.tell.send(Told { worker: self.teller, ticks, finished: Some(Default::default()) });
         self.dropped

@@ -75,12 +75,7 @@ impl<'a> Worker<'a> {
             while let Some((_, place, slot)) = open.next_if(|&(end, ..)| end < before) {
                 self.shards[place].finish_slot(slot, &self.config.limits, self.now, &mut records);
             }
-            let part = Tick {
-                now: self.now,
-                records: self.emit(std::mem::take(&mut records), self.now),
-                sightings: Vec::new(),
-                whole: false,
-            };
+            let part = Tick::of_records(self.now, self.emit(std::mem::take(&mut records), self.now), false);
             if !self.tell(vec![part], tell) {
                 return;
             }
@@ -89,7 +84,7 @@ impl<'a> Worker<'a> {
         for (_, place, slot) in open {
             self.shards[place].finish_slot(slot, &self.config.limits, self.now, &mut records);
         }
-        let last = Tick { now: self.now, records: self.emit(records, self.now), sightings: Vec::new(), whole: true };
+        let last = Tick::of_records(self.now, self.emit(records, self.now), true);
         let mut counters = ShardCounters::default();
         self.shards.iter().for_each(|shard| counters.add(shard.counters()));
         let _ = tell.send(Told { worker: self.index, ticks: vec![last], finished: Some(counters) });
@@ -124,7 +119,7 @@ impl<'a> Worker<'a> {
         for shard in &mut self.shards {
             shard.tick(now, &self.config.limits, &mut records);
         }
-        Tick { now, records: self.emit(records, now), sightings: Vec::new(), whole: true }
+        Tick::of_records(now, self.emit(records, now), true)
     }
 
     fn emit(&self, records: Vec<Box<FlowRecord>>, seen: Timestamp) -> Vec<Emitted> {

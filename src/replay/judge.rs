@@ -7,12 +7,15 @@ use super::mode::Mode;
 use super::verdict::{JudgeError, Verdict};
 use crate::alert::AlertContext;
 use crate::detect::{Assessment, Class, Detector, DetectorConfig, Knowledge, Notice, ScoredFlow};
+use crate::evidence::Slices;
+use crate::feature::Host;
 use crate::flow::{EndReason, FlowRecord};
 use crate::model::{Budget, ClusterError, Match, Model, Order, Vocabulary};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
 use crate::train::{InMemory, InOrder, Lesson, Note, Trim, teach};
+use crate::wire::Addr;
 
 /// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
 const MAX_KEPT: usize = 120_000;
@@ -30,6 +33,12 @@ pub trait Output {
     fn model(&mut self, _model: &Model) {}
     /// An incident was opened, grew or was closed.
     fn notice(&mut self, notice: &Notice);
+    /// What is kept of the packets before the coming tick, where that was asked for.
+    fn packets(&mut self, _packets: Slices) {}
+    /// An address is a device's that notices name by another.
+    fn alias(&mut self, _address: Addr, _device: Host) {}
+    /// All that was found at a tick was handed over.
+    fn tick(&mut self) {}
     /// A flow and its bits; only when flows were asked for.
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str);
     /// A flow of a capture that held too little to judge it; only when flows were asked for.
@@ -251,6 +260,7 @@ impl<'a> Judge<'a> {
         for step in steps {
             match step {
                 Step::Record(emitted) => {
+                    self.tell_aliases(&emitted);
                     if let Some(Note { found, assessment: Some(assessment) }) = notes.next() {
                         self.judge_again(Emitted { found, ..emitted }, &assessment);
                     }
@@ -300,6 +310,8 @@ impl<'a> Judge<'a> {
     fn judge(&mut self, mut emitted: Emitted) {
         let Some(detector) = &mut self.detector else { return };
         detector.knowledge().baselines(emitted.observation.seen).identify(&mut emitted.observation);
+        self.tell_aliases(&emitted);
+        let Some(detector) = &mut self.detector else { return };
         let found: Match = emitted.found.unwrap_or_else(|| detector.knowledge().vocabulary.matches(&emitted.observation));
         let mut flows = Vec::new();
         detector.observe(&emitted.observation, found, emitted.record, &mut flows);
@@ -308,6 +320,15 @@ impl<'a> Judge<'a> {
         }
         for flow in &flows {
             self.output.flow(flow, behaviour_name(detector, flow));
+        }
+    }
+
+    fn tell_aliases(&mut self, emitted: &Emitted) {
+        let (record, seen) = (&emitted.record, &emitted.observation);
+        for (address, device) in [(record.orig_addr(), seen.orig), (record.resp_addr(), seen.resp)] {
+            if Host(address) != device {
+                self.output.alias(address, device);
+            }
         }
     }
 
@@ -357,6 +378,10 @@ impl Consumer for Judge<'_> {
         }
     }
 
+    fn packets(&mut self, packets: Slices) {
+        self.output.packets(packets);
+    }
+
     fn tick(&mut self, now: Timestamp) {
         self.now = now;
         if self.detector.is_some() {
@@ -370,6 +395,7 @@ impl Consumer for Judge<'_> {
                 self.learn_from_kept();
             }
         }
+        self.output.tick();
     }
 
     fn progress(&mut self, progress: Progress) {

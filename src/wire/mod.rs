@@ -29,6 +29,6 @@ pub use link_payload::{LinkPayload, LinkProtocol};
 pub use mac::Mac;
 pub use mix::mix;
 pub use packet::{Fragment, Packet, Quoted, Tcp, TcpFlags};
-pub use quoted::quoted;
+pub use quoted::{quoted, quoted_header_bytes};
 pub use skip::Skip;
 pub use tunnel::{Tunnel, TunnelKind};

@@ -64,6 +64,9 @@ fn network_and_threat(view: &View) -> Value {
             "CommunityId": view.community_id, "ModelDigest": product.model.digest, "Baseline": product.baseline,
         },
     });
+    if let Some(file) = &product.evidence {
+        event["AdditionalFields"]["Evidence"] = json!(file);
+    }
     let threat = [("SrcIpAddr", &view.src_ip), ("DstIpAddr", &view.dest_ip)];
     if let Some((field, _)) = threat.into_iter().find(|(_, address)| address.as_str() == view.host()) {
         event["ThreatField"] = json!(field);

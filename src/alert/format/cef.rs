@@ -38,6 +38,7 @@ fn extension(view: &View, sensor: &str) -> Pairs {
     ends(view, &mut pairs);
     pairs.push(("proto", view.proto.clone()));
     pairs.extend(view.app().map(|app| ("app", app.to_owned())));
+    pairs.extend(product.evidence.iter().map(|file| ("fname", file.clone())));
     pairs.push(("msg", view.reason().to_owned()));
     let techniques: Vec<&str> = product.attack.iter().map(|attack| attack.technique.as_str()).collect();
     let labelled = [

@@ -2,7 +2,7 @@
 
 use super::view::View;
 
-const COLUMNS: [&str; 27] = [
+const COLUMNS: [&str; 28] = [
     "timestamp",
     "id",
     "incident",
@@ -30,6 +30,7 @@ const COLUMNS: [&str; 27] = [
     "why",
     "check",
     "model",
+    "evidence",
 ];
 
 pub(super) fn head() -> String {
@@ -71,6 +72,7 @@ pub(super) fn row(view: &View) -> String {
         view.reasons(),
         listed(&product.check),
         text(&product.model.digest),
+        text(&product.evidence),
     ];
     cells.map(|cell| quoted(&cell)).join(",")
 }

@@ -36,6 +36,9 @@ pub(super) fn event(view: &View, sensor: &str) -> Value {
             "services": incident.services, "check": product.check, "baseline": product.baseline, "model": {"digest": product.model.digest},
         },
     });
+    if let Some(file) = &product.evidence {
+        event[PRODUCT]["evidence"] = json!(file);
+    }
     if !product.attack.is_empty() {
         let of = |name: fn(&super::view::Attack) -> &str| -> Vec<&str> { product.attack.iter().map(name).collect() };
         event["threat"] = json!({

@@ -67,7 +67,7 @@ fn finding(view: &View) -> Value {
     })
 }
 
-/// The flow that shows the incident best.
+/// The flow that shows the incident best, and the file with the incident's packets.
 fn evidence(view: &View) -> Value {
     let end = |address: &str, port: Option<u16>| match port {
         Some(port) => json!({"ip": address, "port": port}),
@@ -82,9 +82,13 @@ fn evidence(view: &View) -> Value {
     if let Some(id) = &view.community_id {
         connection["community_uid"] = json!(id);
     }
-    json!({
+    let mut evidence = json!({
         "src_endpoint": end(&view.src_ip, view.src_port), "dst_endpoint": end(&view.dest_ip, view.dest_port), "connection_info": connection,
-    })
+    });
+    if let Some(file) = &view.auscult.evidence {
+        evidence["file"] = json!({"name": file, "type_id": 1, "type": "Regular File"});
+    }
+    evidence
 }
 
 /// What was observed of the device against what is usual.

@@ -17,6 +17,9 @@ pub(super) fn line(view: &View, mut event: Map<String, Value>) -> String {
         metadata["mitre_technique_id"] = product.attack.iter().map(|attack| attack.technique.as_str()).collect();
         metadata["mitre_tactic_id"] = product.attack.iter().map(|attack| attack.tactic.as_str()).collect();
     }
+    if let Some(file) = &product.evidence {
+        metadata["auscult_evidence"] = json!([file]);
+    }
     if let Some(alert) = event.get_mut("alert") {
         alert["metadata"] = metadata;
     }

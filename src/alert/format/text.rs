@@ -21,6 +21,7 @@ pub(super) fn page(view: &View, colour: bool, one_line: bool) -> String {
     match incident.state.as_str() {
         "open" => {
             more.extend(view.auscult.why.iter().take(3).map(|why| why.text.clone()));
+            more.extend(view.auscult.evidence.iter().map(|file| format!("packets in {file}")));
             more.extend(view.auscult.check.iter().map(|question| format!("? {question}")));
         }
         "closed" => {}

@@ -44,6 +44,8 @@ pub(super) struct Product {
     pub check: Vec<String>,
     #[serde(default)]
     pub attack: Vec<Attack>,
+    /// Name of the file with the incident's packets.
+    pub evidence: Option<String>,
     pub model: Model,
     pub baseline: String,
     pub chain: Chain,

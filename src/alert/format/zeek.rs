@@ -1,4 +1,4 @@
-//! Zeek's notice.log, as tab-separated values and as JSON. Behind Zeek's own columns stand four more; Zeek's logs tell their columns
+//! Zeek's notice.log, as tab-separated values and as JSON. Behind Zeek's own columns stand five more; Zeek's logs tell their columns
 //! in their head, so readers take them.
 
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 /// The columns and their types. What a notice of ours never has (files, mail, places) is left out; `uid` stays, unset, since readers
 /// look for it: it is Zeek's own number of a connection, and `community_id` is what both know it by.
-const COLUMNS: [(&str, &str); 22] = [
+const COLUMNS: [(&str, &str); 23] = [
     ("ts", "time"),
     ("uid", "string"),
     ("id.orig_h", "addr"),
@@ -34,6 +34,7 @@ const COLUMNS: [(&str, &str); 22] = [
     ("incident_state", "string"),
     ("alert_id", "string"),
     ("bits", "double"),
+    ("evidence", "string"),
 ];
 
 /// The head of a file.
@@ -105,6 +106,7 @@ pub(super) fn object(view: &View) -> Value {
     put("incident_state", json!(incident.state));
     put("alert_id", json!(view.id()));
     put("bits", json!(product.bits));
+    put("evidence", json!(product.evidence));
     object.retain(|_, value| !value.is_null());
     Value::Object(object)
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// somebody in records and sightings, so it stands behind `feature` and before all that learns, judges and writes; only `cli` holds a key. `record` stands beside
 /// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. `sink` is
 /// what `alert` is not: threads, sockets and files for what leaves. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 23] = [
+const LAYERS: [(&str, &[&str]); 24] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
@@ -30,7 +30,7 @@ const LAYERS: [(&str, &[&str]); 23] = [
     ("alert", &["time", "wire", "flow", "app", "feature", "model", "detect"]),
     ("sink", &["time", "feature", "alert"]),
     ("capture", &["time", "wire"]),
-    ("evidence", &["time", "wire", "flow", "sighting", "feature", "detect", "capture"]),
+    ("evidence", &["time", "wire", "flow", "sighting", "feature", "detect", "capture", "pseudonym"]),
     ("dataset", &["time", "wire", "flow"]),
     (
         "pipeline",

@@ -9,6 +9,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use auscult::capture::{Block, Input, Source as _, open};
+use auscult::pseudonym::{self, Key, Pseudonyms};
+use auscult::time::Timestamp;
+use auscult::wire::{Frame, LinkType, decode};
 use serde_json::Value;
 use support::{Folder, auscult, lines, project, text};
 
@@ -55,8 +59,9 @@ fn outputs(is_hidden: bool) -> Outputs {
         .map(|target| target.split_once(':').map(|(format, name)| format!("{format}:{}", of(name))).unwrap())
         .into();
     let (model, flows, hosts, stats, devices) = (of("model"), of("flows"), of("hosts"), of("stats"), of("devices.json"));
+    let evidence = of("evidence");
     let mut replay = vec!["replay", &capture, "--from", NORMAL_UNTIL, "--model", &model];
-    replay.extend(["--flows", &flows, "--hosts", &hosts, "--stats", &stats, "--inventory", &devices]);
+    replay.extend(["--flows", &flows, "--hosts", &hosts, "--stats", &stats, "--inventory", &devices, "--evidence", &evidence]);
     alerts.iter().for_each(|target| replay.extend(["--alerts", target]));
     run(&replay);
     let part = ["--from", NORMAL_UNTIL, "--to", "1780997000"];
@@ -265,6 +270,59 @@ fn judging_is_the_same_and_what_is_revealed_is_what_would_have_been_written() {
     assert_eq!(hosts(&plain.folder.read("hosts")), hosts(&reveal(&hidden.folder, "hosts")));
     let devices = |bytes: &[u8]| in_order(&serde_json::from_slice(bytes).unwrap());
     assert_eq!(devices(&plain.folder.read("devices.json")), devices(&reveal(&hidden.folder, "devices.json")));
+}
+
+/// The packets of all incidents: when, how long on the wire, and what is kept of them; by file, in an order of their own.
+fn evidence(outputs: &Outputs) -> Vec<Vec<(i64, u32, Vec<u8>)>> {
+    let entries = std::fs::read_dir(outputs.folder.path("evidence")).unwrap();
+    let mut files: Vec<Vec<_>> = entries
+        .map(|entry| {
+            let mut files = open(&[Input::from(entry.unwrap().path())]).unwrap();
+            let (mut block, mut packets) = (Block::default(), Vec::new());
+            while files.fill(&mut block).unwrap() || !block.frames.is_empty() {
+                for span in std::mem::take(&mut block.frames) {
+                    let frame = block.frame(&span);
+                    packets.push((frame.time.nanos(), frame.wire_bytes, frame.data.to_vec()));
+                }
+            }
+            packets
+        })
+        .collect();
+    files.sort_by_key(|packets| packets.iter().map(|&(at, bytes, _)| (at, bytes)).collect::<Vec<_>>());
+    files
+}
+
+#[test]
+fn packets_of_incidents_are_those_that_would_have_been_kept_under_other_addresses() {
+    let (plain, hidden) = (evidence(plain()), evidence(hidden()));
+    let mut pseudonyms = Pseudonyms::new(&Key::parse(KEY).unwrap());
+    assert!(plain.len() > 3 && plain.len() == hidden.len(), "{} and {} files", plain.len(), hidden.len());
+    let mut compared = 0;
+    for (plain, hidden) in plain.iter().flatten().zip(hidden.iter().flatten()) {
+        assert_eq!((plain.0, plain.1), (hidden.0, hidden.1));
+        let mut renamed = plain.2.clone();
+        let kept = pseudonym::frame(&mut renamed, LinkType::ETHERNET, &mut pseudonyms);
+        renamed.truncate(kept);
+        assert!(renamed == hidden.2 && renamed[..] != plain.2[..kept]);
+        let ends = |data: &[u8]| {
+            let frame = Frame { time: Timestamp::from_nanos(0), link: LinkType::ETHERNET, wire_bytes: 1514, data };
+            decode(&frame).map(|packet| [packet.src, packet.dst])
+        };
+        if let (Ok(plain), Ok(hidden)) = (ends(&plain.2), ends(&hidden.2)) {
+            assert_eq!(plain.map(|addr| pseudonyms.addr(addr)), hidden);
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "{compared} packets");
+}
+
+#[test]
+fn payloads_cannot_be_hidden() {
+    let folder = Folder::new();
+    let (key, evidence) = (put_key(&folder, "key", KEY), folder.name("evidence"));
+    let arguments = ["replay", &capture(), "--pseudonyms", &key, "--evidence", &evidence, "--evidence-payload"];
+    auscult(&arguments).ended(2).said(&["--evidence-payload", "--pseudonyms"]);
+    assert!(!folder.path("evidence").exists());
 }
 
 #[test]

@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
+use anyhow::Context as _;
 use clap::Args;
 
+use super::exit::{Usage, in_one_line};
+use super::hidden::Hidden;
 use super::progress::Bar;
 use super::sinks::size;
 use super::stop;
@@ -14,6 +17,7 @@ use crate::detect::Notice;
 use crate::evidence::{Cut, Evidence, EvidenceAccount, EvidenceConfig, Slices};
 use crate::feature::Host;
 use crate::pipeline::{PipelineConfig, Progress};
+use crate::sink::Retention;
 use crate::wire::Addr;
 
 /// Packets of incidents.
@@ -40,8 +44,19 @@ impl EvidenceArgs {
     ///
     /// # Errors
     /// When files cannot be written to the folder.
-    pub fn open(&self, again: Option<&Files>, pipeline: &mut PipelineConfig) -> anyhow::Result<Option<EvidenceOutput>> {
+    pub fn open(
+        &self,
+        again: Option<&Files>,
+        pipeline: &mut PipelineConfig,
+        (hidden, retention): (Option<&Hidden>, Option<Retention>),
+    ) -> anyhow::Result<Option<EvidenceOutput>> {
         let Some(folder) = &self.evidence else { return Ok(None) };
+        if hidden.is_some() && self.evidence_payload {
+            return Err(Usage(
+                "--evidence-payload with --pseudonyms: payloads hold names and addresses that no key hides".to_owned(),
+            )
+            .into());
+        }
         let cut = if self.evidence_payload { Cut::Whole } else { Cut::Headers };
         // What has no size is a pipe.
         let again = again.filter(|files| files.progress().is_some());
@@ -52,7 +67,10 @@ impl EvidenceArgs {
         }
         let config = EvidenceConfig { cut, most_bytes: self.evidence_max, ring_bytes };
         let evidence = Evidence::open(folder, config, |text| eprintln!("auscult: {text}"))?;
-        Ok(Some(EvidenceOutput { evidence, inputs, folder: folder.clone() }))
+        let evidence = evidence.hiding(hidden.map(Hidden::pseudonyms));
+        let mut output = EvidenceOutput { evidence, inputs, folder: folder.clone(), retention, ticks: 0 };
+        output.forget()?;
+        Ok(Some(output))
     }
 }
 
@@ -62,9 +80,26 @@ pub struct EvidenceOutput {
     /// Captures to be read again.
     inputs: Option<Vec<Input>>,
     folder: PathBuf,
+    /// When old files go.
+    retention: Option<Retention>,
+    ticks: u32,
 }
 
+/// Ticks, of a second, between two looks for old files.
+const TICKS_BETWEEN_LOOKS: u32 = 3600;
+
 impl EvidenceOutput {
+    /// Removes files that have been kept long enough.
+    fn forget(&mut self) -> anyhow::Result<()> {
+        let Some(retention) = &self.retention else { return Ok(()) };
+        let gone = self.evidence.forget(|path| retention.is_over(path).unwrap_or(false));
+        match gone.with_context(|| format!("{}: old files cannot be removed", self.folder.display()))? {
+            0 => {}
+            gone => (retention.tell)(&format!("{}: removed {gone} files, as they are older than --keep", self.folder.display())),
+        }
+        Ok(())
+    }
+
     /// Keeps the packets of a notice's incident. The notice says where.
     pub fn notice(&mut self, notice: &Notice) -> Notice {
         let mut named = notice.clone();
@@ -85,6 +120,12 @@ impl EvidenceOutput {
     /// Writes what is known by now.
     pub fn tick(&mut self) {
         self.evidence.tick();
+        self.ticks += 1;
+        if self.ticks.is_multiple_of(TICKS_BETWEEN_LOOKS)
+            && let Err(error) = self.forget()
+        {
+            eprintln!("auscult: {}", in_one_line(&error));
+        }
     }
 
     /// Reads captures again, as many frames of them as were judged.

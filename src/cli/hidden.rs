@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::exit::Usage;
+use crate::evidence::Slices;
 use crate::flow::{HomeNets, Net};
 use crate::model::{Model, Order};
 use crate::pipeline::{Consumer, Emitted, Progress};
@@ -112,6 +113,11 @@ impl Hidden {
     /// What tells its key from others.
     pub fn fingerprint(&self) -> String {
         self.key.fingerprint()
+    }
+
+    /// The same pseudonyms, for what holds no names.
+    pub fn pseudonyms(&self) -> Pseudonyms {
+        Pseudonyms::new(&self.key)
     }
 
     /// Home networks by their pseudonyms.
@@ -222,6 +228,11 @@ impl Consumer for Veiled<'_> {
             hidden.seal_names();
         }
         self.consumer.record(emitted);
+    }
+
+    fn packets(&mut self, packets: Slices) {
+        // Evidence replaces addresses itself, in the few packets that it writes.
+        self.consumer.packets(packets);
     }
 
     fn tick(&mut self, now: Timestamp) {

@@ -36,9 +36,10 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     }
     let mut config = setup::pipeline(&args.flow, Some(&args.time))?;
     let mut source = setup::captures(&args.inputs)?;
-    let evidence = args.evidence.open(Some(&source), &mut config)?;
     let names = source.files().iter().map(|file| file.input.name()).collect();
     let plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.flow.home_net)?;
+    let kept = (plan.hidden.as_ref(), args.output.sinks.retention());
+    let evidence = args.evidence.open(Some(&source), &mut config, kept)?;
     let mut outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)), false)?;
     outputs.keep_evidence(evidence);
     judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, (outputs, &args.output), &args.answers)
@@ -67,8 +68,8 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
 pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let mut config = setup::pipeline(&args.flow, None)?;
     config.idle_clock = Some(now);
-    let evidence = args.evidence.open(None, &mut config)?;
     let plan = Plan::of(&args.judge, (&args.learn, &args.hide), vec![args.interface.clone()], &args.flow.home_net)?;
+    let evidence = args.evidence.open(None, &mut config, (plan.hidden.as_ref(), args.output.sinks.retention()))?;
     let options = LiveOptions { snap_bytes: args.snap, ..LiveOptions::default() };
     let mut source = Live::open(&args.interface, &options)?;
     eprintln!("auscult: listening on {}; INT or TERM ends", args.interface);

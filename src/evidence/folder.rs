@@ -110,6 +110,13 @@ impl Folder {
         (removed, written.map_err(Refused::Unwritable))
     }
 
+    /// Removes files that `is_open` does not name and `is_over` says are old enough. Returns how many.
+    pub fn forget(&mut self, is_open: impl Fn(&str) -> bool, is_over: impl Fn(&Path) -> bool) -> io::Result<usize> {
+        let is_old = |name: &&String| !is_open(name) && is_over(&self.path.join(name));
+        let old: Vec<String> = self.files.keys().filter(is_old).cloned().collect();
+        old.iter().try_for_each(|name| self.remove(name)).map(|()| old.len())
+    }
+
     fn remove(&mut self, name: &str) -> io::Result<()> {
         match fs::remove_file(self.path.join(name)) {
             // Someone else made room.

@@ -1,6 +1,7 @@
 //! From notices and packets to files.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use super::slice::{Cut, Slice, Slices};
 use crate::capture::{Block, Source};
 use crate::detect::Notice;
 use crate::feature::Host;
-use crate::wire::{Addr, decode};
+use crate::pseudonym::{self, Pseudonyms};
+use crate::wire::{Addr, Frame, decode};
 
 /// Bytes that wait to be written at the most.
 const MOST_WAITING: usize = 8 << 20;
@@ -40,6 +42,8 @@ pub struct Evidence {
     /// Bytes that wait to be written.
     waiting: usize,
     folder: Folder,
+    /// What replaces addresses, as it did in what incidents say.
+    pseudonyms: Option<Pseudonyms>,
     account: EvidenceAccount,
     /// Is told what cannot be written, the first time.
     tell: fn(&str),
@@ -59,9 +63,24 @@ impl Evidence {
             open: BTreeSet::new(),
             waiting: 0,
             folder: Folder::open(folder, config.most_bytes)?,
+            pseudonyms: None,
             account: EvidenceAccount::default(),
             tell,
         })
+    }
+
+    /// Replaces addresses in packets by these pseudonyms, by which incidents know them already.
+    #[must_use]
+    pub fn hiding(self, pseudonyms: Option<Pseudonyms>) -> Self {
+        Self { pseudonyms, ..self }
+    }
+
+    /// Removes files of incidents that are over, of which `is_over` says that they were kept long enough. Returns how many.
+    ///
+    /// # Errors
+    /// The first file that could not be removed.
+    pub fn forget(&mut self, is_over: impl Fn(&Path) -> bool) -> io::Result<usize> {
+        self.folder.forget(|name| self.open.contains(name), is_over)
     }
 
     /// Keeps the packets of a notice's incident. Returns the name of its file in the folder; nothing where there are too many
@@ -87,7 +106,10 @@ impl Evidence {
     }
 
     /// Takes the packets that came before the next tick. Only where there is a ring.
-    pub fn packets(&mut self, slices: Slices) {
+    pub fn packets(&mut self, mut slices: Slices) {
+        if let Some(pseudonyms) = &mut self.pseudonyms {
+            slices.rename(|addr| pseudonyms.addr(addr));
+        }
         self.account.left_out.too_much_at_once += slices.left_out;
         if !self.followed.is_empty() {
             for slice in slices.iter_from(0) {
@@ -109,6 +131,11 @@ impl Evidence {
     fn put(&mut self, id: u64, slice: &Slice<'_>) {
         let Some(file) = self.files.get_mut(&id) else { return };
         let before = file.blocks().len();
+        let mut hidden = Vec::new();
+        let slice = match &mut self.pseudonyms {
+            Some(pseudonyms) => &hide(slice, &mut hidden, pseudonyms),
+            None => slice,
+        };
         if file.is_over {
             self.account.left_out.folder_full += 1;
         } else if !file.push(slice, self.config.most_bytes) {
@@ -172,6 +199,10 @@ impl Evidence {
                     Err(skip) => Slice::of_skipped(&frame, skip, self.config.cut),
                 };
                 if let Some(slice) = slice {
+                    let slice = match &mut self.pseudonyms {
+                        Some(pseudonyms) => slice.renamed(|addr| pseudonyms.addr(addr)),
+                        None => slice,
+                    };
                     self.offer(&slice);
                 }
             }
@@ -231,4 +262,13 @@ impl Evidence {
         }
         self.folder.append(&file.name, file.blocks(), |name| self.open.contains(name))
     }
+}
+
+/// A packet with the addresses in its bytes replaced; what may hold others is cut off.
+fn hide<'b>(slice: &Slice<'_>, bytes: &'b mut Vec<u8>, pseudonyms: &mut Pseudonyms) -> Slice<'b> {
+    bytes.extend_from_slice(slice.frame.data);
+    let kept = pseudonym::frame(bytes, slice.frame.link, pseudonyms);
+    bytes.truncate(kept);
+    let Slice { frame: Frame { time, link, wire_bytes, .. }, subject, also } = *slice;
+    Slice { frame: Frame { time, link, wire_bytes, data: bytes }, subject, also }
 }

@@ -42,6 +42,15 @@ impl Subject {
         Self::Flow([key.low, key.high], key.protocol, [key.low_port, key.high_port])
     }
 
+    /// The same with other addresses.
+    fn renamed(self, mut name: impl FnMut(Addr) -> Addr) -> Self {
+        match self {
+            Self::Flow(ends, protocol, ports) => Self::Flow(ends.map(name), protocol, ports),
+            Self::Fragment(ends, protocol) => Self::Fragment(ends.map(name), protocol),
+            Self::Claim(addresses) => Self::Claim(addresses.map(&mut name)),
+        }
+    }
+
     fn of_sighting(sighting: &Sighting) -> Option<Self> {
         match &sighting.what {
             Seen::Arp(arp) => Some(Self::Claim([arp.sender, arp.target])),
@@ -103,6 +112,13 @@ impl<'a> Slice<'a> {
         let subject = Subject::of_sighting(&sighting)?;
         let end = frame.data.len() - frame.link_payload()?.data.len() + ARP_BYTES;
         Some(Self { frame: cut_to(frame, end, cut), subject, also: None })
+    }
+
+    /// The same, known by other addresses; those in its bytes stay.
+    #[must_use]
+    pub(super) fn renamed(self, mut name: impl FnMut(Addr) -> Addr) -> Self {
+        let subject = self.subject.renamed(&mut name);
+        Self { subject, also: self.also.map(|also| also.renamed(&mut name)), ..self }
     }
 
     /// What it belongs to.
@@ -182,6 +198,14 @@ impl Slices {
     /// All packets from this place on.
     pub fn iter_from(&self, number: usize) -> impl Iterator<Item = Slice<'_>> {
         (number..self.len()).filter_map(|number| self.get(number))
+    }
+
+    /// Knows packets by other addresses; those in their bytes stay.
+    pub(super) fn rename(&mut self, mut name: impl FnMut(Addr) -> Addr) {
+        for Place { subject, also, .. } in &mut self.places {
+            *subject = subject.renamed(&mut name);
+            also.iter_mut().for_each(|also| **also = also.renamed(&mut name));
+        }
     }
 
     /// Gives back the room that was taken for more.

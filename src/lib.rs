@@ -17,6 +17,8 @@ pub mod pipeline;
 pub mod record;
 pub mod replay;
 pub mod report;
+#[cfg(feature = "http")]
+pub mod serve;
 pub mod sighting;
 pub mod sink;
 pub mod time;

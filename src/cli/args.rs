@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::answer_args::{AlertsArgs, AnswersArgs, CloseArgs, LearnAnswerArgs, MuteArgs, TakeBackArgs};
+use super::page::PageArgs;
 use super::sinks::SinkArgs;
 use crate::time::{Span, Timestamp};
 
@@ -205,6 +206,9 @@ pub struct ReplayArgs {
     pub answers: AnswersArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub page: PageArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub time: TimeArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -232,6 +236,9 @@ pub struct WatchArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub answers: AnswersArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub page: PageArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub flow: FlowArgs,

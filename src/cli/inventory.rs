@@ -68,7 +68,7 @@ impl InventoryOutput {
 }
 
 /// The registry that was named with what lies beside it, else the first that a package has put there.
-fn vendors(named: Option<&Path>) -> anyhow::Result<Option<Vendors>> {
+pub fn vendors(named: Option<&Path>) -> anyhow::Result<Option<Vendors>> {
     let path = named.or_else(|| REGISTRIES.iter().map(Path::new).find(|path| path.exists()));
     let Some(path) = path else {
         eprintln!("auscult: the inventory names no vendors: {} is missing; install ieee-data or give --oui", REGISTRIES[0]);

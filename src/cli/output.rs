@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -16,7 +17,7 @@ use super::versions::Versions;
 use crate::alert::{AlertContext, AlertLines, Chain, flow_event};
 use crate::detect::{IncidentState, Notice, ScoredFlow};
 use crate::flow::FlowRecord;
-use crate::model::Model;
+use crate::model::{Model, Vocabulary};
 use crate::pipeline::Progress;
 use crate::replay::Output;
 use crate::sink::{Report, Writer};
@@ -53,6 +54,8 @@ pub struct Outputs {
     deliveries: Deliveries,
     flows: Option<(PathBuf, Box<dyn Write + Send>)>,
     bar: Bar,
+    /// What takes all of it too.
+    also: Option<Box<dyn Output>>,
     /// Alert lines that opened an incident, for the summary.
     pub opened: Vec<Notice>,
     /// Where models are kept that were learned meanwhile.
@@ -75,12 +78,17 @@ impl Outputs {
         let (targets, deliveries) = open_all(names, &args.sinks, watches)?;
         let flows = args.flows.as_ref().map(|path| anyhow::Ok((path.clone(), create(path)?))).transpose()?;
         let (alerts, opened) = (Vec::new(), Vec::new());
-        Ok(Self { targets, alerts, deliveries, flows, bar, opened, versions: None, save_model: None, failed: None })
+        Ok(Self { targets, alerts, deliveries, flows, bar, also: None, opened, versions: None, save_model: None, failed: None })
     }
 
     /// Keeps models that are learned meanwhile: as versions in a folder, and the one of `--learn` in a file.
     pub fn keep_models(&mut self, versions: Option<Versions>, save_model: Option<PathBuf>) {
         (self.versions, self.save_model) = (versions, save_model);
+    }
+
+    /// Lets another take all of it too.
+    pub fn repeat_to(&mut self, other: Box<dyn Output>) {
+        self.also = Some(other);
     }
 
     /// Flushes everything, and waits a while for targets on the network.
@@ -99,9 +107,9 @@ impl Outputs {
         }
     }
 
-    fn write_flow(&mut self, event: &Value) {
+    fn write_flow(&mut self, event: impl FnOnce() -> Value) {
         if let Some((path, to)) = &mut self.flows {
-            let written = serde_json::to_writer(&mut *to, event).map_err(io::Error::from).and_then(|()| to.write_all(b"\n"));
+            let written = serde_json::to_writer(&mut *to, &event()).map_err(io::Error::from).and_then(|()| to.write_all(b"\n"));
             keep(&mut self.failed, path, written);
         }
     }
@@ -119,6 +127,9 @@ fn keep(failed: &mut Option<anyhow::Error>, path: &Path, result: io::Result<()>)
 
 impl Output for Outputs {
     fn begin(&mut self, context: &AlertContext) {
+        if let Some(also) = &mut self.also {
+            also.begin(context);
+        }
         self.alerts.iter_mut().for_each(|(_, lines)| lines.continue_with(context.clone()));
         let targets = std::mem::take(&mut self.targets);
         if targets.is_empty() {
@@ -128,7 +139,16 @@ impl Output for Outputs {
         self.alerts = targets.into_iter().map(begin).collect();
     }
 
-    fn model(&mut self, model: &Model) {
+    fn vocabulary(&mut self, vocabulary: &Vocabulary) {
+        if let Some(also) = &mut self.also {
+            also.vocabulary(vocabulary);
+        }
+    }
+
+    fn model(&mut self, model: &Arc<Model>) {
+        if let Some(also) = &mut self.also {
+            also.model(model);
+        }
         let trained = self.save_model.take_if(|_| model.provenance.adapted.is_none());
         let saved = trained.map_or(Ok(()), |path| save(model, &path));
         let kept = self.versions.as_ref().map_or(Ok(()), |versions| versions.add(model));
@@ -136,6 +156,9 @@ impl Output for Outputs {
     }
 
     fn notice(&mut self, notice: &Notice) {
+        if let Some(also) = &mut self.also {
+            also.notice(notice);
+        }
         for (path, lines) in &mut self.alerts {
             let written = lines.write(notice);
             keep(&mut self.failed, path, written);
@@ -145,15 +168,30 @@ impl Output for Outputs {
         }
     }
 
+    fn hidden(&mut self, notice: &Notice) {
+        if let Some(also) = &mut self.also {
+            also.hidden(notice);
+        }
+    }
+
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str) {
-        self.write_flow(&flow_event(&flow.record, Some((flow.bits, behaviour))));
+        if let Some(also) = &mut self.also {
+            also.flow(flow, behaviour);
+        }
+        self.write_flow(|| flow_event(&flow.record, Some((flow.bits, behaviour))));
     }
 
     fn unjudged(&mut self, record: &FlowRecord) {
-        self.write_flow(&flow_event(record, None));
+        if let Some(also) = &mut self.also {
+            also.unjudged(record);
+        }
+        self.write_flow(|| flow_event(record, None));
     }
 
     fn progress(&mut self, progress: Progress) {
+        if let Some(also) = &mut self.also {
+            also.progress(progress);
+        }
         self.bar.set(progress);
     }
 }

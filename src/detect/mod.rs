@@ -36,7 +36,7 @@ mod surprise;
 mod testing;
 
 pub use answer::{
-    About, Answer, AnswerError, AnswerKind, AnsweredBy, Answers, Counted, Daily, Direction, Gate, MAX_ANSWERS, ParseDailyError,
+    About, Answer, AnswerError, AnswerKind, AnsweredBy, Answers, Counted, Daily, Direction, Gate, LearnError, MAX_ANSWERS, ParseDailyError,
     Passage, Protocol, Rule, Standing, Subject,
 };
 pub use assessment::Assessment;

@@ -27,9 +27,11 @@ pub trait Output {
     /// The behaviours that flows are told by from now on.
     fn vocabulary(&mut self, _vocabulary: &Vocabulary) {}
     /// A model was learned, or a version of one that learned on.
-    fn model(&mut self, _model: &Model) {}
+    fn model(&mut self, _model: &Arc<Model>) {}
     /// An incident was opened, grew or was closed.
     fn notice(&mut self, notice: &Notice);
+    /// The same, where an answer hides it.
+    fn hidden(&mut self, _notice: &Notice) {}
     /// A flow and its bits; only when flows were asked for.
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str);
     /// A flow of a capture that held too little to judge it; only when flows were asked for.
@@ -134,8 +136,8 @@ impl<'a> Judge<'a> {
         let Some((_, lesson)) = self.learning.take() else { return };
         self.verdict.learned = Some((lesson.observations.len(), lesson.not_kept));
         let learned = lesson.into_model(course).map_err(JudgeError::from).and_then(|model| {
-            self.output.model(&model);
             let model = Arc::new(model);
+            self.output.model(&model);
             self.begin_with_model(Arc::clone(&model))?;
             self.adaptation = self.adapt.map(|adapt| Adaptation::new(adapt, &model)).transpose()?;
             Ok(())
@@ -149,7 +151,7 @@ impl<'a> Judge<'a> {
         if let (Mode::Learn { course, .. }, None) = (&self.mode, self.adapt)
             && let Ok(model) = lesson.into_model(course)
         {
-            self.output.model(&model);
+            self.output.model(&Arc::new(model));
         }
         JudgeError::StillLearning(observations)
     }
@@ -161,8 +163,9 @@ impl<'a> Judge<'a> {
             Ok(None) => {}
             Ok(Some(model)) => {
                 self.verdict.versions += 1;
+                let model = Arc::new(model);
                 self.output.model(&model);
-                self.failed = self.begin_with_model(Arc::new(model)).err();
+                self.failed = self.begin_with_model(model).err();
             }
             Err(error) => self.failed = Some(error.into()),
         }

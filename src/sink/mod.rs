@@ -25,6 +25,8 @@ mod writer;
 pub use deliver::{Delivery, Report, Tell};
 pub use file::Rotation;
 pub use spool::{Batch, Spool};
+#[cfg(feature = "tls")]
+pub use tls::{certificates, private_key};
 pub use syslog::{escape_parameter, frame};
 pub use target::{Endpoint, Place, Target, TargetOptions};
 pub use writer::{Opened, SinkOptions, Writer, open};

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. `record` stands beside
 /// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. `sink` is
 /// what `alert` is not: threads, sockets and files for what leaves. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 22] = [
+const LAYERS: [(&str, &[&str]); 23] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
@@ -37,6 +37,10 @@ const LAYERS: [(&str, &[&str]); 22] = [
         &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "pipeline", "train"],
     ),
     ("report", &["time", "flow", "feature", "model", "detect", "alert", "record", "replay"]),
+    (
+        "serve",
+        &["time", "flow", "sighting", "inventory", "feature", "model", "detect", "alert", "sink", "pipeline", "replay", "report"],
+    ),
     ("eval", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
     (
         "cli",
@@ -58,6 +62,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "train",
             "replay",
             "report",
+            "serve",
             "eval",
             "sink",
         ],
@@ -72,7 +77,7 @@ const NOT_IN_CORE: [&str; 8] =
     ["std::thread", "std::net", "std::fs", "std::process", "std::env", "SystemTime", "Instant::", "time::Instant"];
 
 /// The one home of each crate, so that replacing it touches one folder.
-const HOMES: [(&str, &[&str]); 24] = [
+const HOMES: [(&str, &[&str]); 30] = [
     ("aes_gcm", &["app"]),
     ("hkdf", &["app"]),
     ("md5", &["app"]),
@@ -86,7 +91,13 @@ const HOMES: [(&str, &[&str]); 24] = [
     ("linfa_clustering", &["model"]),
     ("linfa_linalg", &["model"]),
     ("ndarray", &["model"]),
-    ("maud", &["report"]),
+    ("maud", &["report", "serve"]),
+    ("hyper", &["serve"]),
+    ("hyper_util", &["serve"]),
+    ("http_body_util", &["serve"]),
+    ("bytes", &["serve"]),
+    ("tokio", &["serve"]),
+    ("tokio_rustls", &["serve"]),
     ("crossbeam", &["pipeline"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
@@ -94,7 +105,7 @@ const HOMES: [(&str, &[&str]); 24] = [
     ("tempfile", &["train"]),
     ("anyhow", &["cli"]),
     ("parquet", &["alert", "record"]),
-    ("rustls", &["sink"]),
+    ("rustls", &["serve", "sink"]),
     ("rustls_native_certs", &["sink"]),
     ("ureq", &["sink"]),
 ];

@@ -86,7 +86,9 @@ pub fn mute(args: &MuteArgs) -> anyhow::Result<Outcome> {
 /// As [`learn`].
 pub fn close(args: &CloseArgs) -> anyhow::Result<Outcome> {
     let line = find(&args.alert.alert, args.alert.alerts.as_deref())?;
-    let answer = |_: &Answers| Ok(Answer { about: Some(About::of(&line.subject)), ..given(AnswerKind::Close, &args.reason, &args.given)? });
+    let answer = |_: &Answers| {
+        Ok(Answer { about: Some(About::of(&line.subject)), ..given(AnswerKind::Close, &args.reason, &args.given)? })
+    };
     write(answer, &args.given)
 }
 

@@ -94,9 +94,8 @@ impl Page {
             _ => Answers::default(),
         };
         let live = about.interface.is_some();
-        let what = about.interface.clone().unwrap_or_else(|| "captures".to_owned());
         let board = BoardConfig {
-            title: format!("What {what} {}", if live { "hears" } else { "tell" }),
+            title: about.interface.as_ref().map_or_else(|| "Captures".to_owned(), |interface| format!("Live on {interface}")),
             home: about.home.clone(),
             vendors: vendors(about.oui.as_deref())?,
             model: about.model,

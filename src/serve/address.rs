@@ -137,7 +137,9 @@ mod tests {
         fs::write(&path, "# who\n\nada 0123456789abcdef\nfedcba9876543210\n").unwrap();
         let tokens = Tokens::read(&path).unwrap();
         assert_eq!(tokens.iter().map(|(_, name)| name).collect::<Vec<_>>(), ["ada", "http"]);
-        for (wrong, words) in [("", "wanted 1 to"), ("short", "line 1: the token is shorter"), ("a b secretsecretsecret", "line 1")] {
+        for (wrong, words) in
+            [("", "wanted 1 to"), ("short", "line 1: the token is shorter"), ("a b secretsecretsecret", "line 1")]
+        {
             fs::write(&path, wrong).unwrap();
             let error = Tokens::read(&path).unwrap_err().to_string();
             assert!(error.contains(words) && !error.contains("secret"), "{error}");

@@ -143,6 +143,8 @@ mod tests {
     #[test]
     fn identifiers_are_16_hexadecimal_digits() {
         assert_eq!(identifier("00000000000000ff"), Some(255));
-        assert!(["ff", "../../etc/passwd0", "00000000000000fg", "+00000000000000f"].iter().all(|text| identifier(text).is_none()));
+        assert!(
+            ["ff", "../../etc/passwd0", "00000000000000fg", "+00000000000000f"].iter().all(|text| identifier(text).is_none())
+        );
     }
 }

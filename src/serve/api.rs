@@ -111,7 +111,10 @@ impl Filter {
 ///
 /// # Errors
 /// Says which parameter is wrong.
-pub(super) fn incidents(board: &Board, query: &Query) -> Result<Value, String> {
+pub(super) fn incidents(board: &mut Board, query: &Query) -> Result<Value, String> {
+    // Their names come with the devices.
+    board.devices();
+    let board = &*board;
     let filter = Filter::of(query)?;
     let limit = number(query, "limit", USUALLY_LISTED)?.clamp(1, MOST_LISTED);
     let before = number(query, "before", u64::MAX)?;

@@ -30,8 +30,9 @@ use crate::time::{Span, Timestamp};
 const AT_ONCE: usize = 256;
 /// How long the thread waits for an event before it looks around.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// The list of devices is made again when it is older.
+/// The list of devices is made again when it is older than this, and than so many times what making it took: a large one takes a while.
 const DEVICES_FOR_S: f64 = 10.0;
+const DEVICES_FOR_TIMES: f64 = 50.0;
 /// The sections of the report show at least this much of the past, and at most twice as much.
 const OVERVIEW: Span = Span::from_secs(86_400);
 
@@ -69,7 +70,8 @@ pub struct Board {
     pub(super) now: Option<Timestamp>,
     inventory: Inventory,
     vendors: Option<Vendors>,
-    devices: Option<(Stopwatch, Vec<Value>)>,
+    /// When the list was made, how long it may be shown in seconds, and the list.
+    devices: Option<(Stopwatch, f64, Vec<Value>)>,
     pub(super) context: Option<AlertContext>,
     /// Alert lines that were told, by class.
     pub(super) told: BTreeMap<Class, u64>,
@@ -163,7 +165,8 @@ impl Board {
 
     /// The devices seen so far, as the inventory tells them; some seconds old.
     pub(super) fn devices(&mut self) -> &[Value] {
-        if self.devices.as_ref().is_none_or(|(made, _)| made.seconds() > DEVICES_FOR_S) {
+        if self.devices.as_ref().is_none_or(|(made, lasts_s, _)| made.seconds() > *lasts_s) {
+            let making = Stopwatch::start();
             let devices = self.inventory.devices(self.vendors.as_ref());
             // Names, addresses and counters, none of which can fail.
             let values: Vec<Value> = devices.iter().filter_map(|device| serde_json::to_value(device).ok()).collect();
@@ -171,9 +174,10 @@ impl Board {
             values.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).for_each(|device| list.add(device));
             list.finish();
             self.report.devices = Some(list);
-            self.devices = Some((Stopwatch::start(), values));
+            let lasts_s = DEVICES_FOR_S.max(DEVICES_FOR_TIMES * making.seconds());
+            self.devices = Some((Stopwatch::start(), lasts_s, values));
         }
-        self.devices.as_ref().map_or(&[], |(_, devices)| devices)
+        self.devices.as_ref().map_or(&[], |(.., devices)| devices)
     }
 
     /// The report of now, with this account.

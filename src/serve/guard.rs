@@ -60,9 +60,8 @@ impl Guard {
             origin.strip_prefix(scheme).is_some_and(|host| Some(host) == text(HOST.as_str()))
         });
         // A link from elsewhere may lead here; what it shows, the other site cannot read.
-        let same_site = text("sec-fetch-site").is_none_or(|site| {
-            matches!(site, "same-origin" | "none") || !changes && text("sec-fetch-mode") == Some("navigate")
-        });
+        let same_site = text("sec-fetch-site")
+            .is_none_or(|site| matches!(site, "same-origin" | "none") || !changes && text("sec-fetch-mode") == Some("navigate"));
         if same_origin && same_site { Ok(()) } else { Err(Refusal::Site) }
     }
 

@@ -66,8 +66,7 @@ impl Incidents {
     pub fn take(&mut self, notice: &Notice, is_hidden: bool, context: &AlertContext) {
         let subject = Subject::of(notice);
         let incident = &notice.incident;
-        let moment =
-            Moment { raised: notice.raised, state: notice.state, bits: incident.bits, flows: incident.flows, is_hidden };
+        let moment = Moment { raised: notice.raised, state: notice.state, bits: incident.bits, flows: incident.flows, is_hidden };
         let known = self.numbers.get(&subject.id).and_then(|number| self.all.remove(number));
         let (number, first_raised, mut past, before) = match known {
             Some(known) => {
@@ -128,6 +127,10 @@ impl Incidents {
 
     /// Other answers stand from now on. They come behind those that stood, so that only the new ones are looked at.
     pub fn answered(&mut self, answers: Arc<Answers>) {
+        // The file only grows: fewer were read before the latest was written, and all of them will be read again.
+        if answers.len() < self.answers.len() {
+            return;
+        }
         let latest = self.answers.iter().map(|it| it.number).max();
         let fresh: Vec<Answer> =
             answers.iter().filter(|it| latest.is_none_or(|latest| it.number > latest)).map(|it| it.answer.clone()).collect();

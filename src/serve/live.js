@@ -75,7 +75,7 @@ function make(row) {
   item.dataset.id = row.id;
   const button = element("button", "open");
   button.type = "button";
-  for (const name of ["what", "tags", "who", "why", "when", "bits"]) button.append(element("span", name));
+  for (const name of ["r-what", "r-tags", "r-who", "r-why", "r-when", "r-bits"]) button.append(element("span", name));
   item.append(button);
   fill(item, row);
   return item;
@@ -206,7 +206,7 @@ async function refreshDetail() {
     // Written by the program, with all that came from the network escaped.
     $("article").innerHTML = html;
     $("article").querySelector("article")?.removeAttribute("id");
-    $("detail-heading").textContent = `${all.incident.title}: ${all.incident.host}`;
+    $("detail-heading").textContent = who({ ...all.incident, peer: null });
     $("story").replaceChildren(...about(all));
   } catch (error) {
     if (turn === detailTurn) $("article").replaceChildren(element("p", "warning", `It cannot be shown: ${error.message}`));

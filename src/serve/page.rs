@@ -130,7 +130,7 @@ fn detail(can_answer: bool) -> Markup {
         dialog id="detail" aria-labelledby="detail-heading" {
             header class="dialog-head" {
                 h2 id="detail-heading" tabindex="-1" { "Incident" }
-                button type="button" id="detail-close" { "Close window " kbd { "Esc" } }
+                button type="button" id="detail-close" { "Close " kbd { "Esc" } }
             }
             div id="article" {}
             div id="story" {}

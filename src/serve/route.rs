@@ -179,7 +179,7 @@ fn api_got(state: &State, asked: &Asked, name: &str, who: &str) -> Reply {
         "session" => told(Ok(json!({
             "by": who, "form_token": state.guard.form_token(who), "can_answer": state.answering.is_some(),
         }))),
-        "incidents" => told(api::query(text, &api::INCIDENT_PARAMETERS).and_then(|query| api::incidents(&lock(), &query))),
+        "incidents" => told(api::query(text, &api::INCIDENT_PARAMETERS).and_then(|query| api::incidents(&mut lock(), &query))),
         "answers" => told(Ok(api::answers(&lock(), state.answering.is_some()))),
         "devices" => told(api::query(text, &["offset", "limit"]).and_then(|query| api::devices(&mut lock(), &query))),
         "traffic" => told(Ok(api::traffic(&lock()))),

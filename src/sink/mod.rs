@@ -25,10 +25,10 @@ mod writer;
 pub use deliver::{Delivery, Report, Tell};
 pub use file::Rotation;
 pub use spool::{Batch, Spool};
-#[cfg(feature = "tls")]
-pub use tls::{certificates, private_key};
 pub use syslog::{escape_parameter, frame};
 pub use target::{Endpoint, Place, Target, TargetOptions};
+#[cfg(feature = "tls")]
+pub use tls::{certificates, private_key};
 pub use writer::{Opened, SinkOptions, Writer, open};
 
 /// Why a target is not opened or does not work.

@@ -186,8 +186,7 @@ impl Rule {
     }
 
     fn hides_ends(&self, it: &Subject) -> bool {
-        let all_in =
-            |nets: &[Net], hosts: &[Host]| hosts.iter().all(|host| nets.iter().any(|net| net.contains(host.0)));
+        let all_in = |nets: &[Net], hosts: &[Host]| hosts.iter().all(|host| nets.iter().any(|net| net.contains(host.0)));
         let needs_all = [self.peer.len(), self.service.len(), self.port.len(), self.proto.len(), self.name.len()];
         if !it.is_complete && needs_all.iter().any(|&len| len > 0) {
             return false;

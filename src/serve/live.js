@@ -71,7 +71,8 @@ function isReading() {
 }
 
 function make(row) {
-  const item = element("li", "row");
+  const item = element("div", "row");
+  item.setAttribute("role", "listitem");
   item.dataset.id = row.id;
   const button = element("button", "open");
   button.type = "button";
@@ -120,29 +121,23 @@ function draw() {
   const wants = wanted();
   const all = order.filter((id) => wants(rows.get(id)));
   shown = all.filter((id) => !held.has(id));
-  const list = $("list");
-  let next = list.firstChild;
-  const keep = new Set(shown.slice(0, limit));
-  for (const [id, item] of items) {
-    if (!keep.has(id)) {
-      if (item === next) next = next.nextSibling;
-      item.remove(); items.delete(id);
-    }
+  const keep = shown.slice(0, limit), kept = new Set(keep);
+  for (const [id, item] of items) if (!kept.has(id)) { item.remove(); items.delete(id); }
+  for (let at = 0; at < keep.length; at += STEP) {
+    const part = chunk(at);
+    let next = part.firstChild;
+    keep.slice(at, at + STEP).forEach((id, place) => {
+      let item = items.get(id);
+      if (!item) { item = make(rows.get(id)); items.set(id, item); }
+      if (item === next) next = next.nextSibling; else part.insertBefore(item, next);
+      setPlace(item, at + place + 1);
+    });
   }
-  let place = 0;
-  for (const id of keep) {
-    let item = items.get(id);
-    if (!item) { item = make(rows.get(id)); items.set(id, item); }
-    if (item === next) next = next.nextSibling; else list.insertBefore(item, next);
-    place += 1;
-    item.setAttribute("aria-posinset", place);
-    item.setAttribute("aria-setsize", shown.length);
-  }
+  while ($("list").children.length > Math.ceil(keep.length / STEP)) $("list").lastChild.remove();
   const waiting = all.length - shown.length;
   $("newer").hidden = waiting === 0;
   $("newer").textContent = `Show ${plural(waiting, "new incident")}`;
-  $("more").hidden = shown.length <= limit;
-  $("more").textContent = `Show more (${grouped(shown.length - keep.size)} left)`;
+  offerMore();
   const count = order.length === 0 ? (isLoaded ? "Nothing was unusual enough to be told." : "Loading.")
     : `${grouped(shown.length)} of ${plural(order.length, "incident")}`;
   if ($("count").textContent !== count) $("count").textContent = count;
@@ -166,15 +161,41 @@ function release() {
   $("list").querySelector(".open")?.focus();
 }
 
+// Only what changes is written: the list may be long.
+function setPlace(item, place) {
+  for (const [name, value] of [["aria-posinset", `${place}`], ["aria-setsize", `${shown.length}`]]) {
+    if (item.getAttribute(name) !== value) item.setAttribute(name, value);
+  }
+}
+
+function offerMore() {
+  $("more").hidden = shown.length <= limit;
+  $("more").textContent = `Show more (${grouped(Math.max(0, shown.length - limit))} left)`;
+}
+
+// Rows stand in parts of a hundred: a part that is out of sight costs nothing.
+function chunk(at) {
+  const list = $("list");
+  while (list.children.length <= at / STEP) list.append(element("div", "chunk"));
+  return list.children[at / STEP];
+}
+
 function more() {
+  const part = chunk(limit);
+  shown.slice(limit, limit + STEP).forEach((id, place) => {
+    const item = make(rows.get(id));
+    items.set(id, item);
+    setPlace(item, limit + place + 1);
+    part.append(item);
+  });
   limit += STEP;
-  draw();
+  offerMore();
 }
 
 function move(by) {
   const at = shown.indexOf(document.activeElement.closest?.(".row")?.dataset.id ?? openId);
   const to = Math.max(0, Math.min(shown.length - 1, at < 0 ? 0 : at + by));
-  if (to >= limit) { limit = to + STEP; draw(); }
+  while (to >= limit) more();
   const button = items.get(shown[to])?.firstChild;
   button?.focus({ preventScroll: true });
   button?.scrollIntoView({ block: "nearest" });

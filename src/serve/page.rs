@@ -74,7 +74,7 @@ pub(super) fn shell(title: &Shown, offer: &Offer) -> String {
                             (filters())
                             p id="count" class="muted" role="status" {}
                             button type="button" id="newer" hidden {}
-                            ol id="list" class="list" aria-label="Incidents, newest first" {}
+                            div id="list" class="list" role="list" aria-label="Incidents, newest first" {}
                             button type="button" id="more" hidden { "Show more" }
                         }
                         div id="parts" { p class="muted" { "The overview is being made." } }

@@ -70,7 +70,7 @@ fn a_page_with_ten_thousand_incidents_lives_and_is_used_by_keys() {
     browser.key("Escape");
     browser.until("!document.getElementById('detail').open");
     assert_eq!(browser.value(place), "2");
-    browser.until("document.activeElement.textContent.includes('mute by http')");
+    browser.until("document.activeElement.textContent.includes('muted by http')");
     browser.key("n");
     browser.until("document.getElementById('newer').hidden");
     browser.key("?");

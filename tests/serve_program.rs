@@ -9,8 +9,9 @@ mod support;
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use auscult::pipeline::Stopwatch;
 use serde_json::json;
 use serve_support::{PATIENCE, Reply, ask};
 use support::{Folder, auscult, program};
@@ -26,30 +27,31 @@ impl Running {
     /// Starts it, and waits until it says where its page is.
     fn start(mut command: Command) -> Result<Self, String> {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut running = Self { child, stderr, address: ([0; 4], 0).into() };
         let mut said = String::new();
         loop {
             let mut line = String::new();
-            if stderr.read_line(&mut line).unwrap() == 0 {
-                child.wait().unwrap();
+            if running.stderr.read_line(&mut line).unwrap() == 0 {
                 return Err(said);
             }
             let place = line.split("the live page is at http://").nth(1);
             if let Some(address) = place.and_then(|rest| rest.trim().trim_end_matches('/').parse().ok()) {
-                return Ok(Self { child, stderr, address });
+                running.address = address;
+                return Ok(running);
             }
             said.push_str(&line);
         }
     }
 
     fn until(&self, path: &str, wanted: impl Fn(&Reply) -> bool) -> Reply {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         loop {
             let reply = ask(self.address, "GET", path, &[], b"");
             if wanted(&reply) {
                 return reply;
             }
-            assert!(start.elapsed() < 3 * PATIENCE, "{path}: {reply:?}");
+            assert!(start.seconds() < 3.0 * PATIENCE.as_secs_f64(), "{path}: {reply:?}");
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -57,12 +59,12 @@ impl Running {
     /// Ends it by TERM, and gives its status.
     fn end(mut self) -> i32 {
         assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
-        let start = Instant::now();
+        let start = Stopwatch::start();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code().unwrap();
             }
-            assert!(start.elapsed() < 2 * PATIENCE, "TERM does not end it");
+            assert!(start.seconds() < 2.0 * PATIENCE.as_secs_f64(), "TERM does not end it");
             let _ = self.stderr.fill_buf();
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -24,6 +24,7 @@ impl PageArgs {
 }
 
 /// What a page would be about.
+#[expect(dead_code, reason = "there is no page")]
 pub struct About<'a> {
     /// The interface that is listened to.
     pub interface: Option<String>,

@@ -52,10 +52,10 @@ pub struct BoardConfig {
 }
 
 /// The sections' gathering, and the one that will take its place.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Next {
     gather: Gather,
-    begun: Option<Timestamp>,
+    begun: Timestamp,
 }
 
 /// Everything that is shown. Bounded: 10,000 incidents, two days of minutes, and what a report keeps, twice.
@@ -155,11 +155,11 @@ impl Board {
         let begun = *self.begun.get_or_insert(now);
         let shown = now.since(begun).nanos();
         if shown >= OVERVIEW.nanos() && self.next.is_none() {
-            self.next = Some(Next { gather: self.report.gather.anew(), begun: Some(now) });
+            self.next = Some(Next { gather: self.report.gather.anew(), begun: now });
         } else if shown >= 2 * OVERVIEW.nanos()
             && let Some(Next { gather, begun }) = self.next.take()
         {
-            (self.report.gather, self.begun) = (gather, begun);
+            (self.report.gather, self.begun) = (gather, Some(begun));
         }
     }
 
@@ -283,5 +283,24 @@ fn gather(shared: &Shared, from: &Receiver<Event>) {
         let version = board.incidents.version();
         drop(board);
         shared.tell(version);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sections_show_one_to_two_days() {
+        let mut board = Board::new(BoardConfig::default(), Arc::default());
+        let at = |hour: i64| Timestamp::from_parts(hour * 3600, 0);
+        let mut begun = |hour| {
+            board.advance(at(hour));
+            (board.begun.map(|begun| begun.seconds() / 3600), board.next.is_some())
+        };
+        assert_eq!([0, 23].map(&mut begun), [(Some(0), false); 2]);
+        assert_eq!([24, 47].map(&mut begun), [(Some(0), true); 2]);
+        assert_eq!(begun(48), (Some(24), false));
+        assert_eq!(begun(49), (Some(24), true));
     }
 }

@@ -1,6 +1,7 @@
 "use strict";
 // The live page: incidents as they come, answers, keys. Text from the network is only ever set as text.
 (() => {
+const GIVEN = { close: "closed", learn: "learned", mute: "muted" };
 const STEP = 100, MOST = 10000, STATUS_MS = 5000, PARTS_MS = 30000;
 const $ = (id) => document.getElementById(id);
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
@@ -89,7 +90,7 @@ function fill(item, row) {
   const words = [[`sev${row.severity}`, severity(row)]];
   if (row.state !== "closed") words.push(["", "open"]);
   if (row.hidden) words.push(["", "hidden"]);
-  if (row.answer) words.push(["", `${row.answer.answer} by ${row.answer.by}`]);
+  if (row.answer) words.push(["", `${GIVEN[row.answer.answer] ?? row.answer.answer} by ${row.answer.by}`]);
   tags.replaceChildren(...words.map(([kind, text]) => element("span", `tag ${kind}`, text)));
   whom.textContent = who(row);
   why.textContent = row.reason;

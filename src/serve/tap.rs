@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(tap.missed.load(Ordering::Relaxed), 10);
         notes.begin(&context);
         assert!(from.try_iter().all(|event| matches!(event, Event::Sighting(_))));
-        notes.progress(Progress { read_bytes: 0 });
+        Output::progress(&mut notes, Progress { read_bytes: 0 });
         assert!(matches!(from.try_recv(), Ok(Event::Begin(_))));
     }
 }

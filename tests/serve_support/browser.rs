@@ -5,8 +5,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use auscult::pipeline::Stopwatch;
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -101,10 +102,10 @@ impl Browser {
 
     /// Waits until an expression is true.
     pub fn until(&mut self, expression: &str) {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         while self.value(expression) != json!(true) {
-            if start.elapsed() > PATIENCE {
-                let page = self.value("document.body.innerText.slice(0, 600)");
+            if start.seconds() > PATIENCE.as_secs_f64() {
+                let page = self.value("document.body.innerText.slice(0.as_secs_f64(), 600)");
                 panic!("{expression} does not come true: {page}");
             }
             std::thread::sleep(Duration::from_millis(30));

@@ -6,7 +6,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use auscult::alert::AlertContext;
 use auscult::app::App;
@@ -14,7 +14,7 @@ use auscult::detect::{Answer, Answers, Class, FlowRef, Incident, IncidentState, 
 use auscult::feature::{FactKind, Host};
 use auscult::flow::{FlowKey, Service};
 use auscult::model::Calibration;
-use auscult::pipeline::Gauges;
+use auscult::pipeline::{Gauges, Stopwatch};
 use auscult::replay::Output as _;
 use auscult::serve::{Answering, BoardConfig, Histogram, Overload, ServeOptions, Server, Tap, Vitals};
 use auscult::time::{Span, Timestamp};
@@ -100,13 +100,13 @@ impl Live {
 
     /// Asks until the answer is as wanted.
     pub fn until(&self, path: &str, wanted: impl Fn(&Reply) -> bool) -> Reply {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         loop {
             let reply = ask(self.address(), "GET", path, &[], b"");
             if wanted(&reply) {
                 return reply;
             }
-            assert!(start.elapsed() < PATIENCE, "{path}: {reply:?}");
+            assert!(start.seconds() < PATIENCE.as_secs_f64(), "{path}: {reply:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -188,9 +188,9 @@ impl Events {
     /// The next event of this kind: its identifier and its data.
     pub fn next(&mut self, kind: &str) -> (String, Value) {
         let (mut name, mut id) = (String::new(), String::new());
-        let start = Instant::now();
+        let start = Stopwatch::start();
         loop {
-            assert!(start.elapsed() < PATIENCE, "no event {kind}");
+            assert!(start.seconds() < PATIENCE.as_secs_f64(), "no event {kind}");
             let mut line = String::new();
             assert!(self.0.read_line(&mut line).unwrap() > 0, "the stream has ended");
             let line = line.trim_end();

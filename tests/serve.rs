@@ -42,6 +42,8 @@ fn post(live: &Live, ask_for: &Value, more: &[(&str, &str)]) -> Reply {
 fn an_incident_comes_by_itself_and_is_everywhere() {
     let mut live = open();
     assert_eq!(live.get("/readyz").status, 503, "still learning");
+    assert_eq!(live.get("/report.html").status, 503);
+    assert!(!live.get("/parts").body.contains("Nothing was unusual"), "nothing was looked at yet");
     live.tell([]);
     live.until("/readyz", |reply| reply.status == 200);
     let mut events = Events::of(live.address(), "/api/v1/events?after=0");

@@ -9,7 +9,7 @@ const token = meta("auscult-token"), canAnswer = meta("auscult-answers") === "ye
 const rows = new Map();      // by identifier
 const items = new Map();     // their elements
 let order = [], shown = [], limit = STEP, version = 0, source = null;
-let fresh = new Set(), held = new Set(), openId = null, scheduled = false, isLoaded = false;
+let fresh = new Set(), held = new Set(), openId = null, scheduled = false, isLoaded = false, isLearning = false;
 
 const element = (name, className, text) => {
   const made = document.createElement(name);
@@ -139,7 +139,7 @@ function draw() {
   $("newer").hidden = waiting === 0;
   $("newer").textContent = `Show ${plural(waiting, "new incident")}`;
   offerMore();
-  const count = order.length === 0 ? (isLoaded ? "Nothing was unusual enough to be told." : "Loading.")
+  const count = order.length === 0 ? (!isLoaded ? "Loading." : isLearning ? "Nothing is judged yet." : "Nothing was unusual enough to be told.")
     : `${grouped(shown.length)} of ${plural(order.length, "incident")}`;
   if ($("count").textContent !== count) $("count").textContent = count;
   announce();
@@ -345,6 +345,7 @@ async function loadStatus() {
   const state = now.illness ?? (now.is_over ? "Reading has come to its end; the page stays." : now.state === "learning"
     ? "Still learning: nothing is judged yet." : `Judging${now.interface ? ` what ${now.interface} hears` : ""}.`);
   $("state-text").textContent = state;
+  if (isLearning !== (now.state === "learning")) { isLearning = !isLearning; schedule(); }
   $("state-text").className = now.illness ? "bad" : "";
   const lost = account.dropped / Math.max(1, account.frames + account.dropped);
   $("figures").replaceChildren(

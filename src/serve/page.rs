@@ -186,10 +186,10 @@ fn keys() -> Markup {
     }
 }
 
-/// The sections of the report that a live page shows below its incidents.
-pub(super) fn parts(report: &Report) -> String {
+/// The sections of the report that a live page shows below its incidents; while it is still learned, those that say nothing of judging.
+pub(super) fn parts(report: &Report, is_judging: bool) -> String {
     // Its list of incidents is the live one; what an auditor needs is in the report that can be saved.
-    let shown = |id: &str| !matches!(id, "incidents" | "audit");
+    let shown = |id: &str| !matches!(id, "incidents" | "audit") && (is_judging || !matches!(id, "words" | "model"));
     html! {
         @for part in sections(report).into_iter().filter(|part| shown(part.id)) {
             section class="part" id=(part.id) aria-labelledby={ (part.id) "-heading" } {

@@ -121,7 +121,9 @@ fn got(state: &State, asked: &Asked, path: &str, who: &str) -> Reply {
         "/live.js" => reply::of(reply::SCRIPT, page::SCRIPT),
         "/parts" => {
             let account = state.pulse().vitals().gauges.account().0;
-            reply::of(reply::HTML, page::parts(lock().report(&account)))
+            let mut board = lock();
+            let is_judging = board.is_judging();
+            reply::of(reply::HTML, page::parts(board.report(&account), is_judging))
         }
         "/report.html" => whole_report(state),
         "/metrics" => reply::of(reply::METRICS, metrics::text(&lock(), &state.pulse())),
@@ -156,8 +158,11 @@ fn health(illness: Option<String>) -> Reply {
 /// The page to keep: opened from a file, its own policy holds.
 fn whole_report(state: &State) -> Reply {
     let account = state.pulse().vitals().gauges.account().0;
-    let mut html = Vec::new();
-    if let Err(error) = report::write(state.shared.lock().report(&account), &mut html) {
+    let (mut board, mut html) = (state.shared.lock(), Vec::new());
+    if !board.is_judging() {
+        return reply::error(StatusCode::SERVICE_UNAVAILABLE, "still learning: there is nothing to report yet");
+    }
+    if let Err(error) = report::write(board.report(&account), &mut html) {
         return reply::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string());
     }
     let mut reply = reply::of(reply::HTML, html);

@@ -19,6 +19,8 @@ pub mod pseudonym;
 pub mod record;
 pub mod replay;
 pub mod report;
+#[cfg(feature = "http")]
+pub mod serve;
 pub mod sighting;
 pub mod sink;
 pub mod time;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// somebody in records and sightings, so it stands behind `feature` and before all that learns, judges and writes; only `cli` holds a key. `record` stands beside
 /// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. `sink` is
 /// what `alert` is not: threads, sockets and files for what leaves. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 24] = [
+const LAYERS: [(&str, &[&str]); 25] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
@@ -46,6 +46,10 @@ const LAYERS: [(&str, &[&str]); 24] = [
         ],
     ),
     ("report", &["time", "flow", "feature", "model", "detect", "alert", "record", "replay"]),
+    (
+        "serve",
+        &["time", "flow", "sighting", "inventory", "feature", "model", "detect", "alert", "sink", "pipeline", "replay", "report"],
+    ),
     ("eval", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
     (
         "cli",
@@ -69,6 +73,7 @@ const LAYERS: [(&str, &[&str]); 24] = [
             "train",
             "replay",
             "report",
+            "serve",
             "eval",
             "sink",
         ],
@@ -84,7 +89,7 @@ const NOT_IN_CORE: [&str; 8] =
     ["std::thread", "std::net", "std::fs", "std::process", "std::env", "SystemTime", "Instant::", "time::Instant"];
 
 /// The one home of each crate, so that replacing it touches one folder.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 32] = [
     ("aes_gcm", &["app", "pseudonym"]),
     ("hkdf", &["app", "pseudonym"]),
     ("hmac", &["pseudonym"]),
@@ -100,7 +105,13 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("linfa_clustering", &["model"]),
     ("linfa_linalg", &["model"]),
     ("ndarray", &["model"]),
-    ("maud", &["report"]),
+    ("maud", &["report", "serve"]),
+    ("hyper", &["serve"]),
+    ("hyper_util", &["serve"]),
+    ("http_body_util", &["serve"]),
+    ("bytes", &["serve"]),
+    ("tokio", &["serve"]),
+    ("tokio_rustls", &["serve"]),
     ("crossbeam", &["pipeline"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
@@ -108,7 +119,7 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("tempfile", &["train"]),
     ("anyhow", &["cli"]),
     ("parquet", &["alert", "record"]),
-    ("rustls", &["sink"]),
+    ("rustls", &["serve", "sink"]),
     ("rustls_native_certs", &["sink"]),
     ("ureq", &["sink"]),
 ];

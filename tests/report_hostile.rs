@@ -5,10 +5,11 @@
 mod report_support;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use auscult::model::Model;
 use auscult::report::text::Shown;
-use auscult::report::{Account, Devices, Gather, Report, SourceFile, Wanted, write};
+use auscult::report::{Account, Devices, Gather, KnownModel, Report, SourceFile, Wanted, write};
 use proptest::prelude::*;
 use report_support::{alert, flow, inventory, read, skeleton};
 
@@ -42,7 +43,7 @@ fn page(model: &Model, words: &str) -> String {
         gather,
         devices: Some(devices),
         account,
-        model: Some(model),
+        model: Some(KnownModel::new(Arc::new(model)).unwrap()),
         of_captures: false,
         sources,
     };

@@ -10,7 +10,7 @@ use super::exit::{Outcome, Usage};
 use super::judge::load;
 use super::record_lines::RecordLines;
 use crate::alert::IncidentLine;
-use crate::detect::{About, Answer, AnswerKind, Answers, Rule};
+use crate::detect::{About, Answer, AnswerKind, Answers, LearnError, Rule};
 use crate::feature::Host;
 use crate::flow::Net;
 use crate::pipeline::now;
@@ -25,37 +25,24 @@ const MAX_ROLE_DEVICES: usize = 10_000;
 pub fn learn(args: &LearnAnswerArgs) -> anyhow::Result<Outcome> {
     let line = find(&args.alert.alert, args.alert.alerts.as_deref())?;
     let it = &line.subject;
-    let limits_nothing = args.any_peer && args.any_service;
-    if !(it.is_complete || limits_nothing) {
-        return Err(Usage(format!(
-            "incident {} had more to it than its line names, so what is to be normal cannot be said: learn it with --any-peer and --any-service",
-            line.id()
-        ))
-        .into());
+    let mut rule = Rule::learned(it, args.any_peer, args.any_service).map_err(|error| {
+        let options = match error {
+            LearnError::Incomplete => "--any-peer and --any-service",
+            LearnError::NoPeer => "--any-peer",
+        };
+        Usage(format!("incident {}: {error}: learn it with {options}", line.id()))
+    })?;
+    let mut role = None;
+    if let (Whom::Role, Some(model)) = (args.whom, &args.model) {
+        let (hosts, name) = role_of(it.hosts[0], model)?;
+        rule.host = hosts.iter().map(|host| Net::only(host.0)).collect();
+        role = Some(name);
     }
-    if it.peers.is_empty() && !args.any_peer {
-        return Err(Usage(format!("incident {} names no peer: learn it with --any-peer", line.id())).into());
-    }
-    let only = |hosts: &[Host]| hosts.iter().map(|host| Net::only(host.0)).collect::<Vec<_>>();
-    let (host, role) = match (args.whom, &args.model) {
-        (Whom::Role, Some(model)) => {
-            let (hosts, role) = role_of(it.hosts[0], model)?;
-            (only(&hosts), Some(role))
-        }
-        _ => (only(&it.hosts), None),
-    };
-    let rule = Rule {
-        class: vec![it.class.info().name.to_owned()],
-        host,
-        peer: if args.any_peer { Vec::new() } else { only(&it.peers) },
-        service: if args.any_service { Vec::new() } else { it.services.clone() },
-        up_to_bits: args.up_to_bits,
-        from: Some(args.from.unwrap_or(it.first)),
-        until: args.until,
-        ..Rule::default()
-    };
+    rule.up_to_bits = args.up_to_bits;
+    rule.from = args.from.or(rule.from);
+    rule.until = args.until;
     let answer = |_: &Answers| {
-        let (hides, about) = (Some(rule), Some(about(&line)));
+        let (hides, about) = (Some(rule), Some(About::of(&line.subject)));
         Ok(Answer { about, role, hides, ..given(AnswerKind::Learn, &args.reason, &args.given)? })
     };
     write(answer, &args.given)
@@ -68,17 +55,10 @@ pub fn learn(args: &LearnAnswerArgs) -> anyhow::Result<Outcome> {
 pub fn mute(args: &MuteArgs) -> anyhow::Result<Outcome> {
     let line = args.alert.as_ref().map(|alert| find(alert, args.alerts.as_deref())).transpose()?;
     let it = line.as_ref().map(|line| &line.subject);
-    let class = match it {
-        Some(it) if args.class.is_empty() => vec![it.class.info().name.to_owned()],
-        _ => args.class.clone(),
-    };
-    let host = match it {
-        Some(it) if args.host.is_empty() => it.hosts.iter().map(|host| Net::only(host.0)).collect(),
-        _ => args.host.clone(),
-    };
+    let of_alert = it.map(Rule::muted).unwrap_or_default();
     let rule = Rule {
-        class,
-        host,
+        class: if args.class.is_empty() { of_alert.class } else { args.class.clone() },
+        host: if args.host.is_empty() { of_alert.host } else { args.host.clone() },
         peer: args.peer.clone(),
         service: Vec::new(),
         port: args.port.clone(),
@@ -87,14 +67,14 @@ pub fn mute(args: &MuteArgs) -> anyhow::Result<Outcome> {
         name: args.name.clone(),
         up_to_bits: args.up_to_bits,
         between: args.between,
-        from: args.from.or_else(|| Some(it.map_or_else(now, |it| it.first))),
+        from: Some(args.from.or(of_alert.from).unwrap_or_else(now)),
         until: args.until.or_else(|| args.for_span.map(|span| now() + span)),
     };
     if let Some(fault) = rule.fault() {
         return Err(Usage(fault).into());
     }
     let answer = |_: &Answers| {
-        let (hides, about) = (Some(rule), line.as_ref().map(about));
+        let (hides, about) = (Some(rule), it.map(About::of));
         Ok(Answer { about, hides, ..given(AnswerKind::Mute, &args.reason, &args.given)? })
     };
     write(answer, &args.given)
@@ -106,7 +86,9 @@ pub fn mute(args: &MuteArgs) -> anyhow::Result<Outcome> {
 /// As [`learn`].
 pub fn close(args: &CloseArgs) -> anyhow::Result<Outcome> {
     let line = find(&args.alert.alert, args.alert.alerts.as_deref())?;
-    let answer = |_: &Answers| Ok(Answer { about: Some(about(&line)), ..given(AnswerKind::Close, &args.reason, &args.given)? });
+    let answer = |_: &Answers| {
+        Ok(Answer { about: Some(About::of(&line.subject)), ..given(AnswerKind::Close, &args.reason, &args.given)? })
+    };
     write(answer, &args.given)
 }
 
@@ -169,11 +151,6 @@ fn given(answer: AnswerKind, reason: &str, given: &GivenArgs) -> anyhow::Result<
     let by = given.by.clone().or_else(user).ok_or_else(|| Usage("who answers? give --by NAME".to_owned()))?;
     let (about, role, hides, takes_back) = (None, None, None, Vec::new());
     Ok(Answer { time: now(), by, answer, reason: reason.to_owned(), about, role, hides, takes_back })
-}
-
-fn about(line: &IncidentLine) -> About {
-    let it = &line.subject;
-    About { incident: line.id(), class: it.class.info().name.to_owned(), hosts: it.hosts.clone(), raised: it.raised }
 }
 
 /// The devices of the role that a model gives to this one, and the role in words.

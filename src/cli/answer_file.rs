@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 
+use super::answered::OnAnswers;
 use super::exit::in_one_line;
 use super::record_lines::{RecordLines, chain_of};
 use crate::alert::{Whole, answer_line, read_answer};
@@ -106,11 +107,12 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Watches a file, which need not be there yet. What it holds by now is read first.
+    /// Watches a file, which need not be there yet. What it holds by now is read first; who is to be told of a change is told on the
+    /// thread that found it.
     ///
     /// # Errors
     /// When it is there and cannot be read, or the thread cannot be started.
-    pub fn start(path: PathBuf) -> anyhow::Result<(Self, Answers)> {
+    pub fn start(path: PathBuf, tell: Option<OnAnswers>) -> anyhow::Result<(Self, Answers)> {
         let seen = looks(&path);
         let loaded = if path.exists() { load(&path)? } else { Loaded::default() };
         loaded.tell_faults();
@@ -124,7 +126,7 @@ impl Watcher {
                 let now = looks(&path);
                 if now != seen {
                     seen = now;
-                    look(&path, &slot);
+                    look(&path, &slot, tell.as_ref());
                 }
             }
         };
@@ -139,12 +141,16 @@ impl Watcher {
 }
 
 /// A file that went away leaves the answers that stand: it may be on its way back from an editor.
-fn look(path: &Path, newest: &Mutex<Option<Arc<Answers>>>) {
+fn look(path: &Path, newest: &Mutex<Option<Arc<Answers>>>, tell: Option<&OnAnswers>) {
     match load(path) {
         Ok(loaded) => {
             loaded.tell_faults();
             eprintln!("auscult: {}: {} answers", path.display(), loaded.answers.len());
-            *newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(loaded.answers));
+            let answers = Arc::new(loaded.answers);
+            if let Some(tell) = tell {
+                tell(Arc::clone(&answers));
+            }
+            *newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(answers);
         }
         Err(error) => eprintln!("auscult: {}; the answers read before still hold", in_one_line(&error)),
     }

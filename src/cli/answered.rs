@@ -8,7 +8,7 @@ use super::answer_args::AnswersArgs;
 use super::answer_file::{Watcher, load};
 use super::output::chained;
 use crate::alert::{AlertContext, AlertLines, Chain};
-use crate::detect::{AnsweredBy, Gate, Notice, Passage, ScoredFlow, Subject};
+use crate::detect::{AnsweredBy, Answers, Gate, Notice, Passage, ScoredFlow, Subject};
 use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
@@ -16,6 +16,9 @@ use crate::model::{Model, Vocabulary};
 use crate::pipeline::Progress;
 use crate::replay::Output;
 use crate::wire::Addr;
+
+/// Is told when other answers stand.
+pub type OnAnswers = Box<dyn Fn(Arc<Answers>) + Send>;
 
 type Target = Box<dyn Write + Send>;
 
@@ -37,15 +40,15 @@ struct Hidden {
 
 impl<'a> Answered<'a> {
     /// Reads the answers, where there are any; `live` reads them again when they change, and goes on with a file of what is
-    /// hidden.
+    /// hidden. Where somebody is to be told of changes, they are read again too.
     ///
     /// # Errors
     /// When answers cannot be read, or the file of what they hide cannot be created.
-    pub fn open(args: &AnswersArgs, live: bool, to: &'a mut dyn Output) -> anyhow::Result<Self> {
+    pub fn open(args: &AnswersArgs, live: bool, tell: Option<OnAnswers>, to: &'a mut dyn Output) -> anyhow::Result<Self> {
         let (answers, watcher) = match &args.answers {
             None => Default::default(),
-            Some(path) if live => {
-                let (watcher, answers) = Watcher::start(path.clone())?;
+            Some(path) if live || tell.is_some() => {
+                let (watcher, answers) = Watcher::start(path.clone(), tell)?;
                 (answers, Some(watcher))
             }
             Some(path) => {
@@ -67,8 +70,10 @@ impl<'a> Answered<'a> {
     }
 
     fn hide(&mut self, notice: &Notice, by: AnsweredBy) {
+        let notice = answered(notice, by);
+        self.to.hidden(&notice);
         let Some(Hidden { path, lines: Some(lines), .. }) = &mut self.hidden else { return };
-        if let Err(error) = lines.write(&answered(notice, by))
+        if let Err(error) = lines.write(&notice)
             && self.failed.is_none()
         {
             self.failed = Some(anyhow::Error::new(error).context(format!("{}: cannot be written", path.display())));
@@ -103,7 +108,7 @@ impl Output for Answered<'_> {
         self.to.begin(context);
     }
 
-    fn model(&mut self, model: &Model) {
+    fn model(&mut self, model: &Arc<Model>) {
         self.to.model(model);
     }
 

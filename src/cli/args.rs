@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::answer_args::{AlertsArgs, AnswersArgs, CloseArgs, LearnAnswerArgs, MuteArgs, TakeBackArgs};
 use super::evidence::EvidenceArgs;
 use super::hidden::HideArgs;
+use super::page::PageArgs;
 use super::reveal::{PseudonymsArgs, RevealArgs};
 use super::sinks::SinkArgs;
 use crate::time::{Span, Timestamp};
@@ -215,6 +216,9 @@ pub struct ReplayArgs {
     pub evidence: EvidenceArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub page: PageArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub time: TimeArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -248,6 +252,9 @@ pub struct WatchArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub evidence: EvidenceArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub page: PageArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub flow: FlowArgs,

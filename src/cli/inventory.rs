@@ -37,7 +37,7 @@ impl InventoryOutput {
     /// A file that cannot be created, or a registry that was named and cannot be read.
     pub fn open(args: &InventoryArgs, home: &HomeNets, hidden: Option<&Hidden>) -> anyhow::Result<Option<Self>> {
         let Some(path) = &args.inventory else { return Ok(None) };
-        let vendors = seen_through(vendors(args.oui.as_deref())?, hidden);
+        let vendors = vendors(args.oui.as_deref(), hidden)?;
         let to = create(path)?;
         Ok(Some(Self { inventory: Inventory::new(home_of(home, hidden)), vendors, path: path.clone(), to }))
     }
@@ -47,7 +47,7 @@ impl InventoryOutput {
     /// # Errors
     /// A registry that was named and cannot be read.
     pub fn in_memory(oui: Option<&Path>, home: &HomeNets, hidden: Option<&Hidden>) -> anyhow::Result<Self> {
-        let (inventory, vendors) = (Inventory::new(home_of(home, hidden)), seen_through(vendors(oui)?, hidden));
+        let (inventory, vendors) = (Inventory::new(home_of(home, hidden)), vendors(oui, hidden)?);
         Ok(Self { inventory, vendors, path: PathBuf::new(), to: Box::new(io::sink()) })
     }
 
@@ -69,8 +69,12 @@ impl InventoryOutput {
     }
 }
 
-/// The registry that was named with what lies beside it, else the first that a package has put there.
-fn vendors(named: Option<&Path>) -> anyhow::Result<Option<Vendors>> {
+/// The makers of MAC addresses, also where these come as pseudonyms: from the registry that was named with what lies beside it, else the
+/// first that a package has put there.
+///
+/// # Errors
+/// A registry that was named and cannot be read.
+pub fn vendors(named: Option<&Path>, hidden: Option<&Hidden>) -> anyhow::Result<Option<Vendors>> {
     let path = named.or_else(|| REGISTRIES.iter().map(Path::new).find(|path| path.exists()));
     let Some(path) = path else {
         eprintln!("auscult: the inventory names no vendors: {} is missing; install ieee-data or give --oui", REGISTRIES[0]);
@@ -84,19 +88,14 @@ fn vendors(named: Option<&Path>) -> anyhow::Result<Option<Vendors>> {
         // What is beside may be anything.
         beside.for_each(|file| drop(vendors.read(file)));
     }
-    Ok(Some(vendors))
-}
-
-/// The makers of MAC addresses, also where these come as pseudonyms.
-fn seen_through(vendors: Option<Vendors>, hidden: Option<&Hidden>) -> Option<Vendors> {
-    match hidden {
-        Some(hidden) => vendors.map(|vendors| vendors.behind(hidden.real_macs())),
+    Ok(Some(match hidden {
+        Some(hidden) => vendors.behind(hidden.real_macs()),
         None => vendors,
-    }
+    }))
 }
 
 /// Home networks as the inventory sees them.
-fn home_of(home: &HomeNets, hidden: Option<&Hidden>) -> HomeNets {
+pub fn home_of(home: &HomeNets, hidden: Option<&Hidden>) -> HomeNets {
     hidden.map_or_else(|| home.clone(), |hidden| hidden.home(home))
 }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Write as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
 
@@ -15,6 +16,7 @@ use super::feed::{Account, Damage, Feed};
 use super::hidden::{Hidden, Veiled};
 use super::inventory::{InventoryOutput, Watched};
 use super::output::{Outputs, Written, create};
+use super::page::{About, Page, PageArgs};
 use super::plan::Plan;
 use super::progress::Bar;
 use super::versions::Versions;
@@ -23,7 +25,7 @@ use crate::capture::{Input, Live, LiveOptions, Source as _};
 use crate::detect::{DetectorConfig, Gate};
 use crate::flow::HomeNets;
 use crate::model::Model;
-use crate::pipeline::{Stopwatch, now};
+use crate::pipeline::{Consumer, Gauges, PipelineConfig, Stopwatch, now};
 use crate::replay::{Judge, Mode, Output, Verdict};
 
 /// Judges captures.
@@ -42,7 +44,8 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     let evidence = args.evidence.open(Some(&source), &mut config, kept)?;
     let mut outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)), false)?;
     outputs.keep_evidence(evidence);
-    judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, (outputs, &args.output), &args.answers)
+    let page = page(&args.page, &mut config, (&plan, None), (&args.answers, &args.output))?;
+    judge_and_report(Feed::Packets(&mut source, &config), (&config.home, page), plan, (outputs, &args.output), &args.answers)
 }
 
 /// Judges flow records that were made elsewhere.
@@ -58,7 +61,7 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
         course.records = files.kinds().iter().map(|kind| kind.name().to_owned()).collect();
     }
     let outputs = Outputs::open(&args.output, Bar::of(files.size()), false)?;
-    judge_and_report(Feed::Records(&mut files, &config), &config.home, plan, (outputs, &args.output), &args.answers)
+    judge_and_report(Feed::Records(&mut files, &config), (&config.home, None), plan, (outputs, &args.output), &args.answers)
 }
 
 /// Judges live traffic until INT or TERM.
@@ -82,7 +85,29 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     }
     let mut outputs = Outputs::open(&args.output, Bar::none(), true)?;
     outputs.keep_evidence(evidence);
-    judge_and_report(Feed::Packets(&mut source, &config), &config.home, plan, (outputs, &args.output), &args.answers)
+    let heard = Some(args.interface.clone());
+    let page = page(&args.page, &mut config, (&plan, heard), (&args.answers, &args.output))?;
+    judge_and_report(Feed::Packets(&mut source, &config), (&config.home, page), plan, (outputs, &args.output), &args.answers)
+}
+
+/// The live page, where one is wanted.
+fn page(
+    args: &PageArgs,
+    config: &mut PipelineConfig,
+    (plan, interface): (&Plan, Option<String>),
+    (answers, output): (&AnswersArgs, &OutputArgs),
+) -> anyhow::Result<Option<Page>> {
+    if !args.is_wanted() {
+        return Ok(None);
+    }
+    let gauges = Arc::<Gauges>::default();
+    config.gauges = Some(Arc::clone(&gauges));
+    let model = match &plan.mode {
+        Mode::Model(model, _) => Some(Arc::clone(model)),
+        Mode::SelfTaught { .. } | Mode::Learn { .. } => None,
+    };
+    let (answers, oui) = (answers.answers.clone(), output.inventory.oui.clone());
+    Page::open(args, About { interface, home: &config.home, hidden: plan.hidden.as_ref(), model, answers, oui, gauges })
 }
 
 /// Loads a model: a file, or the version in use of a folder.
@@ -113,6 +138,16 @@ pub fn judge(
     detector: DetectorConfig,
     (output, inventory): (&mut dyn Output, Option<&mut InventoryOutput>),
 ) -> anyhow::Result<(Account, Vec<Damage>, anyhow::Result<Verdict>)> {
+    carry_out(feed, plan, detector, (output, inventory), (None, &*stop::on_signals()?))
+}
+
+fn carry_out(
+    feed: Feed<'_>,
+    plan: &mut Plan,
+    detector: DetectorConfig,
+    (output, inventory): (&mut dyn Output, Option<&mut InventoryOutput>),
+    (page, stop): (Option<&Page>, &AtomicBool),
+) -> anyhow::Result<(Account, Vec<Damage>, anyhow::Result<Verdict>)> {
     let vocabulary = match &plan.mode {
         Mode::Model(model, _) => {
             feed.warn_of_misfit(model);
@@ -120,21 +155,24 @@ pub fn judge(
         }
         Mode::SelfTaught { .. } | Mode::Learn { .. } => None,
     };
-    let stop = stop::on_signals()?;
     let (key, order) = plan.hidden.as_ref().map(|hidden| (hidden.fingerprint(), hidden.order())).unzip();
     let mut judge = Judge::new(plan.mode.clone(), detector, output)?.hidden_by(key, order.unwrap_or_default());
     if let Some(adapt) = plan.adapt {
         judge = judge.adapting(adapt, plan.anchor.as_ref())?;
     }
     let mut watched = Watched { consumer: &mut judge, output: inventory };
-    let mut veiled = Veiled { consumer: &mut watched, hidden: plan.hidden.as_mut() };
-    let (accounting, damage) = feed.run(vocabulary.as_ref(), &mut veiled, &stop);
+    let run =
+        |consumer: &mut dyn Consumer| feed.run(vocabulary.as_ref(), &mut Veiled { consumer, hidden: plan.hidden.as_mut() }, stop);
+    let (accounting, damage) = match page {
+        Some(page) => run(&mut *page.watching(&mut watched)),
+        None => run(&mut watched),
+    };
     Ok((accounting, damage, judge.finish().map_err(Into::into)))
 }
 
 fn judge_and_report(
     feed: Feed<'_>,
-    home: &HomeNets,
+    (home, page): (&HomeNets, Option<Page>),
     mut plan: Plan,
     (mut outputs, args): (Outputs, &OutputArgs),
     answers: &AnswersArgs,
@@ -143,10 +181,15 @@ fn judge_and_report(
     // Watching alone has a clock for when no packet comes.
     let live = matches!(&feed, Feed::Packets(_, config) if config.idle_clock.is_some());
     outputs.keep_models(plan.versions.clone(), plan.save_model.clone());
-    let detector = DetectorConfig { score_flows: args.flows.is_some(), ..DetectorConfig::default() };
+    let detector = DetectorConfig { score_flows: args.flows.is_some() || page.is_some(), ..DetectorConfig::default() };
     let mut inventory = InventoryOutput::open(&args.inventory, home, plan.hidden.as_ref())?;
-    let mut answered = Answered::open(answers, live, &mut outputs)?;
-    let (accounting, damage, verdict) = judge(feed, &mut plan, detector, (&mut answered, inventory.as_mut()))?;
+    if let Some(page) = &page {
+        outputs.repeat_to(page.output());
+    }
+    let stop = stop::on_signals()?;
+    let mut answered = Answered::open(answers, live, page.as_ref().map(Page::on_answers), &mut outputs)?;
+    let (accounting, damage, verdict) =
+        carry_out(feed, &mut plan, detector, (&mut answered, inventory.as_mut()), (page.as_ref(), &*stop))?;
     // Each is ended although another may have failed: what is known is written.
     let gate = answered.finish();
     if let Account::Packets(account) = &accounting {
@@ -165,6 +208,9 @@ fn judge_and_report(
     });
     eprint!("{}", summary::text(&accounting, &verdict, (&written, &gate), watch.seconds()));
     write_reports(args, &accounting, &verdict, (&gate, &written))?;
+    if let Some(page) = page {
+        page.finish(&stop);
+    }
     let lost = accounting.lost() || written.has_lost();
     if outcome.status == FINISHED && lost {
         outcome.status = TRUNCATED;

@@ -22,6 +22,8 @@ mod inventory;
 mod judge;
 mod model;
 mod output;
+#[cfg_attr(not(feature = "http"), path = "page_off.rs")]
+mod page;
 mod plan;
 mod progress;
 mod recheck;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -19,7 +20,7 @@ use crate::detect::{IncidentState, Notice, ScoredFlow};
 use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
-use crate::model::Model;
+use crate::model::{Model, Vocabulary};
 use crate::pipeline::Progress;
 use crate::replay::Output;
 use crate::sink::{Report, Retention, Writer};
@@ -57,6 +58,8 @@ pub struct Outputs {
     deliveries: Deliveries,
     flows: Option<(PathBuf, Box<dyn Write + Send>)>,
     bar: Bar,
+    /// What takes all of it too.
+    also: Option<Box<dyn Output>>,
     /// Alert lines that opened an incident, for the summary.
     pub opened: Vec<Notice>,
     /// Where models are kept that were learned meanwhile.
@@ -101,8 +104,8 @@ impl Outputs {
         let (targets, deliveries) = open_all(names, &args.sinks, watches)?;
         let flows = args.flows.as_ref().map(|path| anyhow::Ok((path.clone(), create(path)?))).transpose()?;
         let (alerts, opened, versions, save_model, evidence) = (Vec::new(), Vec::new(), None, None, None);
-        let retention = args.sinks.retention();
-        Ok(Self { targets, alerts, deliveries, flows, bar, opened, versions, save_model, retention, evidence, failed: None })
+        let (retention, also, failed) = (args.sinks.retention(), None, None);
+        Ok(Self { targets, alerts, deliveries, flows, bar, also, opened, versions, save_model, retention, evidence, failed })
     }
 
     /// Keeps models that are learned meanwhile: as versions in a folder, and the one of `--learn` in a file.
@@ -119,6 +122,11 @@ impl Outputs {
     pub fn read_again(&mut self, frames: u64) {
         let read = self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.read_again(frames, &self.bar));
         self.failed = self.failed.take().or(read.err());
+    }
+
+    /// Lets another take all of it too.
+    pub fn repeat_to(&mut self, other: Box<dyn Output>) {
+        self.also = Some(other);
     }
 
     /// Flushes everything, and waits a while for targets on the network.
@@ -138,9 +146,9 @@ impl Outputs {
         }
     }
 
-    fn write_flow(&mut self, event: &Value) {
+    fn write_flow(&mut self, event: impl FnOnce() -> Value) {
         if let Some((path, to)) = &mut self.flows {
-            let written = serde_json::to_writer(&mut *to, event).map_err(io::Error::from).and_then(|()| to.write_all(b"\n"));
+            let written = serde_json::to_writer(&mut *to, &event()).map_err(io::Error::from).and_then(|()| to.write_all(b"\n"));
             keep(&mut self.failed, path, written);
         }
     }
@@ -158,6 +166,9 @@ fn keep(failed: &mut Option<anyhow::Error>, path: &Path, result: io::Result<()>)
 
 impl Output for Outputs {
     fn begin(&mut self, context: &AlertContext) {
+        if let Some(also) = &mut self.also {
+            also.begin(context);
+        }
         self.alerts.iter_mut().for_each(|(_, lines)| lines.continue_with(context.clone()));
         let targets = std::mem::take(&mut self.targets);
         if targets.is_empty() {
@@ -167,7 +178,16 @@ impl Output for Outputs {
         self.alerts = targets.into_iter().map(begin).collect();
     }
 
-    fn model(&mut self, model: &Model) {
+    fn vocabulary(&mut self, vocabulary: &Vocabulary) {
+        if let Some(also) = &mut self.also {
+            also.vocabulary(vocabulary);
+        }
+    }
+
+    fn model(&mut self, model: &Arc<Model>) {
+        if let Some(also) = &mut self.also {
+            also.model(model);
+        }
         let trained = self.save_model.take_if(|_| model.provenance.adapted.is_none());
         let saved = trained.map_or(Ok(()), |path| save(model, &path));
         let kept = self.versions.as_ref().map_or(Ok(()), |versions| {
@@ -198,6 +218,9 @@ impl Output for Outputs {
     fn notice(&mut self, notice: &Notice) {
         let named = self.evidence.as_mut().map(|evidence| evidence.notice(notice));
         let notice = named.as_ref().unwrap_or(notice);
+        if let Some(also) = &mut self.also {
+            also.notice(notice);
+        }
         for (path, lines) in &mut self.alerts {
             let written = lines.write(notice);
             keep(&mut self.failed, path, written);
@@ -207,15 +230,30 @@ impl Output for Outputs {
         }
     }
 
+    fn hidden(&mut self, notice: &Notice) {
+        if let Some(also) = &mut self.also {
+            also.hidden(notice);
+        }
+    }
+
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str) {
-        self.write_flow(&flow_event(&flow.record, Some((flow.bits, behaviour))));
+        if let Some(also) = &mut self.also {
+            also.flow(flow, behaviour);
+        }
+        self.write_flow(|| flow_event(&flow.record, Some((flow.bits, behaviour))));
     }
 
     fn unjudged(&mut self, record: &FlowRecord) {
-        self.write_flow(&flow_event(record, None));
+        if let Some(also) = &mut self.also {
+            also.unjudged(record);
+        }
+        self.write_flow(|| flow_event(record, None));
     }
 
     fn progress(&mut self, progress: Progress) {
+        if let Some(also) = &mut self.also {
+            also.progress(progress);
+        }
         self.bar.set(progress);
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 
@@ -19,7 +20,7 @@ use crate::detect::{DetectorConfig, Gate};
 use crate::record::{self, Format};
 use crate::replay::Mode;
 use crate::report::text::{Shown, counted};
-use crate::report::{Account, Device, Devices, Gather, Report, SourceFile, Wanted, write};
+use crate::report::{Account, Device, Devices, Gather, KnownModel, Report, SourceFile, Wanted, write};
 
 /// Bytes that are looked at to tell alerts from captures.
 const HEAD_BYTES: u64 = 64 << 10;
@@ -118,7 +119,7 @@ fn of_alerts(args: &ReportArgs) -> anyhow::Result<Report> {
     if let Some(path) = &args.judge.model {
         let model = load(path)?;
         report.gather.know(&model.vocabulary);
-        report.model = Some(model);
+        report.model = Some(KnownModel::new(Arc::new(model))?);
     }
     for (paths, role, wanted) in [(&args.inputs, "alerts", Wanted::Alerts), (&args.flows, "flow events", Wanted::Flows)] {
         for path in paths {
@@ -179,7 +180,7 @@ fn of_captures(args: &ReportArgs, outcome: &mut Outcome) -> anyhow::Result<Repor
     let hidden = Hidden::open(&args.hide)?;
     let mode = plan::mode(&args.judge, hidden.as_ref())?;
     if let Mode::Model(model, _) = &mode {
-        report.model = Some(model.as_ref().clone());
+        report.model = Some(KnownModel::new(Arc::clone(model))?);
     }
     let mut gather = Gather::default();
     let mut inventory = InventoryOutput::in_memory(args.oui.as_deref(), &config.home, hidden.as_ref())?;

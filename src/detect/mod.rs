@@ -37,8 +37,8 @@ mod surprise;
 mod testing;
 
 pub use answer::{
-    About, Answer, AnswerError, AnswerKind, AnsweredBy, Answers, Counted, Daily, Direction, Gate, MAX_ANSWERS, ParseDailyError,
-    Passage, Protocol, Rule, Standing, Subject,
+    About, Answer, AnswerError, AnswerKind, AnsweredBy, Answers, Counted, Daily, Direction, Gate, LearnError, MAX_ANSWERS,
+    ParseDailyError, Passage, Protocol, Rule, Standing, Subject,
 };
 pub use assessment::Assessment;
 pub use case::{Case, WINDOW};

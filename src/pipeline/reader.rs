@@ -75,6 +75,8 @@ pub(super) struct Reader<'a> {
     fragments_out: Vec<Packet>,
     spare_blocks: Vec<Block>,
     spare_batches: Vec<Batch>,
+    /// The second at which the gauges were told last.
+    told_at: Option<i64>,
 }
 
 impl<'a> Reader<'a> {
@@ -102,6 +104,7 @@ impl<'a> Reader<'a> {
             fragments_out: Vec::new(),
             spare_blocks: Vec::new(),
             spare_batches: Vec::new(),
+            told_at: None,
         }
     }
 
@@ -114,18 +117,37 @@ impl<'a> Reader<'a> {
                 Ok(goes_on) => more = goes_on,
                 Err(error) => self.errors.push(error),
             }
+            if let Some(gauges) = &self.config.gauges {
+                gauges.has_read();
+            }
             if let Some((done, _)) = source.progress() {
                 self.read_bytes.store(done, Ordering::Relaxed);
             }
             self.deal_out(block);
+            self.tell_gauges(source);
             self.collect_spares();
         }
         self.fragments.finish(&mut self.fragments_out);
         self.deal_out(Block::default());
         self.accounting.dropped = source.dropped();
+        if let Some(gauges) = &self.config.gauges {
+            gauges.renew(&self.accounting, self.clock.now());
+            gauges.end();
+        }
         let now = self.clock.now().unwrap_or(Timestamp::MIN);
         self.accounting.sightings_dropped = self.sightings.finish(now);
         (self.accounting, self.errors)
+    }
+
+    /// Once in a second of the capture's time.
+    fn tell_gauges(&mut self, source: &mut dyn Source) {
+        let Some(gauges) = &self.config.gauges else { return };
+        let second = self.clock.now().map(Timestamp::seconds);
+        if second != self.told_at {
+            self.told_at = second;
+            self.accounting.dropped = source.dropped();
+            gauges.renew(&self.accounting, self.clock.now());
+        }
     }
 
     fn deal_out(&mut self, block: Block) {

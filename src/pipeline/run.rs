@@ -9,6 +9,7 @@ use crossbeam::channel::{RecvTimeoutError, bounded, unbounded};
 use super::accounting::Accounting;
 use super::batch::Emitted;
 use super::gate::Gate;
+use super::gauges::Gauges;
 use super::merge::Merge;
 use super::reader::Reader;
 use super::sightings::Sightings;
@@ -47,14 +48,16 @@ pub struct PipelineConfig {
     pub packets: Option<Cut>,
     /// Live only: the wall clock, for when no packet moves the time.
     pub idle_clock: Option<fn() -> Timestamp>,
+    /// Where it is told how the run is going, if anybody asks.
+    pub gauges: Option<Arc<Gauges>>,
 }
 
 impl PipelineConfig {
     /// For captures of any time, each packet counted once, VLANs apart from the key, no packets for the consumer.
     #[must_use]
     pub const fn new(workers: usize, limits: CheckedLimits, home: HomeNets) -> Self {
-        let (vlan_key, deduplicate, from, to, packets, idle_clock) = (false, true, None, None, None, None);
-        Self { workers, limits, home, vlan_key, deduplicate, from, to, packets, idle_clock }
+        let (vlan_key, deduplicate, from, to, packets, idle_clock, gauges) = (false, true, None, None, None, None, None);
+        Self { workers, limits, home, vlan_key, deduplicate, from, to, packets, idle_clock, gauges }
     }
 
     /// The key of a packet's flow, and whether the packet came from the key's low end.

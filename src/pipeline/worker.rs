@@ -85,9 +85,13 @@ impl<'a> Worker<'a> {
             self.shards[place].finish_slot(slot, &self.config.limits, self.now, &mut records);
         }
         let last = Tick::of_records(self.now, self.emit(records, self.now), true);
+        let _ = tell.send(Told { worker: self.index, ticks: vec![last], finished: Some(self.counters()) });
+    }
+
+    fn counters(&self) -> ShardCounters {
         let mut counters = ShardCounters::default();
         self.shards.iter().for_each(|shard| counters.add(shard.counters()));
-        let _ = tell.send(Told { worker: self.index, ticks: vec![last], finished: Some(counters) });
+        counters
     }
 
     fn work(&mut self, batch: &Batch) -> Vec<Tick> {
@@ -118,6 +122,9 @@ impl<'a> Worker<'a> {
         let mut records = std::mem::take(&mut self.fresh);
         for shard in &mut self.shards {
             shard.tick(now, &self.config.limits, &mut records);
+        }
+        if let Some(gauges) = &self.config.gauges {
+            gauges.renew_flows(self.index, self.counters());
         }
         Tick::of_records(now, self.emit(records, now), true)
     }

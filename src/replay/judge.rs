@@ -30,9 +30,11 @@ pub trait Output {
     /// The behaviours that flows are told by from now on.
     fn vocabulary(&mut self, _vocabulary: &Vocabulary) {}
     /// A model was learned, or a version of one that learned on.
-    fn model(&mut self, _model: &Model) {}
+    fn model(&mut self, _model: &Arc<Model>) {}
     /// An incident was opened, grew or was closed.
     fn notice(&mut self, notice: &Notice);
+    /// The same, where an answer hides it.
+    fn hidden(&mut self, _notice: &Notice) {}
     /// What is kept of the packets before the coming tick, where that was asked for.
     fn packets(&mut self, _packets: Slices) {}
     /// An address is a device's that notices name by another.
@@ -156,8 +158,8 @@ impl<'a> Judge<'a> {
         let Some((_, lesson)) = self.learning.take() else { return };
         self.verdict.learned = Some((lesson.observations.len(), lesson.not_kept));
         let learned = lesson.into_model(course).map_err(JudgeError::from).and_then(|model| {
-            self.output.model(&model);
             let model = Arc::new(model);
+            self.output.model(&model);
             self.begin_with_model(Arc::clone(&model))?;
             self.adaptation = self.adapt.map(|adapt| Adaptation::new(adapt, &model)).transpose()?;
             Ok(())
@@ -171,7 +173,7 @@ impl<'a> Judge<'a> {
         if let (Mode::Learn { course, .. }, None) = (&self.mode, self.adapt)
             && let Ok(model) = lesson.into_model(course)
         {
-            self.output.model(&model);
+            self.output.model(&Arc::new(model));
         }
         JudgeError::StillLearning(observations)
     }
@@ -183,8 +185,9 @@ impl<'a> Judge<'a> {
             Ok(None) => {}
             Ok(Some(model)) => {
                 self.verdict.versions += 1;
+                let model = Arc::new(model);
                 self.output.model(&model);
-                self.failed = self.begin_with_model(Arc::new(model)).err();
+                self.failed = self.begin_with_model(model).err();
             }
             Err(error) => self.failed = Some(error.into()),
         }

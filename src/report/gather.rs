@@ -108,6 +108,13 @@ impl Gather {
         self.plane = Plane::of(vocabulary);
     }
 
+    /// An empty one that knows the same of what judges.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        let (behaviours, plane, context) = (self.behaviours.clone(), self.plane.clone(), self.context.clone());
+        Self { behaviours, plane, context, ..Self::default() }
+    }
+
     /// Reads a file of EVE lines. A line that cannot be read is counted and told, and ends nothing.
     ///
     /// # Errors
@@ -204,7 +211,8 @@ impl Gather {
         self.unusual.add(orig, seen.behaviour, bits, group);
     }
 
-    fn record(&mut self, record: &FlowRecord, bits: Option<f64>, behaviour: &str) {
+    /// Takes a flow of the same process, with its bits where it was judged and the name of the behaviour that it resembles.
+    pub fn record(&mut self, record: &FlowRecord, bits: Option<f64>, behaviour: &str) {
         self.tells_loss = true;
         let seen = Seen {
             ends: [Host(record.orig_addr()), Host(record.resp_addr())],

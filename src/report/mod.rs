@@ -20,6 +20,7 @@ mod traffic;
 mod unusual;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 pub use account::Account;
 pub use attack::technique as attack_name;
@@ -28,14 +29,14 @@ pub use devices::{Device, Devices};
 pub use event::{Attack, ModelPart, Stage, Told, Usual, Why};
 pub use gather::{Behaviour, Gather, PassedOver, Wanted};
 pub use incidents::{Incidents, MOST_KEPT, OfClass};
-pub use page::write;
+pub use page::{Part, STYLE, article, parts, write};
 pub use talk::{Talk, Talks};
 pub use traffic::{Step, Traffic};
 pub use unusual::{Group, UNUSUAL_BITS, Unusual};
 
 use self::text::Shown;
 use crate::feature::Host;
-use crate::model::Model;
+use crate::model::{Model, ModelError};
 
 /// A file that a report was made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,36 @@ pub struct SourceFile {
     pub sha256: Option<String>,
 }
 
+/// A model and its digest, which is made once: that of a large model takes a while.
+#[derive(Clone, Debug)]
+pub struct KnownModel {
+    model: Arc<Model>,
+    digest: String,
+}
+
+impl KnownModel {
+    /// A model.
+    ///
+    /// # Errors
+    /// When it cannot be digested.
+    pub fn new(model: Arc<Model>) -> Result<Self, ModelError> {
+        let digest = model.digest()?;
+        Ok(Self { model, digest })
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Its digest, as `sha256:…`.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
 /// What a page is made of. What is missing is left out of the page, which says how to bring it.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -62,7 +93,7 @@ pub struct Report {
     /// What went in and where it went.
     pub account: Option<Account>,
     /// The model that judged.
-    pub model: Option<Model>,
+    pub model: Option<KnownModel>,
     /// Were captures judged for it, rather than alerts read?
     pub of_captures: bool,
     /// What it was made of.

@@ -29,6 +29,8 @@ pub use retention::Retention;
 pub use spool::{Batch, Spool};
 pub use syslog::{escape_parameter, frame};
 pub use target::{Endpoint, Place, Target, TargetOptions};
+#[cfg(feature = "tls")]
+pub use tls::{certificates, private_key};
 pub use writer::{Opened, SinkOptions, Writer, open};
 
 /// Why a target is not opened or does not work.

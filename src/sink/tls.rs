@@ -29,7 +29,10 @@ pub(super) fn roots(options: &TargetOptions) -> Result<Vec<CertificateDer<'stati
 }
 
 /// The certificates of a PEM file.
-pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SinkError> {
+///
+/// # Errors
+/// Names the file and what is wrong with it.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SinkError> {
     let wrong = |what: String| SinkError::io(path.display(), io::Error::new(io::ErrorKind::InvalidData, what));
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
     let found = read.map_err(|error| wrong(format!("no certificates in PEM: {error}")))?;
@@ -37,7 +40,10 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 /// The private key of a PEM file.
-pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, SinkError> {
+///
+/// # Errors
+/// Names the file, and nothing of what it holds.
+pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, SinkError> {
     // What stands there is a secret, and no part of the error.
     let wrong = || SinkError::io(path.display(), io::Error::new(io::ErrorKind::InvalidData, "no private key in PEM in it"));
     PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|_| wrong())

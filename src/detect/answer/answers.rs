@@ -65,6 +65,15 @@ pub struct About {
     pub raised: Timestamp,
 }
 
+impl About {
+    /// The line that says this of an incident.
+    #[must_use]
+    pub fn of(it: &Subject) -> Self {
+        let class = it.class.info().name.to_owned();
+        Self { incident: format!("{:016x}", it.id), class, hosts: it.hosts.clone(), raised: it.raised }
+    }
+}
+
 /// An answer: who, when, what, about what, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {

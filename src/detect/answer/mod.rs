@@ -13,5 +13,5 @@ mod text;
 pub use answers::{About, Answer, AnswerError, AnswerKind, AnsweredBy, Answers, MAX_ANSWERS, Standing};
 pub use daily::{Daily, ParseDailyError};
 pub use gate::{Counted, Gate, Passage};
-pub use rule::{Direction, Protocol, Rule};
+pub use rule::{Direction, LearnError, Protocol, Rule};
 pub use subject::Subject;

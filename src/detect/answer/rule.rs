@@ -9,6 +9,7 @@ use super::daily::Daily;
 use super::subject::Subject;
 use super::text::{list, maybe_moment};
 use crate::detect::Class;
+use crate::feature::Host;
 use crate::flow::{Net, Service};
 use crate::time::Timestamp;
 
@@ -104,7 +105,46 @@ mod maybe_daily {
 /// Stands for every class.
 pub(super) const ANY: &str = "any";
 
+/// Why an incident cannot be learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LearnError {
+    /// There was more to it than is named.
+    #[error("it had more to it than its line names, so what is to be normal cannot be said")]
+    Incomplete,
+    /// It names no other end.
+    #[error("it names no peer")]
+    NoPeer,
+}
+
 impl Rule {
+    /// What is to be normal when an incident is learned: its class, of its devices, with its peers on its services; any of them where
+    /// that is said.
+    ///
+    /// # Errors
+    /// When the incident does not name what would limit the rule.
+    pub fn learned(it: &Subject, any_peer: bool, any_service: bool) -> Result<Self, LearnError> {
+        if !(it.is_complete || any_peer && any_service) {
+            return Err(LearnError::Incomplete);
+        }
+        if it.peers.is_empty() && !any_peer {
+            return Err(LearnError::NoPeer);
+        }
+        Ok(Self {
+            class: vec![it.class.info().name.to_owned()],
+            host: only(&it.hosts),
+            peer: if any_peer { Vec::new() } else { only(&it.peers) },
+            service: if any_service { Vec::new() } else { it.services.clone() },
+            from: Some(it.first),
+            ..Self::default()
+        })
+    }
+
+    /// What is not told when an incident is muted: its class, of its devices, from its beginning on.
+    #[must_use]
+    pub fn muted(it: &Subject) -> Self {
+        Self { class: vec![it.class.info().name.to_owned()], host: only(&it.hosts), from: Some(it.first), ..Self::default() }
+    }
+
     /// What is wrong with it; nothing for a rule that can be applied.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
@@ -146,8 +186,7 @@ impl Rule {
     }
 
     fn hides_ends(&self, it: &Subject) -> bool {
-        let all_in =
-            |nets: &[Net], hosts: &[crate::feature::Host]| hosts.iter().all(|host| nets.iter().any(|net| net.contains(host.0)));
+        let all_in = |nets: &[Net], hosts: &[Host]| hosts.iter().all(|host| nets.iter().any(|net| net.contains(host.0)));
         let needs_all = [self.peer.len(), self.service.len(), self.port.len(), self.proto.len(), self.name.len()];
         if !it.is_complete && needs_all.iter().any(|&len| len > 0) {
             return false;
@@ -173,6 +212,11 @@ impl Rule {
         };
         said.iter().any(|said| self.name.iter().any(|wanted| is(wanted, said)))
     }
+}
+
+/// Networks of one address each.
+fn only(hosts: &[Host]) -> Vec<Net> {
+    hosts.iter().map(|host| Net::only(host.0)).collect()
 }
 
 /// TCP, UDP and SCTP have ports; what ICMP has there is a type.

@@ -123,7 +123,7 @@ fn record(chain: Option<&Chain>, page: &Page<'_>) -> Markup {
     let passed = &page.report.gather.passed_over;
     html! {
         @match chain {
-            None => { "No alert file was read: the captures were judged for this page." }
+            None => { "No alert file was read: the page was made by what judged." }
             Some(chain) if chain.linked == 0 && chain.unlinked == 0 => { "The alert files hold no alert." }
             Some(chain) => {
                 @if chain.is_whole() {

@@ -104,7 +104,8 @@ fn of_device(page: &Page<'_>, host: Host, told: &[&Told], all: usize, most: f64)
     }
 }
 
-fn incident(page: &Page<'_>, told: &Told, most: f64) -> Markup {
+/// An incident and why it is told; the bars of its bits are shares of `most`.
+pub fn incident(page: &Page<'_>, told: &Told, most: f64) -> Markup {
     let (shown, more) = told.why.split_at(told.why.len().min(MOST_REASONS));
     html! {
         article class={ "incident sev" (told.severity) } id=(anchor(told)) {

@@ -29,7 +29,8 @@ use super::text::{clock, counted, grouped, machine, number, period, span};
 use crate::feature::Host;
 use crate::time::Timestamp;
 
-const STYLE: &str = include_str!("style.css");
+/// How pages look.
+pub const STYLE: &str = include_str!("style.css");
 
 /// A page that is being written.
 struct Page<'a> {
@@ -52,8 +53,7 @@ struct Section {
 /// # Errors
 /// When the target cannot be written.
 pub fn write(report: &Report, mut to: impl Write) -> io::Result<()> {
-    let hosts = report.gather.incidents.by_host();
-    let page = Page { report, selection: Selection::of(&hosts, report.gather.incidents.count()), hosts };
+    let page = Page::of(report);
     let sections = sections(&page);
     // The one style sheet is named by its digest: nothing else may give styles, and nothing at all may be loaded or run.
     let digest = STANDARD.encode(Sha256::digest(STYLE));
@@ -96,6 +96,32 @@ pub fn write(report: &Report, mut to: impl Write) -> io::Result<()> {
     };
     to.write_all(markup.into_string().as_bytes())?;
     to.flush()
+}
+
+/// A section of a page by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The name of its place.
+    pub id: &'static str,
+    /// What stands above it.
+    pub heading: &'static str,
+    /// What it shows, as HTML.
+    pub html: String,
+}
+
+/// The sections of which the report holds enough, for a page of another's.
+#[must_use]
+pub fn parts(report: &Report) -> Vec<Part> {
+    let page = Page::of(report);
+    let part = |Section { id, heading, content }| Some(Part { id, heading, html: content.ok()?.into_string() });
+    sections(&page).into_iter().filter_map(part).collect()
+}
+
+/// The incident of an alert line with its reasons, as HTML; nothing where the line is no such.
+#[must_use]
+pub fn article(report: &Report, line: &str) -> Option<String> {
+    let told = Told::of(serde_json::from_str(line).ok()?).ok()?;
+    Some(incidents::incident(&Page::of(report), &told, told.bits.max(1.0)).into_string())
 }
 
 fn sections(page: &Page<'_>) -> Vec<Section> {
@@ -197,7 +223,12 @@ fn left_out(sections: &[Section]) -> Markup {
     }
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
+    fn of(report: &'a Report) -> Self {
+        let hosts = report.gather.incidents.by_host();
+        Self { report, selection: Selection::of(&hosts, report.gather.incidents.count()), hosts }
+    }
+
     /// The time that the page is about: that of flows, else that of incidents.
     fn span(&self) -> Option<(Timestamp, Timestamp)> {
         let gather = &self.report.gather;
@@ -215,7 +246,7 @@ impl Page<'_> {
 
     /// Until when what judged had learned, where it is a model.
     fn trained_until(&self) -> Option<Timestamp> {
-        let of_model = self.report.model.as_ref().map(|model| model.provenance.until());
+        let of_model = self.report.model.as_ref().map(|known| known.model().provenance.until());
         let mut told = self.report.gather.incidents.models.keys().filter(|model| model.digest.is_some());
         let of_alerts = told.next_back().map(|model| model.trained_until.as_str());
         crate::time::parse(of_model.or(of_alerts)?).ok()

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::Page;
-use crate::model::Model;
+use crate::report::KnownModel;
 use crate::report::account::Account;
 use crate::report::text::{Shown, counted, day, grouped, number, period};
 use crate::time::parse;
@@ -14,21 +14,20 @@ const MOST_NAMED: usize = 8;
 /// The model card; nothing where what judged is not known.
 pub fn section(page: &Page<'_>) -> Option<Markup> {
     match (&page.report.model, page.report.of_captures) {
-        (Some(model), _) => Some(card(page, model)),
+        (Some(known), _) => Some(card(page, known)),
         (None, true) => Some(self_taught(page.report.account.as_ref())),
         (None, false) => None,
     }
 }
 
-fn card(page: &Page<'_>, model: &Model) -> Markup {
+fn card(page: &Page<'_>, known: &KnownModel) -> Markup {
+    let (model, digest) = (known.model(), known.digest());
     let provenance = &model.provenance;
     let times = parse(&provenance.trained_from).ok().zip(parse(&provenance.trained_until).ok());
     let homes = model.baselines.hosts.iter().filter(|(address, host)| host.local && address.is_device()).count() as u64;
     let hours = model.baselines.span_minutes / 60.0;
-    let digest = model.digest().ok();
-    let matches = digest.as_ref().map(|digest| judged_by(page, digest));
     html! {
-        @if matches == Some(false) {
+        @if !judged_by(page, digest) {
             p class="warning" { b { "This is not the model that judged." } " The alerts name another one, by its digest." }
         }
         p {
@@ -68,7 +67,7 @@ fn card(page: &Page<'_>, model: &Model) -> Markup {
             li { "Attacks that were under way while it learned are normal to it." }
         }
         dl class="facts" {
-            @if let Some(digest) = &digest { div { dt { "Model" } dd { code class="digest" { (digest) } } } }
+            div { dt { "Model" } dd { code class="digest" { (digest) } } }
             @for source in provenance.sources.iter().take(MOST_NAMED) {
                 div {
                     dt { "Learned from" }

@@ -1,0 +1,200 @@
+//! `--http`: the live page.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::answer_file::{append, load};
+use super::answered::OnAnswers;
+use super::exit::{Usage, in_one_line};
+use super::hidden::Hidden;
+use super::inventory::{home_of, vendors};
+use crate::detect::{Answer, Answers};
+use crate::evidence::Slices;
+use crate::flow::HomeNets;
+use crate::model::Model;
+use crate::pipeline::{Consumer, Emitted, Gauges, Progress, Stopwatch};
+use crate::replay::Output;
+use crate::serve::{Answering, BoardConfig, Histogram, Overload, ServeError, ServeOptions, Server, Tap, Tokens, Vitals};
+use crate::sighting::Sighting;
+use crate::time::Timestamp;
+
+/// How often it is looked whether a page that stays is to end.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Where the live page is served, and for whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Live page")]
+pub struct PageArgs {
+    /// Serve a live page, its API and metrics here, as in 127.0.0.1:8080; another address than this computer's own needs --http-cert,
+    /// --http-key and --http-token. With --answers, incidents can be answered there. replay serves it until INT or TERM
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub http: Option<SocketAddr>,
+    /// Names under which the page may be asked for, besides its address and localhost; repeat or separate by commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "http")]
+    pub http_name: Vec<String>,
+    /// Certificate chain of the page, in PEM
+    #[arg(long, value_name = "FILE", requires_all = ["http", "http_key"])]
+    pub http_cert: Option<PathBuf>,
+    /// Its private key, in PEM
+    #[arg(long, value_name = "FILE", requires = "http_cert")]
+    pub http_key: Option<PathBuf>,
+    /// Who may ask: a token of at least 16 characters on each line, behind a name and a space where people are to be told apart
+    #[arg(long, value_name = "FILE", requires = "http")]
+    pub http_token: Option<PathBuf>,
+}
+
+/// What a page is about.
+pub struct About<'a> {
+    /// The interface that is listened to; of captures, nothing.
+    pub interface: Option<String>,
+    /// Home networks.
+    pub home: &'a HomeNets,
+    /// What replaces addresses and names.
+    pub hidden: Option<&'a Hidden>,
+    /// The model that judges by now.
+    pub model: Option<Arc<Model>>,
+    /// The file of answers.
+    pub answers: Option<PathBuf>,
+    /// Registry of makers.
+    pub oui: Option<PathBuf>,
+    /// How the run is going.
+    pub gauges: Arc<Gauges>,
+}
+
+/// A page that is served.
+pub struct Page {
+    server: Server,
+    tap: Tap,
+    judged: Arc<Histogram>,
+    stays: bool,
+}
+
+impl PageArgs {
+    /// Is a page wanted?
+    pub const fn is_wanted(&self) -> bool {
+        self.http.is_some()
+    }
+}
+
+impl Page {
+    /// Serves what the arguments ask for; nothing when no page is wanted.
+    ///
+    /// # Errors
+    /// Wrong usage; an address that is taken; certificates, tokens or a registry that cannot be read.
+    pub fn open(args: &PageArgs, about: About<'_>) -> anyhow::Result<Option<Self>> {
+        let Some(address) = args.http else { return Ok(None) };
+        let tokens = args.http_token.as_deref().map(Tokens::read).transpose().map_err(told)?;
+        let tls = args.http_cert.clone().zip(args.http_key.clone());
+        let options = ServeOptions { names: args.http_name.clone(), tls, tokens };
+        options.check(address).map_err(told)?;
+        let answers = match &about.answers {
+            Some(path) if path.exists() => load(path)?.answers,
+            _ => Answers::default(),
+        };
+        let live = about.interface.is_some();
+        let board = BoardConfig {
+            title: about.interface.as_ref().map_or_else(|| "Captures".to_owned(), |interface| format!("Live on {interface}")),
+            home: home_of(about.home, about.hidden),
+            vendors: vendors(about.oui.as_deref(), about.hidden)?,
+            model: about.model,
+            answers: Arc::new(answers),
+        };
+        let judged = Arc::new(Histogram::default());
+        let vitals = Vitals { gauges: about.gauges, judged: Arc::clone(&judged), interface: about.interface };
+        let overload = if live { Overload::Drop } else { Overload::Wait };
+        let answering = about.answers.map(|path| Arc::new(ToFile(path)) as Arc<dyn Answering>);
+        let scheme = if options.tls.is_some() { "https" } else { "http" };
+        let (server, tap) = Server::start(address, options, board, (overload, vitals), answering).map_err(told)?;
+        eprintln!("auscult: the live page is at {scheme}://{}/", server.address());
+        Ok(Some(Self { server, tap, judged, stays: !live }))
+    }
+
+    /// What takes the judge's results too.
+    pub fn output(&self) -> Box<dyn Output> {
+        Box::new(self.tap.beside())
+    }
+
+    /// What is told when other answers stand.
+    pub fn on_answers(&self) -> OnAnswers {
+        Box::new(self.server.on_answers())
+    }
+
+    /// Shows records on their way to the judge, and measures how long it takes.
+    pub fn watching<'a>(&self, consumer: &'a mut dyn Consumer) -> Box<dyn Consumer + 'a> {
+        Box::new(Measured { consumer, tap: self.tap.beside(), judged: Arc::clone(&self.judged), spent_s: 0.0 })
+    }
+
+    /// The run is over: the page of captures stays until it is told to end.
+    pub fn finish(self, stop: &AtomicBool) {
+        if self.stays && !stop.load(Ordering::Relaxed) {
+            eprintln!("auscult: the live page stays at {}; INT or TERM ends", self.server.address());
+            while !stop.load(Ordering::Relaxed) {
+                thread::sleep(LOOK_EVERY);
+            }
+        }
+    }
+}
+
+fn told(error: ServeError) -> anyhow::Error {
+    match error {
+        ServeError::Usage(text) => Usage(text).into(),
+        error @ ServeError::Io { .. } => error.into(),
+    }
+}
+
+/// The file that the command line writes answers to.
+struct ToFile(PathBuf);
+
+impl Answering for ToFile {
+    fn append(&self, answer: Answer) -> Result<(u64, Arc<Answers>), String> {
+        let mut stand = Answers::default();
+        let taken = append(&self.0, |answers| {
+            stand = answers.clone();
+            Ok(answer.clone())
+        });
+        let number = taken.map_err(|error| in_one_line(&error))?;
+        stand.add(number, answer).map_err(|error| error.to_string())?;
+        Ok((number, Arc::new(stand)))
+    }
+}
+
+struct Measured<'a> {
+    consumer: &'a mut dyn Consumer,
+    tap: Tap,
+    judged: Arc<Histogram>,
+    /// Since the latest tick.
+    spent_s: f64,
+}
+
+impl Consumer for Measured<'_> {
+    fn sighting(&mut self, sighting: Sighting) {
+        self.tap.sighting(sighting.clone());
+        self.consumer.sighting(sighting);
+    }
+
+    fn record(&mut self, emitted: Emitted) {
+        let watch = Stopwatch::start();
+        self.consumer.record(emitted);
+        self.spent_s += watch.seconds();
+    }
+
+    fn packets(&mut self, packets: Slices) {
+        self.consumer.packets(packets);
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        let watch = Stopwatch::start();
+        self.consumer.tick(now);
+        self.judged.observe(std::mem::take(&mut self.spent_s) + watch.seconds());
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.consumer.progress(progress);
+    }
+}

@@ -1,0 +1,78 @@
+//! How a run is going, for who asks from another thread.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::accounting::Accounting;
+use crate::flow::ShardCounters;
+use crate::time::Timestamp;
+
+/// Counters of a run that goes on, renewed with the capture's clock: once a second at the most. Who reads them delays nobody: they
+/// are locked for the time of a copy.
+#[derive(Debug, Default)]
+pub struct Gauges {
+    reads: AtomicU64,
+    is_over: AtomicBool,
+    account: Mutex<(Accounting, Option<Timestamp>)>,
+    /// By worker.
+    flows: Mutex<Vec<ShardCounters>>,
+}
+
+impl Gauges {
+    /// How often the source was asked for frames; it grows all the time, frames or not, as long as the reader lives.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    /// Did the reader come to its end?
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// The account as of the latest tick, and the capture's time by then; none before the first packet.
+    pub fn account(&self) -> (Accounting, Option<Timestamp>) {
+        let (mut account, now) = lock(&self.account).clone();
+        lock(&self.flows).iter().for_each(|counters| account.flows.add(*counters));
+        (account, now)
+    }
+
+    pub(super) fn has_read(&self) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn renew(&self, account: &Accounting, now: Option<Timestamp>) {
+        *lock(&self.account) = (account.clone(), now);
+    }
+
+    pub(super) fn renew_flows(&self, worker: usize, counters: ShardCounters) {
+        let mut flows = lock(&self.flows);
+        if flows.len() <= worker {
+            flows.resize(worker + 1, ShardCounters::default());
+        }
+        flows[worker] = counters;
+    }
+}
+
+/// Whoever panicked while holding it left counters, which are whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_of_all_workers_add_up_and_the_latest_counts() {
+        let gauges = Gauges::default();
+        let open = |open| ShardCounters { opened: open, open, ..ShardCounters::default() };
+        [(1, 5), (0, 2), (1, 7)].into_iter().for_each(|(worker, count)| gauges.renew_flows(worker, open(count)));
+        gauges.renew(&Accounting { frames: 9, ..Accounting::default() }, Some(Timestamp::from_parts(5, 0)));
+        let (account, now) = gauges.account();
+        assert_eq!((account.frames, account.flows.open, now), (9, 9, Some(Timestamp::from_parts(5, 0))));
+    }
+}

@@ -1,0 +1,92 @@
+//! What Prometheus asks for. No label holds an address or a name from the network.
+
+use std::fmt::{Display, Write as _};
+
+use super::board::Board;
+use super::health::Pulse;
+use super::histogram::BOUNDS_S;
+use crate::pipeline::now;
+
+/// A page of metrics that is being written.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = write!(self.0, "# HELP auscult_{name} {help}\n# TYPE auscult_{name} {kind}\n");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let escaped = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.0, "auscult_{name}{labels} {value}");
+    }
+
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
+        self.family(name, kind, help);
+        self.sample(name, &[], value);
+    }
+}
+
+/// All metrics in the text format of Prometheus.
+pub(super) fn text(board: &Board, pulse: &Pulse) -> String {
+    let mut page = Page::default();
+    page.family("build_info", "gauge", "The program's version.");
+    page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    capture(&mut page, pulse);
+    page.family("alerts_total", "counter", "Alert lines that were told, by class and severity (1 is the highest).");
+    for (class, count) in &board.told {
+        let info = class.info();
+        page.sample("alerts_total", &[("class", info.name), ("severity", &info.severity.to_string())], count);
+    }
+    page.family("alerts_hidden_total", "counter", "Alert lines that an answer hid, by class.");
+    for (class, count) in &board.hidden {
+        page.sample("alerts_hidden_total", &[("class", class.info().name)], count);
+    }
+    page.family("incidents_open", "gauge", "Incidents that are told and not closed, by severity.");
+    for (severity, count) in ["1", "2", "3"].into_iter().zip(board.open_by_severity()) {
+        page.sample("incidents_open", &[("severity", severity)], count);
+    }
+    page.one("learning", "gauge", "1 while nothing is judged yet.", u8::from(!board.is_judging()));
+    let trained = board.context.as_ref().and_then(|context| crate::time::parse(&context.trained_until).ok());
+    if let Some(trained) = trained {
+        let age = now().since(trained).as_seconds().max(0.0);
+        page.one("model_age_seconds", "gauge", "Since the last packet that the model learned from.", age);
+    }
+    scores(&mut page, pulse);
+    page.one("page_missed_total", "counter", "Flows and sightings that the live page missed; they were judged.", board.missed());
+    page.0
+}
+
+fn capture(page: &mut Page, pulse: &Pulse) {
+    let vitals = pulse.vitals();
+    let (account, now) = vitals.gauges.account();
+    let interface = vitals.interface.as_deref().unwrap_or("files");
+    page.family("capture_packets_total", "counter", "Packets taken, by interface.");
+    page.sample("capture_packets_total", &[("iface", interface)], account.packets);
+    page.family("capture_bytes_total", "counter", "Bytes of these on the wire.");
+    page.sample("capture_bytes_total", &[("iface", interface)], account.wire_bytes);
+    page.family("capture_drops_total", "counter", "Frames lost before they could be read, by reason.");
+    page.sample("capture_drops_total", &[("reason", "kernel_or_interface")], account.dropped);
+    page.family("capture_skipped_total", "counter", "Frames passed over, by reason.");
+    for (reason, count) in account.skips() {
+        page.sample("capture_skipped_total", &[("reason", reason)], count);
+    }
+    if let Some(now) = now {
+        page.one("capture_time_seconds", "gauge", "The capture's clock, as seconds since 1970.", now.nanos() as f64 / 1e9);
+    }
+    page.one("flows_active", "gauge", "Flows open.", account.flows.open);
+    page.family("flow_evictions_total", "counter", "Flows ended early, by reason.");
+    page.sample("flow_evictions_total", &[("reason", "table_full")], account.flows.evicted);
+}
+
+fn scores(page: &mut Page, pulse: &Pulse) {
+    let (counts, sum) = pulse.vitals().judged.cumulative();
+    page.family("score_seconds", "histogram", "How long judging what came between two ticks took.");
+    for (bound, count) in BOUNDS_S.iter().map(ToString::to_string).chain(["+Inf".to_owned()]).zip(counts) {
+        page.sample("score_seconds_bucket", &[("le", &bound)], count);
+    }
+    page.sample("score_seconds_sum", &[], sum);
+    page.sample("score_seconds_count", &[], counts[BOUNDS_S.len()]);
+}

@@ -8,8 +8,8 @@ use crate::sighting::{self, Seen, Sighting};
 use crate::time::Timestamp;
 use crate::wire::{Addr, Frame, LinkType, Packet, Skip, quoted, quoted_header_bytes};
 
-/// Bytes kept between two ticks; what is beyond is counted. A link of 10 Gbit/s brings a third of it in 16,384 packets of 1,500 bytes
-/// (see `pipeline/reader.rs`), and their headers a thirtieth.
+/// Bytes kept between two ticks; what is beyond is counted. The most packets between two ticks, 16,384 (see `pipeline/reader.rs`), are 23 MiB
+/// at 1,500 bytes each.
 const MOST_BYTES: usize = 64 << 20;
 
 /// Bytes of an ARP packet for Ethernet and IPv4 (RFC 826); what follows is padding.

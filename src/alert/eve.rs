@@ -11,11 +11,11 @@ const GENERATOR: u32 = 4711;
 const REVISION: u32 = 1;
 
 /// What an alert must say beyond the incident.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AlertContext {
     /// Digest of the model that judged, as `sha256:…`; none when the capture taught itself.
     pub model_digest: Option<String>,
-    /// Last packet learned from.
+    /// Last packet learned from; empty where there was none.
     pub trained_until: String,
     /// Fingerprint of the key of the pseudonyms that stand for addresses and names; none where these stand for themselves.
     pub pseudonyms: Option<String>,

@@ -198,6 +198,9 @@ fn of_captures(args: &ReportArgs, outcome: &mut Outcome) -> anyhow::Result<Repor
         eprintln!("auscult: nothing was judged: {}", in_one_line(&error));
         crate::replay::Verdict::default()
     });
+    if let Some(why) = &verdict.too_little {
+        eprintln!("auscult: judged by what is an attack on any network alone: {why}");
+    }
     report.account = Account::of(&summary::stats(&account, &verdict, &Gate::default(), &[]));
     let mut devices = Devices::with(Report::named_hosts(&gather));
     for device in inventory.devices() {

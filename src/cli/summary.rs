@@ -24,7 +24,10 @@ pub fn text(accounting: &Account, verdict: &Verdict, (incidents, gate): (&[Notic
             let what = if accounting.noun() == "capture" { "this capture taught itself" } else { "these records taught" };
             format!("what {what} ({flows} records; give --model to judge by the past)")
         }
-        (None, None) => "nothing: no judging".to_owned(),
+        (None, None) => match &verdict.too_little {
+            Some(why) => format!("what is an attack on any network alone: {why}; give --model to judge by the past"),
+            None => "nothing: no judging".to_owned(),
+        },
     };
     let _ = writeln!(page, "judged   by {baseline}");
     if let (Some(threshold), Some(unusual)) = (verdict.threshold, verdict.unusual_threshold) {

@@ -1,5 +1,6 @@
 //! What was found about one observation.
 
+use super::anywhere::Attack;
 use super::class::Class;
 use super::evidence::{Contribution, Evidence};
 use super::surprise::Surprise;
@@ -40,6 +41,8 @@ pub struct Assessment {
     pub(super) surprise: Surprise,
     pub(super) context: Option<Contribution>,
     pub(super) class: Class,
+    /// What is an attack on any network, where a capture judges itself.
+    pub(super) anywhere: Option<Attack>,
     /// What is new to many devices, and to which.
     pub(super) population: Option<(Contribution, Vec<Host>)>,
 }

@@ -132,7 +132,7 @@ impl Class {
 }
 
 /// Bits beyond the threshold of what has no name.
-const UNNAMED_BITS: f64 = 3.0;
+const UNNAMED_BITS: f64 = 5.0;
 
 const SCAN_CATEGORY: &str = "Detection of a Network Scan";
 const UNKNOWN_CATEGORY: &str = "Unknown Traffic";
@@ -366,7 +366,7 @@ fn by_count(seen: &Observation, surprise: &Surprise, window: &Minute) -> Option<
     (is_login(seen) && flows >= LOGIN_FLOWS).then_some(Class::BruteForce)
 }
 
-fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {
+pub(super) fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {
     let target = (seen.orig, seen.resp, seen.service);
     let flows = window.and_then(|window| window.conversations.get(&target)).copied().unwrap_or(0) as f32;
     let long = seen.vector[DNS_NAME_BYTES] >= TUNNEL_NAME_BYTES || seen.vector[PAYLOAD_MEAN_ORIG] >= TUNNEL_QUERY_BYTES;
@@ -374,7 +374,7 @@ fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {
     seen.app == App::Dns && odd && seen.vector[DNS_QUERIES].max(flows) >= TUNNEL_QUERIES
 }
 
-fn is_login(seen: &Observation) -> bool {
+pub(super) fn is_login(seen: &Observation) -> bool {
     seen.app.family() == Family::Access || seen.service.protocol == 6 && LOGIN_PORTS.contains(&seen.service.port)
 }
 
@@ -387,9 +387,9 @@ fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {
 
 /// Indices of features.
 const PAYLOAD_MEAN_ORIG: usize = 7;
-const DNS_QUERIES: usize = 39;
+pub(super) const DNS_QUERIES: usize = 39;
 const DNS_NAME_BYTES: usize = 40;
-const DNS_ODD_TYPES: usize = 43;
+pub(super) const DNS_ODD_TYPES: usize = 43;
 
 #[cfg(test)]
 mod tests {

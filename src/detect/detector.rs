@@ -9,7 +9,7 @@ use super::case::{Case, Exhibit};
 use super::class::{Class, classify};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
-use super::evidence::Contribution;
+use super::evidence::{Contribution, Of};
 use super::fit::{DOUBT_BITS, Fit};
 use super::habit::Habits;
 use super::incident::{ARP, FlowRef, Incident, Notice};
@@ -63,6 +63,8 @@ pub struct Detector {
     touched: BTreeSet<Host>,
     incidents: BTreeMap<(Host, Class), Incident>,
     habits: Habits,
+    /// Devices whose attacks on any network were told: a scanner that comes every hour is told once.
+    told: BTreeSet<(Host, Class)>,
     stories: Stories,
     held: VecDeque<Held>,
     changes: Changes,
@@ -88,6 +90,7 @@ impl Detector {
             touched: BTreeSet::new(),
             incidents: BTreeMap::new(),
             habits: Habits::default(),
+            told: BTreeSet::new(),
             stories: Stories::default(),
             held: VecDeque::new(),
             changes: Changes::default(),
@@ -114,7 +117,8 @@ impl Detector {
         let own_context = context.filter(|part| !part.evidence.is_crowd());
         let hour = || self.recent.hour(seen.orig);
         let class = classify(seen, &surprise, own_context, (self.recent.minute(), hour), known);
-        Assessment { surprise, context, class, population }
+        let anywhere = if self.knowledge.judges_itself { self.recent.anywhere(seen) } else { None };
+        Assessment { surprise, context, class, anywhere, population }
     }
 
     /// Weakens what is new about a known device where many others have it too. Returns what is to be told of them all.
@@ -137,7 +141,10 @@ impl Detector {
         if let Some(record) = record {
             self.silences.observe(seen, record, self.knowledge.baselines(seen.seen));
         }
-        let &Assessment { surprise, context, class, ref population } = assessment;
+        let &Assessment { surprise, mut context, mut class, anywhere, ref population } = assessment;
+        if let Some(attack) = anywhere.filter(|attack| self.knowledge.judges_itself && !self.is_told(seen.orig, attack.class)) {
+            (context, class) = (Some(attack.part), attack.class);
+        }
         if let (Some((part, devices)), Some(record)) = (population, record) {
             let (flow, times) = (FlowRef::of(record), (seen.start, seen.end, seen.seen));
             let exhibit = Exhibit::of_itself(Class::PopulationChange, *part, flow, times);
@@ -372,9 +379,18 @@ impl Detector {
     fn close(&mut self, key: (Host, Class), now: Timestamp, notices: &mut Vec<Notice>) {
         if let Some(mut incident) = self.incidents.remove(&key) {
             self.habits.remember(&incident, now);
+            let is_of_any_network = incident.reasons.iter().any(|reason| reason.part.of == Of::AnyNetwork);
+            if is_of_any_network && self.told.len() < MAX_CASES {
+                self.told.insert(key);
+            }
             self.counters.notices += 1;
             notices.push(incident.close(now));
         }
+    }
+
+    /// Was an attack of this class told of a device, and is it over?
+    fn is_told(&self, host: Host, class: Class) -> bool {
+        self.told.contains(&(host, class))
     }
 
     fn release_one(&mut self, flows: &mut Vec<ScoredFlow>) {
@@ -383,7 +399,9 @@ impl Detector {
         let context = self.recent.context(&seen, &surprise, &self.knowledge, without);
         let baselines = self.knowledge.baselines(seen.seen);
         let rarity = if without.has(Part::Rarity) { 0.0 } else { rarity(&seen, &surprise, baselines) };
-        let bits = surprise.bits() + context.map_or(0.0, |part| part.bits) + rarity;
+        let attack = if self.knowledge.judges_itself { self.recent.anywhere(&seen) } else { None };
+        let around = context.map_or(0.0, |part| part.bits).max(attack.map_or(0.0, |attack| attack.part.bits));
+        let bits = surprise.bits() + around + rarity;
         flows.push(ScoredFlow { record, bits, behaviour: surprise.behaviour });
     }
 }

@@ -143,6 +143,8 @@ pub enum Of {
     Network,
     /// The behaviour's that the flow resembles most.
     Behaviour,
+    /// That of ordinary devices of any network.
+    AnyNetwork,
 }
 
 impl Of {
@@ -153,6 +155,7 @@ impl Of {
             Self::Device => "this device",
             Self::Network => "devices like it",
             Self::Behaviour => "flows of this kind",
+            Self::AnyNetwork => "any network",
         }
     }
 }

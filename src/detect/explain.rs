@@ -122,7 +122,11 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
 }
 
 const fn whose(of: Of) -> &'static str {
-    if matches!(of, Of::Network) { "devices like it usually have" } else { "this device usually has" }
+    match of {
+        Of::Network => "devices like it usually have",
+        Of::AnyNetwork => "ordinary devices of any network have",
+        Of::Device | Of::Behaviour => "this device usually has",
+    }
 }
 
 /// What was counted in a minute or an hour.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::anywhere::LIMIT_BITS;
 use super::class::Class;
 use crate::model::{Baselines, Calibration, Vocabulary};
 use crate::time::Timestamp;
@@ -17,13 +18,15 @@ pub struct Knowledge {
     pub calibration: Calibration,
     /// Score at which an incident opens, in bits.
     pub threshold: f64,
+    /// Does it judge what it was taught by, so that what is an attack on any network counts however often it was seen?
+    pub judges_itself: bool,
 }
 
 impl Knowledge {
     /// Judges everything by the same baselines.
     #[must_use]
     pub fn new(vocabulary: Arc<Vocabulary>, baselines: Arc<Baselines>, calibration: Calibration, threshold: f64) -> Self {
-        Self { vocabulary, parts: vec![(Timestamp::MAX, baselines)], calibration, threshold }
+        Self { vocabulary, parts: vec![(Timestamp::MAX, baselines)], calibration, threshold, judges_itself: false }
     }
 
     /// Judges each part of the time by what the other parts taught: `parts` in order of time, each with its end.
@@ -34,7 +37,18 @@ impl Knowledge {
         calibration: Calibration,
         threshold: f64,
     ) -> Self {
-        Self { vocabulary, parts, calibration, threshold }
+        Self { vocabulary, parts, calibration, threshold, judges_itself: false }
+    }
+
+    /// Knows nothing of the network, so that only what is an attack on any counts.
+    #[must_use]
+    pub fn of_nothing() -> Self {
+        // Where nothing is known every device is new, and that says nothing.
+        let mut baselines = Baselines::default();
+        baselines.newcomers_per_minute = f64::INFINITY;
+        let mut knowledge = Self::new(Arc::new(Vocabulary::none()), Arc::new(baselines), Calibration::default(), LIMIT_BITS);
+        knowledge.judges_itself = true;
+        knowledge
     }
 
     /// Score at which an incident of this class opens, in bits.
@@ -46,7 +60,7 @@ impl Knowledge {
     /// Does it judge what it was not taught by?
     #[must_use]
     pub fn is_of_other_time(&self) -> bool {
-        self.parts.len() == 1
+        self.parts.len() == 1 && !self.judges_itself
     }
 
     /// The baselines for an observation seen at `at`.

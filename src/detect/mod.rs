@@ -4,6 +4,7 @@
 //! the time; the same observations and knowledge give the same incidents.
 
 mod answer;
+mod anywhere;
 mod arp;
 mod assessment;
 mod case;

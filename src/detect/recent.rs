@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
+use super::anywhere::{Attack, anywhere};
 use super::case::WINDOW;
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
 use super::range::Range;
 use super::rhythm::Rhythms;
-use super::surprise::Surprise;
+use super::surprise::{PAYLOAD_ORIG, PAYLOAD_RESP, Surprise};
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::model::{Baselines, HostBaseline, Hour, HourOfDevice, Minute, Served, bits};
@@ -19,6 +20,8 @@ const MINUTES: usize = 7;
 const MANY_TARGETS: u32 = 5;
 /// Files changed within a minute below which their number says nothing: saving one document creates, renames and deletes.
 const MANY_CHANGES: u32 = 8;
+/// Payload of a flow that is too much for a call home, in bytes.
+const MOST_CALL_BYTES: f64 = 65_535.0;
 /// Bits that the context can bring at the most.
 const MOST_BITS: f64 = 30.0;
 
@@ -66,7 +69,7 @@ impl Recent {
         without: Without,
     ) -> Option<Contribution> {
         let baselines = knowledge.baselines(seen.seen);
-        let minute = self.minutes.iter().rev().find(|&&(minute, _)| minute == minute_of(seen)).map(|(_, window)| window);
+        let minute = self.minute_around(seen);
         let mut found = if without.has(Part::NewDevice) { None } else { new_device(seen, baselines) };
         if let Some(window) = minute {
             found = strongest(found, initiated_rate(seen, surprise, window, (baselines, without)));
@@ -82,10 +85,21 @@ impl Recent {
         strongest(found, if has_rhythm { self.rhythm(seen) } else { None })
     }
 
+    /// What the minute around a flow shows that is an attack on any network.
+    #[must_use]
+    pub fn anywhere(&self, seen: &Observation) -> Option<Attack> {
+        self.minute_around(seen).and_then(|window| anywhere(seen, window))
+    }
+
+    fn minute_around(&self, seen: &Observation) -> Option<&Minute> {
+        self.minutes.iter().rev().find(|&&(minute, _)| minute == minute_of(seen)).map(|(_, window)| window)
+    }
+
     fn rhythm(&self, seen: &Observation) -> Option<Contribution> {
         let rhythm = self.rhythms.of(&(seen.orig, seen.resp, seen.service))?;
         let usual = (rhythm.jitter_s, rhythm.jitter_s);
-        Some(Contribution { usual, ..Contribution::of(Evidence::Rhythm, rhythm.period_s, rhythm.bits) })
+        let bits = rhythm.bits * smallness(seen);
+        (bits > 1.0).then(|| Contribution { usual, ..Contribution::of(Evidence::Rhythm, rhythm.period_s, bits) })
     }
 
     /// What a device began in this hour.
@@ -99,6 +113,13 @@ impl Recent {
     pub fn minute(&self) -> Option<&Minute> {
         self.minutes.back().map(|(_, window)| window)
     }
+}
+
+/// How much of a rhythm counts: what calls home says little, what plays a film in pieces receives much each time (1 − bytes / 65,535, as in
+/// the data score of RITA's beacons).
+fn smallness(seen: &Observation) -> f64 {
+    let payload = f64::from(seen.vector[PAYLOAD_ORIG] + seen.vector[PAYLOAD_RESP]);
+    (1.0 - payload / MOST_CALL_BYTES).max(0.0)
 }
 
 /// That a device at home was never seen: as surprising as such devices are rare, among windows of a case's length.
@@ -195,6 +216,17 @@ fn rate(
 mod tests {
     use super::*;
     use crate::model::Histogram;
+
+    #[test]
+    fn a_call_is_small_and_a_film_is_not() {
+        let weight = |bytes: f32| {
+            let (_, mut seen) = super::super::testing::flow(0, 1, 100, 443, true);
+            (seen.vector[PAYLOAD_ORIG], seen.vector[PAYLOAD_RESP]) = (100.0, bytes);
+            smallness(&seen)
+        };
+        assert!(weight(400.0) > 0.99 && weight(61_000.0) < 0.1);
+        assert_eq!(weight(1e6), 0.0);
+    }
 
     const HTTP: Service = Service { protocol: 6, port: 80 };
 

@@ -16,6 +16,15 @@ pub(super) const MOST_BITS: f64 = 30.0;
 pub(super) const MOST_LINGERING_BITS: f64 = 8.0;
 /// What resolvers offer.
 const DNS: [Service; 2] = [Service { protocol: 17, port: 53 }, Service { protocol: 6, port: 53 }];
+/// Attempts that fail within a minute of scanning.
+const SCANNER_FAILURES: f64 = 30.0;
+/// Minutes of learning in which a device that scans as a matter of habit did so.
+const SCANNER_MINUTES: u32 = 3;
+/// Payload of a probe at the most, in bytes: a certificate or a banner, no work done.
+const PROBE_BYTES: f32 = 8192.0;
+/// Indices of features.
+pub(super) const PAYLOAD_ORIG: usize = 3;
+pub(super) const PAYLOAD_RESP: usize = 4;
 /// Minutes in which a service must have been used before a new shape on it counts.
 const SERVICE_MINUTES: u32 = 3;
 
@@ -102,7 +111,7 @@ fn newness(
     (baselines, without): (&Baselines, Without),
 ) -> Option<Contribution> {
     // Errors answer somebody else's packet: whoever sends them is not new for that.
-    if seen.service.is_icmp_error() {
+    if seen.service.is_icmp_error() || is_probe_of_scanner(seen, orig) {
         return None;
     }
     let edge = Edge { service: seen.service, peer: seen.resp };
@@ -131,6 +140,14 @@ fn newness(
         let prior_bits = if without.has(Part::Prior) { 0.0 } else { prior_bits(seen, orig, part.evidence, baselines) };
         Contribution { prior_bits, bits: (part.bits + prior_bits).min(MOST_BITS), ..part }
     })
+}
+
+/// Is it one of the probes of a device that scans as a matter of habit? Which port comes next is no news; how many it tries still counts,
+/// and so does what comes of it.
+fn is_probe_of_scanner(seen: &Observation, orig: Option<&HostBaseline>) -> bool {
+    let payload = seen.vector[PAYLOAD_ORIG] + seen.vector[PAYLOAD_RESP];
+    let scans = |host: &HostBaseline| host.failed_per_min().at_least(SCANNER_FAILURES) >= SCANNER_MINUTES;
+    (seen.failed || payload <= PROBE_BYTES) && orig.is_some_and(scans)
 }
 
 /// The strongest of: far from every behaviour, more than usual, a behaviour new to the device.
@@ -225,6 +242,10 @@ mod tests {
                 flows.extend((n > 2).then(|| flow(at + 7, n, 101, 443, true).1));
             }
         }
+        of_flows(flows)
+    }
+
+    fn of_flows(mut flows: Vec<Observation>) -> Knowledge {
         flows.sort_by_key(|seen| seen.seen);
         let vocabulary = Vocabulary::fit(&flows.iter().collect::<Vec<_>>(), 1).unwrap();
         let mut builder = BaselinesBuilder::default();
@@ -269,6 +290,25 @@ mod tests {
         let (plain, clinical) = (part(App::Unknown), part(App::Dicom));
         assert_eq!(plain.prior_bits, 0.0);
         assert!(clinical.prior_bits > 0.0 && (clinical.bits - plain.bits - clinical.prior_bits).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_next_port_of_a_scanner_is_no_news_and_what_it_does_there_is() {
+        // Devices 50 and 51 try forty ports of device 100; one of them in three minutes, one in two.
+        let minutes = (0..120).flat_map(|minute| (0..40_u16).map(move |n| (minute, n)));
+        let flows = minutes.flat_map(|(minute, n)| {
+            let at = minute * 60_000 + i64::from(n) * 10;
+            let scans = [(50, minute % 40 == 0), (51, minute % 60 == 0)];
+            let busy = scans.into_iter().filter(|&(_, scans)| scans);
+            busy.map(move |(device, _)| flow(at, device, 100, 1000 + n, false).1).collect::<Vec<_>>()
+        });
+        let knowledge = of_flows(flows.collect());
+        let news = |device: u8, payload: f32| {
+            let (_, mut seen) = flow(LATER_MS, device, 100, 4444, true);
+            seen.vector[PAYLOAD_RESP] = payload;
+            new(&knowledge, &seen).is_some()
+        };
+        assert_eq!((news(50, 100.0), news(50, 100_000.0), news(51, 100.0)), (false, true, true));
     }
 
     #[test]

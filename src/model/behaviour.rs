@@ -114,6 +114,13 @@ impl Vocabulary {
         if step == 0 { 1 } else { step }
     }
 
+    /// No behaviours, for a network of which nothing is known.
+    #[must_use]
+    pub fn none() -> Self {
+        let scaler = Scaler { centre: vec![0.0; COUNT], spread: vec![1.0; COUNT] };
+        Self { scaler, behaviours: Vec::new(), ratios: Histogram::default(), tables: Vec::new() }
+    }
+
     /// Learns behaviours from flows.
     ///
     /// # Errors

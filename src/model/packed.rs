@@ -91,6 +91,13 @@ impl<'h> Packed<'h> {
         })
     }
 
+    /// How many values are in the bucket of `value` or beyond.
+    #[must_use]
+    pub fn at_least(self, value: f64) -> u32 {
+        let at = bucket(value);
+        self.buckets().filter(|&(bucket, _)| bucket >= at).fold(0, |sum, (_, count)| sum.saturating_add(count))
+    }
+
     /// Values counted, and as [`Histogram::tail`].
     #[must_use]
     pub fn total_and_tail(self, value: f64, windows: f64) -> (u32, f64) {

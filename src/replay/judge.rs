@@ -8,7 +8,7 @@ use super::verdict::{JudgeError, Verdict};
 use crate::alert::AlertContext;
 use crate::detect::{Assessment, Class, Detector, DetectorConfig, Knowledge, Notice, ScoredFlow};
 use crate::flow::{EndReason, FlowRecord};
-use crate::model::{Budget, Match, Model, Order, Vocabulary};
+use crate::model::{Budget, ClusterError, Match, Model, Order, Vocabulary};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
@@ -234,8 +234,7 @@ impl<'a> Judge<'a> {
         let taught = match teach(&mut InOrder { material: &mut material, order }, seed, Trim::SelfTaught) {
             Ok(taught) => taught,
             Err(error) => {
-                self.failed = Some(error.into());
-                self.hand_out_unjudged(&steps);
+                self.judge_knowing_nothing(steps, error);
                 return;
             }
         };
@@ -265,6 +264,24 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Looks for what is an attack on any network; flows get no bits.
+    fn judge_knowing_nothing(&mut self, steps: Vec<Step>, why: ClusterError) {
+        self.verdict.too_little = Some(why);
+        self.output.begin(&AlertContext { pseudonyms: self.pseudonyms.clone(), ..AlertContext::default() });
+        let config = DetectorConfig { score_flows: false, ..self.config };
+        self.detector = Some(Detector::new(Arc::new(Knowledge::of_nothing()), config));
+        for step in steps {
+            match step {
+                Step::Record(emitted) => {
+                    self.hand_out_unjudged(&emitted);
+                    self.judge(emitted);
+                }
+                Step::Sighting(sighting) => self.sighting(sighting),
+                Step::Tick(now) => self.beat(now),
+            }
+        }
+    }
+
     /// Judges what was assessed while learning; only flows that are to be scored need it once more.
     fn judge_again(&mut self, emitted: Emitted, assessment: &Assessment) {
         if self.config.score_flows {
@@ -274,14 +291,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn hand_out_unjudged(&mut self, steps: &[Step]) {
-        for step in steps {
-            if let Step::Record(emitted) = step
-                && self.config.score_flows
-                && emitted.record.reason != EndReason::FirstLook
-            {
-                self.output.unjudged(&emitted.record);
-            }
+    fn hand_out_unjudged(&mut self, emitted: &Emitted) {
+        if self.config.score_flows && emitted.record.reason != EndReason::FirstLook {
+            self.output.unjudged(&emitted.record);
         }
     }
 
@@ -330,15 +342,18 @@ impl Consumer for Judge<'_> {
 
     fn record(&mut self, emitted: Emitted) {
         if self.detector.is_some() {
+            if self.verdict.too_little.is_some() {
+                self.hand_out_unjudged(&emitted);
+            }
             self.judge(emitted);
         } else if let Some((_, lesson)) = &mut self.learning {
             lesson.add(*emitted.observation.clone());
-            self.hand_out_unjudged(&[Step::Record(emitted)]);
+            self.hand_out_unjudged(&emitted);
         } else if self.failed.is_none() {
             self.kept.push(Step::Record(emitted));
             self.records_kept += 1;
         } else {
-            self.hand_out_unjudged(&[Step::Record(emitted)]);
+            self.hand_out_unjudged(&emitted);
         }
     }
 
@@ -451,8 +466,8 @@ mod tests {
     #[test]
     fn too_little_is_told_and_its_flows_are_handed_out() {
         let (seen, verdict) = judged(5, SELF_TAUGHT, true);
-        assert!(matches!(verdict, Err(JudgeError::TooLittle(_))));
-        assert_eq!((seen.judged, seen.unjudged, seen.begun.len()), (0, 5, 0));
+        assert!(verdict.unwrap().too_little.is_some());
+        assert_eq!((seen.judged, seen.unjudged, seen.begun.len()), (0, 5, 1));
         assert_eq!(judged(5, SELF_TAUGHT, false).0.unjudged, 0, "nobody asked for flows");
     }
 

@@ -22,6 +22,8 @@ pub struct Verdict {
     pub misfit: Option<(usize, usize)>,
     /// Flow records that taught, when the capture taught itself.
     pub self_taught_flows: Option<usize>,
+    /// Why nothing could be learned from the capture that was to teach itself: only what is an attack on any network was looked for.
+    pub too_little: Option<ClusterError>,
     /// Last packet learned from, when a model judged.
     pub trained_until: Option<String>,
     /// Observations learned while it was not yet judged, and those that were too many.

@@ -58,6 +58,7 @@ pub struct Taught {
     /// Who judged each part by the others, as it was after the last observation.
     pub assessor: Detector,
     config: DetectorConfig,
+    trim: Trim,
     stood_out: Vec<StoodOut>,
 }
 
@@ -113,7 +114,8 @@ pub fn teach_by<M: Material>(
     drop(learned);
     // What comes after all that was learned from is judged by all of it.
     parts.push((Timestamp::MAX, Arc::clone(&baselines)));
-    let silent = Knowledge::by_parts(Arc::clone(&vocabulary), Vec::clone(&parts), Calibration::default(), f64::INFINITY);
+    let mut silent = Knowledge::by_parts(Arc::clone(&vocabulary), Vec::clone(&parts), Calibration::default(), f64::INFINITY);
+    silent.judges_itself = trim == Trim::SelfTaught;
     let config = DetectorConfig { without: left_out, ..DetectorConfig::default() };
     let mut assessor = Detector::new(Arc::new(silent), config);
     let mut ordinary = Ordinary::of_at_most(tally.observations);
@@ -123,9 +125,9 @@ pub fn teach_by<M: Material>(
         ordinary.add(seen, assessment.own_bits());
     })?;
     let calibration = Calibration::default();
-    let mut taught = Taught { vocabulary, parts, baselines, calibration, assessor, config, stood_out: Vec::new() };
+    let mut taught = Taught { vocabulary, parts, baselines, calibration, assessor, config, trim, stood_out: Vec::new() };
     (taught.calibration.conversations, taught.calibration.ordinary_bits) = ordinary.finish();
-    taught.calibrate(material, (first, last), trim)?;
+    taught.calibrate(material, (first, last))?;
     Ok(taught)
 }
 
@@ -194,7 +196,10 @@ impl Taught {
     #[must_use]
     pub fn self_knowledge(&self, budget: Budget) -> Knowledge {
         let threshold = self.calibration.threshold(budget);
-        Knowledge::by_parts(Arc::clone(&self.vocabulary), self.parts.clone(), self.calibration.clone(), threshold)
+        let (vocabulary, calibration) = (Arc::clone(&self.vocabulary), self.calibration.clone());
+        let mut knowledge = Knowledge::by_parts(vocabulary, self.parts.clone(), calibration, threshold);
+        knowledge.judges_itself = self.trim == Trim::SelfTaught;
+        knowledge
     }
 
     /// Devices at home.
@@ -226,16 +231,13 @@ impl Taught {
     fn silent_knowledge(&self) -> Knowledge {
         let mut knowledge = self.self_knowledge(Budget { per_day: 1.0 });
         knowledge.threshold = f64::INFINITY;
+        // The threshold tells ordinary life from what is not; an attack on any network needs none.
+        knowledge.judges_itself = false;
         knowledge
     }
 
     /// The highest score of every device in every window of held-out time, where it does not speak of the same conversation again.
-    fn calibrate<M: Material>(
-        &mut self,
-        material: &mut M,
-        span: (Option<Timestamp>, Option<Timestamp>),
-        trim: Trim,
-    ) -> Result<(), M::Error> {
+    fn calibrate<M: Material>(&mut self, material: &mut M, span: (Option<Timestamp>, Option<Timestamp>)) -> Result<(), M::Error> {
         let (Some(first), Some(last)) = span else { return Ok(()) };
         let mut detector = self.detector();
         let mut scores = Vec::new();
@@ -268,7 +270,7 @@ impl Taught {
         tell_once(&mut scores);
         let span = last.since(first).max(Span::from_secs(1));
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
-        let kept = calibrating(&scores, (windows * trim.share()) as usize);
+        let kept = calibrating(&scores, (windows * self.trim.share()) as usize);
         let days = span.as_seconds() / 86_400.0;
         let ordinary = (self.calibration.conversations, self.calibration.ordinary_bits);
         self.calibration = Calibration::new(kept, days, windows, ordinary);

@@ -388,6 +388,9 @@ fn names_that_are_not_sealed_stay_and_are_counted() {
     let sealed = folder.read("key.names");
     write();
     assert_eq!(folder.read("key.names"), sealed, "what is sealed is not sealed again");
+    folder.put("key.names", &[&sealed[..], &sealed[..20]].concat());
+    write();
+    assert_eq!(folder.read("key.names"), sealed, "a line that was cut off goes");
     assert!(std::fs::metadata(folder.path("key.names")).unwrap().permissions().mode() & 0o077 == 0);
     std::fs::remove_file(folder.path("key.names")).unwrap();
     let run = auscult(&["reveal", &flows, "--pseudonyms", &key, "--reason", "test", "--by", "ada"]).ended(0).said(&["stayed"]);

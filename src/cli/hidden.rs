@@ -1,8 +1,8 @@
 //! `--pseudonyms`: addresses and names are replaced where records leave the pipeline.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -87,7 +87,7 @@ pub struct Hidden {
     pseudonyms: Pseudonyms,
     seal: Seal,
     names: PathBuf,
-    to: BufWriter<File>,
+    to: File,
     /// The first thing that could not be sealed.
     failed: Option<std::io::Error>,
 }
@@ -104,10 +104,10 @@ impl Hidden {
         let mut pseudonyms = Pseudonyms::new(&key);
         sealed_names(&names, &key)?.pseudonyms().for_each(|pseudonym| pseudonyms.is_sealed(pseudonym));
         let place = || format!("{}: cannot be written", names.display());
-        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&names).with_context(place)?;
-        end_last_line(&mut file).with_context(place)?;
+        let to = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&names).with_context(place)?;
+        remove_cut_line(&to).with_context(place)?;
         let seal = Seal::new(&key);
-        Ok(Some(Self { key, pseudonyms, seal, names, to: BufWriter::new(file), failed: None }))
+        Ok(Some(Self { key, pseudonyms, seal, names, to, failed: None }))
     }
 
     /// What tells its key from others.
@@ -148,8 +148,9 @@ impl Hidden {
     /// Seals the names that came since the last time.
     fn seal_names(&mut self) {
         for label in self.pseudonyms.take_labels() {
-            let line = self.seal.seal(&label);
-            if let Err(error) = writeln!(self.to, "{line}") {
+            // In one piece: other programs with the same key write here too.
+            let line = self.seal.seal(&label) + "\n";
+            if let Err(error) = self.to.write_all(line.as_bytes()) {
                 self.failed.get_or_insert(error);
             }
         }
@@ -161,7 +162,7 @@ impl Hidden {
     /// When not all could be sealed: they cannot be turned back.
     pub fn finish(mut self) -> anyhow::Result<()> {
         self.seal_names();
-        let flushed = self.to.flush().and_then(|()| self.to.get_ref().sync_data());
+        let kept = self.to.sync_data();
         if let 1.. = self.pseudonyms.labels_not_told() {
             eprintln!(
                 "auscult: {}: full; names that cannot be turned back: {}",
@@ -169,19 +170,22 @@ impl Hidden {
                 self.pseudonyms.labels_not_told()
             );
         }
-        self.failed.map_or(flushed, Err).with_context(|| format!("{}: cannot be written", self.names.display()))
+        self.failed.map_or(kept, Err).with_context(|| format!("{}: cannot be written", self.names.display()))
     }
 }
 
-/// Ends a line that was cut off, so that the next begins anew.
-fn end_last_line(file: &mut File) -> std::io::Result<()> {
-    use std::os::unix::fs::FileExt as _;
-    let size = file.metadata()?.len();
-    let mut last = [b'\n'];
-    if size > 0 {
+/// Removes a last line that was cut off, as by a loss of power.
+fn remove_cut_line(file: &File) -> std::io::Result<()> {
+    let written = file.metadata()?.len();
+    let (mut size, mut last) = (written, [0]);
+    while size > 0 {
         file.read_exact_at(&mut last, size - 1)?;
+        if last == [b'\n'] {
+            break;
+        }
+        size -= 1;
     }
-    if last == [b'\n'] { Ok(()) } else { file.write_all(b"\n") }
+    if size == written { Ok(()) } else { file.set_len(size) }
 }
 
 /// Does the model know addresses by the pseudonyms that are used?

@@ -30,8 +30,7 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
     let mut files = setup::opened(&args.inputs, &args.flow, &args.time)?;
     let mut hidden = Hidden::open(&args.hide)?;
     let course = learned_as(&args.flow.home_net, hidden.as_mut());
-    let found =
-        args.scratch.as_deref().map(|folder| found_in(folder, (args, course.pseudonyms.as_deref()), &files)).transpose()?;
+    let found = args.scratch.as_deref().map(|folder| found_in(folder, (args, &course), &files)).transpose()?;
     let folder = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let (scratch, mut spool, read_before) = match found {
         Some(Found { scratch, spool, reading, .. }) => (Some(scratch), spool, reading),
@@ -74,8 +73,8 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
 }
 
 /// Opens a scratch folder, and says what was in it.
-fn found_in(folder: &Path, (args, key): (&TrainArgs, Option<&str>), files: &Opened) -> anyhow::Result<Found> {
-    let found = Scratch::open(folder, job(args, key, files)?)?;
+fn found_in(folder: &Path, (args, course): (&TrainArgs, &Course), files: &Opened) -> anyhow::Result<Found> {
+    let found = Scratch::open(folder, job(args, course, files)?)?;
     if let Some(remark) = &found.remark {
         eprintln!("scratch  {}: {remark}", folder.display());
     }
@@ -83,13 +82,13 @@ fn found_in(folder: &Path, (args, key): (&TrainArgs, Option<&str>), files: &Open
 }
 
 /// What decides what is read.
-fn job(args: &TrainArgs, key: Option<&str>, files: &Opened) -> anyhow::Result<Job> {
+fn job(args: &TrainArgs, course: &Course, files: &Opened) -> anyhow::Result<Job> {
     // Whole, so that a new option is not forgotten.
-    let FlowArgs { workers: _, home_net, max_flows, vlan_key, keep_duplicates, tcp_idle, udp_idle, active } = &args.flow;
+    let FlowArgs { workers: _, home_net: _, max_flows, vlan_key, keep_duplicates, tcp_idle, udp_idle, active } = &args.flow;
     let options = json!({
-        "home_net": home_net, "max_flows": max_flows, "vlan_key": vlan_key, "keep_duplicates": keep_duplicates,
+        "home_net": course.home_nets, "max_flows": max_flows, "vlan_key": vlan_key, "keep_duplicates": keep_duplicates,
         "tcp_idle": tcp_idle, "udp_idle": udp_idle, "active": active, "from": args.time.from, "to": args.time.to,
-        "pseudonyms": key,
+        "pseudonyms": course.pseudonyms,
     });
     let inputs = files.inputs().into_iter().map(job_input).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Job { inputs, options })

@@ -280,7 +280,7 @@ impl<'a> Judge<'a> {
     /// Looks for what is an attack on any network; flows get no bits.
     fn judge_knowing_nothing(&mut self, steps: Vec<Step>, why: ClusterError) {
         self.verdict.too_little = Some(why);
-        self.output.begin(&AlertContext::default());
+        self.output.begin(&AlertContext { pseudonyms: self.pseudonyms.clone(), ..AlertContext::default() });
         let config = DetectorConfig { score_flows: false, ..self.config };
         self.detector = Some(Detector::new(Arc::new(Knowledge::of_nothing()), config));
         for step in steps {

@@ -112,7 +112,9 @@ impl Ask {
 
 /// An incident's identifier as it is written: 16 hexadecimal digits.
 pub(super) fn identifier(text: &str) -> Option<u64> {
-    (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok())?
+    // A number may begin with a sign, an identifier may not.
+    let is_one = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_one.then(|| u64::from_str_radix(text, 16).ok())?
 }
 
 /// An answer as programs read it.

@@ -150,7 +150,6 @@ impl Consumer for Tap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Calibration;
     use crate::sighting::Seen;
     use crate::wire::Mac;
 
@@ -158,7 +157,7 @@ mod tests {
     fn a_full_board_misses_flows_and_no_incident_and_nobody_waits() {
         let (mut tap, from) = Tap::new(Overload::Drop);
         let mut notes = tap.beside();
-        let context = AlertContext { model_digest: None, trained_until: String::new(), calibration: Calibration::default() };
+        let context = AlertContext::default();
         let what = Seen::Announcement(Box::default());
         let sighting = Sighting { time: Timestamp::MIN, src_mac: Mac([2; 6]), src: None, vlans: [0; 2], what };
         (0..MOST_WAITING + 10).for_each(|_| tap.sighting(sighting.clone()));

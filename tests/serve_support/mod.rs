@@ -52,6 +52,7 @@ pub fn context() -> AlertContext {
         model_digest: Some("sha256:0123".to_owned()),
         trained_until: "2026-05-01T00:00:00Z".to_owned(),
         calibration: Calibration::default(),
+        pseudonyms: None,
     }
 }
 

@@ -9,7 +9,7 @@ const MOST_PER_DAY: f64 = 10.0;
 /// The least that a doubling of rarity costs, in bits: scores are bits, so an honest one costs 1.
 const MIN_BITS_PER_DOUBLING: f64 = 1.0;
 /// No score below this is worth a person's time, however quiet the learning time was.
-const MIN_THRESHOLD_BITS: f64 = 8.0;
+const MIN_THRESHOLD_BITS: f64 = 9.0;
 /// The share of conversations in a window whose bits count at all: those above the ordinary.
 pub const EXTRAORDINARY: f64 = 0.01;
 /// The share of the highest scores that shows how the tail falls.
@@ -84,7 +84,7 @@ impl Calibration {
     /// Where the held-out span shows that many, it is the score at that rank (split conformal, Vovk et al. 2005). Where it is
     /// too short, the tail is extended: every halving of the rate costs as many bits as the highest fifth of the scores
     /// show, at least one. Never below what bits promise by themselves: a score of b bits beyond the ordinary comes in at most one
-    /// conversation in 100 · 2^b; and never below eight bits.
+    /// conversation in 100 · 2^b; and never below nine bits.
     #[must_use]
     pub fn threshold(&self, budget: Budget) -> f64 {
         let extraordinary_per_day = EXTRAORDINARY * self.conversations / self.days.max(1e-9);

@@ -124,7 +124,9 @@ fn smallness(seen: &Observation) -> f64 {
 
 /// That a device at home was never seen: as surprising as such devices are rare, among windows of a case's length.
 fn new_device(seen: &Observation, baselines: &Baselines) -> Option<Contribution> {
-    if !seen.orig_local || !seen.orig.is_device() || baselines.hosts.contains_key(&seen.orig) {
+    // Errors answer somebody else's packet: routers on its way are met when something did not arrive.
+    let speaks = seen.orig_local && seen.orig.is_device() && !seen.service.is_icmp_error();
+    if !speaks || baselines.hosts.contains_key(&seen.orig) {
         return None;
     }
     let (per_minute, p) = newcomer(baselines);

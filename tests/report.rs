@@ -196,6 +196,26 @@ fn alerts_alone_say_what_would_bring_the_rest_and_the_rest_comes() {
 }
 
 #[test]
+fn how_soon_incidents_were_answered_stands_for_auditors() {
+    let Intrusion { folder } = &*INTRUSION;
+    let (alerts, answers, out) = (folder.name("alerts"), folder.name("answers"), folder.name("answered.html"));
+    let told = lines(&folder.read("alerts"));
+    let incidents: BTreeSet<&str> = told.iter().map(|alert| alert["auscult"]["incident"]["id"].as_str().unwrap()).collect();
+    let id = incidents.first().unwrap();
+    auscult(&["close", id, "--alerts", &alerts, "--answers", &answers, "--by", "ada", "--reason", "dealt with"]).ended(0);
+    auscult(&["report", &alerts, "--answers", &answers, "--out", &out]).ended(0);
+    let (_, words) = page_of(folder, "answered.html");
+    assert!(words.contains("1 incident was answered: it took"), "{words}");
+    assert!(
+        words.contains(&format!("{} have no answer", incidents.len() - 1)) && words.contains("The file holds 1 answer,"),
+        "{words}"
+    );
+    auscult(&["report", &alerts, "--out", &out]).ended(0);
+    let (_, words) = page_of(folder, "answered.html");
+    assert!(words.contains("no file of answers was given"));
+}
+
+#[test]
 fn a_record_with_a_hole_is_told() {
     let Intrusion { folder } = &*INTRUSION;
     let alerts = String::from_utf8(folder.read("alerts")).unwrap();

@@ -44,6 +44,7 @@ fn page(model: &Model, words: &str) -> String {
         devices: Some(devices),
         account,
         model: Some(KnownModel::new(Arc::new(model)).unwrap()),
+        answers: None,
         of_captures: false,
         sources,
     };

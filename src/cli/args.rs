@@ -8,6 +8,7 @@ use super::answer_args::{AlertsArgs, AnswersArgs, CloseArgs, LearnAnswerArgs, Mu
 use super::evidence::EvidenceArgs;
 use super::hidden::HideArgs;
 use super::page::PageArgs;
+use super::report::ReportArgs;
 use super::reveal::{PseudonymsArgs, RevealArgs};
 use super::sinks::SinkArgs;
 use crate::time::{Span, Timestamp};
@@ -416,44 +417,6 @@ pub struct ExplainArgs {
     /// Only incidents whose identifier begins with this [default: all]
     #[arg(long, value_name = "ID")]
     pub incident: Option<String>,
-}
-
-/// `auscult report`.
-#[derive(Debug, Args)]
-pub struct ReportArgs {
-    /// Alerts as JSON Lines, in the order in which they were written; or captures, which are judged as replay does
-    #[arg(required = true, value_name = "ALERTS|CAPTURE")]
-    pub inputs: Vec<PathBuf>,
-    /// Write the page here (- for stdout)
-    #[arg(long, value_name = "PATH")]
-    pub out: PathBuf,
-    /// What stands above it
-    #[arg(long, value_name = "TEXT", default_value = "Network report")]
-    pub title: String,
-    /// With alerts: flow events with their bits, as --flows of replay, watch or detect wrote them; may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub flows: Vec<PathBuf>,
-    /// With alerts: the list of devices, as --inventory wrote it, in JSON
-    #[arg(long, value_name = "FILE")]
-    pub inventory: Option<PathBuf>,
-    /// With alerts: the accounting, as --stats wrote it
-    #[arg(long, value_name = "FILE")]
-    pub stats: Option<PathBuf>,
-    /// With captures: registry of the makers of MAC addresses, as for --inventory of replay
-    #[arg(long, value_name = "FILE")]
-    pub oui: Option<PathBuf>,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub judge: JudgeArgs,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub time: TimeArgs,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub flow: FlowArgs,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub hide: HideArgs,
 }
 
 /// `auscult verify`.

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use clap::Args;
 
-use super::args::ReportArgs;
+use super::answer_file;
+use super::args::{FlowArgs, JudgeArgs, TimeArgs};
 use super::exit::{FAILED, FINISHED, Outcome, TRUNCATED, Usage, in_one_line};
 use super::feed::Feed;
-use super::hidden::Hidden;
+use super::hidden::{Hidden, HideArgs};
 use super::inventory::InventoryOutput;
 use super::judge::{judge, load};
 use super::output::{Written, create};
@@ -21,6 +23,47 @@ use crate::record::{self, Format};
 use crate::replay::Mode;
 use crate::report::text::{Shown, counted};
 use crate::report::{Account, Device, Devices, Gather, KnownModel, Report, SourceFile, Wanted, write};
+
+/// `auscult report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Alerts as JSON Lines, in the order in which they were written; or captures, which are judged as replay does
+    #[arg(required = true, value_name = "ALERTS|CAPTURE")]
+    pub inputs: Vec<PathBuf>,
+    /// Write the page here (- for stdout)
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+    /// What stands above it
+    #[arg(long, value_name = "TEXT", default_value = "Network report")]
+    pub title: String,
+    /// With alerts: flow events with their bits, as --flows of replay, watch or detect wrote them; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub flows: Vec<PathBuf>,
+    /// With alerts: the list of devices, as --inventory wrote it, in JSON
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// With alerts: the accounting, as --stats wrote it
+    #[arg(long, value_name = "FILE")]
+    pub stats: Option<PathBuf>,
+    /// With alerts: the answers to them, for how soon they came
+    #[arg(long, value_name = "FILE")]
+    pub answers: Option<PathBuf>,
+    /// With captures: registry of the makers of MAC addresses, as for --inventory of replay
+    #[arg(long, value_name = "FILE")]
+    pub oui: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub judge: JudgeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub time: TimeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub flow: FlowArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub hide: HideArgs,
+}
 
 /// Bytes that are looked at to tell alerts from captures.
 const HEAD_BYTES: u64 = 64 << 10;
@@ -145,6 +188,12 @@ fn of_alerts(args: &ReportArgs) -> anyhow::Result<Report> {
         report.account = Some(account);
         report.sources.push(source(&Input::from(path.clone()), "accounting")?);
     }
+    if let Some(path) = &args.answers {
+        let loaded = answer_file::load(path)?;
+        loaded.tell_faults();
+        report.answers = Some(Arc::new(loaded.answers));
+        report.sources.push(source(&Input::from(path.clone()), "answers")?);
+    }
     model_source(&mut report, args)?;
     Ok(report)
 }
@@ -166,8 +215,12 @@ fn read_lines(report: &mut Report, path: &Path, role: &'static str, wanted: Want
 
 /// Judges captures as `replay` does.
 fn of_captures(args: &ReportArgs, outcome: &mut Outcome) -> anyhow::Result<Report> {
-    let named =
-        [("--flows", !args.flows.is_empty()), ("--inventory", args.inventory.is_some()), ("--stats", args.stats.is_some())];
+    let named = [
+        ("--flows", !args.flows.is_empty()),
+        ("--inventory", args.inventory.is_some()),
+        ("--stats", args.stats.is_some()),
+        ("--answers", args.answers.is_some()),
+    ];
     if let Some((option, _)) = named.into_iter().find(|(_, is_given)| *is_given) {
         return Err(Usage(format!("{option} goes with alerts; captures are judged for the page and bring it themselves")).into());
     }

@@ -14,8 +14,8 @@ use crate::model::Minute;
 const TARGETS: f64 = 60.0;
 /// Log-ins that failed within a minute.
 const LOGIN_FAILURES: f64 = 20.0;
-/// Conversations for remote control with one device within a minute.
-const REMOTE_CONTROL: f64 = 20.0;
+/// Conversations for remote control with one device within a minute; as many wrong passwords as Zeek's policy for SSH takes for guessing.
+const REMOTE_CONTROL: f64 = 30.0;
 /// Conversations for log-in, administration or remote calls with one service of one device within a minute.
 const ACCESS: f64 = 300.0;
 /// Questions for long names and records that clients do not ask for, to one resolver within a minute.

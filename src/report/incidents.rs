@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::event::{ModelPart, Stage, Told};
 use super::text::Shown;
+use crate::detect::{Answers, Standing};
 use crate::feature::Host;
 use crate::time::{Span, Timestamp};
 
@@ -181,6 +182,44 @@ impl Incidents {
         spans.sort_unstable();
         Some((*spans.get(spans.len() / 2)?, *spans.last()?))
     }
+
+    /// How soon they were answered, each by its first answer.
+    #[must_use]
+    pub fn answered(&self, answers: &Answers) -> Answered {
+        let mut first = BTreeMap::<u64, Timestamp>::new();
+        for Standing { answer, .. } in answers.iter() {
+            if let Some(about) = &answer.about {
+                first.entry(key(&about.incident)).and_modify(|time| *time = answer.time.min(*time)).or_insert(answer.time);
+            }
+        }
+        let mut spans = Vec::new();
+        let (mut without, mut high_without) = (0, 0);
+        for (key, brief) in &self.counted {
+            match first.get(key) {
+                Some(time) => spans.push(time.since(brief.raised).max(Span::from_secs(0))),
+                None => {
+                    without += 1;
+                    high_without += u64::from(brief.severity == 1);
+                }
+            }
+        }
+        spans.sort_unstable();
+        let times = spans.get(spans.len() / 2).copied().zip(spans.last().copied());
+        Answered { count: spans.len() as u64, without, high_without, times }
+    }
+}
+
+/// How incidents were answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Incidents with an answer.
+    pub count: u64,
+    /// Those without.
+    pub without: u64,
+    /// Of these, of high severity.
+    pub high_without: u64,
+    /// From an incident's first line to its first answer: the middle of all, and the longest.
+    pub times: Option<(Span, Span)>,
 }
 
 /// Identifiers of this program are 16 hexadecimal digits; others are hashed (FNV-1a), so that nothing from outside becomes the name
@@ -195,6 +234,7 @@ pub(super) fn key(id: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::{About, Answer, AnswerKind};
 
     pub(crate) fn told(id: u64, bits: f64, stage: Stage) -> Told {
         let at = Timestamp::from_parts(1_780_477_692 + id as i64 % 7200, 0);
@@ -233,6 +273,31 @@ mod tests {
         assert_eq!((incidents.count(), incidents.lines, incidents.open()), (1, 2, 0));
         assert_eq!((all[0].bits, all[0].raised.since(all[0].first)), (20.0, Span::from_secs(10)));
         assert_eq!(incidents.time_to_tell(), Some((Span::from_secs(10), Span::from_secs(10))));
+    }
+
+    #[test]
+    fn the_first_answer_counts_and_what_has_none_is_told() {
+        let mut incidents = Incidents::default();
+        (1..=3).for_each(|id| incidents.add(Told { severity: 1, ..told(id, 10.0, Stage::Closed) }));
+        let raised = told(2, 0.0, Stage::Closed).raised;
+        let mut answers = Answers::default();
+        for (number, after_s) in [(0, 900), (1, 60)] {
+            let about = About { incident: format!("{:016x}", 2), class: "scan".to_owned(), hosts: Vec::new(), raised };
+            let answer = Answer {
+                time: raised + Span::from_secs(after_s),
+                by: "ada".to_owned(),
+                answer: AnswerKind::Close,
+                reason: "dealt with".to_owned(),
+                about: Some(about),
+                role: None,
+                hides: None,
+                takes_back: Vec::new(),
+            };
+            answers.add(number, answer).unwrap();
+        }
+        let minute = Span::from_secs(60);
+        let wanted = Answered { count: 1, without: 2, high_without: 2, times: Some((minute, minute)) };
+        assert_eq!(incidents.answered(&answers), wanted);
     }
 
     #[test]

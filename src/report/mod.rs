@@ -28,13 +28,14 @@ pub use chain::Chain;
 pub use devices::{Device, Devices};
 pub use event::{Attack, ModelPart, Stage, Told, Usual, Why};
 pub use gather::{Behaviour, Gather, PassedOver, Wanted};
-pub use incidents::{Incidents, MOST_KEPT, OfClass};
+pub use incidents::{Answered, Incidents, MOST_KEPT, OfClass};
 pub use page::{Part, STYLE, article, parts, write};
 pub use talk::{Talk, Talks};
 pub use traffic::{Step, Traffic};
 pub use unusual::{Group, UNUSUAL_BITS, Unusual};
 
 use self::text::Shown;
+use crate::detect::Answers;
 use crate::feature::Host;
 use crate::model::{Model, ModelError};
 
@@ -94,6 +95,8 @@ pub struct Report {
     pub account: Option<Account>,
     /// The model that judged.
     pub model: Option<KnownModel>,
+    /// What analysts answered.
+    pub answers: Option<Arc<Answers>>,
     /// Were captures judged for it, rather than alerts read?
     pub of_captures: bool,
     /// What it was made of.

@@ -97,6 +97,9 @@ impl Board {
             hidden: BTreeMap::new(),
             missed,
         };
+        if !config.answers.is_empty() {
+            board.report.answers = Some(Arc::clone(&config.answers));
+        }
         board.incidents.answered(config.answers);
         if let Some(model) = config.model {
             board.judge_by(model);
@@ -253,6 +256,7 @@ impl Shared {
     /// Other answers stand from now on.
     pub fn answered(&self, answers: Arc<Answers>) {
         let mut board = self.lock();
+        board.report.answers = Some(Arc::clone(&answers));
         board.incidents.answered(answers);
         let version = board.incidents.version();
         drop(board);

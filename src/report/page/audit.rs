@@ -26,6 +26,7 @@ pub fn section(page: &Page<'_>) -> Markup {
             (entry("Span and gaps", "C1.a, SR 6.2", gaps(page)))
             (entry("Loss", "C1.a", loss(page.report.account.as_ref(), page)))
             (entry("Alerts", "C1.c, C2.a", alerts(page)))
+            (entry("Answers", "C1.c, SR 6.2", answers(page)))
             (entry("The record", "C1.b", record(page.report.gather.chain.as_ref(), page)))
         }
         (classes(page))
@@ -115,7 +116,22 @@ fn alerts(page: &Page<'_>) -> Markup {
         }
         @if incidents.degraded_lines > 0 { (counted(incidents.degraded_lines, "line")) " were written in a degraded state. " }
         @if incidents.uncounted_lines > 0 { (counted(incidents.uncounted_lines, "line")) " are of incidents beyond the first million, which are not counted. " }
-        "Answers of analysts and the time to them are not in alert files."
+    }
+}
+
+fn answers(page: &Page<'_>) -> Markup {
+    let Some(answers) = &page.report.answers else {
+        return html! { "Not known: no file of answers was given (" code { "--answers" } ")." };
+    };
+    let answered = page.report.gather.incidents.answered(answers);
+    html! {
+        (counted(answered.count, "incident")) @if answered.count == 1 { " was" } @else { " were" } " answered"
+        @if let Some((middle, longest)) = answered.times {
+            ": it took " (span(middle)) " from an incident's first line (the middle of all), at the longest " (span(longest))
+        }
+        ". " (grouped(answered.without)) " have no answer"
+        @if answered.high_without > 0 { ", " b { (grouped(answered.high_without)) " of them of high severity" } }
+        ". The file holds " (counted(answers.len() as u64, "answer")) ", those that were taken back included."
     }
 }
 

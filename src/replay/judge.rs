@@ -4,50 +4,24 @@ use std::sync::Arc;
 
 use super::adapt::{Adapt, Adaptation};
 use super::mode::Mode;
+use super::output::Output;
 use super::verdict::{JudgeError, Verdict};
 use crate::alert::AlertContext;
 use crate::detect::{Assessment, Class, Detector, DetectorConfig, Knowledge, Notice, ScoredFlow};
 use crate::evidence::Slices;
 use crate::feature::Host;
-use crate::flow::{EndReason, FlowRecord};
-use crate::model::{Budget, ClusterError, Match, Model, Order, Vocabulary};
+use crate::flow::EndReason;
+use crate::model::{Budget, ClusterError, Match, Model, Order};
 use crate::pipeline::{Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
 use crate::train::{InMemory, InOrder, Lesson, Note, Trim, teach};
-use crate::wire::Addr;
 
 /// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
 const MAX_KEPT: usize = 120_000;
 
 /// Records and ticks kept together: the ticks of a month come before the records.
 const MAX_STEPS: usize = 4_000_000;
-
-/// Takes what was found, in order.
-pub trait Output {
-    /// Before the first notice, and when another model judges from now on: what alerts say of their model.
-    fn begin(&mut self, context: &AlertContext);
-    /// The behaviours that flows are told by from now on.
-    fn vocabulary(&mut self, _vocabulary: &Vocabulary) {}
-    /// A model was learned, or a version of one that learned on.
-    fn model(&mut self, _model: &Arc<Model>) {}
-    /// An incident was opened, grew or was closed.
-    fn notice(&mut self, notice: &Notice);
-    /// The same, where an answer hides it.
-    fn hidden(&mut self, _notice: &Notice) {}
-    /// What is kept of the packets before the coming tick, where that was asked for.
-    fn packets(&mut self, _packets: Slices) {}
-    /// An address is a device's that notices name by another.
-    fn alias(&mut self, _address: Addr, _device: Host) {}
-    /// All that was found at a tick was handed over.
-    fn tick(&mut self) {}
-    /// A flow and its bits; only when flows were asked for.
-    fn flow(&mut self, flow: &ScoredFlow, behaviour: &str);
-    /// A flow of a capture that held too little to judge it; only when flows were asked for.
-    fn unjudged(&mut self, _record: &FlowRecord) {}
-    /// Called a few times a second while reading.
-    fn progress(&mut self, _progress: Progress) {}
-}
 
 enum Step {
     Sighting(Sighting),
@@ -412,7 +386,7 @@ mod tests {
 
     use super::*;
     use crate::capture::{Block, CaptureError, FrameSpan, Source};
-    use crate::flow::{FlowLimits, HomeNets};
+    use crate::flow::{FlowLimits, FlowRecord, HomeNets};
     use crate::pipeline::{PipelineConfig, run};
     use crate::train::Course;
     use crate::wire::LinkType;

@@ -3,9 +3,11 @@
 mod adapt;
 mod judge;
 mod mode;
+mod output;
 mod verdict;
 
 pub use adapt::Adapt;
-pub use judge::{Judge, Output};
+pub use judge::Judge;
 pub use mode::Mode;
+pub use output::Output;
 pub use verdict::{JudgeError, Verdict};

@@ -1,0 +1,38 @@
+//! What takes what a judge finds.
+
+use std::sync::Arc;
+
+use crate::alert::AlertContext;
+use crate::detect::{Notice, ScoredFlow};
+use crate::evidence::Slices;
+use crate::feature::Host;
+use crate::flow::FlowRecord;
+use crate::model::{Model, Vocabulary};
+use crate::pipeline::Progress;
+use crate::wire::Addr;
+
+/// Takes what was found, in order.
+pub trait Output {
+    /// Before the first notice, and when another model judges from now on: what alerts say of their model.
+    fn begin(&mut self, context: &AlertContext);
+    /// The behaviours that flows are told by from now on.
+    fn vocabulary(&mut self, _vocabulary: &Vocabulary) {}
+    /// A model was learned, or a version of one that learned on.
+    fn model(&mut self, _model: &Arc<Model>) {}
+    /// An incident was opened, grew or was closed.
+    fn notice(&mut self, notice: &Notice);
+    /// The same, where an answer hides it.
+    fn hidden(&mut self, _notice: &Notice) {}
+    /// What is kept of the packets before the coming tick, where that was asked for.
+    fn packets(&mut self, _packets: Slices) {}
+    /// An address is a device's that notices name by another.
+    fn alias(&mut self, _address: Addr, _device: Host) {}
+    /// All that was found at a tick was handed over.
+    fn tick(&mut self) {}
+    /// A flow and its bits; only when flows were asked for.
+    fn flow(&mut self, flow: &ScoredFlow, behaviour: &str);
+    /// A flow of a capture that held too little to judge it; only when flows were asked for.
+    fn unjudged(&mut self, _record: &FlowRecord) {}
+    /// Called a few times a second while reading.
+    fn progress(&mut self, _progress: Progress) {}
+}

@@ -359,4 +359,11 @@ fn wrong_use_is_told() {
     assert!(run.stderr.contains("--evidence"), "{}", run.stderr);
     let run = auscult(&["replay", text(&capture), "--evidence-payload"]).ended(2);
     assert!(run.stderr.contains("--evidence <DIR>"), "{}", run.stderr);
+    // Payloads hold names and addresses that no key hides.
+    let (key, folder) = (clinic.folder.name("key"), clinic.folder.name("hidden"));
+    auscult(&["pseudonyms", &key, "--new"]).ended(0);
+    let arguments = ["replay", text(&capture), "--pseudonyms", &key, "--evidence", &folder, "--evidence-payload"];
+    let run = auscult(&arguments).ended(2);
+    assert!(run.stderr.contains("--evidence-payload with --pseudonyms"), "{}", run.stderr);
+    assert!(!clinic.folder.path("hidden").exists());
 }

@@ -317,15 +317,6 @@ fn packets_of_incidents_are_those_that_would_have_been_kept_under_other_addresse
 }
 
 #[test]
-fn payloads_cannot_be_hidden() {
-    let folder = Folder::new();
-    let (key, evidence) = (put_key(&folder, "key", KEY), folder.name("evidence"));
-    let arguments = ["replay", &capture(), "--pseudonyms", &key, "--evidence", &evidence, "--evidence-payload"];
-    auscult(&arguments).ended(2).said(&["--evidence-payload", "--pseudonyms"]);
-    assert!(!folder.path("evidence").exists());
-}
-
-#[test]
 fn a_model_is_judged_with_its_own_key_alone() {
     let (plain, hidden) = (plain(), hidden());
     let folder = Folder::new();

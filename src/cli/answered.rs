@@ -61,12 +61,12 @@ impl<'a> Answered<'a> {
         Ok(Self { to, gate: Gate::new(Arc::new(answers)), watcher, hidden, failed: None })
     }
 
-    /// What was told and what was hidden.
+    /// What was told and what was hidden, and what goes on telling of other answers as long as it is held.
     ///
     /// # Errors
     /// The first line that could not be written.
-    pub fn finish(self) -> anyhow::Result<Gate> {
-        self.failed.map_or(Ok(self.gate), Err)
+    pub fn finish(self) -> anyhow::Result<(Gate, Option<Watcher>)> {
+        self.failed.map_or(Ok((self.gate, self.watcher)), Err)
     }
 
     fn hide(&mut self, notice: &Notice, by: AnsweredBy) {

@@ -198,7 +198,7 @@ fn judge_and_report(
     let written = outputs.finish();
     inventory.map_or(Ok(()), InventoryOutput::finish)?;
     plan.hidden.map_or(Ok(()), Hidden::finish)?;
-    let (written, gate) = (written?, gate?);
+    let (written, (gate, watcher)) = (written?, gate?);
     let mut outcome = Outcome::default();
     outcome.add_damage(&damage);
     let verdict = verdict.unwrap_or_else(|error| {
@@ -211,6 +211,7 @@ fn judge_and_report(
     if let Some(page) = page {
         page.finish(&stop);
     }
+    drop(watcher);
     let lost = accounting.lost() || written.has_lost();
     if outcome.status == FINISHED && lost {
         outcome.status = TRUNCATED;

@@ -24,6 +24,7 @@ mod model;
 mod output;
 #[cfg_attr(not(feature = "http"), path = "page_off.rs")]
 mod page;
+mod page_about;
 mod plan;
 mod progress;
 mod recheck;

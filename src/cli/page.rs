@@ -12,13 +12,11 @@ use clap::Args;
 use super::answer_file::{append, load};
 use super::answered::OnAnswers;
 use super::exit::{Usage, in_one_line};
-use super::hidden::Hidden;
 use super::inventory::{home_of, vendors};
+pub use super::page_about::About;
 use crate::detect::{Answer, Answers};
 use crate::evidence::Slices;
-use crate::flow::HomeNets;
-use crate::model::Model;
-use crate::pipeline::{Consumer, Emitted, Gauges, Progress, Stopwatch};
+use crate::pipeline::{Consumer, Emitted, Progress, Stopwatch};
 use crate::replay::Output;
 use crate::serve::{Answering, BoardConfig, Histogram, Overload, ServeError, ServeOptions, Server, Tap, Tokens, Vitals};
 use crate::sighting::Sighting;
@@ -47,24 +45,6 @@ pub struct PageArgs {
     /// Who may ask: a token of at least 16 characters on each line, behind a name and a space where people are to be told apart
     #[arg(long, value_name = "FILE", requires = "http")]
     pub http_token: Option<PathBuf>,
-}
-
-/// What a page is about.
-pub struct About<'a> {
-    /// The interface that is listened to; of captures, nothing.
-    pub interface: Option<String>,
-    /// Home networks.
-    pub home: &'a HomeNets,
-    /// What replaces addresses and names.
-    pub hidden: Option<&'a Hidden>,
-    /// The model that judges by now.
-    pub model: Option<Arc<Model>>,
-    /// The file of answers.
-    pub answers: Option<PathBuf>,
-    /// Registry of makers.
-    pub oui: Option<PathBuf>,
-    /// How the run is going.
-    pub gauges: Arc<Gauges>,
 }
 
 /// A page that is served.

@@ -1,16 +1,12 @@
 //! A program that was built without the live page: nothing asks for one.
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 
 use super::answered::OnAnswers;
-use super::hidden::Hidden;
-use crate::flow::HomeNets;
-use crate::model::Model;
-use crate::pipeline::{Consumer, Gauges};
+pub use super::page_about::About;
+use crate::pipeline::Consumer;
 use crate::replay::Output;
 
 /// No options.
@@ -22,25 +18,6 @@ impl PageArgs {
     pub const fn is_wanted(&self) -> bool {
         false
     }
-}
-
-/// What a page would be about.
-#[expect(dead_code, reason = "there is no page")]
-pub struct About<'a> {
-    /// The interface that is listened to.
-    pub interface: Option<String>,
-    /// Home networks.
-    pub home: &'a HomeNets,
-    /// What replaces addresses and names.
-    pub hidden: Option<&'a Hidden>,
-    /// The model that judges by now.
-    pub model: Option<Arc<Model>>,
-    /// The file of answers.
-    pub answers: Option<PathBuf>,
-    /// Registry of makers.
-    pub oui: Option<PathBuf>,
-    /// How the run is going.
-    pub gauges: Arc<Gauges>,
 }
 
 /// There is none.

@@ -159,8 +159,8 @@ impl Step {
 /// Features whose size is compared with the device's own flows of the service: duration, payload sent and received.
 pub(super) const VOLUMES: [usize; 3] = [DURATION, BYTES_ORIG, BYTES_RESP];
 const DURATION: usize = 0;
-const BYTES_ORIG: usize = 3;
-const BYTES_RESP: usize = 4;
+pub(super) const BYTES_ORIG: usize = 3;
+pub(super) const BYTES_RESP: usize = 4;
 
 #[cfg(test)]
 mod tests {

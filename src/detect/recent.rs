@@ -7,9 +7,9 @@ use super::case::WINDOW;
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
-use super::range::Range;
+use super::range::{BYTES_ORIG, BYTES_RESP, Range};
 use super::rhythm::Rhythms;
-use super::surprise::{PAYLOAD_ORIG, PAYLOAD_RESP, Surprise};
+use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::model::{Baselines, HostBaseline, Hour, HourOfDevice, Minute, Served, bits};
@@ -118,7 +118,7 @@ impl Recent {
 /// How much of a rhythm counts: what calls home says little, what plays a film in pieces receives much each time (1 − bytes / 65,535, as in
 /// the data score of RITA's beacons).
 fn smallness(seen: &Observation) -> f64 {
-    let payload = f64::from(seen.vector[PAYLOAD_ORIG] + seen.vector[PAYLOAD_RESP]);
+    let payload = f64::from(seen.vector[BYTES_ORIG] + seen.vector[BYTES_RESP]);
     (1.0 - payload / MOST_CALL_BYTES).max(0.0)
 }
 
@@ -223,7 +223,7 @@ mod tests {
     fn a_call_is_small_and_a_film_is_not() {
         let weight = |bytes: f32| {
             let (_, mut seen) = super::super::testing::flow(0, 1, 100, 443, true);
-            (seen.vector[PAYLOAD_ORIG], seen.vector[PAYLOAD_RESP]) = (100.0, bytes);
+            (seen.vector[BYTES_ORIG], seen.vector[BYTES_RESP]) = (100.0, bytes);
             smallness(&seen)
         };
         assert!(weight(400.0) > 0.99 && weight(61_000.0) < 0.1);

@@ -5,7 +5,7 @@ use super::evidence::{Contribution, Detail, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
 use super::newness::Newness;
 use super::prior::{hour_bits, odd_hour, prior_bits};
-use super::range::{Range, VOLUMES};
+use super::range::{BYTES_ORIG, BYTES_RESP, Range, VOLUMES};
 use crate::feature::{Fact, FactKind, Observation, names_service};
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, HostBaseline, Kind, Match, Shape, bits};
@@ -22,9 +22,6 @@ const SCANNER_FAILURES: f64 = 30.0;
 const SCANNER_MINUTES: u32 = 3;
 /// Payload of a probe at the most, in bytes: a certificate or a banner, no work done.
 const PROBE_BYTES: f32 = 8192.0;
-/// Indices of features.
-pub(super) const PAYLOAD_ORIG: usize = 3;
-pub(super) const PAYLOAD_RESP: usize = 4;
 /// Minutes in which a service must have been used before a new shape on it counts.
 const SERVICE_MINUTES: u32 = 3;
 
@@ -150,7 +147,7 @@ fn newness(
 /// Is it one of the probes of a device that scans as a matter of habit? Which port comes next is no news; how many it tries still counts,
 /// and so does what comes of it.
 fn is_probe_of_scanner(seen: &Observation, orig: Option<&HostBaseline>) -> bool {
-    let payload = seen.vector[PAYLOAD_ORIG] + seen.vector[PAYLOAD_RESP];
+    let payload = seen.vector[BYTES_ORIG] + seen.vector[BYTES_RESP];
     let scans = |host: &HostBaseline| host.failed_per_min().at_least(SCANNER_FAILURES) >= SCANNER_MINUTES;
     (seen.failed || payload <= PROBE_BYTES) && orig.is_some_and(scans)
 }
@@ -310,7 +307,7 @@ mod tests {
         let knowledge = of_flows(flows.collect());
         let news = |device: u8, payload: f32| {
             let (_, mut seen) = flow(LATER_MS, device, 100, 4444, true);
-            seen.vector[PAYLOAD_RESP] = payload;
+            seen.vector[BYTES_RESP] = payload;
             new(&knowledge, &seen).is_some()
         };
         assert_eq!((news(50, 100.0), news(50, 100_000.0), news(51, 100.0)), (false, true, true));

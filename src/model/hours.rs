@@ -11,6 +11,9 @@ pub const ENOUGH_WORKING_DAYS: u32 = 5;
 /// The same of Saturdays and Sundays.
 pub const ENOUGH_WEEKEND_DAYS: u32 = 4;
 
+/// Days told apart at the most, eleven years; a capture with wild times brings no more.
+const MOST_DAYS: usize = 4_000;
+
 /// Hours of the day (UTC) at which a device began anything, a bit for each: on working days and on Saturdays and Sundays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hours {
@@ -59,11 +62,17 @@ impl Hours {
 
 impl Days {
     pub(super) fn add(&mut self, at: Timestamp) {
-        self.0.insert(parts(at).0);
+        self.insert(parts(at).0);
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
-        self.0.extend(&other.0);
+        other.0.iter().for_each(|&day| self.insert(day));
+    }
+
+    fn insert(&mut self, day: i64) {
+        if self.0.len() < MOST_DAYS {
+            self.0.insert(day);
+        }
     }
 
     /// Were none heard?
@@ -119,6 +128,15 @@ mod tests {
         assert_eq!((without(14, 26, 3), without(14, 26, 12), without(14, 26, 16)), (Some(4), None, Some(4)));
         assert_eq!((without(14, 21, 7), without(14, 21, 17), without(14, 21, 18)), (None, None, Some(10)));
         assert_eq!(heard(14).0.counts(), (10, 4));
+    }
+
+    #[test]
+    fn wild_times_bring_no_more_days_than_there_is_room_for() {
+        let mut days = Days::default();
+        (0..2 * MOST_DAYS as i64).for_each(|day| days.add(at(day, 0)));
+        let mut twice = days.clone();
+        twice.merge(&days);
+        assert_eq!((days.0.len(), twice), (MOST_DAYS, days));
     }
 
     #[test]

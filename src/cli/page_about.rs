@@ -1,0 +1,28 @@
+//! What a live page is about.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::hidden::Hidden;
+use crate::flow::HomeNets;
+use crate::model::Model;
+use crate::pipeline::Gauges;
+
+/// What a page is about.
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "there is no page"))]
+pub struct About<'a> {
+    /// The interface that is listened to; of captures, nothing.
+    pub interface: Option<String>,
+    /// Home networks.
+    pub home: &'a HomeNets,
+    /// What replaces addresses and names.
+    pub hidden: Option<&'a Hidden>,
+    /// The model that judges by now.
+    pub model: Option<Arc<Model>>,
+    /// The file of answers.
+    pub answers: Option<PathBuf>,
+    /// Registry of makers.
+    pub oui: Option<PathBuf>,
+    /// How the run is going.
+    pub gauges: Arc<Gauges>,
+}

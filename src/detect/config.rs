@@ -83,7 +83,7 @@ const fn part_of(evidence: Evidence) -> Part {
         Evidence::FlowRate | Evidence::TargetRate | Evidence::FailedRate | Evidence::ServedRate | Evidence::ClientRate => {
             Part::Minute
         }
-        Evidence::LoginFailures | Evidence::FileChanges => Part::Events,
+        Evidence::LoginFailures | Evidence::FileChanges | Evidence::RemoteControl => Part::Events,
         Evidence::SlowTargets | Evidence::SlowFailures => Part::Hour,
         Evidence::Rhythm => Part::Rhythm,
         Evidence::AddressDispute => Part::AddressDispute,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::anywhere::Attack;
 use super::arp::{Claims, Dispute};
 use super::assessment::Assessment;
 use super::case::{Case, Exhibit};
@@ -117,8 +118,12 @@ impl Detector {
         let own_context = context.filter(|part| !part.evidence.is_crowd());
         let hour = || self.recent.hour(seen.orig);
         let class = classify(seen, &surprise, own_context, (self.recent.minute(), hour), known);
-        let anywhere = if self.knowledge.judges_itself { self.recent.anywhere(seen) } else { None };
+        let anywhere = self.anywhere(seen);
         Assessment { surprise, context, class, anywhere, population }
+    }
+
+    fn anywhere(&self, seen: &Observation) -> Option<Attack> {
+        self.knowledge.judges_itself.then(|| self.recent.anywhere(seen, self.knowledge.baselines(seen.seen))).flatten()
     }
 
     /// Weakens what is new about a known device where many others have it too. Returns what is to be told of them all.
@@ -399,7 +404,7 @@ impl Detector {
         let context = self.recent.context(&seen, &surprise, &self.knowledge, without);
         let baselines = self.knowledge.baselines(seen.seen);
         let rarity = if without.has(Part::Rarity) { 0.0 } else { rarity(&seen, &surprise, baselines) };
-        let attack = if self.knowledge.judges_itself { self.recent.anywhere(&seen) } else { None };
+        let attack = self.anywhere(&seen);
         let around = context.map_or(0.0, |part| part.bits).max(attack.map_or(0.0, |attack| attack.part.bits));
         let bits = surprise.bits() + around + rarity;
         flows.push(ScoredFlow { record, bits, behaviour: surprise.behaviour });

@@ -33,6 +33,8 @@ pub enum Evidence {
     LoginFailures,
     /// More files changed on shares in a minute than usual.
     FileChanges,
+    /// A remote call that takes control of another device or of a domain, where nothing is known of who does so.
+    RemoteControl,
     /// More targets in an hour than usual.
     SlowTargets,
     /// More failed attempts and logins in an hour than usual.
@@ -52,7 +54,7 @@ pub enum Evidence {
 }
 
 /// Evidence that is of one kind only, and its name in an alert.
-const NAMES: [(Evidence, &str); 19] = [
+const NAMES: [(Evidence, &str); 20] = [
     (Evidence::NewDevice, "new_device"),
     (Evidence::NewService, "new_service"),
     (Evidence::NewPeer, "new_peer"),
@@ -64,6 +66,7 @@ const NAMES: [(Evidence, &str); 19] = [
     (Evidence::FailedRate, "failed_per_min"),
     (Evidence::LoginFailures, "login_failures_per_min"),
     (Evidence::FileChanges, "file_changes_per_min"),
+    (Evidence::RemoteControl, "remote_control_calls"),
     (Evidence::SlowTargets, "targets_per_hour"),
     (Evidence::SlowFailures, "failed_per_hour"),
     (Evidence::ServedRate, "flows_served_per_min"),

@@ -8,7 +8,7 @@ use super::class::is_login;
 use super::evidence::Evidence;
 use crate::app::Family;
 use crate::feature::{FactKind, Observation};
-use crate::model::{Baselines, HostBaseline, Kind, KnownTo};
+use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo};
 
 /// Odds of 64 to 1.
 pub(super) const BITS: f64 = 6.0;
@@ -47,8 +47,15 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
     let known = commons.known_to(Kind::Service, seen.service, role);
     match seen.app.family() {
         Family::Clinical | Family::Industrial => {
-            let leaves_home = seen.orig_local && !seen.resp_local;
-            if known != KnownTo::Role || leaves_home { BITS } else { 0.0 }
+            // To a place to which the device never sent any, it may not come back.
+            let edge = Edge { service: seen.service, peer: seen.resp };
+            let is_new = || !orig.is_some_and(|host| host.edges.contains(edge));
+            match seen.orig_local && !seen.resp_local {
+                true if is_new() => MORE_BITS,
+                true => BITS,
+                false if known != KnownTo::Role => BITS,
+                false => 0.0,
+            }
         }
         Family::Covert => hostile_bits(known),
         _ => 0.0,

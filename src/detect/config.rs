@@ -26,6 +26,8 @@ pub enum Part {
     Roles,
     /// What weighs more than its rarity for what it touches.
     Prior,
+    /// Odd flows in a row.
+    Row,
     /// Flows far from every behaviour.
     OddShape,
     /// More data or time than usual.
@@ -78,6 +80,7 @@ const fn part_of(evidence: Evidence) -> Part {
             Part::Newness
         }
         Evidence::NewShape => Part::NewShape,
+        Evidence::OddFlows => Part::Row,
         Evidence::OddShape(_) => Part::OddShape,
         Evidence::Volume(_) => Part::Volume,
         Evidence::FlowRate | Evidence::TargetRate | Evidence::FailedRate | Evidence::ServedRate | Evidence::ClientRate => {

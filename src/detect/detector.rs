@@ -302,7 +302,11 @@ impl Detector {
         if let Some((own_bits, shared_bits)) = self.habits.told(host, peer, seen.service, exhibit.class, seen.seen) {
             exhibit.own_bits = (exhibit.own_bits - own_bits).max(0.0);
             exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);
+            exhibit.odd_flows = 0;
             self.counters.repeats += 1;
+        }
+        if self.config.without.has(Part::Row) {
+            exhibit.odd_flows = 0;
         }
         if exhibit.own_bits + exhibit.shared_bits <= 0.0 {
             return;

@@ -19,6 +19,8 @@ pub enum Evidence {
     NewOffer,
     /// The device never behaved like this on this service.
     NewShape,
+    /// Several odd flows of one conversation in a row.
+    OddFlows,
     /// The flow is far from every behaviour; the feature that stands out most.
     OddShape(u8),
     /// More bytes or time than this device's flows of the service have; the feature.
@@ -54,13 +56,14 @@ pub enum Evidence {
 }
 
 /// Evidence that is of one kind only, and its name in an alert.
-const NAMES: [(Evidence, &str); 20] = [
+const NAMES: [(Evidence, &str); 21] = [
     (Evidence::NewDevice, "new_device"),
     (Evidence::NewService, "new_service"),
     (Evidence::NewPeer, "new_peer"),
     (Evidence::NewClient, "new_client"),
     (Evidence::NewOffer, "new_service_offered"),
     (Evidence::NewShape, "new_behaviour"),
+    (Evidence::OddFlows, "odd_flows"),
     (Evidence::FlowRate, "flows_to_target_per_min"),
     (Evidence::TargetRate, "targets_per_min"),
     (Evidence::FailedRate, "failed_per_min"),

@@ -51,6 +51,7 @@ fn kind(evidence: Evidence) -> (&'static str, bool) {
         | Evidence::NewClient
         | Evidence::NewOffer
         | Evidence::NewShape => ("minutes known without it", false),
+        Evidence::OddFlows => ("flows in a row", false),
         Evidence::OddShape(index) | Evidence::Volume(index) => (SCHEMA[usize::from(index)].unit, true),
         Evidence::FlowRate | Evidence::ServedRate => ("flows/min", true),
         Evidence::TargetRate => ("targets/min", true),
@@ -87,6 +88,9 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
         Evidence::NewClient => format!("{} never served {service} to {} before{life}", flow.resp, flow.orig),
         Evidence::NewOffer => format!("{} never answered on {service} before{life}", flow.resp),
         Evidence::NewShape => format!("{} never used {service} in this way before{life}", flow.orig),
+        Evidence::OddFlows => {
+            format!("{:.0} odd flows of {service} between {} and {} in a row, not one", part.observed, flow.orig, flow.resp)
+        }
         Evidence::OddShape(index) => {
             let feature = &SCHEMA[usize::from(index)];
             if feature.unit == "0 or 1" {

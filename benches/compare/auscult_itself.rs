@@ -16,7 +16,7 @@ use super::clusters::Found;
 use super::recording::{Recording, Step};
 
 /// The parts that the ablation leaves out, one line each.
-pub const PARTS: [(&str, &[Part]); 23] = [
+pub const PARTS: [(&str, &[Part]); 24] = [
     ("nothing", &[]),
     ("newness (with names)", &[Part::Newness]),
     ("new devices", &[Part::NewDevice]),

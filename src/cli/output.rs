@@ -16,7 +16,7 @@ use super::sinks::{Begun, Deliveries, open_all};
 use super::train::save;
 use super::versions::Versions;
 use crate::alert::{AlertContext, AlertLines, Chain, flow_event};
-use crate::detect::{IncidentState, Notice, ScoredFlow};
+use crate::detect::{Answers, IncidentState, Notice, ScoredFlow};
 use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
@@ -24,6 +24,7 @@ use crate::model::{Model, Vocabulary};
 use crate::pipeline::Progress;
 use crate::replay::Output;
 use crate::sink::{Report, Retention, Writer};
+use crate::time::Timestamp;
 use crate::wire::Addr;
 
 /// Opens a file for writing; `-` is stdout.
@@ -209,7 +210,13 @@ impl Output for Outputs {
         }
     }
 
-    fn tick(&mut self) {
+    fn answered(&mut self, answers: &Answers, now: Timestamp) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.answered(answers, now);
+        }
+    }
+
+    fn tick(&mut self, _now: Timestamp) {
         if let Some(evidence) = &mut self.evidence {
             evidence.tick();
         }
@@ -233,6 +240,9 @@ impl Output for Outputs {
     fn hidden(&mut self, notice: &Notice) {
         if let Some(also) = &mut self.also {
             also.hidden(notice);
+        }
+        if let Some(evidence) = &mut self.evidence {
+            evidence.hidden(notice);
         }
     }
 

@@ -23,7 +23,7 @@ use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
 use crate::pipeline::Progress;
 use crate::replay::Output;
-use crate::sink::{Report, Retention, Writer};
+use crate::sink::{Report, Retention, SinkGauge, Writer};
 use crate::time::Timestamp;
 use crate::wire::Addr;
 
@@ -123,6 +123,11 @@ impl Outputs {
     pub fn read_again(&mut self, frames: u64) {
         let read = self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.read_again(frames, &self.bar));
         self.failed = self.failed.take().or(read.err());
+    }
+
+    /// Looks at each target of alerts while it is in use.
+    pub fn gauges(&self) -> Vec<SinkGauge> {
+        self.deliveries.gauges.clone()
     }
 
     /// Lets another take all of it too.

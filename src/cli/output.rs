@@ -1,7 +1,7 @@
 //! Files and stdout.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,8 +61,8 @@ pub struct Outputs {
     bar: Bar,
     /// What takes all of it too.
     also: Option<Box<dyn Output>>,
-    /// Alert lines that opened an incident, for the summary.
-    pub opened: Vec<Notice>,
+    /// What matters first of the incidents that were told, for the summary.
+    foremost: Vec<Notice>,
     /// Where models are kept that were learned meanwhile.
     versions: Option<Versions>,
     save_model: Option<PathBuf>,
@@ -76,8 +76,8 @@ pub struct Outputs {
 /// What was written, for the summary.
 #[derive(Default)]
 pub struct Written {
-    /// Incidents, at most 1,000.
-    pub opened: Vec<Notice>,
+    /// Incidents, as they were when they closed: the most severe, then those with the most bits.
+    pub foremost: Vec<Notice>,
     /// What went to targets on the network.
     pub deliveries: Vec<Report>,
     /// Packets of incidents, where they were wanted.
@@ -92,8 +92,8 @@ impl Written {
     }
 }
 
-/// Openings kept for the summary.
-const MOST_OPENED: usize = 1000;
+/// Incidents kept for the summary.
+const MOST_FOREMOST: usize = 10;
 
 impl Outputs {
     /// Opens what the arguments name; a program that `watches` opens files of alerts again on HUP.
@@ -103,10 +103,13 @@ impl Outputs {
     pub fn open(args: &OutputArgs, bar: Bar, watches: bool) -> anyhow::Result<Self> {
         let names: &[String] = if args.alerts.is_empty() { &["-".to_owned()] } else { &args.alerts };
         let (targets, deliveries) = open_all(names, &args.sinks, watches)?;
+        // Lines of alerts would stand in the middle of it.
+        let shares_terminal = io::stdout().is_terminal() && deliveries.gauges.iter().any(|gauge| gauge.kind == "stdout");
+        let bar = if shares_terminal { Bar::none() } else { bar };
         let flows = args.flows.as_ref().map(|path| anyhow::Ok((path.clone(), create(path)?))).transpose()?;
-        let (alerts, opened, versions, save_model, evidence) = (Vec::new(), Vec::new(), None, None, None);
+        let (alerts, foremost, versions, save_model, evidence) = (Vec::new(), Vec::new(), None, None, None);
         let (retention, also, failed) = (args.sinks.retention(), None, None);
-        Ok(Self { targets, alerts, deliveries, flows, bar, also, opened, versions, save_model, retention, evidence, failed })
+        Ok(Self { targets, alerts, deliveries, flows, bar, also, foremost, versions, save_model, retention, evidence, failed })
     }
 
     /// Keeps models that are learned meanwhile: as versions in a folder, and the one of `--learn` in a file.
@@ -148,7 +151,7 @@ impl Outputs {
         let reports = self.deliveries.finish();
         match self.failed {
             Some(error) => Err(error),
-            None => Ok(Written { opened: self.opened, deliveries: reports, evidence }),
+            None => Ok(Written { foremost: self.foremost, deliveries: reports, evidence }),
         }
     }
 
@@ -237,8 +240,17 @@ impl Output for Outputs {
             let written = lines.write(notice);
             keep(&mut self.failed, path, written);
         }
-        if notice.state == IncidentState::Closed && self.opened.len() < MOST_OPENED {
-            self.opened.push(notice.clone());
+        if notice.state == IncidentState::Closed {
+            let rank = |notice: &Notice| (notice.incident.class.info().severity, -notice.incident.bits);
+            let (severity, bits) = rank(notice);
+            let place = self.foremost.partition_point(|other| {
+                let (other_severity, other_bits) = rank(other);
+                other_severity.cmp(&severity).then(other_bits.total_cmp(&bits)).is_le()
+            });
+            if place < MOST_FOREMOST {
+                self.foremost.truncate(MOST_FOREMOST - 1);
+                self.foremost.insert(place, notice.clone());
+            }
         }
     }
 

@@ -93,9 +93,12 @@ fn scores(page: &mut Page, pulse: &Pulse) {
     page.sample("score_seconds_count", &[], counts[BOUNDS_S.len()]);
 }
 
+/// Takes one figure of a target.
+type Figure = fn(&SinkState) -> u64;
+
 fn sinks(page: &mut Page, pulse: &Pulse) {
     let sinks: Vec<_> = pulse.vitals().sinks.iter().map(|gauge| (gauge, gauge.state())).collect();
-    let families: [(&str, &str, &str, fn(&SinkState) -> u64); 7] = [
+    let families: [(&str, &str, &str, Figure); 7] = [
         ("sent_total", "counter", "Alerts that a target took, by target: confirmed, or written.", |state| state.sent),
         ("waiting", "gauge", "Alerts that wait in a target's spool.", |state| state.waiting),
         ("spool_bytes", "gauge", "Bytes of a target's spool.", |state| state.spool_bytes),
@@ -107,9 +110,9 @@ fn sinks(page: &mut Page, pulse: &Pulse) {
     for (name, kind, help, value) in families {
         let name = format!("sink_{name}");
         page.family(&name, kind, help);
-        for (number, (gauge, state)) in (1..).zip(&sinks) {
-            let number: usize = number;
-            page.sample(&name, &[("sink", &number.to_string()), ("format", gauge.format), ("kind", gauge.kind)], value(state));
+        for (number, (gauge, state)) in (1_usize..).zip(&sinks) {
+            let number = number.to_string();
+            page.sample(&name, &[("sink", &number), ("format", gauge.format), ("kind", gauge.kind)], value(state));
         }
     }
 }

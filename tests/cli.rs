@@ -280,6 +280,31 @@ fn fail_on_alert_is_status_3_only_with_alerts() {
 }
 
 #[test]
+fn the_summary_begins_with_what_matters_most() {
+    let folder = Folder::new();
+    let model = clinic_model(&folder);
+    let run = auscult(&["replay", text(&clinic()), "--from", CLINIC_SPLIT, "--model", &model]).ended(0);
+    let severities = ["high", "medium", "low"];
+    let told = |line: &str| -> Option<(usize, f64)> {
+        let (word, rest) = line.strip_prefix("  ")?.split_once(' ')?;
+        let severity = severities.iter().position(|severity| *severity == word)?;
+        Some((severity, rest.trim_start().split(' ').next()?.parse().ok()?))
+    };
+    let listed: Vec<(usize, f64)> = run.stderr.lines().filter_map(told).collect();
+    assert!(listed.is_sorted_by(|a, b| (a.0, -a.1) <= (b.0, -b.1)), "{}", run.stderr);
+    // All that closed, put in that order, begin with these.
+    let closed = run.lines().into_iter().filter(|line| line["auscult"]["incident"]["state"] == "closed");
+    let of = |line: Value| (line["alert"]["severity"].as_u64().unwrap() as usize - 1, line["auscult"]["bits"].as_f64().unwrap());
+    let mut all: Vec<(usize, f64)> = closed.map(of).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    let rounded = |list: &[(usize, f64)]| list.iter().map(|(severity, bits)| format!("{severity} {bits:.1}")).collect::<Vec<_>>();
+    assert_eq!(rounded(&listed), rounded(&all[..listed.len()]));
+    assert_eq!(listed.len(), all.len().min(10));
+    let others = all.len() - listed.len();
+    assert_eq!(others > 0, run.stderr.contains(&format!("… and {others} more")), "{}", run.stderr);
+}
+
+#[test]
 fn stdout_carries_results_alone() {
     let folder = Folder::new();
     let model = clinic_model(&folder);

@@ -261,12 +261,53 @@ fn the_bytes_do_not_depend_on_workers_and_a_pipe_gives_the_same_packets() {
     let pipe = files(&folder.path("pipe1"));
     assert_eq!(pipe, files(&folder.path("pipe4")));
     assert_eq!(account(folder, "pipe1"), account(folder, "files"));
+    // In the order of time too, also where a conversation joined its incident late.
     for name in pipe.keys() {
-        let [mut first, mut second] = ["pipe1", "files"].map(|to| packets(&folder.path(to).join(name)));
-        first.sort();
-        second.sort();
-        assert_eq!(first, second, "{name}");
+        let [piped, read] = ["pipe1", "files"].map(|to| packets(&folder.path(to).join(name)));
+        assert!(piped.is_sorted_by_key(|kept| kept.nanos), "{name}");
+        assert_eq!(piped, read, "{name}");
     }
+    if have("tshark", "--version") {
+        for name in pipe.keys() {
+            let rows = tshark(&folder.path("pipe1").join(name), &["frame.time_delta", "_ws.malformed"]);
+            assert!(rows.iter().all(|row| !row[0].starts_with('-') && row[1].is_empty()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_closed_by_a_person_keeps_no_further_packets() {
+    let clinic = the_clinic();
+    let folder = &clinic.folder;
+    // An incident that grew after it was told first, and stayed what it was.
+    let told = clinic.run.lines();
+    let part = |line: &Value, name: &str| line["auscult"]["incident"][name].clone();
+    let first_of = |line: &Value| told.iter().position(|first| part(first, "id") == part(line, "id")).unwrap();
+    let stays = |line: &&Value| part(line, "state") == "update" && part(line, "class") == part(&told[first_of(line)], "class");
+    let grew = told.iter().find(stays).unwrap();
+    let (id, number) = (grew["auscult"]["incident"]["id"].as_str().unwrap(), first_of(grew));
+    let alerts = folder.put("told.jsonl", &clinic.run.stdout);
+    let answers = folder.name("close.jsonl");
+    let about = format!("{alerts}:{}", number + 1);
+    auscult(&["close", &about, "--answers", &answers, "--reason", "dealt with", "--by", "ada"]).ended(0);
+    let hidden = folder.name("close.hidden");
+    let more = ["--answers", &answers, "--hidden", &hidden];
+    let run = replay(folder, &clinic.model, "answered", &more).ended(0);
+    replay_stdin(clinic, "answered-pipe", &more).ended(0);
+    let first_hidden =
+        lines(&folder.read("close.hidden")).into_iter().find(|line| line["auscult"]["incident"]["id"] == id).unwrap();
+    let until = parse(first_hidden["timestamp"].as_str().unwrap()).unwrap().nanos();
+    let name = file_of(grew);
+    let [whole, answered, pipe] = ["files", "answered", "answered-pipe"].map(|to| packets(&folder.path(to).join(name)));
+    let wanted: Vec<Kept> = whole.iter().filter(|kept| kept.nanos <= until).cloned().collect();
+    assert!(wanted.len() < whole.len() && !wanted.is_empty(), "{} of {}", wanted.len(), whole.len());
+    assert_eq!(answered, wanted);
+    assert_eq!(pipe, wanted);
+    // It is told to be over, with the answer; the files of others are what they were.
+    let last = incidents(&run);
+    assert_eq!(last[id]["auscult"]["answer"]["answer"], "close");
+    let (all, answered) = (files(&folder.path("files")), files(&folder.path("answered")));
+    assert!(all.iter().filter(|(other, _)| *other != name).all(|(other, bytes)| answered[other] == *bytes));
 }
 
 #[test]

@@ -177,6 +177,44 @@ fn zeek_in_its_three_forms_teaches_and_is_judged_the_same() {
 }
 
 #[test]
+fn our_own_conn_log_says_what_the_flows_say_and_is_read_as_zeeks() {
+    let folder = Folder::new();
+    let (table, json_lines) = (flows(&folder, "zeek"), flows(&folder, "zeek-json"));
+    let told = lines(&std::fs::read(flows(&folder, "jsonl")).unwrap());
+    let log = String::from_utf8(std::fs::read(&table).unwrap()).unwrap();
+    let names: Vec<&str> = log.lines().find_map(|line| line.strip_prefix("#fields\t")).unwrap().split('\t').collect();
+    let rows: Vec<Vec<&str>> = log.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect()).collect();
+    assert_eq!((rows.len(), lines(&std::fs::read(&json_lines).unwrap()).len()), (told.len(), told.len()));
+    let mut uids = BTreeSet::new();
+    for (flow, row) in told.iter().zip(&rows) {
+        let cell = |name: &str| row[names.iter().position(|it| *it == name).unwrap()];
+        assert!(uids.insert(cell("uid")), "{flow}");
+        let is_tcp = flow["proto"] == "TCP";
+        for (name, want) in zeek_fields(flow) {
+            let want = match name {
+                // Zeek's own names and rules for these.
+                "uid" => continue,
+                "conn_state" | "history" if !is_tcp => continue,
+                "proto" => want.replace("icmpv6", "icmp"),
+                "service" => want.replace("krb_tcp", "krb").replace("pgsql", "postgresql"),
+                "duration" if want == "0.000000" => String::new(),
+                _ => want,
+            };
+            let want = if want.is_empty() { "-".to_owned() } else { want };
+            assert!(
+                cell(name) == want || name == "proto" && cell(name) == "unknown_transport",
+                "{name}: {} of {flow}",
+                cell(name)
+            );
+        }
+        assert_eq!(cell("community_id"), flow["community_id"], "{flow}");
+        assert_eq!(cell("orig_ip_bytes"), flow["auscult"]["orig"]["ip_bytes"].to_string(), "{flow}");
+    }
+    let judged = [&table, &json_lines].map(|log| detect(&[log]).ended(0).said(&["Zeek conn records"]).stdout);
+    assert!(judged[0] == judged[1], "the two forms are not judged alike");
+}
+
+#[test]
 fn a_model_says_when_records_cannot_have_what_it_learned_from() {
     let folder = Folder::new();
     let files = clinic_as_zeek(&folder);

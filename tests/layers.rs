@@ -116,7 +116,7 @@ const HOMES: [(&str, &[&str]); 32] = [
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("signal_hook", &["cli"]),
-    ("tempfile", &["train"]),
+    ("tempfile", &["cli", "train"]),
     ("anyhow", &["cli"]),
     ("parquet", &["alert", "record"]),
     ("rustls", &["serve", "sink"]),

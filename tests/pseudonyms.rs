@@ -14,7 +14,7 @@ use auscult::pseudonym::{self, Key, Pseudonyms};
 use auscult::time::Timestamp;
 use auscult::wire::{Frame, LinkType, decode};
 use serde_json::Value;
-use support::{Folder, auscult, lines, project, text};
+use support::{Folder, auscult, auscult_fed, lines, project, text};
 
 /// Always the same, so that a pseudonym is never by chance what is looked for.
 const KEY: &str = "auscult pseudonyms key 1\n1f3b5d7092a4c6e8001122334455667788990a0b0c0d0e0f1020304050607080\n";
@@ -353,18 +353,23 @@ fn every_revealing_is_recorded_before_it_is_one() {
     let refused = reveal(&["--reason", "test", "--audit", &nowhere]).ended(1).said(&["nothing was revealed"]);
     assert!(refused.stdout.is_empty());
     reveal(&["--reason", "incident 7"]).ended(0).said(&["key.audit"]);
-    reveal(&["--reason", "incident 8"]).ended(0);
+    let revealed = reveal(&["--reason", "incident 8"]).ended(0).stdout;
+    // Standard input is read once and revealed the same.
+    let piped = ["reveal", "-", "--pseudonyms", &key, "--by", "ada", "--reason", "incident 9"];
+    assert_eq!(auscult_fed(&piped, folder.read("flows")).ended(0).stdout, revealed);
     let audit = folder.name("key.audit");
     auscult(&["verify", &audit]).ended(0);
     let record = lines(&folder.read("key.audit"));
     let told: Vec<_> = record.iter().map(|line| (line["by"].as_str().unwrap(), line["reason"].as_str().unwrap())).collect();
-    assert_eq!(told, [("ada", "incident 7"), ("ada", "incident 8")]);
+    assert_eq!(told, [("ada", "incident 7"), ("ada", "incident 8"), ("ada", "incident 9")]);
+    assert_eq!(record[2]["file"]["sha256"], record[1]["file"]["sha256"]);
+    assert_eq!(record[2]["file"]["name"], "standard input");
     assert!(
         record[0]["revealed"]["addresses"].as_u64().unwrap() > 100 && record[0]["file"]["sha256"].is_string(),
         "{}",
         record[0]
     );
-    let changed = String::from_utf8(folder.read("key.audit")).unwrap().replacen("incident 7", "incident 9", 1);
+    let changed = String::from_utf8(folder.read("key.audit")).unwrap().replacen("incident 7", "incident 6", 1);
     folder.put("key.audit", changed.as_bytes());
     auscult(&["verify", &audit]).ended(1);
 }

@@ -272,10 +272,13 @@ fn wrong_usage_says_what() {
         (vec!["report", &alerts, "--inventory", &alerts, "--out", &out], 1, "devices"),
         (vec!["report", &alerts, "--stats", &flows, "--out", &out], 1, "flows.csv"),
         (vec!["report", &folder.name("nothing"), "--out", &out], 1, "no such file"),
+        (vec!["report", &folder.put("notes.txt", b"notes\n"), "--out", &out], 1, "no.html: not written"),
+        (vec!["report", &folder.put("a.json", b"{\n\"name\": 1\n}\n"), "--out", &out], 1, "no.html: not written"),
     ] {
         let run = auscult(&arguments);
         assert_eq!(run.status, status, "{arguments:?}: {}", run.stderr);
         assert!(run.stderr.contains(words), "{arguments:?}: {words:?} is not in {}", run.stderr);
+        assert!(!folder.path("no.html").exists(), "{arguments:?} leaves a page");
     }
 }
 

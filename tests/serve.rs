@@ -9,16 +9,18 @@ mod serve_support;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
+use auscult::alert::alert_event;
 use auscult::detect::IncidentState::{Closed, Open, Update};
 use auscult::pipeline::{Consumer as _, Stopwatch};
 use auscult::serve::{ServeOptions, Tokens};
 use auscult::sighting::{Announcement, Seen, Sighting};
+use auscult::sink::{self, Opened, Rotation, SinkOptions, Target};
 use auscult::wire::Mac;
 use report_support::read;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
-use serve_support::{Events, Live, PATIENCE, Reply, ask, connect, exchange, host, notice, question};
+use serve_support::{Events, Live, PATIENCE, Reply, ask, connect, context, exchange, host, notice, question};
 
 fn open() -> Live {
     Live::start(ServeOptions::default(), true)
@@ -130,6 +132,98 @@ fn metrics_are_named_as_prometheus_wants_and_name_no_address() {
             assert!(families.contains_key(&format!("auscult_{family}")) || family == "capture_time_seconds", "{family}");
         }
     }
+}
+
+/// A target for alerts, as the command line opens it.
+fn target(spec: &str, folder: &std::path::Path) -> Opened {
+    let options = SinkOptions {
+        sensor: "sensor-1".into(),
+        rotation: Rotation::default(),
+        retention: None,
+        goes_on: false,
+        strict_eve: false,
+        spool: folder.to_owned(),
+        spool_bytes: 64 << 20,
+        colour: false,
+        hec_token: None,
+        hook_token: None,
+        tell: Arc::new(|_| {}),
+    };
+    sink::open(&Target::parse(spec).unwrap(), spec, &options, Arc::default()).unwrap()
+}
+
+#[test]
+fn targets_of_alerts_are_told_by_their_place_and_not_by_their_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let specs = [folder.path().join("secret.jsonl").display().to_string(), format!("ecs:http://{closed}/secret")];
+    let mut targets = specs.each_ref().map(|spec| target(spec, folder.path()));
+    let gauges = targets.iter().map(|target| target.gauge.clone()).collect();
+    let live = Live::with(ServeOptions::default(), false, (gauges, Vec::new()));
+    assert_eq!(live.get("/healthz").body, "ok\n");
+    let line = alert_event(&notice(1, Open, "x"), &context(), (0, "")).to_string() + "\n";
+    targets.iter_mut().for_each(|target| target.writer.write_all(line.as_bytes()).unwrap());
+    let status = live.until("/api/v1/status", |reply| reply.json()["sinks"][1]["away"] == true).json();
+    let [file, hook] = [&status["sinks"][0], &status["sinks"][1]];
+    assert_eq!(
+        [&file["kind"], &file["format"], &file["sent"], &file["away"]],
+        [&json!("file"), &json!("eve"), &json!(1), &json!(false)]
+    );
+    assert_eq!(
+        [&hook["number"], &hook["kind"], &hook["format"], &hook["sent"], &hook["waiting"]],
+        [&json!(2), &json!("http"), &json!("ecs"), &json!(0), &json!(1)]
+    );
+    let text = live.get("/metrics").body;
+    for sample in [
+        "auscult_sink_sent_total{sink=\"1\",format=\"eve\",kind=\"file\"} 1",
+        "auscult_sink_up{sink=\"1\",format=\"eve\",kind=\"file\"} 1",
+        "auscult_sink_waiting{sink=\"2\",format=\"ecs\",kind=\"http\"} 1",
+        "auscult_sink_up{sink=\"2\",format=\"ecs\",kind=\"http\"} 0",
+        "auscult_sink_dropped_total{sink=\"2\",format=\"ecs\",kind=\"http\"} 0",
+    ] {
+        assert!(text.contains(&format!("{sample}\n")), "{sample}: {text}");
+    }
+    let failures =
+        text.lines().find_map(|line| line.strip_prefix("auscult_sink_failures_total{sink=\"2\",format=\"ecs\",kind=\"http\"} "));
+    assert!(failures.unwrap().parse::<u64>().unwrap() >= 1 && hook["spool_bytes"].as_u64().unwrap() as usize >= line.len());
+    assert!([text, status.to_string()].iter().all(|page| !page.contains("secret") && !page.contains(&closed.to_string())));
+    // Alerts wait: the program is well, and a restart would not help.
+    let health = live.get("/healthz");
+    assert_eq!((health.status, health.body.as_str()), (200, "ok; alerts wait for 1 of 2 targets\n"));
+    for Opened { delivery, .. } in targets {
+        delivery.map(|delivery| delivery.finish(std::time::Duration::ZERO));
+    }
+}
+
+#[test]
+fn a_page_begins_with_what_earlier_runs_told() {
+    let line = |n: u32, state| alert_event(&notice(n, state, "x"), &context(), (0, "")).to_string();
+    let told = vec![
+        line(1, Open),
+        line(2, Open),
+        line(1, Closed),
+        "{\"event_type\": \"stats\"}".to_owned(),
+        line(3, Open)[..200].to_owned(),
+    ];
+    let mut live = Live::with(ServeOptions::default(), true, (Vec::new(), told));
+    let rows = live.json("/api/v1/incidents")["incidents"].clone();
+    let shown = |row: &Value| (row["id"].as_str().unwrap().to_owned(), row["earlier_run"] == true, row["state"].clone());
+    // The second was open when the earlier run broke off: nobody tells of it any more.
+    let closed = json!("closed");
+    assert_eq!(
+        rows.as_array().unwrap().iter().map(shown).collect::<Vec<_>>(),
+        [(id(2), true, closed.clone()), (id(1), true, closed)]
+    );
+    let status = live.json("/api/v1/status");
+    assert_eq!((&status["incidents"]["from_earlier_runs"], &status["incidents"]["open"]["high"]), (&json!(2), &json!(0)));
+    assert_eq!(status["alert_lines"]["told"], json!({}), "counters are of this run");
+    let detail = live.json(&format!("/api/v1/incidents/{}", id(1)));
+    assert_eq!(detail["lines"].as_array().unwrap().iter().map(|it| &it["state"]).collect::<Vec<_>>(), ["open", "closed"]);
+    assert!(live.get(&format!("/incident/{}", id(1))).body.contains("<article"), "its article is there");
+    // It can be answered, and what this run tells of it is of this run.
+    assert_eq!(post(&live, &json!({"answer": "close", "incident": id(1), "reason": "r"}), &[]).status, 201);
+    live.tell([notice(2, Update, "x")]);
+    live.until(&format!("/api/v1/incidents/{}", id(2)), |reply| reply.json()["incident"]["earlier_run"] == false);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use auscult::pipeline::Stopwatch;
-use auscult::sink::{Opened, Report, Rotation, SinkError, SinkOptions, Target, open};
+use auscult::sink::{Opened, Report, Rotation, SinkError, SinkOptions, SinkState, Target, open};
 use serde_json::{Value, json};
 use sink_support::{Certificates, Server, Speaks};
 
@@ -66,7 +66,7 @@ fn opened(spec: &str, folder: &Path) -> Result<Opened, SinkError> {
 
 /// Writes these alerts, then waits as long as `patience` allows.
 fn send(spec: &str, folder: &Path, alerts: std::ops::Range<usize>, patience: Duration) -> Report {
-    let Opened { mut writer, delivery } = opened(spec, folder).unwrap();
+    let Opened { mut writer, delivery, .. } = opened(spec, folder).unwrap();
     alerts.for_each(|number| writer.write_all(format!("{}\n", line(number)).as_bytes()).unwrap());
     delivery.unwrap().finish(patience)
 }
@@ -86,7 +86,7 @@ fn dies_and_returns(speaks: &Speaks, target: impl Fn(u16) -> String) {
     let folder = tempfile::tempdir().unwrap();
     let first = Server::start(0, speaks.clone(), Some(250));
     let port = first.port;
-    let Opened { mut writer, delivery } = opened(&target(port), folder.path()).unwrap();
+    let Opened { mut writer, delivery, .. } = opened(&target(port), folder.path()).unwrap();
     (0..COUNT).for_each(|number| writer.write_all(format!("{}\n", line(number)).as_bytes()).unwrap());
     let mut received = first.death();
     std::thread::sleep(Duration::from_millis(300));
@@ -143,11 +143,41 @@ fn what_has_not_arrived_waits_for_the_next_run() {
 }
 
 #[test]
+fn how_a_target_is_doing_shows_while_it_is_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = Server::start(0, Speaks::Tcp, None).port;
+    let Opened { mut writer, delivery, gauge } = opened(&format!("cef:tcp://127.0.0.1:{port}"), folder.path()).unwrap();
+    assert_eq!((gauge.format, gauge.kind, gauge.state()), ("cef", "tcp", SinkState::default()));
+    let until = |wanted: &dyn Fn(&SinkState) -> bool| {
+        let watch = Stopwatch::start();
+        while !wanted(&gauge.state()) {
+            assert!(watch.seconds() < PATIENCE.as_secs_f64(), "{:?}", gauge.state());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        gauge.state()
+    };
+    (0..30).for_each(|number| writer.write_all(format!("{}\n", line(number)).as_bytes()).unwrap());
+    let away = until(&|state| state.is_away);
+    assert_eq!((away.sent, away.waiting), (0, 30));
+    assert!(away.failures > 0 && away.spool_bytes > 30 * 500, "{away:?}");
+    let server = Server::start(port, Speaks::Tcp, None);
+    let back = until(&|state| state.waiting == 0);
+    assert_eq!((back.sent, back.is_away, back.dropped, back.refused), (30, false, 0, 0));
+    assert!(delivery.unwrap().finish(PATIENCE).failures >= away.failures);
+    drop(server);
+    // A file is a target too.
+    let path = folder.path().join("alerts.jsonl");
+    let Opened { mut writer, gauge, .. } = opened(path.to_str().unwrap(), folder.path()).unwrap();
+    writer.write_all(format!("{}\n", line(0)).as_bytes()).unwrap();
+    assert_eq!((gauge.kind, gauge.state()), ("file", SinkState { sent: 1, ..SinkState::default() }));
+}
+
+#[test]
 fn judging_does_not_wait_for_a_target_that_hangs() {
     let folder = tempfile::tempdir().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = format!("tcp://{}", silent.local_addr().unwrap());
-    let Opened { mut writer, delivery } = opened(&target, folder.path()).unwrap();
+    let Opened { mut writer, delivery, .. } = opened(&target, folder.path()).unwrap();
     let lines: Vec<String> = (0..5000).map(|number| line(number) + "\n").collect();
     let began = Stopwatch::start();
     lines.iter().for_each(|line| writer.write_all(line.as_bytes()).unwrap());

@@ -103,7 +103,7 @@ fn ends_and_returns(scheme: &str, driver: &str, options: &str, folder: &Path) {
         tell: Arc::new(|text| println!("told: {text}")),
     };
     let first = Rsyslog::start(folder, port);
-    let Opened { mut writer, delivery } =
+    let Opened { mut writer, delivery, .. } =
         open(&Target::parse(&spec).unwrap(), &spec, &sinks, Arc::new(AtomicBool::new(false))).unwrap();
     (0..COUNT).for_each(|number| writer.write_all(format!("{}\n", line(number)).as_bytes()).unwrap());
     for _ in 0..1000 {

@@ -1,8 +1,9 @@
-//! What leaves the program: alerts as EVE JSON Lines and in the formats of other tools, flow records as EVE, CSV and Parquet. Writes
-//! to anything that is [`std::io::Write`].
+//! What leaves the program: alerts as EVE JSON Lines and in the formats of other tools, flow records as EVE, CSV,
+//! Parquet and Zeek's conn.log. Writes to anything that is [`std::io::Write`].
 
 mod answer_line;
 mod chain;
+mod conn_log;
 mod eve;
 mod fact_event;
 mod flow_event;
@@ -16,6 +17,7 @@ mod told;
 
 pub use answer_line::{answer_line, read_answer};
 pub use chain::{Break, Chain, Link, LinkError, Whole};
+pub use conn_log::ConnLog;
 pub use eve::{AlertContext, alert_event};
 pub use flow_event::flow_event;
 pub use format::{Format, Formatter, Message, UnknownFormat};

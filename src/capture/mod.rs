@@ -37,5 +37,5 @@ pub use link_name::link_type_name;
 pub use live::{Live, LiveOptions, LiveStatistics};
 pub use magic::Compression;
 pub use merge::MAX_OPEN;
-pub use pcapng_write::PcapngBlocks;
+pub use pcapng_write::{PcapngBlocks, in_order_of_time};
 pub use reader::{BLOCK_BYTES, Reader};

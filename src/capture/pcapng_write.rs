@@ -82,6 +82,30 @@ impl PcapngBlocks {
     }
 }
 
+/// A section of blocks that [`PcapngBlocks`] wrote, with its packets in the order of their time; those of one time stay as they were.
+/// Nothing when these are not whole blocks.
+#[must_use]
+pub fn in_order_of_time(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let number = |bytes: &[u8], at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let (length, mut blocks) = (bytes.len(), Vec::new());
+    while !bytes.is_empty() {
+        let (block, rest) = bytes.split_at_checked(usize::try_from(number(bytes, 4)?).ok()?)?;
+        let place = match number(block, 0)? {
+            SECTION => (0, 0, 0),
+            // A packet names its interface by the place among these.
+            INTERFACE => (1, 0, 0),
+            ENHANCED_PACKET => (2, number(block, 12)?, number(block, 16)?),
+            _ => return None,
+        };
+        blocks.push((place, block));
+        bytes = rest;
+    }
+    blocks.sort_by_key(|&(place, _)| place);
+    let mut sorted = Vec::with_capacity(length);
+    blocks.iter().for_each(|(_, block)| sorted.extend_from_slice(block));
+    Some(sorted)
+}
+
 /// An option of at most 65,535 bytes; what is longer is cut.
 fn option(body: &mut Vec<u8>, code: u16, value: &[u8]) {
     let value = value.get(..usize::from(u16::MAX)).unwrap_or(value);
@@ -132,6 +156,30 @@ mod tests {
             let data = &blocks.bytes()[span.bytes.start as usize..span.bytes.end as usize];
             assert_eq!((span.time, span.link, span.wire_bytes, data), (frame.time, frame.link, 1514, frame.data));
         }
+    }
+
+    #[test]
+    fn packets_are_put_in_order_behind_what_describes_them() {
+        let mut blocks = PcapngBlocks::default();
+        blocks.section("a comment");
+        blocks.interface(LinkType::ETHERNET);
+        // Both halves of a time count; a time that is there twice keeps its order.
+        blocks.packet(0, &frame(LinkType::ETHERNET, 2 << 32, &[4]), "");
+        blocks.packet(0, &frame(LinkType::ETHERNET, 5, &[1]), "");
+        blocks.interface(LinkType::RAW);
+        blocks.packet(1, &frame(LinkType::RAW, (1 << 32) + 9, &[2]), "");
+        blocks.packet(0, &frame(LinkType::ETHERNET, (1 << 32) + 9, &[3]), "");
+        let sorted = in_order_of_time(blocks.bytes()).unwrap();
+        let mut read = Vec::new();
+        Pcapng::default().parse(&sorted, 0, &mut read);
+        let data = |span: &crate::capture::FrameSpan| (span.link, sorted[span.bytes.start as usize]);
+        let (ethernet, raw) = (LinkType::ETHERNET, LinkType::RAW);
+        assert_eq!(read.iter().map(data).collect::<Vec<_>>(), [(ethernet, 1), (raw, 2), (ethernet, 3), (ethernet, 4)]);
+        assert_eq!((sorted.len(), in_order_of_time(&sorted).unwrap() == sorted), (blocks.bytes().len(), true));
+        for broken in [&sorted[..sorted.len() - 4], &sorted[..6], b"notes, of some length", &[0; 12]] {
+            assert_eq!(in_order_of_time(broken), None);
+        }
+        assert_eq!(in_order_of_time(&[]), Some(vec![]));
     }
 
     #[test]

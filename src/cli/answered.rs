@@ -15,6 +15,7 @@ use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
 use crate::pipeline::Progress;
 use crate::replay::Output;
+use crate::time::Timestamp;
 use crate::wire::Addr;
 
 /// Is told when other answers stand.
@@ -69,6 +70,14 @@ impl<'a> Answered<'a> {
         self.failed.map_or(Ok((self.gate, self.watcher)), Err)
     }
 
+    /// Applies answers that were given meanwhile.
+    fn look(&mut self, now: Timestamp) {
+        if let Some(answers) = self.watcher.as_ref().and_then(Watcher::changed) {
+            self.to.answered(&answers, now);
+            self.gate.replace(answers);
+        }
+    }
+
     fn hide(&mut self, notice: &Notice, by: AnsweredBy) {
         let notice = answered(notice, by);
         self.to.hidden(&notice);
@@ -117,9 +126,7 @@ impl Output for Answered<'_> {
     }
 
     fn notice(&mut self, notice: &Notice) {
-        if let Some(answers) = self.watcher.as_ref().and_then(Watcher::changed) {
-            self.gate.replace(answers);
-        }
+        self.look(notice.raised);
         match self.gate.pass(&Subject::of(notice), notice.state) {
             Passage::Told(state) if state == notice.state => self.to.notice(notice),
             Passage::Told(state) => self.to.notice(&Notice { state, ..notice.clone() }),
@@ -136,8 +143,9 @@ impl Output for Answered<'_> {
         self.to.alias(address, device);
     }
 
-    fn tick(&mut self) {
-        self.to.tick();
+    fn tick(&mut self, now: Timestamp) {
+        self.look(now);
+        self.to.tick(now);
     }
 
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str) {

@@ -334,6 +334,10 @@ pub enum FlowFormat {
     Csv,
     /// Apache Parquet
     Parquet,
+    /// Zeek's conn.log, tab-separated
+    Zeek,
+    /// Zeek's conn.log as JSON Lines
+    ZeekJson,
 }
 
 /// `auscult flows`.

@@ -1,5 +1,6 @@
 //! `--evidence`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -13,11 +14,12 @@ use super::progress::Bar;
 use super::sinks::size;
 use super::stop;
 use crate::capture::{Files, Input, Source as _, open};
-use crate::detect::Notice;
+use crate::detect::{Answers, IncidentState, Notice, Subject};
 use crate::evidence::{Cut, Evidence, EvidenceAccount, EvidenceConfig, Slices};
 use crate::feature::Host;
 use crate::pipeline::{PipelineConfig, Progress};
 use crate::sink::Retention;
+use crate::time::Timestamp;
 use crate::wire::Addr;
 
 /// Packets of incidents.
@@ -68,7 +70,7 @@ impl EvidenceArgs {
         let config = EvidenceConfig { cut, most_bytes: self.evidence_max, ring_bytes };
         let evidence = Evidence::open(folder, config, |text| eprintln!("auscult: {text}"))?;
         let evidence = evidence.hiding(hidden.map(Hidden::pseudonyms));
-        let mut output = EvidenceOutput { evidence, inputs, folder: folder.clone(), retention, ticks: 0 };
+        let mut output = EvidenceOutput { evidence, inputs, told: BTreeMap::new(), folder: folder.clone(), retention, ticks: 0 };
         output.forget()?;
         Ok(Some(output))
     }
@@ -79,6 +81,8 @@ pub struct EvidenceOutput {
     evidence: Evidence,
     /// Captures to be read again.
     inputs: Option<Vec<Input>>,
+    /// Open incidents that were told, as their latest line has them; as many as evidence follows.
+    told: BTreeMap<u64, Subject>,
     folder: PathBuf,
     /// When old files go.
     retention: Option<Retention>,
@@ -104,7 +108,33 @@ impl EvidenceOutput {
     pub fn notice(&mut self, notice: &Notice) -> Notice {
         let mut named = notice.clone();
         named.incident.evidence = self.evidence.notice(notice);
+        if notice.state == IncidentState::Closed || named.incident.evidence.is_none() {
+            self.told.remove(&notice.incident.id);
+        } else {
+            self.told.insert(notice.incident.id, Subject::of(notice));
+        }
         named
+    }
+
+    /// An answer hides a notice: the packets of its incident are kept no more.
+    pub fn hidden(&mut self, notice: &Notice) {
+        let (id, is_over) = (notice.incident.id, notice.state == IncidentState::Closed);
+        self.evidence.hide(id, notice.raised, is_over);
+        if is_over {
+            self.told.remove(&id);
+        }
+    }
+
+    /// Other answers stand from now on, though incidents may have nothing to tell for minutes yet.
+    pub fn answered(&mut self, answers: &Answers, now: Timestamp) {
+        for (&id, subject) in &mut self.told {
+            subject.raised = now;
+            if answers.hiding(subject).is_some() {
+                self.evidence.hide(id, now, false);
+            } else {
+                self.evidence.show(id);
+            }
+        }
     }
 
     /// Takes packets.

@@ -8,11 +8,11 @@ use super::args::{FlowFormat, FlowsArgs};
 use super::exit::Outcome;
 use super::feed::Damage;
 use super::hidden::{Hidden, Veiled};
-use super::inventory::{InventoryOutput, Watched};
+use super::inventory::{InventoryOutput, Watched, home_of};
 use super::output::create;
 use super::progress::Bar;
 use super::{setup, stop};
-use crate::alert::{CsvTable, FlowTable, TableError, flow_event};
+use crate::alert::{ConnLog, CsvTable, FlowTable, TableError, flow_event};
 use crate::capture::Source as _;
 use crate::flow::{EndReason, FlowRecord};
 use crate::pipeline::{Consumer, Emitted, Progress, run};
@@ -33,6 +33,10 @@ pub fn run_flows(args: &FlowsArgs) -> anyhow::Result<Outcome> {
         FlowFormat::Jsonl => Box::new(JsonTable { to }),
         FlowFormat::Csv => Box::new(CsvTable::new(to).with_context(place)?),
         FlowFormat::Parquet => parquet(to).with_context(place)?,
+        FlowFormat::Zeek | FlowFormat::ZeekJson => {
+            let home = home_of(&config.home, hidden.as_ref());
+            Box::new(ConnLog::new(to, home, args.format == FlowFormat::ZeekJson))
+        }
     };
     let mut writer = Writer { table, bar: Bar::of(files.progress().map(|(_, size)| size)), failed: None };
     let stop = stop::on_signals()?;

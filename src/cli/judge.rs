@@ -19,6 +19,7 @@ use super::output::{Outputs, Written, create};
 use super::page::{About, Page, PageArgs};
 use super::plan::Plan;
 use super::progress::Bar;
+use super::told::told_before;
 use super::versions::Versions;
 use super::{recheck, setup, stop, summary};
 use crate::capture::{Input, Live, LiveOptions, Source as _};
@@ -27,6 +28,7 @@ use crate::flow::HomeNets;
 use crate::model::Model;
 use crate::pipeline::{Consumer, Gauges, PipelineConfig, Stopwatch, now};
 use crate::replay::{Judge, Mode, Output, Verdict};
+use crate::sink::SinkGauge;
 
 /// Judges captures.
 ///
@@ -44,7 +46,8 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     let evidence = args.evidence.open(Some(&source), &mut config, kept)?;
     let mut outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)), false)?;
     outputs.keep_evidence(evidence);
-    let page = page(&args.page, &mut config, (&plan, None), (&args.answers, &args.output))?;
+    let told = (Vec::new(), outputs.gauges());
+    let page = page(&args.page, &mut config, (&plan, None), (&args.answers, &args.output), told)?;
     judge_and_report(Feed::Packets(&mut source, &config), (&config.home, page), plan, (outputs, &args.output), &args.answers)
 }
 
@@ -86,7 +89,8 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let mut outputs = Outputs::open(&args.output, Bar::none(), true)?;
     outputs.keep_evidence(evidence);
     let heard = Some(args.interface.clone());
-    let page = page(&args.page, &mut config, (&plan, heard), (&args.answers, &args.output))?;
+    let told = (if args.page.is_wanted() { told_before(&args.output)? } else { Vec::new() }, outputs.gauges());
+    let page = page(&args.page, &mut config, (&plan, heard), (&args.answers, &args.output), told)?;
     judge_and_report(Feed::Packets(&mut source, &config), (&config.home, page), plan, (outputs, &args.output), &args.answers)
 }
 
@@ -96,6 +100,7 @@ fn page(
     config: &mut PipelineConfig,
     (plan, interface): (&Plan, Option<String>),
     (answers, output): (&AnswersArgs, &OutputArgs),
+    (told, sinks): (Vec<String>, Vec<SinkGauge>),
 ) -> anyhow::Result<Option<Page>> {
     if !args.is_wanted() {
         return Ok(None);
@@ -106,8 +111,8 @@ fn page(
         Mode::Model(model, _) => Some(Arc::clone(model)),
         Mode::SelfTaught { .. } | Mode::Learn { .. } => None,
     };
-    let (answers, oui) = (answers.answers.clone(), output.inventory.oui.clone());
-    Page::open(args, About { interface, home: &config.home, hidden: plan.hidden.as_ref(), model, answers, oui, gauges })
+    let (answers, oui, hidden) = (answers.answers.clone(), output.inventory.oui.clone(), plan.hidden.as_ref());
+    Page::open(args, About { interface, home: &config.home, hidden, model, answers, oui, sinks, told, gauges })
 }
 
 /// Loads a model: a file, or the version in use of a folder.

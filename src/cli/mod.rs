@@ -35,6 +35,7 @@ mod setup;
 mod sinks;
 mod stop;
 mod summary;
+mod told;
 mod train;
 mod verify;
 mod versions;

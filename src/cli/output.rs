@@ -1,7 +1,7 @@
 //! Files and stdout.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,14 +16,15 @@ use super::sinks::{Begun, Deliveries, open_all};
 use super::train::save;
 use super::versions::Versions;
 use crate::alert::{AlertContext, AlertLines, Chain, flow_event};
-use crate::detect::{IncidentState, Notice, ScoredFlow};
+use crate::detect::{Answers, IncidentState, Notice, ScoredFlow};
 use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
 use crate::pipeline::Progress;
 use crate::replay::Output;
-use crate::sink::{Report, Retention, Writer};
+use crate::sink::{Report, Retention, SinkGauge, Writer};
+use crate::time::Timestamp;
 use crate::wire::Addr;
 
 /// Opens a file for writing; `-` is stdout.
@@ -60,8 +61,8 @@ pub struct Outputs {
     bar: Bar,
     /// What takes all of it too.
     also: Option<Box<dyn Output>>,
-    /// Alert lines that opened an incident, for the summary.
-    pub opened: Vec<Notice>,
+    /// What matters first of the incidents that were told, for the summary.
+    foremost: Vec<Notice>,
     /// Where models are kept that were learned meanwhile.
     versions: Option<Versions>,
     save_model: Option<PathBuf>,
@@ -75,8 +76,8 @@ pub struct Outputs {
 /// What was written, for the summary.
 #[derive(Default)]
 pub struct Written {
-    /// Incidents, at most 1,000.
-    pub opened: Vec<Notice>,
+    /// Incidents, as they were when they closed: the most severe, then those with the most bits.
+    pub foremost: Vec<Notice>,
     /// What went to targets on the network.
     pub deliveries: Vec<Report>,
     /// Packets of incidents, where they were wanted.
@@ -91,8 +92,8 @@ impl Written {
     }
 }
 
-/// Openings kept for the summary.
-const MOST_OPENED: usize = 1000;
+/// Incidents kept for the summary.
+const MOST_FOREMOST: usize = 10;
 
 impl Outputs {
     /// Opens what the arguments name; a program that `watches` opens files of alerts again on HUP.
@@ -102,10 +103,13 @@ impl Outputs {
     pub fn open(args: &OutputArgs, bar: Bar, watches: bool) -> anyhow::Result<Self> {
         let names: &[String] = if args.alerts.is_empty() { &["-".to_owned()] } else { &args.alerts };
         let (targets, deliveries) = open_all(names, &args.sinks, watches)?;
+        // Lines of alerts would stand in the middle of it.
+        let shares_terminal = io::stdout().is_terminal() && deliveries.gauges.iter().any(|gauge| gauge.kind == "stdout");
+        let bar = if shares_terminal { Bar::none() } else { bar };
         let flows = args.flows.as_ref().map(|path| anyhow::Ok((path.clone(), create(path)?))).transpose()?;
-        let (alerts, opened, versions, save_model, evidence) = (Vec::new(), Vec::new(), None, None, None);
+        let (alerts, foremost, versions, save_model, evidence) = (Vec::new(), Vec::new(), None, None, None);
         let (retention, also, failed) = (args.sinks.retention(), None, None);
-        Ok(Self { targets, alerts, deliveries, flows, bar, also, opened, versions, save_model, retention, evidence, failed })
+        Ok(Self { targets, alerts, deliveries, flows, bar, also, foremost, versions, save_model, retention, evidence, failed })
     }
 
     /// Keeps models that are learned meanwhile: as versions in a folder, and the one of `--learn` in a file.
@@ -122,6 +126,11 @@ impl Outputs {
     pub fn read_again(&mut self, frames: u64) {
         let read = self.evidence.as_mut().map_or(Ok(()), |evidence| evidence.read_again(frames, &self.bar));
         self.failed = self.failed.take().or(read.err());
+    }
+
+    /// Looks at each target of alerts while it is in use.
+    pub fn gauges(&self) -> Vec<SinkGauge> {
+        self.deliveries.gauges.clone()
     }
 
     /// Lets another take all of it too.
@@ -142,7 +151,7 @@ impl Outputs {
         let reports = self.deliveries.finish();
         match self.failed {
             Some(error) => Err(error),
-            None => Ok(Written { opened: self.opened, deliveries: reports, evidence }),
+            None => Ok(Written { foremost: self.foremost, deliveries: reports, evidence }),
         }
     }
 
@@ -209,7 +218,13 @@ impl Output for Outputs {
         }
     }
 
-    fn tick(&mut self) {
+    fn answered(&mut self, answers: &Answers, now: Timestamp) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.answered(answers, now);
+        }
+    }
+
+    fn tick(&mut self, _now: Timestamp) {
         if let Some(evidence) = &mut self.evidence {
             evidence.tick();
         }
@@ -225,14 +240,26 @@ impl Output for Outputs {
             let written = lines.write(notice);
             keep(&mut self.failed, path, written);
         }
-        if notice.state == IncidentState::Closed && self.opened.len() < MOST_OPENED {
-            self.opened.push(notice.clone());
+        if notice.state == IncidentState::Closed {
+            let rank = |notice: &Notice| (notice.incident.class.info().severity, -notice.incident.bits);
+            let (severity, bits) = rank(notice);
+            let place = self.foremost.partition_point(|other| {
+                let (other_severity, other_bits) = rank(other);
+                other_severity.cmp(&severity).then(other_bits.total_cmp(&bits)).is_le()
+            });
+            if place < MOST_FOREMOST {
+                self.foremost.truncate(MOST_FOREMOST - 1);
+                self.foremost.insert(place, notice.clone());
+            }
         }
     }
 
     fn hidden(&mut self, notice: &Notice) {
         if let Some(also) = &mut self.also {
             also.hidden(notice);
+        }
+        if let Some(evidence) = &mut self.evidence {
+            evidence.hidden(notice);
         }
     }
 

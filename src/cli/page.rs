@@ -84,9 +84,11 @@ impl Page {
             vendors: vendors(about.oui.as_deref(), about.hidden)?,
             model: about.model,
             answers: Arc::new(answers),
+            told: about.told,
         };
         let judged = Arc::new(Histogram::default());
-        let vitals = Vitals { gauges: about.gauges, judged: Arc::clone(&judged), interface: about.interface };
+        let (gauges, interface, sinks) = (about.gauges, about.interface, about.sinks);
+        let vitals = Vitals { gauges, judged: Arc::clone(&judged), interface, sinks };
         let overload = if live { Overload::Drop } else { Overload::Wait };
         let answering = about.answers.map(|path| Arc::new(ToFile(path)) as Arc<dyn Answering>);
         let scheme = if options.tls.is_some() { "https" } else { "http" };

@@ -7,6 +7,7 @@ use super::hidden::Hidden;
 use crate::flow::HomeNets;
 use crate::model::Model;
 use crate::pipeline::Gauges;
+use crate::sink::SinkGauge;
 
 /// What a page is about.
 #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "there is no page"))]
@@ -23,6 +24,10 @@ pub struct About<'a> {
     pub answers: Option<PathBuf>,
     /// Registry of makers.
     pub oui: Option<PathBuf>,
+    /// Where alerts go.
+    pub sinks: Vec<SinkGauge>,
+    /// The alert lines of earlier runs that the page begins with.
+    pub told: Vec<String>,
     /// How the run is going.
     pub gauges: Arc<Gauges>,
 }

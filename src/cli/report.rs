@@ -82,6 +82,10 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
             .errors
             .push(format!("{} could not be read; the first: {file}, line {line}: {what}", counted(passed.unreadable, "line")));
     }
+    if outcome.status == FAILED && holds_nothing(&report) {
+        outcome.errors.push(format!("{}: not written, as there is nothing to report", args.out.display()));
+        return Ok(outcome);
+    }
     let mut page = Vec::new();
     write(&report, &mut page)?;
     let mut to = create(&args.out)?;
@@ -97,6 +101,12 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         eprintln!("written  {} ({} kB)", args.out.display(), page.len().div_ceil(1000));
     }
     Ok(outcome)
+}
+
+/// Was nothing read that could be told?
+fn holds_nothing(report: &Report) -> bool {
+    let frames = report.account.as_ref().map_or(0, |account| account.read);
+    report.gather.incidents.lines == 0 && report.gather.flows == 0 && (frames == 0 || !report.of_captures)
 }
 
 /// What the inputs hold: captures, rather than alerts.

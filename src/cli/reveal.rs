@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 use super::exit::{Outcome, Usage};
 use super::hidden::{beside, read_key, sealed_names};
@@ -36,8 +37,8 @@ pub struct PseudonymsArgs {
 /// `auscult reveal`.
 #[derive(Debug, Args)]
 pub struct RevealArgs {
-    /// Alerts, flow records, a report or any other text with pseudonyms; plain, gzip or zstd
-    #[arg(value_name = "FILE")]
+    /// Alerts, flow records, a report or any other text with pseudonyms; plain, gzip or zstd; - for standard input
+    #[arg(value_name = "FILE|-")]
     pub file: PathBuf,
     /// The key of its pseudonyms
     #[arg(long, value_name = "KEYFILE")]
@@ -83,18 +84,16 @@ pub fn reveal(args: &RevealArgs) -> anyhow::Result<Outcome> {
     }
     let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
     let by = args.by.clone().or_else(user).ok_or_else(|| Usage("who reveals? give --by NAME".to_owned()))?;
-    let input = Input::from(args.file.clone());
-    if matches!(input, Input::Stdin) {
-        return Err(Usage("reveal reads twice what it reveals: wanted a file, not standard input".to_owned()).into());
-    }
+    let named = Input::from(args.file.clone());
+    let (input, _copy) = readable_twice(&named)?;
     let key = read_key(&args.pseudonyms)?;
     let names = || sealed_names(&beside(&args.pseudonyms, ".names"), &key);
-    let about = source(&input)?;
+    let about = Source { name: named.name(), ..source(&input)? };
     let found = turn_back(&input, Revealer::new(&key, names()?), &mut io::sink())?;
     let audit = args.audit.clone().unwrap_or_else(|| beside(&args.pseudonyms, ".audit"));
     record(&audit, &by, args, (&about, &key, found)).context("nothing was revealed")?;
     turn_back(&input, Revealer::new(&key, names()?), &mut io::stdout().lock())?;
-    if source(&input)? != about {
+    if source(&input)?.sha256 != about.sha256 {
         bail!("{input}: it changed while it was revealed; the record is about what it was before");
     }
     let Revealed { addresses, macs, names, flow_ids, unknown_names } = found;
@@ -104,6 +103,17 @@ pub fn reveal(args: &RevealArgs) -> anyhow::Result<Outcome> {
     }
     eprintln!("recorded {}", audit.display());
     Ok(Outcome::default())
+}
+
+/// What is recorded first and revealed then. Standard input can be read once, so it goes into a file that is there as long as the second of
+/// these is held.
+fn readable_twice(input: &Input) -> anyhow::Result<(Input, Option<NamedTempFile>)> {
+    if matches!(input, Input::Path(_)) {
+        return Ok((input.clone(), None));
+    }
+    let mut copy = NamedTempFile::new().context("a file for standard input")?;
+    io::copy(&mut io::stdin().lock(), &mut copy).context("standard input cannot be kept")?;
+    Ok((Input::from(copy.path().to_path_buf()), Some(copy)))
 }
 
 /// Writes who reveals what, when and why, behind what was recorded before.

@@ -12,7 +12,9 @@ use super::record_lines::go_on;
 use super::stop;
 use crate::alert::{Chain, Format};
 use crate::pipeline::{Stopwatch, now};
-use crate::sink::{Delivery, Opened, Place, Report, Retention, Rotation, SinkError, SinkOptions, Target, Tell, Writer, open};
+use crate::sink::{
+    Delivery, Opened, Place, Report, Retention, Rotation, SinkError, SinkGauge, SinkOptions, Target, Tell, Writer, open,
+};
 use crate::time::{Span, parse_span};
 
 /// How alerts go to their targets.
@@ -84,9 +86,11 @@ impl SinkArgs {
 /// A target's name, what writes to it, and the chain of the lines that are there.
 pub type Begun = (PathBuf, Writer, Chain);
 
-/// Targets on the network, which are waited for at the end.
+/// All targets while they are in use; those on the network are waited for at the end.
 pub struct Deliveries {
     deliveries: Vec<Delivery>,
+    /// Looks at each target of `--alerts`, in their order.
+    pub gauges: Vec<SinkGauge>,
     patience: Duration,
 }
 
@@ -115,18 +119,19 @@ pub fn open_all(names: &[String], args: &SinkArgs, watches: bool) -> anyhow::Res
         hook_token: std::env::var("AUSCULT_HOOK_TOKEN").ok(),
         tell: Arc::new(|text| eprintln!("auscult: {text}")),
     };
-    let (mut writers, mut deliveries) = (Vec::new(), Vec::new());
+    let (mut writers, mut deliveries, mut gauges) = (Vec::new(), Vec::new(), Vec::new());
     for (name, target) in names.iter().zip(&targets) {
         let reopen = if watches { stop::on_hangup()? } else { Arc::new(AtomicBool::new(false)) };
         // Strict EVE has no place for a chain, nor has any other format.
         let goes_on = watches && target.format == Format::Eve && !args.strict_eve;
         let chain = if goes_on { chain_behind(&target.place)? } else { Chain::default() };
-        let Opened { writer, delivery } = open(target, name, &options, reopen).map_err(told)?;
+        let Opened { writer, delivery, gauge } = open(target, name, &options, reopen).map_err(told)?;
         writers.push((PathBuf::from(name), writer, chain));
         deliveries.extend(delivery);
+        gauges.push(gauge);
     }
     let patience = Duration::from_nanos(u64::try_from(args.drain.nanos()).unwrap_or(0));
-    Ok((writers, Deliveries { deliveries, patience }))
+    Ok((writers, Deliveries { deliveries, gauges, patience }))
 }
 
 /// The chain of a record in a file that goes on, or whose newest part was just put aside.

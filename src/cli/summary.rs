@@ -10,9 +10,10 @@ use super::feed::Account;
 use super::output::Written;
 use crate::detect::{Counted, Gate, Notice, Standing, reason};
 use crate::replay::Verdict;
+use crate::report::text::counted;
 use crate::sink::Report;
 
-/// Incidents and devices told at the most.
+/// Devices told at the most.
 const MOST: usize = 10;
 
 /// The summary for people.
@@ -57,12 +58,12 @@ pub fn text(accounting: &Account, verdict: &Verdict, (written, gate): (&Written,
     }
     let _ = writeln!(page, "alerts   {} incidents in {} lines", verdict.counters.incidents, verdict.counters.notices);
     page.push_str(&hidden_lines(gate));
-    let incidents = &written.opened;
-    for notice in incidents.iter().take(MOST) {
+    for notice in &written.foremost {
         page.push_str(&incident_line(notice));
     }
-    if incidents.len() > MOST {
-        let _ = writeln!(page, "         … and {} more", incidents.len() - MOST);
+    let others = gate.told.incidents.saturating_sub(written.foremost.len() as u64);
+    if others > 0 {
+        let _ = writeln!(page, "         … and {others} more, less severe or with fewer bits");
     }
     if !verdict.ranks.is_empty() {
         let _ = writeln!(page, "devices by their most unusual five minutes:");
@@ -115,15 +116,16 @@ fn incident_line(notice: &Notice) -> String {
     let first = peers.next().unwrap_or_default();
     let others = peers.count();
     let more = if others > 0 { format!(" and {others} more") } else { String::new() };
-    let mut line = format!(
-        "  {:8.1} bits  {}: {} <> {first}{more}, {} flows\n",
-        incident.bits,
-        incident.class.info().title,
-        incident.host,
-        incident.flows
-    );
+    let info = incident.class.info();
+    let severity = match info.severity {
+        1 => "high",
+        2 => "medium",
+        _ => "low",
+    };
+    let (bits, title, host, flows) = (incident.bits, info.title, incident.host, counted(incident.flows, "flow"));
+    let mut line = format!("  {severity:<6} {bits:7.1} bits  {title}: {host} <> {first}{more}, {flows}\n");
     if let Some(cause) = incident.reasons.first() {
-        let _ = writeln!(line, "                 {}", reason(cause).text);
+        let _ = writeln!(line, "                       {}", reason(cause).text);
     }
     line
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::slice::Slice;
 use crate::capture::PcapngBlocks;
 use crate::detect::Incident;
+use crate::time::Timestamp;
 use crate::wire::LinkType;
 
 /// Packets of one incident at the most.
@@ -33,6 +34,10 @@ pub(super) struct File {
     /// Packets in the file, and its length.
     pub packets: u64,
     pub bytes: u64,
+    /// The latest time of its packets.
+    latest: Timestamp,
+    /// Did they come in the order of their time?
+    pub is_in_order: bool,
     /// The folder had no room for it: nothing more is written.
     pub is_over: bool,
     /// Were packets of it gone from the ring?
@@ -53,6 +58,8 @@ impl File {
             links_written: 0,
             packets: 0,
             bytes: 0,
+            latest: Timestamp::MIN,
+            is_in_order: true,
             is_over: false,
             lacks_beginning: false,
         }
@@ -74,6 +81,8 @@ impl File {
             self.links.push(link);
             self.links.len() - 1
         });
+        self.is_in_order &= slice.frame.time >= self.latest;
+        self.latest = self.latest.max(slice.frame.time);
         self.blocks.packet(interface as u32, &slice.frame, &self.comment);
         self.waiting += 1;
         true

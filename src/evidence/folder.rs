@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::capture::in_order_of_time;
 use crate::time::Timestamp;
 
 /// Owner alone: what is captured is nobody else's business.
@@ -64,7 +65,7 @@ impl Folder {
         if !path.is_dir() {
             DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(wrong)?;
         }
-        let probe = path.join(format!(".auscult-{}", std::process::id()));
+        let probe = beside(path);
         create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(wrong)?;
         let mut folder = Self { path: path.to_owned(), most_bytes, files: BTreeMap::new(), bytes: 0 };
         for entry in fs::read_dir(path).map_err(wrong)? {
@@ -110,6 +111,19 @@ impl Folder {
         (removed, written.map_err(Refused::Unwritable))
     }
 
+    /// Puts the packets of a file in the order of their time. The file is as it was until it is as it should be.
+    pub fn put_in_order(&self, name: &str) -> io::Result<()> {
+        let path = self.path.join(name);
+        let damaged = || io::Error::new(io::ErrorKind::InvalidData, "it was changed by someone else");
+        let sorted = in_order_of_time(&fs::read(&path)?).ok_or_else(damaged)?;
+        let beside = beside(&self.path);
+        let written = create(&beside).and_then(|mut file| file.write_all(&sorted)).and_then(|()| fs::rename(&beside, &path));
+        if written.is_err() {
+            let _ = fs::remove_file(&beside);
+        }
+        written
+    }
+
     /// Removes files that `is_open` does not name and `is_over` says are old enough. Returns how many.
     pub fn forget(&mut self, is_open: impl Fn(&str) -> bool, is_over: impl Fn(&Path) -> bool) -> io::Result<usize> {
         let is_old = |name: &&String| !is_open(name) && is_over(&self.path.join(name));
@@ -126,6 +140,11 @@ impl Folder {
         self.bytes -= self.files.remove(name).unwrap_or(0);
         Ok(())
     }
+}
+
+/// The name of a file that is there for a moment alone.
+fn beside(folder: &Path) -> PathBuf {
+    folder.join(format!(".auscult-{}", std::process::id()))
 }
 
 /// A new file that only its owner may read; no link is followed.

@@ -52,14 +52,18 @@ struct Wanted {
     first: Timestamp,
     /// What `first` was when the ring was searched last.
     searched_from: Timestamp,
-    /// When it was closed.
+    /// When it was closed, or since when an answer hides it.
     until: Option<Timestamp>,
+    /// Is it closed?
+    is_over: bool,
+    /// An answer hid it from then on when the ring was searched last, and does no more.
+    passed_over_from: Option<Timestamp>,
     conversations: BTreeSet<(Host, Host, Service)>,
     claims: BTreeSet<Addr>,
 }
 
 /// Incidents whose packets are kept. A packet belongs to an incident when it is of one of its conversations (device, other end,
-/// service), whoever began it, from the incident's first packet until it was closed.
+/// service), whoever began it, from the incident's first packet until it was closed, or hidden by an answer that still stands.
 #[derive(Debug, Default)]
 pub(super) struct Followed {
     incidents: BTreeMap<u64, Wanted>,
@@ -70,8 +74,8 @@ pub(super) struct Followed {
     /// Other addresses of a device.
     aliases: BTreeMap<Host, BTreeSet<Addr>>,
     aliases_known: usize,
-    /// Has an incident begun earlier than was known when the ring was searched last?
-    begins_earlier: bool,
+    /// Does an incident reach further than when the ring was searched last?
+    reaches_further: bool,
     /// Incidents, or conversations of them, that were beyond the most.
     pub refused: u64,
 }
@@ -88,14 +92,24 @@ impl Followed {
             first: incident.first,
             searched_from: incident.first,
             until: None,
+            is_over: false,
+            passed_over_from: None,
             conversations: BTreeSet::new(),
             claims: BTreeSet::new(),
         });
         if incident.first < wanted.first {
             wanted.first = incident.first;
-            self.begins_earlier = true;
+            self.reaches_further = true;
         }
-        if notice.state == IncidentState::Closed {
+        wanted.is_over = notice.state == IncidentState::Closed;
+        if incident.answered_by.is_some() {
+            // The end of one that was told before an answer hid it.
+            wanted.until.get_or_insert(notice.raised);
+            return true;
+        }
+        self.show(incident.id);
+        let Some(wanted) = self.incidents.get_mut(&incident.id) else { return true };
+        if wanted.is_over {
             wanted.until = Some(notice.raised);
         }
         let new = news(incident, wanted);
@@ -106,6 +120,23 @@ impl Followed {
             self.add_conversation(conversation, incident.id);
         }
         true
+    }
+
+    /// An answer hides an incident from now on; `is_over` when it ended hidden.
+    pub fn hide(&mut self, id: u64, now: Timestamp, is_over: bool) {
+        if let Some(wanted) = self.incidents.get_mut(&id) {
+            wanted.until.get_or_insert(now);
+            wanted.is_over |= is_over;
+        }
+    }
+
+    /// No answer hides an incident any more: what was passed over meanwhile is wanted too.
+    pub fn show(&mut self, id: u64) {
+        let Some(wanted) = self.incidents.get_mut(&id) else { return };
+        if let Some(hidden_from) = wanted.until.take() {
+            wanted.passed_over_from.get_or_insert(hidden_from);
+            self.reaches_further = true;
+        }
     }
 
     /// Learns that an address is a device's that is known by another.
@@ -174,7 +205,7 @@ impl Followed {
     /// Incidents to which a packet belongs and that could not be known when it came.
     pub fn newly_of(&self, slice: &Slice<'_>) -> Vec<u64> {
         let mut ids = found(&self.fresh, slice);
-        if ids.is_empty() && !self.begins_earlier {
+        if ids.is_empty() && !self.reaches_further {
             return ids;
         }
         let settled = found(&self.settled, slice);
@@ -183,21 +214,26 @@ impl Followed {
         ids.dedup();
         ids.retain(|id| {
             self.incidents.get(id).is_some_and(|wanted| {
-                let was_known = settled.contains(id) && wanted.holds(slice.frame.time, wanted.searched_from);
-                wanted.holds(slice.frame.time, wanted.first) && !was_known
+                let time = slice.frame.time;
+                let was_passed_over = wanted.passed_over_from.is_some_and(|from| time > from);
+                let was_known = settled.contains(id) && wanted.holds(time, wanted.searched_from) && !was_passed_over;
+                wanted.holds(time, wanted.first) && !was_known
             })
         });
         ids
     }
 
-    /// Incidents that have something new to search the ring for, and where they begin; nothing where none has.
+    /// Incidents that have something new to search the ring for, and from when on; nothing where none has.
     pub fn fresh(&self) -> BTreeMap<u64, Timestamp> {
-        if self.fresh.is_empty() && !self.begins_earlier {
+        if self.fresh.is_empty() && !self.reaches_further {
             return BTreeMap::new();
         }
         let ids: BTreeSet<u64> = self.fresh.values().flatten().copied().collect();
-        let wanted = self.incidents.iter().filter(|(id, wanted)| ids.contains(id) || wanted.first < wanted.searched_from);
-        wanted.map(|(&id, wanted)| (id, wanted.first)).collect()
+        let wanted = self.incidents.iter().filter_map(|(&id, wanted)| {
+            let all = (ids.contains(&id) || wanted.first < wanted.searched_from).then_some(wanted.first);
+            all.or(wanted.passed_over_from).map(|from| (id, from))
+        });
+        wanted.collect()
     }
 
     /// The ring was searched.
@@ -205,15 +241,17 @@ impl Followed {
         for (key, ids) in self.fresh.drain() {
             self.settled.entry(key).or_default().extend(ids);
         }
-        self.incidents.values_mut().for_each(|wanted| wanted.searched_from = wanted.first);
-        self.begins_earlier = false;
+        for wanted in self.incidents.values_mut() {
+            (wanted.searched_from, wanted.passed_over_from) = (wanted.first, None);
+        }
+        self.reaches_further = false;
     }
 
     /// Follows closed incidents no more. Returns them.
     pub fn let_go_of_closed(&mut self) -> Vec<u64> {
-        let closed: Vec<u64> = self.incidents.iter().filter(|(_, wanted)| wanted.until.is_some()).map(|(&id, _)| id).collect();
+        let closed: Vec<u64> = self.incidents.iter().filter(|(_, wanted)| wanted.is_over).map(|(&id, _)| id).collect();
         if !closed.is_empty() {
-            self.incidents.retain(|_, wanted| wanted.until.is_none());
+            self.incidents.retain(|_, wanted| !wanted.is_over);
             self.settled.retain(|_, ids| {
                 ids.retain(|id| closed.binary_search(id).is_err());
                 !ids.is_empty()
@@ -269,8 +307,10 @@ fn news(incident: &Incident, wanted: &mut Wanted) -> News {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::detect::{Class, FlowRef};
+    use crate::detect::{AnswerKind, AnsweredBy, Class, FlowRef};
     use crate::wire::{Frame, LinkType};
 
     const WEB: Service = Service { protocol: 6, port: 443 };
@@ -346,6 +386,34 @@ mod tests {
         assert_eq!(followed.span(), Some((at(10), at(100))));
         followed.settle();
         assert_eq!((followed.let_go_of_closed(), followed.is_empty(), followed.settled.len()), (vec![7], true, 0));
+    }
+
+    #[test]
+    fn what_an_answer_hides_is_passed_over_until_it_is_told_again() {
+        let mut followed = Followed::default();
+        let exfiltration = incident(10, &[(2, WEB)]);
+        followed.notice(&notice(&exfiltration, IncidentState::Open));
+        followed.settle();
+        let web = |second| between(second, host(1).0, host(2).0, 443);
+        followed.hide(9, at(40), false);
+        followed.hide(7, at(50), false);
+        followed.hide(7, at(60), false);
+        assert_eq!([49, 50, 51].map(|second| followed.of(&web(second)).len()), [1, 1, 0]);
+        assert!(followed.fresh().is_empty() && followed.let_go_of_closed().is_empty(), "it goes on, hidden");
+        // What came meanwhile is looked for once, and what came before not again.
+        followed.show(7);
+        assert_eq!(followed.fresh().into_iter().collect::<Vec<_>>(), [(7, at(50))]);
+        assert_eq!([50, 51, 90].map(|second| followed.newly_of(&web(second)).len()), [0, 1, 1]);
+        followed.settle();
+        assert_eq!((followed.fresh().len(), followed.newly_of(&web(90)).len(), followed.of(&web(90))), (0, 0, vec![7]));
+        // Its end, told since it was told before, adds nothing.
+        followed.hide(7, at(95), false);
+        let mut end = notice(&incident(10, &[(2, WEB), (2, SSH)]), IncidentState::Closed);
+        let (by, reason) = ("ada".to_owned(), String::new());
+        end.incident.answered_by = Some(Arc::new(AnsweredBy { number: 0, kind: AnswerKind::Mute, by, reason, hides: false }));
+        followed.notice(&end);
+        assert_eq!((followed.span(), followed.fresh().len()), (Some((at(10), at(95))), 0));
+        assert_eq!(followed.let_go_of_closed(), [7]);
     }
 
     #[test]

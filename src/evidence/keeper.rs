@@ -15,6 +15,7 @@ use crate::capture::{Block, Source};
 use crate::detect::Notice;
 use crate::feature::Host;
 use crate::pseudonym::{self, Pseudonyms};
+use crate::time::Timestamp;
 use crate::wire::{Addr, Frame, decode};
 
 /// Bytes that wait to be written at the most.
@@ -45,8 +46,9 @@ pub struct Evidence {
     /// What replaces addresses, as it did in what incidents say.
     pseudonyms: Option<Pseudonyms>,
     account: EvidenceAccount,
-    /// Is told what cannot be written, the first time.
+    /// Is told what cannot be written, the first time, and what cannot be put in order.
     tell: fn(&str),
+    has_told_of_order: bool,
 }
 
 impl Evidence {
@@ -66,6 +68,7 @@ impl Evidence {
             pseudonyms: None,
             account: EvidenceAccount::default(),
             tell,
+            has_told_of_order: false,
         })
     }
 
@@ -98,6 +101,16 @@ impl Evidence {
         let file = self.files.entry(incident.id).or_insert_with(new);
         self.open.insert(Arc::clone(&file.name));
         Some(Arc::clone(&file.name))
+    }
+
+    /// An answer hides an incident from now on: its packets are kept no more. `is_over` when it ended hidden.
+    pub fn hide(&mut self, id: u64, now: Timestamp, is_over: bool) {
+        self.followed.hide(id, now, is_over);
+    }
+
+    /// No answer hides an incident any more: its packets are kept, with those that came meanwhile where they are still to be had.
+    pub fn show(&mut self, id: u64) {
+        self.followed.show(id);
     }
 
     /// Learns that an address is a device's that incidents know by another.
@@ -155,6 +168,7 @@ impl Evidence {
             self.write_all();
             for id in self.followed.let_go_of_closed() {
                 if let Some(file) = self.files.remove(&id) {
+                    self.put_in_order(&file);
                     self.open.remove(&file.name);
                 }
             }
@@ -216,6 +230,7 @@ impl Evidence {
     pub fn finish(mut self) -> EvidenceAccount {
         self.tick();
         self.write_all();
+        std::mem::take(&mut self.files).values().for_each(|file| self.put_in_order(file));
         self.account.not_followed = self.followed.refused;
         self.account
     }
@@ -252,6 +267,19 @@ impl Evidence {
             }
         }
         self.files.insert(id, file);
+    }
+
+    /// What joined an incident late stands behind what was written before: a file that grows no more is put in order.
+    fn put_in_order(&mut self, file: &File) {
+        if !file.is_in_order
+            && !file.is_over
+            && file.packets > 0
+            && let Err(error) = self.folder.put_in_order(&file.name)
+            && !std::mem::replace(&mut self.has_told_of_order, true)
+        {
+            let place = self.folder.path().join(&*file.name);
+            (self.tell)(&format!("{}: its packets cannot be put in the order of their time: {error}", place.display()));
+        }
     }
 
     fn append(&mut self, file: &File) -> (Vec<String>, Result<(), Refused>) {

@@ -372,7 +372,7 @@ impl Consumer for Judge<'_> {
                 self.learn_from_kept();
             }
         }
-        self.output.tick();
+        self.output.tick(now);
     }
 
     fn progress(&mut self, progress: Progress) {

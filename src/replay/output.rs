@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::alert::AlertContext;
-use crate::detect::{Notice, ScoredFlow};
+use crate::detect::{Answers, Notice, ScoredFlow};
 use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
 use crate::pipeline::Progress;
+use crate::time::Timestamp;
 use crate::wire::Addr;
 
 /// Takes what was found, in order.
@@ -27,8 +28,10 @@ pub trait Output {
     fn packets(&mut self, _packets: Slices) {}
     /// An address is a device's that notices name by another.
     fn alias(&mut self, _address: Addr, _device: Host) {}
+    /// Other answers stand from now on.
+    fn answered(&mut self, _answers: &Answers, _now: Timestamp) {}
     /// All that was found at a tick was handed over.
-    fn tick(&mut self) {}
+    fn tick(&mut self, _now: Timestamp) {}
     /// A flow and its bits; only when flows were asked for.
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str);
     /// A flow of a capture that held too little to judge it; only when flows were asked for.

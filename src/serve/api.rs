@@ -11,6 +11,7 @@ use super::kept::{Kept, MOST_INCIDENTS};
 use crate::detect::{Class, IncidentState};
 use crate::feature::Host;
 use crate::report::text::Shown;
+use crate::sink::SinkState;
 
 /// Incidents and devices in one answer.
 const MOST_LISTED: usize = 2000;
@@ -142,7 +143,7 @@ pub(super) fn row(board: &Board, kept: &Kept) -> Value {
     let name = |host: &Host| board.name_of(*host).map(Shown::as_str);
     json!({
         "id": format!("{:016x}", it.id), "number": kept.number, "version": kept.version, "class": info.name, "title": info.title,
-        "severity": info.severity, "state": kept.state.name(), "hidden": kept.is_hidden,
+        "severity": info.severity, "state": kept.state.name(), "hidden": kept.is_hidden, "earlier_run": kept.is_recalled,
         "host": it.hosts.first().map(ToString::to_string), "name": it.hosts.first().and_then(name), "hosts": it.hosts.len(),
         "peer": kept.peer.map(|peer| peer.to_string()), "peer_name": kept.peer.as_ref().and_then(name), "peers": it.peers.len(),
         "complete": it.is_complete, "first": it.first.to_string(), "last": it.last.to_string(), "raised": kept.first_raised.to_string(),
@@ -238,10 +239,23 @@ pub(super) fn status(board: &Board, pulse: &Pulse) -> Value {
         "capture": account, "capture_time": now.map(|now| now.to_string()),
         "model": board.context.as_ref().map(|context| json!({"digest": context.model_digest, "trained_until": context.trained_until})),
         "incidents": {"version": board.incidents.version(), "kept": board.incidents.len(), "gone": board.incidents.gone,
-                      "open": {"high": high, "medium": medium, "low": low}},
+                      "from_earlier_runs": board.incidents.recalled(), "open": {"high": high, "medium": medium, "low": low}},
         "alert_lines": {"told": by_class(&board.told), "hidden": by_class(&board.hidden)},
+        "sinks": sinks(pulse),
         "missed_by_the_page": board.missed(),
     })
+}
+
+/// Where alerts go and how each target is doing.
+fn sinks(pulse: &Pulse) -> Vec<Value> {
+    let sinks = (1..).zip(&pulse.vitals().sinks).map(|(number, gauge): (usize, _)| {
+        let SinkState { sent, waiting, spool_bytes, dropped, refused, failures, is_away } = gauge.state();
+        json!({
+            "number": number, "format": gauge.format, "kind": gauge.kind, "sent": sent, "waiting": waiting, "spool_bytes": spool_bytes,
+            "dropped": dropped, "refused": refused, "failures": failures, "away": is_away,
+        })
+    });
+    sinks.collect()
 }
 
 #[cfg(test)]

@@ -49,6 +49,8 @@ pub struct BoardConfig {
     pub model: Option<Arc<Model>>,
     /// The answers that stand.
     pub answers: Arc<Answers>,
+    /// Alert lines of earlier runs, the oldest first.
+    pub told: Vec<String>,
 }
 
 /// The sections' gathering, and the one that will take its place.
@@ -101,6 +103,7 @@ impl Board {
             board.report.answers = Some(Arc::clone(&config.answers));
         }
         board.incidents.answered(config.answers);
+        config.told.into_iter().for_each(|line| board.incidents.recall(line.into()));
         if let Some(model) = config.model {
             board.judge_by(model);
         }

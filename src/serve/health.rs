@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::pipeline::{Gauges, Stopwatch};
+use crate::sink::SinkGauge;
 
 /// A reader that asked for no frames this long is stuck; live, it asks some ten times a second.
 const STUCK_AFTER_S: f64 = 10.0;
@@ -16,6 +17,8 @@ pub struct Vitals {
     pub judged: Arc<super::Histogram>,
     /// The interface that is listened to; of captures, nothing.
     pub interface: Option<String>,
+    /// Where alerts go, in the order of `--alerts`.
+    pub sinks: Vec<SinkGauge>,
 }
 
 /// Watches whether the reader goes on.
@@ -58,6 +61,14 @@ impl Pulse {
         let stuck = self.since.seconds();
         (stuck > STUCK_AFTER_S).then(|| format!("capturing is stuck: nothing was asked for since {stuck:.0} s"))
     }
+
+    /// What is to be said of targets that take no alerts; nothing when all do. It is no illness: alerts wait for them, and a restart
+    /// would not help.
+    pub fn sinks_away(&self) -> String {
+        let sinks = &self.vitals.sinks;
+        let away = sinks.iter().filter(|gauge| gauge.state().is_away).count();
+        if away == 0 { String::new() } else { format!("; alerts wait for {away} of {} targets", sinks.len()) }
+    }
 }
 
 #[cfg(test)]
@@ -66,7 +77,8 @@ mod tests {
 
     #[test]
     fn one_that_has_just_begun_is_well() {
-        let vitals = Vitals { gauges: Arc::default(), judged: Arc::default(), interface: Some("eth0".to_owned()) };
+        let vitals =
+            Vitals { gauges: Arc::default(), judged: Arc::default(), interface: Some("eth0".to_owned()), sinks: Vec::new() };
         let mut pulse = Pulse::new(vitals);
         pulse.look();
         assert_eq!(pulse.illness(), None);

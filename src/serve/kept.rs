@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::alert::{AlertContext, alert_event};
+use crate::alert::{AlertContext, IncidentLine, alert_event};
 use crate::detect::{Answer, Answers, IncidentState, Notice, Subject, reason};
 use crate::feature::Host;
 use crate::report::text::Shown;
@@ -46,6 +46,23 @@ pub(super) struct Kept {
     pub past: Vec<Moment>,
     /// The answer that stands to it.
     pub answer: Option<u64>,
+    /// Was it told by an earlier run, and by this one no more?
+    pub is_recalled: bool,
+}
+
+/// What a line says.
+struct Fresh {
+    line: Box<str>,
+    /// Of the incident by now, and of the line.
+    state: IncidentState,
+    said: IncidentState,
+    is_hidden: bool,
+    is_recalled: bool,
+    flows: u64,
+    story: u64,
+    peer: Option<Host>,
+    reason: Shown,
+    subject: Subject,
 }
 
 /// Incidents in the order in which they were told first. Bounded.
@@ -64,9 +81,47 @@ pub(super) struct Incidents {
 impl Incidents {
     /// Takes a line.
     pub fn take(&mut self, notice: &Notice, is_hidden: bool, context: &AlertContext) {
-        let subject = Subject::of(notice);
         let incident = &notice.incident;
-        let moment = Moment { raised: notice.raised, state: notice.state, bits: incident.bits, flows: incident.flows, is_hidden };
+        let strongest = incident.peers.iter().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(a.0)));
+        self.add(Fresh {
+            line: alert_event(notice, context, (0, "")).to_string().into(),
+            state: notice.state,
+            said: notice.state,
+            is_hidden,
+            is_recalled: false,
+            flows: incident.flows,
+            story: incident.story,
+            peer: strongest.map(|(&peer, _)| peer),
+            reason: Shown::new(&incident.reasons.first().map(|cause| reason(cause).text).unwrap_or_default()),
+            subject: Subject::of(notice),
+        });
+    }
+
+    /// Takes a line that an earlier run wrote. What was open when that run broke off is over: nobody tells of it any more. Other lines
+    /// are passed over.
+    pub fn recall(&mut self, line: Box<str>) {
+        let Ok(Some(IncidentLine { subject, state: said, flows, story, reason, .. })) = IncidentLine::read(line.as_bytes())
+        else {
+            return;
+        };
+        self.add(Fresh {
+            line,
+            state: IncidentState::Closed,
+            said,
+            is_hidden: false,
+            is_recalled: true,
+            flows,
+            story,
+            // A line names those with the most bits first.
+            peer: subject.peers.first().copied(),
+            reason: Shown::new(&reason),
+            subject,
+        });
+    }
+
+    fn add(&mut self, fresh: Fresh) {
+        let Fresh { line, state, said, is_hidden, is_recalled, flows, story, peer, reason, subject } = fresh;
+        let moment = Moment { raised: subject.raised, state: said, bits: subject.bits, flows, is_hidden };
         let known = self.numbers.get(&subject.id).and_then(|number| self.all.remove(number));
         let (number, first_raised, mut past, before) = match known {
             Some(known) => {
@@ -77,32 +132,31 @@ impl Incidents {
                 self.make_room();
                 self.last_number += 1;
                 self.numbers.insert(subject.id, self.last_number);
-                (self.last_number, notice.raised, Vec::new(), None)
+                (self.last_number, subject.raised, Vec::new(), None)
             }
         };
         if past.len() >= MOST_PAST {
             past.remove(1);
         }
         past.push(moment);
-        let strongest = incident.peers.iter().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(a.0)));
-        let mut kept = Kept {
+        let stands = before.filter(|&number| self.answers.get(number).is_some_and(|it| it.taken_back_by.is_none()));
+        let answer = stands.or_else(|| self.answer_to(&subject));
+        self.put(Kept {
             number,
             version: 0,
-            line: alert_event(notice, context, (0, "")).to_string().into(),
-            state: notice.state,
+            line,
+            state,
             is_hidden,
-            flows: incident.flows,
-            story: incident.story,
+            flows,
+            story,
             first_raised,
-            peer: strongest.map(|(&peer, _)| peer),
-            reason: Shown::new(&incident.reasons.first().map(|cause| reason(cause).text).unwrap_or_default()),
+            peer,
+            reason,
             past,
-            answer: None,
+            answer,
+            is_recalled,
             subject,
-        };
-        let stands = before.filter(|&number| self.answers.get(number).is_some_and(|it| it.taken_back_by.is_none()));
-        kept.answer = stands.or_else(|| self.answer_to(&kept.subject));
-        self.put(kept);
+        });
     }
 
     fn put(&mut self, mut kept: Kept) {
@@ -181,6 +235,11 @@ impl Incidents {
     /// The version of the latest change.
     pub const fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Incidents of earlier runs that this one has not told of.
+    pub fn recalled(&self) -> usize {
+        self.all.values().filter(|kept| kept.is_recalled).count()
     }
 
     /// Incidents kept.

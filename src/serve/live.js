@@ -90,6 +90,7 @@ function fill(item, row) {
   const words = [[`sev${row.severity}`, severity(row)]];
   if (row.state !== "closed") words.push(["", "open"]);
   if (row.hidden) words.push(["", "hidden"]);
+  if (row.earlier_run) words.push(["", "earlier run"]);
   if (row.answer) words.push(["", `${GIVEN[row.answer.answer] ?? row.answer.answer} by ${row.answer.by}`]);
   tags.replaceChildren(...words.map(([kind, text]) => element("span", `tag ${kind}`, text)));
   whom.textContent = who(row);
@@ -350,9 +351,26 @@ async function loadStatus() {
   const lost = account.dropped / Math.max(1, account.frames + account.dropped);
   $("figures").replaceChildren(
     figure("Open incidents", grouped(high + medium + low), `${high} high, ${medium} medium, ${low} low`),
-    figure("Incidents kept", grouped(now.incidents.kept), now.incidents.gone ? `${grouped(now.incidents.gone)} older ones went` : "since the start"),
+    figure("Incidents kept", grouped(now.incidents.kept), keptNote(now.incidents)),
     figure("Packets", grouped(account.packets), now.capture_time ? `until ${moment(now.capture_time)}` : "none yet"),
-    figure("Lost before it was read", `${(100 * lost).toFixed(lost > 0 && lost < 0.001 ? 3 : 1)} %`, plural(account.dropped, "frame")));
+    figure("Lost before it was read", `${(100 * lost).toFixed(lost > 0 && lost < 0.001 ? 3 : 1)} %`, plural(account.dropped, "frame")),
+    targets(now.sinks));
+}
+
+function keptNote({ gone, from_earlier_runs: earlier }) {
+  const notes = [];
+  if (earlier) notes.push(`${grouped(earlier)} of earlier runs`);
+  if (gone) notes.push(`${grouped(gone)} older ones went`);
+  return notes.join(", ") || "since the start";
+}
+
+function targets(sinks) {
+  const sum = (name) => sinks.reduce((total, sink) => total + Number(sink[name]), 0);
+  const away = sum("away"), lost = sum("dropped") + sum("refused");
+  const note = [`${plural(sum("sent"), "line")} taken`];
+  if (sum("waiting")) note.push(`${grouped(sum("waiting"))} wait`);
+  if (lost) note.push(`${grouped(lost)} lost`);
+  return figure("Alert targets", away ? `${away} of ${sinks.length} away` : "well", note.join(", "));
 }
 
 let lastParts = "";

@@ -6,6 +6,7 @@ use super::board::Board;
 use super::health::Pulse;
 use super::histogram::BOUNDS_S;
 use crate::pipeline::now;
+use crate::sink::SinkState;
 
 /// A page of metrics that is being written.
 #[derive(Default)]
@@ -55,6 +56,7 @@ pub(super) fn text(board: &Board, pulse: &Pulse) -> String {
         page.one("model_age_seconds", "gauge", "Since the last packet that the model learned from.", age);
     }
     scores(&mut page, pulse);
+    sinks(&mut page, pulse);
     page.one("page_missed_total", "counter", "Flows and sightings that the live page missed; they were judged.", board.missed());
     page.0
 }
@@ -89,4 +91,28 @@ fn scores(page: &mut Page, pulse: &Pulse) {
     }
     page.sample("score_seconds_sum", &[], sum);
     page.sample("score_seconds_count", &[], counts[BOUNDS_S.len()]);
+}
+
+/// Takes one figure of a target.
+type Figure = fn(&SinkState) -> u64;
+
+fn sinks(page: &mut Page, pulse: &Pulse) {
+    let sinks: Vec<_> = pulse.vitals().sinks.iter().map(|gauge| (gauge, gauge.state())).collect();
+    let families: [(&str, &str, &str, Figure); 7] = [
+        ("sent_total", "counter", "Alerts that a target took, by target: confirmed, or written.", |state| state.sent),
+        ("waiting", "gauge", "Alerts that wait in a target's spool.", |state| state.waiting),
+        ("spool_bytes", "gauge", "Bytes of a target's spool.", |state| state.spool_bytes),
+        ("dropped_total", "counter", "Alerts that went unsent to make room in the spool.", |state| state.dropped),
+        ("refused_total", "counter", "Alerts that a target will never take.", |state| state.refused),
+        ("failures_total", "counter", "How often writing or sending failed.", |state| state.failures),
+        ("up", "gauge", "0 while the latest attempt of a target has failed.", |state| u64::from(!state.is_away)),
+    ];
+    for (name, kind, help, value) in families {
+        let name = format!("sink_{name}");
+        page.family(&name, kind, help);
+        for (number, (gauge, state)) in (1_usize..).zip(&sinks) {
+            let number = number.to_string();
+            page.sample(&name, &[("sink", &number), ("format", gauge.format), ("kind", gauge.kind)], value(state));
+        }
+    }
 }

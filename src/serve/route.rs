@@ -127,10 +127,13 @@ fn got(state: &State, asked: &Asked, path: &str, who: &str) -> Reply {
         }
         "/report.html" => whole_report(state),
         "/metrics" => reply::of(reply::METRICS, metrics::text(&lock(), &state.pulse())),
-        "/healthz" => health(state.pulse().illness()),
+        "/healthz" => {
+            let pulse = state.pulse();
+            health(pulse.illness(), &pulse.sinks_away())
+        }
         "/readyz" => {
             let learning = (!lock().is_judging()).then(|| "still learning: nothing is judged yet".to_owned());
-            health(state.pulse().illness().or(learning))
+            health(state.pulse().illness().or(learning), "")
         }
         _ => match (path.strip_prefix("/incident/"), path.strip_prefix("/api/v1/")) {
             (Some(id), _) => {
@@ -148,9 +151,9 @@ fn not_found() -> Reply {
 }
 
 /// Well, or why not.
-fn health(illness: Option<String>) -> Reply {
+fn health(illness: Option<String>, note: &str) -> Reply {
     match illness {
-        None => reply::of(reply::TEXT, "ok\n"),
+        None => reply::of(reply::TEXT, format!("ok{note}\n")),
         Some(why) => reply::with(StatusCode::SERVICE_UNAVAILABLE, reply::of(reply::TEXT, why + "\n")),
     }
 }

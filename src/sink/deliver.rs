@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::SinkError;
+use super::gauge::SinkState;
 use super::send::{SendError, Sender};
 use super::spool::{Batch, Spool};
 use crate::alert::Formatter;
@@ -37,6 +38,8 @@ pub struct Report {
     pub dropped: u64,
     /// The target will never take them.
     pub refused: u64,
+    /// How often it was not taken.
+    pub failures: u64,
     /// Where the spool is.
     pub spool: std::path::PathBuf,
     /// Why it was not taken, the last time that it was not.
@@ -52,6 +55,8 @@ pub(super) struct Shared {
 struct State {
     spool: Spool,
     report: Report,
+    /// Did it not take what was sent to it last?
+    is_away: bool,
     /// No more alerts come.
     ending: bool,
     /// Time is over.
@@ -75,6 +80,20 @@ impl Shared {
         self.changed.notify_all();
         appended
     }
+
+    /// How the target is doing.
+    pub fn state(&self) -> SinkState {
+        let State { spool, report, is_away, .. } = &*self.lock();
+        SinkState {
+            sent: report.delivered,
+            waiting: spool.waiting(),
+            spool_bytes: spool.bytes(),
+            dropped: spool.dropped(),
+            refused: report.refused,
+            failures: report.failures,
+            is_away: *is_away,
+        }
+    }
 }
 
 /// A target on the network, and the thread that sends to it.
@@ -87,7 +106,7 @@ impl Delivery {
     /// Begins to send what is in the spool.
     pub(super) fn start(target: String, spool: Spool, worker: Worker) -> Result<Self, SinkError> {
         let report = Report { target: target.clone(), spool: spool.folder().to_owned(), ..Report::default() };
-        let state = State { spool, report, ending: false, stop: false, done: false };
+        let state = State { spool, report, is_away: false, ending: false, stop: false, done: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let theirs = Arc::clone(&shared);
         let run = move || {
@@ -132,7 +151,6 @@ pub(super) struct Worker {
 impl Worker {
     fn run(mut self, shared: &Shared) {
         let mut wait = FIRST_WAIT;
-        let mut away = false;
         while let Some(batch) = next(shared) {
             let sent = match batch {
                 Ok(batch) => self.deliver(&batch, shared),
@@ -141,17 +159,18 @@ impl Worker {
             let target = shared.lock().report.target.clone();
             match sent {
                 Ok(()) => {
-                    if away {
+                    if std::mem::take(&mut shared.lock().is_away) {
                         (self.tell)(&format!("{target}: alerts arrive again"));
                     }
-                    (wait, away) = (FIRST_WAIT, false);
+                    wait = FIRST_WAIT;
                 }
                 Err(error) => {
                     let mut state = shared.lock();
                     let (waiting, folder) = (state.spool.waiting(), state.spool.folder().display().to_string());
                     state.report.error = Some(error.clone());
+                    state.report.failures += 1;
                     let _ = state.spool.sync();
-                    if !std::mem::replace(&mut away, true) {
+                    if !std::mem::replace(&mut state.is_away, true) {
                         (self.tell)(&format!(
                             "{target}: {error}; what waits for it ({waiting}) is kept in {folder} until it takes it"
                         ));

@@ -12,6 +12,7 @@
 
 mod deliver;
 mod file;
+mod gauge;
 #[cfg(feature = "tls")]
 mod http;
 mod retention;
@@ -25,6 +26,7 @@ mod writer;
 
 pub use deliver::{Delivery, Report, Tell};
 pub use file::Rotation;
+pub use gauge::{SinkGauge, SinkState};
 pub use retention::Retention;
 pub use spool::{Batch, Spool};
 pub use syslog::{escape_parameter, frame};

@@ -119,6 +119,12 @@ impl Spool {
         self.segments.iter().map(|segment| segment.waiting).sum()
     }
 
+    /// Bytes of its files, those confirmed but not yet removed included.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
     /// Lines that went unsent to make room, since it was opened.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
@@ -136,7 +142,7 @@ impl Spool {
             self.newest = append_to(&self.folder, number)?;
             self.segments.push_back(Segment { number, bytes: 0, waiting: 0 });
         }
-        while self.segments.len() > 1 && self.segments.iter().map(|segment| segment.bytes).sum::<u64>() + bytes > self.limit {
+        while self.segments.len() > 1 && self.bytes() + bytes > self.limit {
             self.drop_oldest()?;
         }
         if let Err(error) = self.newest.write_all(format!("{line}\n").as_bytes()) {

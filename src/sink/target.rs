@@ -36,6 +36,22 @@ pub enum Place {
     Hec(String),
 }
 
+impl Place {
+    /// The kind of target, without its address.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::File(_) => "file",
+            Self::Udp(_) => "udp",
+            Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
+            Self::Http(_) => "http",
+            Self::Hec(_) => "hec",
+        }
+    }
+}
+
 /// A host and its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {

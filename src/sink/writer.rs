@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::SinkError;
 use super::deliver::{Delivery, Shared, Tell, Worker};
 use super::file::{AlertFile, Rotation};
+use super::gauge::{Local, SinkGauge};
 use super::retention::Retention;
 use super::send::{Sender, Tcp, Udp};
 use super::spool::Spool;
@@ -48,6 +49,8 @@ pub struct Opened {
     pub writer: Writer,
     /// For targets on the network: what waits, and how to end.
     pub delivery: Option<Delivery>,
+    /// Looks at it while it is in use.
+    pub gauge: SinkGauge,
 }
 
 /// Takes EVE alert lines, each ended by a newline, and passes them on in the target's format.
@@ -58,8 +61,8 @@ pub struct Writer {
 }
 
 enum To {
-    Stdout(Formatter, io::Stdout, bool),
-    File(Formatter, AlertFile),
+    Stdout(Formatter, io::Stdout, bool, Arc<Local>),
+    File(Formatter, AlertFile, Arc<Local>),
     Spool(Arc<Shared>),
 }
 
@@ -70,11 +73,15 @@ enum To {
 pub fn open(target: &Target, name: &str, options: &SinkOptions, reopen: Arc<AtomicBool>) -> Result<Opened, SinkError> {
     let format = if options.strict_eve && target.format == Format::Eve { Format::StrictEve } else { target.format };
     let formatter = Formatter::new(format, &options.sensor);
-    let local = |to| Opened { writer: Writer { to, begun: Vec::new() }, delivery: None };
+    let done = Arc::<Local>::default();
+    let local = |to| {
+        let gauge = SinkGauge::local(target, Arc::clone(&done));
+        Opened { writer: Writer { to, begun: Vec::new() }, delivery: None, gauge }
+    };
     let sender: Box<dyn Sender> = match &target.place {
         Place::Stdout => {
             let formatter = formatter.coloured(options.colour && io::stdout().is_terminal());
-            return Ok(local(To::Stdout(formatter, io::stdout(), false)));
+            return Ok(local(To::Stdout(formatter, io::stdout(), false, Arc::clone(&done))));
         }
         Place::File(path) => {
             let file = AlertFile::open(
@@ -83,7 +90,7 @@ pub fn open(target: &Target, name: &str, options: &SinkOptions, reopen: Arc<Atom
                 (options.rotation, options.retention.clone()),
                 (options.goes_on, reopen),
             )?;
-            return Ok(local(To::File(formatter, file)));
+            return Ok(local(To::File(formatter, file, Arc::clone(&done))));
         }
         Place::Udp(endpoint) => Box::new(Udp { endpoint: endpoint.clone(), sensor: options.sensor.clone() }),
         Place::Tcp(endpoint) => Box::new(Tcp { endpoint: endpoint.clone(), sensor: options.sensor.clone() }),
@@ -93,7 +100,9 @@ pub fn open(target: &Target, name: &str, options: &SinkOptions, reopen: Arc<Atom
     let worker = Worker { sender, formatter: formatter.alone(), tell: Arc::clone(&options.tell), number: 0 };
     let shown = name.split('#').next().unwrap_or(name).to_owned();
     let delivery = Delivery::start(shown, spool, worker)?;
-    Ok(Opened { writer: Writer { to: To::Spool(delivery.shared()), begun: Vec::new() }, delivery: Some(delivery) })
+    let gauge = SinkGauge::remote(target, delivery.shared());
+    let writer = Writer { to: To::Spool(delivery.shared()), begun: Vec::new() };
+    Ok(Opened { writer, delivery: Some(delivery), gauge })
 }
 
 #[cfg(feature = "tls")]
@@ -125,11 +134,11 @@ impl Writer {
     fn line(&mut self, line: &str) -> io::Result<()> {
         match &mut self.to {
             To::Spool(shared) => shared.put(line),
-            To::File(formatter, file) => match formatter.message(line)? {
-                Some(message) => file.put(&message),
+            To::File(formatter, file, done) => match formatter.message(line)? {
+                Some(message) => counted(done, file.put(&message)),
                 None => Ok(()),
             },
-            To::Stdout(formatter, stdout, begun) => {
+            To::Stdout(formatter, stdout, begun, done) => {
                 let Some(message) = formatter.message(line)? else { return Ok(()) };
                 let mut text = String::new();
                 if !std::mem::replace(begun, true)
@@ -139,11 +148,15 @@ impl Writer {
                 }
                 text.push_str(&message.text);
                 text.push('\n');
-                stdout.write_all(text.as_bytes())?;
-                stdout.flush()
+                counted(done, stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
             }
         }
     }
+}
+
+fn counted(done: &Local, written: io::Result<()>) -> io::Result<()> {
+    done.count(&written);
+    written
 }
 
 impl Write for Writer {

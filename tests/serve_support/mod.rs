@@ -17,6 +17,7 @@ use auscult::model::Calibration;
 use auscult::pipeline::{Gauges, Stopwatch};
 use auscult::replay::Output as _;
 use auscult::serve::{Answering, BoardConfig, Histogram, Overload, ServeOptions, Server, Tap, Vitals};
+use auscult::sink::SinkGauge;
 use auscult::time::{Span, Timestamp};
 use serde_json::Value;
 
@@ -79,11 +80,16 @@ pub struct Live {
 
 impl Live {
     pub fn start(options: ServeOptions, can_answer: bool) -> Self {
+        Self::with(options, can_answer, (Vec::new(), Vec::new()))
+    }
+
+    /// A page that is told of these targets, and begins with these lines of earlier runs.
+    pub fn with(options: ServeOptions, can_answer: bool, (sinks, told): (Vec<SinkGauge>, Vec<String>)) -> Self {
         let (gauges, written) = (Arc::<Gauges>::default(), Arc::<Written>::default());
-        let vitals =
-            Vitals { gauges: Arc::clone(&gauges), judged: Arc::<Histogram>::default(), interface: Some("eth9".to_owned()) };
+        let (judged, interface) = (Arc::<Histogram>::default(), Some("eth9".to_owned()));
+        let vitals = Vitals { gauges: Arc::clone(&gauges), judged, interface, sinks };
         let answering = can_answer.then(|| Arc::clone(&written) as Arc<dyn Answering>);
-        let board = BoardConfig { title: "Test".to_owned(), ..BoardConfig::default() };
+        let board = BoardConfig { title: "Test".to_owned(), told, ..BoardConfig::default() };
         let address = "127.0.0.1:0".parse().unwrap();
         // Tests fill it faster than any network would.
         let (server, tap) = Server::start(address, options, board, (Overload::Wait, vitals), answering).unwrap();

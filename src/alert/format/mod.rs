@@ -16,6 +16,7 @@ use std::str::FromStr;
 use crate::time::{Timestamp, parse};
 use serde::Deserialize;
 use view::View;
+pub(super) use zeek::{epoch, stamp};
 
 /// The name under which every format tells who wrote it.
 const PRODUCT: &str = "auscult";

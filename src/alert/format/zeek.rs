@@ -55,12 +55,12 @@ pub(super) fn foot(at: Timestamp) -> String {
 }
 
 /// `2026-01-31-09-12-03`.
-fn stamp(at: Timestamp) -> String {
+pub(in super::super) fn stamp(at: Timestamp) -> String {
     at.to_string().chars().take(19).map(|c| if matches!(c, 'T' | ':') { '-' } else { c }).collect()
 }
 
 /// Epoch seconds to the microsecond.
-fn epoch(at: Timestamp) -> String {
+pub(in super::super) fn epoch(at: Timestamp) -> String {
     let micros = at.nanos().div_euclid(1000);
     format!("{}.{:06}", micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000))
 }

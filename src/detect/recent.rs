@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::anywhere::{Attack, anywhere};
 use super::case::WINDOW;
 use super::config::{Part, Without};
@@ -26,7 +28,7 @@ const MOST_CALL_BYTES: f64 = 65_535.0;
 const MOST_BITS: f64 = 30.0;
 
 /// What happened lately.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Recent {
     hour: Hour,
     minutes: VecDeque<(i64, Minute)>,

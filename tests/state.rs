@@ -235,9 +235,11 @@ fn what_was_learned_is_not_learned_again() {
     fed.feed(&recording.bytes(f64::MIN, half));
     thread::sleep(Duration::from_millis(1100));
     fed.feed(&recording.bytes(half, cut));
+    thread::sleep(Duration::from_millis(1100));
+    fed.feed(&recording.bytes(cut, cut + 240.0));
     fed.kill();
     let mut fed = Fed::start(&killed, &recording.header);
-    fed.feed(&recording.bytes(cut, f64::MAX));
+    fed.feed(&recording.bytes(cut + 240.0, f64::MAX));
     fed.end().ended(0).said(&["goes on from there", "learned  from"]);
     let provenance = |path: &str| -> Value {
         let model: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
@@ -245,9 +247,9 @@ fn what_was_learned_is_not_learned_again() {
     };
     let (resumed, wanted) = (provenance(&model), provenance(&whole));
     assert_eq!(resumed["trained_from"], wanted["trained_from"]);
-    // What was in the pipe, and flows that were open when it was killed, are not seen to their end.
+    // What came since the checkpoint or was in the pipe is lost, and flows that were open are not seen to their end.
     let flows = [&resumed, &wanted].map(|of| of["flows"].as_u64().unwrap());
-    assert!(flows[0] * 5 > flows[1] * 4 && flows[0] <= flows[1], "{flows:?}");
+    assert!(flows[0] * 3 > flows[1] * 2 && flows[0] <= flows[1], "{flows:?}");
     let again = auscult_fed(
         &["replay", "-", "--learn", "40m", "--alerts", "-", "--state", &state],
         [recording.header.clone(), recording.bytes(f64::MIN, half)].concat(),

@@ -129,10 +129,12 @@ impl Stand {
     /// on its way back from an editor.
     pub fn look(&self, rules: Option<Mutes>) {
         let mut mutes = lock(&self.mutes);
+        let mut path = self.path.as_deref();
         if let Some(rules) = rules {
             *mutes = rules;
+            path = path.filter(|path| path.exists());
         }
-        match standing(self.path.as_deref(), &mutes) {
+        match standing(path, &mutes) {
             Ok(answers) => {
                 let answers = Arc::new(answers);
                 self.say(&answers);

@@ -74,18 +74,6 @@ pub enum Command {
     Manual(ManualArgs),
 }
 
-impl Command {
-    /// Which answers are applied, where a command judges.
-    pub fn answers_mut(&mut self) -> Option<&mut AnswersArgs> {
-        match self {
-            Self::Replay(args) => Some(&mut args.answers),
-            Self::Watch(args) => Some(&mut args.answers),
-            Self::Detect(args) => Some(&mut args.answers),
-            _ => None,
-        }
-    }
-}
-
 /// How flows are made.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Flows")]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::clock::ClockWatch;
 use super::feed::Account;
 use super::reload::{Reload, Reloader};
 use super::service::Service;
@@ -23,6 +24,8 @@ pub struct Asks {
     pub reloader: Option<Reloader>,
     /// Who is told that judging goes on, where somebody waits for it.
     pub service: Option<Service>,
+    /// Looks after the clock, where that moves the time.
+    pub clock: Option<ClockWatch>,
 }
 
 /// Hands everything on to the judge, and looks what is asked after every tick and a few times a second.
@@ -37,6 +40,9 @@ impl Attended<'_, '_> {
     fn attend(&mut self) {
         if let Some(service) = &mut self.asks.service {
             service.is_alive();
+        }
+        if let Some(text) = self.asks.clock.as_mut().and_then(ClockWatch::look) {
+            eprintln!("auscult: {text}");
         }
         if self.asks.counters.swap(false, Ordering::Relaxed) {
             self.tell_counters();

@@ -13,6 +13,8 @@ use super::answer_args::AnswersArgs;
 use super::answered::Answered;
 use super::args::{DetectArgs, OutputArgs, ReplayArgs, WatchArgs};
 use super::attend::{Asks, Attended};
+use super::clock::ClockWatch;
+use super::config::Flags;
 use super::exit::{ALERTS, FINISHED, Outcome, TRUNCATED, in_one_line};
 use super::feed::{Account, Damage, Feed};
 use super::hidden::{Hidden, Veiled};
@@ -104,7 +106,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     outputs.keep_evidence(evidence);
     let heard = Some(args.interface.clone());
     let page = page(&args.page, &mut config, (&plan, heard), (&args.answers, &args.output))?;
-    let about = Beside { home: &config.home, page, remembering, hangups: Some(hangups) };
+    let about = Beside { home: &config.home, page, remembering, hangups: Some((hangups, args.config.flags.clone())) };
     judge_and_report(Feed::Packets(&mut source, &config), about, plan, (outputs, &args.output), &args.answers)
 }
 
@@ -198,7 +200,7 @@ struct Beside<'a> {
     page: Option<Page>,
     remembering: Option<Remembering>,
     /// Of a program that watches, which reads again what it was told.
-    hangups: Option<Signals>,
+    hangups: Option<(Signals, Flags)>,
 }
 
 fn judge_and_report(
@@ -219,9 +221,10 @@ fn judge_and_report(
     let stop = stop::on_signals()?;
     let mut answered = Answered::open(answers, live, page.as_ref().map(Page::on_answers), &mut outputs)?;
     let gauges = if let Feed::Packets(_, config) = &feed { config.gauges.clone() } else { None };
-    let reloader = hangups.map(|hangups| Reloader::start(hangups, plan.fitting(), answered.stand())).transpose()?;
+    let reloader = hangups.map(|(signals, flags)| Reloader::start(signals, flags, plan.fitting(), answered.stand()));
+    let (reloader, clock) = (reloader.transpose()?, live.then(ClockWatch::start));
     let service = live.then(Service::of_environment);
-    let mut asks = Asks { counters: stop::on_question()?, gauges, reloader, service };
+    let mut asks = Asks { counters: stop::on_question()?, gauges, reloader, service, clock };
     let (mut kept, goes_on) = Kept::open(remembering, plan.adapt.is_some(), &mut answered)?;
     asks.service.iter().for_each(|service| service.tell("READY=1"));
     let (accounting, damage, verdict) =

@@ -9,6 +9,7 @@ mod answer_file;
 mod answered;
 mod args;
 mod attend;
+mod clock;
 mod config;
 mod eval;
 mod evidence;

@@ -11,7 +11,7 @@ use signal_hook::iterator::{Handle, Signals};
 
 use super::answer_file::Stand;
 use super::args::{Command, WatchArgs};
-use super::config::{self, Refused, Said};
+use super::config::{self, Flags, Refused, Said};
 use super::exit::in_one_line;
 use super::hidden::fits;
 use super::judge::load;
@@ -57,11 +57,10 @@ impl Reloader {
     ///
     /// # Errors
     /// When the system refuses the thread.
-    pub fn start(mut signals: Signals, fitting: Fitting, stand: Option<Arc<Stand>>) -> anyhow::Result<Self> {
+    pub fn start(mut signals: Signals, mut flags: Flags, fitting: Fitting, stand: Option<Arc<Stand>>) -> anyhow::Result<Self> {
         let (handle, newest) = (signals.handle(), Arc::new(Mutex::new(None)));
         let slot = Arc::clone(&newest);
         let argv: Vec<OsString> = std::env::args_os().collect();
-        let mut flags = said(&argv).map(|said| said.flags).unwrap_or_default();
         let wait = move || {
             for _ in signals.forever() {
                 match again(&argv, &mut flags, &fitting, stand.as_deref()) {
@@ -99,12 +98,7 @@ fn said(argv: &[OsString]) -> anyhow::Result<Said> {
 }
 
 /// Reads everything again. Nothing changes where a part of it is wrong.
-fn again(
-    argv: &[OsString],
-    flags: &mut BTreeSet<(String, Vec<OsString>)>,
-    fitting: &Fitting,
-    stand: Option<&Stand>,
-) -> anyhow::Result<Option<Reload>> {
+fn again(argv: &[OsString], flags: &mut Flags, fitting: &Fitting, stand: Option<&Stand>) -> anyhow::Result<Option<Reload>> {
     let said = said(argv)?;
     let Command::Watch(args) = said.cli.command else { return Ok(None) };
     let model = model(&args)?;

@@ -14,10 +14,13 @@ use clap::{Arg, ArgAction, Args, CommandFactory as _, FromArgMatches as _};
 
 use self::file::File;
 use self::given::Given;
-use super::args::Cli;
+use super::args::{Cli, Command};
 
 /// Commands that run long; each may have a table of its own in the file.
 const COMMANDS: [&str; 4] = ["watch", "replay", "detect", "train"];
+
+/// Each flag as it was given, so that two readings can be compared; flags that have their default are not in it.
+pub type Flags = BTreeSet<(String, Vec<OsString>)>;
 
 /// Where more is said.
 #[derive(Debug, Args)]
@@ -25,6 +28,9 @@ pub struct ConfigArgs {
     /// Take flags that are not given from this file, and rules that mute: auscult.example.toml says how
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// What was said, there and on the command line.
+    #[arg(skip)]
+    pub flags: Flags,
 }
 
 /// Why nothing is done.
@@ -40,8 +46,8 @@ pub enum Refused {
 pub struct Said {
     /// What to do.
     pub cli: Cli,
-    /// Each flag as it was given, so that two readings can be compared; flags that have their default are not in it.
-    pub flags: BTreeSet<(String, Vec<OsString>)>,
+    /// As it was given.
+    pub flags: Flags,
 }
 
 /// A key of the file, as it is handed to clap.
@@ -84,8 +90,11 @@ pub fn parse(argv: &[OsString]) -> Result<Said, Refused> {
         all.extend(behind);
     }
     let mut said = read(&all, &kept, path)?;
-    if let Some(answers) = said.cli.command.answers_mut() {
-        answers.mutes = rules;
+    match &mut said.cli.command {
+        Command::Replay(args) => args.answers.mutes = rules,
+        Command::Watch(args) => (args.answers.mutes, args.config.flags) = (rules, said.flags.clone()),
+        Command::Detect(args) => args.answers.mutes = rules,
+        _ => {}
     }
     Ok(said)
 }
@@ -259,7 +268,7 @@ mod tests {
         let file = "seed = 5\nmodel = \"m\"\nalerts = [\"a\", \"b\"]\nvlan-key = true\n[watch]\ninterface = \"eth7\"\nseed = 6\n";
         let watch = |argv: &[&str]| {
             let said = parsed(file, &[&["auscult", "watch", "--config", "FILE"], argv].concat()).unwrap();
-            let super::super::args::Command::Watch(args) = said.cli.command else { unreachable!() };
+            let Command::Watch(args) = said.cli.command else { unreachable!() };
             args
         };
         let args = watch(&[]);
@@ -273,9 +282,9 @@ mod tests {
     #[test]
     fn rules_are_numbered_by_their_lines() {
         let file = "seed = 1\n\n[[mute]]\nclass = [\"scan\", \"sweep\"]\nhost = \"10.0.0.0/8\"\nreason = \"known\"\nuntil = 2030-01-01T00:00:00Z\n";
-        let mut said = parsed(file, &["auscult", "detect", "--config", "FILE", "flows.json"]).unwrap();
-        let mutes = &said.cli.command.answers_mut().unwrap().mutes;
-        let [(number, answer)] = mutes.as_slice() else { panic!("{mutes:?}") };
+        let said = parsed(file, &["auscult", "detect", "--config", "FILE", "flows.json"]).unwrap();
+        let Command::Detect(args) = said.cli.command else { unreachable!() };
+        let [(number, answer)] = args.answers.mutes.as_slice() else { panic!("{:?}", args.answers.mutes) };
         let rule = answer.hides.as_ref().unwrap();
         assert_eq!((*number, answer.reason.as_str(), rule.class.len(), rule.from), (1_000_003, "known", 2, None));
         assert!(answer.by.ends_with("a.toml, line 3"), "{}", answer.by);

@@ -65,7 +65,12 @@ struct Watching {
 impl Watching {
     fn start(space: &Space, arguments: &[&str]) -> Self {
         let mut command = space.command(env!("CARGO_BIN_EXE_auscult"));
-        let mut child = command.args(["watch", "lo"]).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        command.args(["watch", "lo"]).args(arguments);
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (tell, said) = channel();
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
@@ -187,4 +192,25 @@ fn rules_that_mute_change_while_it_listens() {
     watching.until("2 answers");
     watching.signal("-USR2");
     watching.until("observations so far: 0 incidents in 0 lines");
+}
+
+#[test]
+fn a_service_says_that_it_is_ready_alive_and_ending() {
+    let Some(space) = Space::open("service") else { return };
+    let folder = Folder::new();
+    let socket = std::os::unix::net::UnixDatagram::bind(folder.path("notify")).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let model = project("models/clinic.json");
+    let mut command = space.command(env!("CARGO_BIN_EXE_auscult"));
+    command.args(["watch", "lo", "--model", model.to_str().unwrap(), "--alerts", &folder.name("alerts.json")]);
+    command.env("NOTIFY_SOCKET", folder.path("notify")).env("WATCHDOG_USEC", "400000");
+    let watching = Watching::of(command);
+    let next = || {
+        let mut bytes = [0; 64];
+        let length = socket.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    };
+    assert_eq!([next(), next(), next()], ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]);
+    watching.signal("-TERM");
+    while next() != "STOPPING=1" {}
 }

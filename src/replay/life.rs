@@ -1,15 +1,20 @@
 //! Judges at work, from the first record to the verdict.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::judge::Judge;
 use super::mode::Mode;
 use super::output::Output;
 use super::verdict::{JudgeError, Verdict};
+use crate::alert::AlertContext;
 use crate::capture::{Block, CaptureError, FrameSpan, Source};
+use crate::detect::{DetectorConfig, Notice, ScoredFlow};
 use crate::flow::{FlowLimits, FlowRecord, HomeNets};
+use crate::model::Budget;
 use crate::pipeline::{PipelineConfig, run};
-use crate::train::Course;
+use crate::time::Timestamp;
+use crate::train::{Course, Lesson};
 use crate::wire::LinkType;
 
 /// UDP questions of three clients to one server, a minute apart, as Ethernet frames.

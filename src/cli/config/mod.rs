@@ -198,6 +198,13 @@ mod tests {
     }
 
     #[test]
+    fn a_service_begins_with_settings_that_hold() {
+        let text = include_str!("../../../dist/auscult.toml");
+        let said = parsed(text, &["auscult", "watch", "--config", "FILE"]).unwrap();
+        assert!(said.flags.iter().any(|(id, values)| id == "interface" && values[0] == "eth1"));
+    }
+
+    #[test]
     fn every_flag_is_in_the_example_and_holds_when_it_is_in_force() {
         let command = Cli::command();
         for name in COMMANDS {

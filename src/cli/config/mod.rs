@@ -217,8 +217,6 @@ mod tests {
                     _ => vec!["model"],
                 };
                 let text = in_force(|key| INSTEAD.contains(&key) && !keep.contains(&key) || instead.contains(&key));
-                let text =
-                    if keep == ["recheck"] { text.replace("reason", "until = 2027-01-01T00:00:00Z\nreason") } else { text };
                 let text = text.replace("false", "true");
                 let said = parsed(&text, &["auscult", name, "--config", "FILE"]);
                 // The other commands lack operands in the round without inputs.

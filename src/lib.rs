@@ -23,6 +23,7 @@ pub mod report;
 pub mod serve;
 pub mod sighting;
 pub mod sink;
+pub mod state;
 pub mod time;
 pub mod train;
 pub mod wire;

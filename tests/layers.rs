@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 /// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. `pseudonym` replaces what names
 /// somebody in records and sightings, so it stands behind `feature` and before all that learns, judges and writes; only `cli` holds a key. `record` stands beside
 /// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. `sink` is
-/// what `alert` is not: threads, sockets and files for what leaves. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 25] = [
+/// what `alert` is not: threads, sockets and files for what leaves; `state` is the same for what is remembered, whatever that is. Nothing imports `cli` but `main`.
+const LAYERS: [(&str, &[&str]); 26] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
@@ -29,6 +29,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
     ("detect", &["time", "wire", "flow", "app", "sighting", "feature", "model"]),
     ("alert", &["time", "wire", "flow", "app", "feature", "model", "detect"]),
     ("sink", &["time", "feature", "alert"]),
+    ("state", &["feature"]),
     ("capture", &["time", "wire"]),
     ("evidence", &["time", "wire", "flow", "sighting", "feature", "detect", "capture", "pseudonym"]),
     ("dataset", &["time", "wire", "flow"]),
@@ -76,6 +77,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
             "serve",
             "eval",
             "sink",
+            "state",
         ],
     ),
     ("lib", &[]),
@@ -89,7 +91,7 @@ const NOT_IN_CORE: [&str; 8] =
     ["std::thread", "std::net", "std::fs", "std::process", "std::env", "SystemTime", "Instant::", "time::Instant"];
 
 /// The one home of each crate, so that replacing it touches one folder.
-const HOMES: [(&str, &[&str]); 32] = [
+const HOMES: [(&str, &[&str]); 34] = [
     ("aes_gcm", &["app", "pseudonym"]),
     ("hkdf", &["app", "pseudonym"]),
     ("hmac", &["pseudonym"]),
@@ -98,6 +100,7 @@ const HOMES: [(&str, &[&str]); 32] = [
     ("x509_parser", &["app"]),
     ("etherparse", &["wire"]),
     ("pcap", &["capture"]),
+    ("postcard", &["state"]),
     ("flate2", &["capture", "dataset"]),
     ("zstd", &["capture", "dataset"]),
     ("rustix", &["capture"]),
@@ -116,6 +119,7 @@ const HOMES: [(&str, &[&str]); 32] = [
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("signal_hook", &["cli"]),
+    ("toml", &["cli"]),
     ("tempfile", &["cli", "train"]),
     ("anyhow", &["cli"]),
     ("parquet", &["alert", "record"]),

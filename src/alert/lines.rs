@@ -46,6 +46,11 @@ impl<W: Write> AlertLines<W> {
         self.to.flush()
     }
 
+    /// What takes the lines.
+    pub const fn inner_mut(&mut self) -> &mut W {
+        &mut self.to
+    }
+
     /// Lines written.
     #[must_use]
     pub const fn written(&self) -> u64 {

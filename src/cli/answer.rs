@@ -56,7 +56,20 @@ pub fn mute(args: &MuteArgs) -> anyhow::Result<Outcome> {
     let line = args.alert.as_ref().map(|alert| find(alert, args.alerts.as_deref())).transpose()?;
     let it = line.as_ref().map(|line| &line.subject);
     let of_alert = it.map(Rule::muted).unwrap_or_default();
-    let rule = Rule {
+    let mut rule = rule_of(args, of_alert);
+    rule.from = rule.from.or_else(|| Some(now()));
+    if let Some(fault) = rule.fault() {
+        return Err(Usage(fault).into());
+    }
+    let answer = |_: &Answers| {
+        let (hides, about) = (Some(rule), it.map(About::of));
+        Ok(Answer { about, hides, ..given(AnswerKind::Mute, &args.reason, &args.given)? })
+    };
+    write(answer, &args.given)
+}
+
+fn rule_of(args: &MuteArgs, of_alert: Rule) -> Rule {
+    Rule {
         class: if args.class.is_empty() { of_alert.class } else { args.class.clone() },
         host: if args.host.is_empty() { of_alert.host } else { args.host.clone() },
         peer: args.peer.clone(),
@@ -67,17 +80,32 @@ pub fn mute(args: &MuteArgs) -> anyhow::Result<Outcome> {
         name: args.name.clone(),
         up_to_bits: args.up_to_bits,
         between: args.between,
-        from: Some(args.from.or(of_alert.from).unwrap_or_else(now)),
+        from: args.from.or(of_alert.from),
         until: args.until.or_else(|| args.for_span.map(|span| now() + span)),
-    };
-    if let Some(fault) = rule.fault() {
-        return Err(Usage(fault).into());
     }
-    let answer = |_: &Answers| {
-        let (hides, about) = (Some(rule), it.map(About::of));
-        Ok(Answer { about, hides, ..given(AnswerKind::Mute, &args.reason, &args.given)? })
-    };
-    write(answer, &args.given)
+}
+
+/// A rule that stands in a file of settings, at this place: it holds from the beginning where it does not say from when.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn muted_by(args: &MuteArgs, place: &str) -> Result<Answer, String> {
+    let rule = rule_of(args, Rule::default());
+    if let Some(fault) = rule.fault() {
+        return Err(fault);
+    }
+    let by = args.given.by.clone().unwrap_or_else(|| place.to_owned());
+    let (about, role, takes_back) = (None, None, Vec::new());
+    Ok(Answer {
+        time: now(),
+        by,
+        answer: AnswerKind::Mute,
+        reason: args.reason.clone(),
+        about,
+        role,
+        hides: Some(rule),
+        takes_back,
+    })
 }
 
 /// This incident is dealt with.

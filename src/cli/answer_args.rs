@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::detect::{Daily, Direction, Protocol};
+use super::exit::Usage;
+use crate::detect::{Answer, Daily, Direction, Protocol};
 use crate::flow::Net;
 use crate::time::{Span, Timestamp};
 
@@ -16,8 +17,27 @@ pub struct AnswersArgs {
     #[arg(long, value_name = "FILE")]
     pub answers: Option<PathBuf>,
     /// Write what answers hide here, as alerts are written
-    #[arg(long, value_name = "PATH", requires = "answers")]
+    #[arg(long, value_name = "PATH")]
     pub hidden: Option<PathBuf>,
+    /// Rules of a configuration file that mute, and their numbers.
+    #[arg(skip)]
+    pub mutes: Vec<(u64, Answer)>,
+}
+
+impl AnswersArgs {
+    /// What is hidden only by answers can be written only where there are some.
+    ///
+    /// # Errors
+    /// Wrong usage.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if self.hidden.is_some() && self.answers.is_none() && self.mutes.is_empty() {
+            return Err(Usage(
+                "--hidden writes what answers hide: give --answers, or [[mute]] in a configuration file".to_owned(),
+            )
+            .into());
+        }
+        Ok(())
+    }
 }
 
 /// Where an answer goes, and who gives it.

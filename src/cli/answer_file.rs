@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
@@ -98,9 +98,70 @@ fn looks(path: &Path) -> Looks {
     Some((about.len(), about.modified().ok()?))
 }
 
+/// Rules of a configuration file that mute, and their numbers.
+pub type Mutes = Vec<(u64, Answer)>;
+
+/// The answers of a file, if there is one, with the rules of the configuration.
+///
+/// # Errors
+/// A file that is there and cannot be read; more answers than are kept.
+pub fn standing(path: Option<&Path>, mutes: &[(u64, Answer)]) -> anyhow::Result<Answers> {
+    let loaded = path.map_or_else(|| Ok(Loaded::default()), load)?;
+    loaded.tell_faults();
+    let mut answers = loaded.answers;
+    for (number, answer) in mutes {
+        answers.add(*number, answer.clone())?;
+    }
+    Ok(answers)
+}
+
+/// What stands, and who is told when it changes.
+pub struct Stand {
+    path: Option<PathBuf>,
+    /// Locked while answers are read, so that none that are older come after.
+    mutes: Mutex<Mutes>,
+    newest: Mutex<Option<Arc<Answers>>>,
+    tell: Option<Mutex<OnAnswers>>,
+}
+
+impl Stand {
+    /// Reads what stands, with these rules from now on where there are some. A file that went away leaves the answers that stand: it may be
+    /// on its way back from an editor.
+    pub fn look(&self, rules: Option<Mutes>) {
+        let mut mutes = lock(&self.mutes);
+        let mut path = self.path.as_deref();
+        if let Some(rules) = rules {
+            *mutes = rules;
+            path = path.filter(|path| path.exists());
+        }
+        match standing(path, &mutes) {
+            Ok(answers) => {
+                let answers = Arc::new(answers);
+                self.say(&answers);
+                if let Some(tell) = &self.tell {
+                    lock(tell)(Arc::clone(&answers));
+                }
+                *lock(&self.newest) = Some(answers);
+            }
+            Err(error) => eprintln!("auscult: {}; the answers read before still hold", in_one_line(&error)),
+        }
+    }
+
+    fn say(&self, answers: &Answers) {
+        if let Some(path) = &self.path {
+            eprintln!("auscult: {}: {} answers", path.display(), answers.len());
+        }
+    }
+}
+
+/// Who panicked while holding it left what was whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Reads a file of answers again whenever it changes, on a thread of its own.
 pub struct Watcher {
-    newest: Arc<Mutex<Option<Arc<Answers>>>>,
+    stand: Arc<Stand>,
     /// Dropped to end the thread.
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -112,47 +173,37 @@ impl Watcher {
     ///
     /// # Errors
     /// When it is there and cannot be read, or the thread cannot be started.
-    pub fn start(path: PathBuf, tell: Option<OnAnswers>) -> anyhow::Result<(Self, Answers)> {
-        let seen = looks(&path);
-        let loaded = if path.exists() { load(&path)? } else { Loaded::default() };
-        loaded.tell_faults();
-        eprintln!("auscult: {}: {} answers", path.display(), loaded.answers.len());
-        let newest = Arc::new(Mutex::new(None));
+    pub fn start(path: Option<PathBuf>, mutes: Mutes, tell: Option<OnAnswers>) -> anyhow::Result<(Self, Answers)> {
+        let seen = path.as_deref().and_then(looks);
+        let answers = standing(path.as_deref().filter(|path| path.exists()), &mutes)?;
+        let stand = Stand { path, mutes: Mutex::new(mutes), newest: Mutex::new(None), tell: tell.map(Mutex::new) };
+        stand.say(&answers);
+        let stand = Arc::new(stand);
         let (stop, stopped) = mpsc::channel();
-        let slot = Arc::clone(&newest);
+        let theirs = Arc::clone(&stand);
         let watch = move || {
+            let Some(path) = theirs.path.as_deref() else { return };
             let mut seen = seen;
             while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-                let now = looks(&path);
+                let now = looks(path);
                 if now != seen {
                     seen = now;
-                    look(&path, &slot, tell.as_ref());
+                    theirs.look(None);
                 }
             }
         };
         let thread = thread::Builder::new().name("answers".to_owned()).spawn(watch).context("starting a thread")?;
-        Ok((Self { newest, stop: Some(stop), thread: Some(thread) }, loaded.answers))
+        Ok((Self { stand, stop: Some(stop), thread: Some(thread) }, answers))
     }
 
-    /// The answers of the file since it last changed; none when it has not.
+    /// What stands, to be looked at by others.
+    pub fn stand(&self) -> Arc<Stand> {
+        Arc::clone(&self.stand)
+    }
+
+    /// The answers since they last changed; none when they have not.
     pub fn changed(&self) -> Option<Arc<Answers>> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// A file that went away leaves the answers that stand: it may be on its way back from an editor.
-fn look(path: &Path, newest: &Mutex<Option<Arc<Answers>>>, tell: Option<&OnAnswers>) {
-    match load(path) {
-        Ok(loaded) => {
-            loaded.tell_faults();
-            eprintln!("auscult: {}: {} answers", path.display(), loaded.answers.len());
-            let answers = Arc::new(loaded.answers);
-            if let Some(tell) = tell {
-                tell(Arc::clone(&answers));
-            }
-            *newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(answers);
-        }
-        Err(error) => eprintln!("auscult: {}; the answers read before still hold", in_one_line(&error)),
+        lock(&self.stand.newest).take()
     }
 }
 

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::answer_args::AnswersArgs;
-use super::answer_file::{Watcher, load};
+use super::answer_file::{Stand, Watcher, standing};
 use super::output::chained;
+use super::patient::Patient;
 use crate::alert::{AlertContext, AlertLines, Chain};
 use crate::detect::{AnsweredBy, Answers, Gate, Notice, Passage, ScoredFlow, Subject};
 use crate::evidence::Slices;
@@ -14,14 +15,14 @@ use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
 use crate::pipeline::Progress;
-use crate::replay::Output;
+use crate::replay::{Output, State};
 use crate::time::Timestamp;
 use crate::wire::Addr;
 
 /// Is told when other answers stand.
 pub type OnAnswers = Box<dyn Fn(Arc<Answers>) + Send>;
 
-type Target = Box<dyn Write + Send>;
+type Target = Patient<Box<dyn Write + Send>>;
 
 /// Hands on what answers do not hide.
 pub struct Answered<'a> {
@@ -46,27 +47,43 @@ impl<'a> Answered<'a> {
     /// # Errors
     /// When answers cannot be read, or the file of what they hide cannot be created.
     pub fn open(args: &AnswersArgs, live: bool, tell: Option<OnAnswers>, to: &'a mut dyn Output) -> anyhow::Result<Self> {
-        let (answers, watcher) = match &args.answers {
-            None => Default::default(),
-            Some(path) if live || tell.is_some() => {
-                let (watcher, answers) = Watcher::start(path.clone(), tell)?;
-                (answers, Some(watcher))
-            }
-            Some(path) => {
-                let loaded = load(path)?;
-                loaded.tell_faults();
-                (loaded.answers, None)
-            }
+        args.check()?;
+        let (answers, watcher) = if live || tell.is_some() && args.answers.is_some() {
+            let (watcher, answers) = Watcher::start(args.answers.clone(), args.mutes.clone(), tell)?;
+            (answers, Some(watcher))
+        } else {
+            (standing(args.answers.as_deref(), &args.mutes)?, None)
         };
         let hidden = args.hidden.as_ref().map(|path| Hidden::open(path, live)).transpose()?;
         Ok(Self { to, gate: Gate::new(Arc::new(answers)), watcher, hidden, failed: None })
+    }
+
+    /// What decides what is told.
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The same, to let it go on.
+    pub const fn gate_mut(&mut self) -> &mut Gate {
+        &mut self.gate
+    }
+
+    /// What stands, where it may change.
+    pub fn stand(&self) -> Option<Arc<Stand>> {
+        self.watcher.as_ref().map(Watcher::stand)
     }
 
     /// What was told and what was hidden, and what goes on telling of other answers as long as it is held.
     ///
     /// # Errors
     /// The first line that could not be written.
-    pub fn finish(self) -> anyhow::Result<(Gate, Option<Watcher>)> {
+    pub fn finish(mut self) -> anyhow::Result<(Gate, Option<Watcher>)> {
+        if let Some(Hidden { path, lines: Some(lines), .. }) = &mut self.hidden
+            && let Err(error) = lines.inner_mut().finish()
+        {
+            let place = format!("{}: cannot be written", path.display());
+            self.failed.get_or_insert_with(|| anyhow::Error::new(error).context(place));
+        }
         self.failed.map_or(Ok((self.gate, self.watcher)), Err)
     }
 
@@ -92,8 +109,8 @@ impl<'a> Answered<'a> {
 
 impl Hidden {
     fn open(path: &Path, live: bool) -> anyhow::Result<Self> {
-        let target = chained(path, live)?;
-        Ok(Self { path: path.to_path_buf(), target: Some(target), lines: None })
+        let (target, chain) = chained(path, live)?;
+        Ok(Self { path: path.to_path_buf(), target: Some((Patient::new(path, target), chain)), lines: None })
     }
 }
 
@@ -121,6 +138,10 @@ impl Output for Answered<'_> {
         self.to.model(model);
     }
 
+    fn reloaded(&mut self, model: &Arc<Model>) {
+        self.to.reloaded(model);
+    }
+
     fn vocabulary(&mut self, vocabulary: &Vocabulary) {
         self.to.vocabulary(vocabulary);
     }
@@ -144,8 +165,16 @@ impl Output for Answered<'_> {
     }
 
     fn tick(&mut self, now: Timestamp) {
+        if let Some(Hidden { lines: Some(lines), .. }) = &mut self.hidden {
+            // A reader that went away reads no more.
+            let _ = lines.inner_mut().catch_up();
+        }
         self.look(now);
         self.to.tick(now);
+    }
+
+    fn state(&mut self, state: &State<'_>) {
+        self.to.state(state);
     }
 
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str) {

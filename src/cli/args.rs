@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::answer_args::{AlertsArgs, AnswersArgs, CloseArgs, LearnAnswerArgs, MuteArgs, TakeBackArgs};
+use super::config::ConfigArgs;
 use super::evidence::EvidenceArgs;
 use super::hidden::HideArgs;
+use super::kept::StateArgs;
 use super::page::PageArgs;
 use super::report::ReportArgs;
 use super::reveal::{PseudonymsArgs, RevealArgs};
+use super::shell::{CompletionsArgs, ManualArgs};
 use super::sinks::SinkArgs;
 use crate::time::{Span, Timestamp};
 
@@ -63,6 +66,12 @@ pub enum Command {
     Pseudonyms(PseudonymsArgs),
     /// Turn pseudonyms back, with the key; recorded
     Reveal(RevealArgs),
+    /// What completes commands and flags in a shell
+    #[command(hide = true)]
+    Completions(CompletionsArgs),
+    /// Write manual pages
+    #[command(hide = true)]
+    Manual(ManualArgs),
 }
 
 /// How flows are made.
@@ -227,6 +236,12 @@ pub struct ReplayArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub hide: HideArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub state: StateArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigArgs,
 }
 
 /// `auscult watch`.
@@ -262,6 +277,12 @@ pub struct WatchArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub hide: HideArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub state: StateArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigArgs,
 }
 
 /// `auscult detect`.
@@ -292,6 +313,9 @@ pub struct DetectArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub hide: HideArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigArgs,
 }
 
 /// `auscult train`.
@@ -323,6 +347,9 @@ pub struct TrainArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub hide: HideArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigArgs,
 }
 
 /// A format of `auscult flows`.

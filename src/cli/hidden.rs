@@ -175,7 +175,7 @@ impl Hidden {
 }
 
 /// Removes a last line that was cut off, as by a loss of power.
-fn remove_cut_line(file: &File) -> std::io::Result<()> {
+pub fn remove_cut_line(file: &File) -> std::io::Result<()> {
     let written = file.metadata()?.len();
     let (mut size, mut last) = (written, [0]);
     while size > 0 {
@@ -188,12 +188,11 @@ fn remove_cut_line(file: &File) -> std::io::Result<()> {
     if size == written { Ok(()) } else { file.set_len(size) }
 }
 
-/// Does the model know addresses by the pseudonyms that are used?
+/// Does the model know addresses by the pseudonyms that are used, those of the key of this fingerprint?
 ///
 /// # Errors
 /// Says which key the model needs, and which is there.
-pub fn fits(model: &Model, hidden: Option<&Hidden>) -> anyhow::Result<()> {
-    let used = hidden.map(Hidden::fingerprint);
+pub fn fits(model: &Model, used: Option<String>) -> anyhow::Result<()> {
     let text = match (&model.provenance.pseudonyms, used) {
         (known, used) if *known == used => return Ok(()),
         (Some(known), None) => format!(

@@ -7,18 +7,25 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
+use signal_hook::iterator::Signals;
 
 use super::answer_args::AnswersArgs;
 use super::answered::Answered;
 use super::args::{DetectArgs, OutputArgs, ReplayArgs, WatchArgs};
+use super::attend::{Asks, Attended};
+use super::clock::ClockWatch;
+use super::config::Flags;
 use super::exit::{ALERTS, FINISHED, Outcome, TRUNCATED, in_one_line};
 use super::feed::{Account, Damage, Feed};
 use super::hidden::{Hidden, Veiled};
 use super::inventory::{InventoryOutput, Watched};
+use super::kept::{GoesOn, Kept, Remembering};
 use super::output::{Outputs, Written, create};
 use super::page::{About, Page, PageArgs};
 use super::plan::Plan;
 use super::progress::Bar;
+use super::reload::{Reloader, hangups};
+use super::service::Service;
 use super::told::told_before;
 use super::versions::Versions;
 use super::{recheck, setup, stop, summary};
@@ -41,14 +48,17 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     let mut config = setup::pipeline(&args.flow, Some(&args.time))?;
     let mut source = setup::captures(&args.inputs)?;
     let names = source.files().iter().map(|file| file.input.name()).collect();
-    let plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.flow.home_net)?;
+    let goes_on = args.state.state.is_some();
+    let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.flow.home_net, goes_on)?;
+    let remembering = Remembering::open(&args.state, &mut plan)?;
     let kept = (plan.hidden.as_ref(), args.output.sinks.retention());
     let evidence = args.evidence.open(Some(&source), &mut config, kept)?;
-    let mut outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)), false)?;
+    let mut outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)), goes_on)?;
     outputs.keep_evidence(evidence);
     let told = (Vec::new(), outputs.gauges());
     let page = page(&args.page, &mut config, (&plan, None), (&args.answers, &args.output), told)?;
-    judge_and_report(Feed::Packets(&mut source, &config), (&config.home, page), plan, (outputs, &args.output), &args.answers)
+    let about = Beside { home: &config.home, page, remembering, hangups: None };
+    judge_and_report(Feed::Packets(&mut source, &config), about, plan, (outputs, &args.output), &args.answers)
 }
 
 /// Judges flow records that were made elsewhere.
@@ -59,12 +69,18 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
     let config = setup::records(&args.home_net, &args.time)?;
     let mut files = setup::record_files(&args.inputs)?;
     let names = files.inputs().iter().map(Input::name).collect();
-    let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.home_net)?;
+    let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.home_net, false)?;
     if let Mode::Learn { course, .. } = &mut plan.mode {
         course.records = files.kinds().iter().map(|kind| kind.name().to_owned()).collect();
     }
     let outputs = Outputs::open(&args.output, Bar::of(files.size()), false)?;
-    judge_and_report(Feed::Records(&mut files, &config), (&config.home, None), plan, (outputs, &args.output), &args.answers)
+    judge_and_report(
+        Feed::Records(&mut files, &config),
+        Beside { home: &config.home, page: None, remembering: None, hangups: None },
+        plan,
+        (outputs, &args.output),
+        &args.answers,
+    )
 }
 
 /// Judges live traffic until INT or TERM.
@@ -72,9 +88,12 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
 /// # Errors
 /// As [`replay`]; and when the interface cannot be opened.
 pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
+    let hangups = hangups()?;
     let mut config = setup::pipeline(&args.flow, None)?;
     config.idle_clock = Some(now);
-    let plan = Plan::of(&args.judge, (&args.learn, &args.hide), vec![args.interface.clone()], &args.flow.home_net)?;
+    let (state, names) = (args.state.or_of_service(&args.judge, &args.learn), vec![args.interface.clone()]);
+    let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.flow.home_net, state.state.is_some())?;
+    let remembering = Remembering::open(&state, &mut plan)?;
     let evidence = args.evidence.open(None, &mut config, (plan.hidden.as_ref(), args.output.sinks.retention()))?;
     let options = LiveOptions { snap_bytes: args.snap, ..LiveOptions::default() };
     let mut source = Live::open(&args.interface, &options)?;
@@ -91,7 +110,8 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let heard = Some(args.interface.clone());
     let told = (if args.page.is_wanted() { told_before(&args.output)? } else { Vec::new() }, outputs.gauges());
     let page = page(&args.page, &mut config, (&plan, heard), (&args.answers, &args.output), told)?;
-    judge_and_report(Feed::Packets(&mut source, &config), (&config.home, page), plan, (outputs, &args.output), &args.answers)
+    let about = Beside { home: &config.home, page, remembering, hangups: Some((hangups, args.config.flags.clone())) };
+    judge_and_report(Feed::Packets(&mut source, &config), about, plan, (outputs, &args.output), &args.answers)
 }
 
 /// The live page, where one is wanted.
@@ -102,17 +122,19 @@ fn page(
     (answers, output): (&AnswersArgs, &OutputArgs),
     (told, sinks): (Vec<String>, Vec<SinkGauge>),
 ) -> anyhow::Result<Option<Page>> {
+    // USR1 asks for them too.
+    let gauges = Arc::<Gauges>::default();
+    config.gauges = Some(Arc::clone(&gauges));
     if !args.is_wanted() {
         return Ok(None);
     }
-    let gauges = Arc::<Gauges>::default();
-    config.gauges = Some(Arc::clone(&gauges));
     let model = match &plan.mode {
         Mode::Model(model, _) => Some(Arc::clone(model)),
         Mode::SelfTaught { .. } | Mode::Learn { .. } => None,
     };
-    let (answers, oui, hidden) = (answers.answers.clone(), output.inventory.oui.clone(), plan.hidden.as_ref());
-    Page::open(args, About { interface, home: &config.home, hidden, model, answers, oui, sinks, told, gauges })
+    let (answers, mutes, oui) = (answers.answers.clone(), answers.mutes.clone(), output.inventory.oui.clone());
+    let hidden = plan.hidden.as_ref();
+    Page::open(args, About { interface, home: &config.home, hidden, model, answers, mutes, oui, sinks, told, gauges })
 }
 
 /// Loads a model: a file, or the version in use of a folder.
@@ -143,7 +165,7 @@ pub fn judge(
     detector: DetectorConfig,
     (output, inventory): (&mut dyn Output, Option<&mut InventoryOutput>),
 ) -> anyhow::Result<(Account, Vec<Damage>, anyhow::Result<Verdict>)> {
-    carry_out(feed, plan, detector, (output, inventory), (None, &*stop::on_signals()?))
+    carry_out(feed, plan, detector, (output, inventory), (None, &mut Asks::default(), &*stop::on_signals()?), GoesOn::default())
 }
 
 fn carry_out(
@@ -151,7 +173,8 @@ fn carry_out(
     plan: &mut Plan,
     detector: DetectorConfig,
     (output, inventory): (&mut dyn Output, Option<&mut InventoryOutput>),
-    (page, stop): (Option<&Page>, &AtomicBool),
+    (page, asks, stop): (Option<&Page>, &mut Asks, &AtomicBool),
+    goes_on: GoesOn,
 ) -> anyhow::Result<(Account, Vec<Damage>, anyhow::Result<Verdict>)> {
     let vocabulary = match &plan.mode {
         Mode::Model(model, _) => {
@@ -165,7 +188,9 @@ fn carry_out(
     if let Some(adapt) = plan.adapt {
         judge = judge.adapting(adapt, plan.anchor.as_ref())?;
     }
-    let mut watched = Watched { consumer: &mut judge, output: inventory };
+    goes_on.hand_to(&mut judge);
+    let mut attended = Attended { judge: &mut judge, asks };
+    let mut watched = Watched { consumer: &mut attended, output: inventory };
     let run =
         |consumer: &mut dyn Consumer| feed.run(vocabulary.as_ref(), &mut Veiled { consumer, hidden: plan.hidden.as_mut() }, stop);
     let (accounting, damage) = match page {
@@ -175,16 +200,24 @@ fn carry_out(
     Ok((accounting, damage, judge.finish().map_err(Into::into)))
 }
 
+/// What a run has beside what is judged and written.
+struct Beside<'a> {
+    home: &'a HomeNets,
+    page: Option<Page>,
+    remembering: Option<Remembering>,
+    /// Of a program that watches, which reads again what it was told.
+    hangups: Option<(Signals, Flags)>,
+}
+
 fn judge_and_report(
     feed: Feed<'_>,
-    (home, page): (&HomeNets, Option<Page>),
+    Beside { home, page, remembering, hangups }: Beside<'_>,
     mut plan: Plan,
     (mut outputs, args): (Outputs, &OutputArgs),
     answers: &AnswersArgs,
 ) -> anyhow::Result<Outcome> {
     let watch = Stopwatch::start();
-    // Watching alone has a clock for when no packet comes.
-    let live = matches!(&feed, Feed::Packets(_, config) if config.idle_clock.is_some());
+    let live = hangups.is_some();
     outputs.keep_models(plan.versions.clone(), plan.save_model.clone());
     let detector = DetectorConfig { score_flows: args.flows.is_some() || page.is_some(), ..DetectorConfig::default() };
     let mut inventory = InventoryOutput::open(&args.inventory, home, plan.hidden.as_ref())?;
@@ -193,8 +226,16 @@ fn judge_and_report(
     }
     let stop = stop::on_signals()?;
     let mut answered = Answered::open(answers, live, page.as_ref().map(Page::on_answers), &mut outputs)?;
+    let gauges = if let Feed::Packets(_, config) = &feed { config.gauges.clone() } else { None };
+    let reloader = hangups.map(|(signals, flags)| Reloader::start(signals, flags, plan.fitting(), answered.stand()));
+    let (reloader, clock) = (reloader.transpose()?, live.then(ClockWatch::start));
+    let service = live.then(Service::of_environment);
+    let mut asks = Asks { counters: stop::on_question()?, gauges, reloader, service, clock };
+    let (mut kept, goes_on) = Kept::open(remembering, plan.adapt.is_some(), &mut answered)?;
+    asks.service.iter().for_each(|service| service.tell("READY=1"));
     let (accounting, damage, verdict) =
-        carry_out(feed, &mut plan, detector, (&mut answered, inventory.as_mut()), (page.as_ref(), &*stop))?;
+        carry_out(feed, &mut plan, detector, (&mut kept, inventory.as_mut()), (page.as_ref(), &mut asks, &*stop), goes_on)?;
+    drop((asks, kept));
     // Each is ended although another may have failed: what is known is written.
     let gate = answered.finish();
     if let Account::Packets(account) = &accounting {

@@ -8,6 +8,9 @@ mod answer_args;
 mod answer_file;
 mod answered;
 mod args;
+mod attend;
+mod clock;
+mod config;
 mod eval;
 mod evidence;
 mod exit;
@@ -20,18 +23,24 @@ mod hidden;
 mod inspect;
 mod inventory;
 mod judge;
+mod kept;
+mod line_file;
 mod model;
 mod output;
 #[cfg_attr(not(feature = "http"), path = "page_off.rs")]
 mod page;
 mod page_about;
+mod patient;
 mod plan;
 mod progress;
 mod recheck;
 mod record_lines;
+mod reload;
 mod report;
 mod reveal;
+mod service;
 mod setup;
+mod shell;
 mod sinks;
 mod stop;
 mod summary;
@@ -42,9 +51,8 @@ mod versions;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 pub use args::{Cli, Command};
+use config::Refused;
 use exit::Outcome;
 
 use crate::detect::AnswerKind;
@@ -52,13 +60,18 @@ use crate::detect::AnswerKind;
 /// Runs the program with the process's arguments.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
+    let argv: Vec<_> = std::env::args_os().collect();
+    let cli = match config::parse(&argv) {
+        Ok(said) => said.cli,
+        Err(Refused::Usage(error)) => {
             let asked = !error.use_stderr();
             // A closed pipe is no error.
             let _ = error.print();
             return ExitCode::from(if asked { exit::FINISHED } else { exit::USAGE });
+        }
+        Err(Refused::File(text)) => {
+            eprintln!("auscult: {text}");
+            return ExitCode::from(exit::USAGE);
         }
     };
     let result = match cli.command {
@@ -81,6 +94,8 @@ pub fn run() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Pseudonyms(args) => reveal::pseudonyms(&args),
         Command::Reveal(args) => reveal::reveal(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Manual(args) => shell::manual(&args),
     };
     result.unwrap_or_else(|error| Outcome::of_error(&error)).report()
 }

@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use super::args::OutputArgs;
 use super::evidence::{EvidenceOutput, EvidenceReport};
+use super::line_file::LineFile;
+use super::patient::Patient;
 use super::progress::Bar;
 use super::record_lines::go_on;
 use super::sinks::{Begun, Deliveries, open_all};
@@ -22,7 +24,7 @@ use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
 use crate::pipeline::Progress;
-use crate::replay::Output;
+use crate::replay::{Output, State};
 use crate::sink::{Report, Retention, SinkGauge, Writer};
 use crate::time::Timestamp;
 use crate::wire::Addr;
@@ -47,7 +49,7 @@ pub fn chained(path: &Path, goes_on: bool) -> anyhow::Result<(Box<dyn Write + Se
     // Pipes and devices hold nothing to go on from.
     if goes_on && path.as_os_str() != "-" && (path.is_file() || !path.exists()) {
         let (file, chain) = go_on(path)?;
-        return Ok((Box::new(file), chain));
+        return Ok((Box::new(LineFile::over(path, file)?), chain));
     }
     Ok((create(path)?, Chain::default()))
 }
@@ -55,9 +57,9 @@ pub fn chained(path: &Path, goes_on: bool) -> anyhow::Result<(Box<dyn Write + Se
 /// Everything that `replay` and `watch` write.
 pub struct Outputs {
     targets: Vec<Begun>,
-    alerts: Vec<(PathBuf, AlertLines<Writer>)>,
+    alerts: Vec<(PathBuf, AlertLines<Patient<Writer>>)>,
     deliveries: Deliveries,
-    flows: Option<(PathBuf, Box<dyn Write + Send>)>,
+    flows: Option<Flows>,
     bar: Bar,
     /// What takes all of it too.
     also: Option<Box<dyn Output>>,
@@ -71,6 +73,19 @@ pub struct Outputs {
     evidence: Option<EvidenceOutput>,
     /// The first thing that could not be written.
     failed: Option<anyhow::Error>,
+}
+
+/// Flow records on their way to a file.
+struct Flows {
+    path: PathBuf,
+    to: BufWriter<Patient<LineFile>>,
+}
+
+impl Flows {
+    fn open(path: &Path, goes_on: bool) -> anyhow::Result<Self> {
+        let patient = Patient::new(path, LineFile::open(path, goes_on)?);
+        Ok(Self { path: path.to_owned(), to: BufWriter::with_capacity(1 << 16, patient) })
+    }
 }
 
 /// What was written, for the summary.
@@ -96,7 +111,7 @@ impl Written {
 const MOST_FOREMOST: usize = 10;
 
 impl Outputs {
-    /// Opens what the arguments name; a program that `watches` opens files of alerts again on HUP.
+    /// Opens what the arguments name; a program that `watches` goes on behind what stands in files, and opens them again on HUP.
     ///
     /// # Errors
     /// Wrong usage, or a file that cannot be created.
@@ -106,7 +121,7 @@ impl Outputs {
         // Lines of alerts would stand in the middle of it.
         let shares_terminal = io::stdout().is_terminal() && deliveries.gauges.iter().any(|gauge| gauge.kind == "stdout");
         let bar = if shares_terminal { Bar::none() } else { bar };
-        let flows = args.flows.as_ref().map(|path| anyhow::Ok((path.clone(), create(path)?))).transpose()?;
+        let flows = args.flows.as_ref().map(|path| Flows::open(path, watches)).transpose()?;
         let (alerts, foremost, versions, save_model, evidence) = (Vec::new(), Vec::new(), None, None, None);
         let (retention, also, failed) = (args.sinks.retention(), None, None);
         Ok(Self { targets, alerts, deliveries, flows, bar, also, foremost, versions, save_model, retention, evidence, failed })
@@ -144,9 +159,13 @@ impl Outputs {
     /// The first thing that could not be written.
     pub fn finish(mut self) -> anyhow::Result<Written> {
         let evidence = self.evidence.map(EvidenceOutput::finish);
-        if let Some((path, flows)) = &mut self.flows {
-            let flushed = flows.flush();
-            keep(&mut self.failed, path, flushed);
+        if let Some(Flows { path, to }) = &mut self.flows {
+            let finished = to.flush().and_then(|()| to.get_mut().finish());
+            keep(&mut self.failed, path, finished);
+        }
+        for (path, lines) in &mut self.alerts {
+            let finished = lines.inner_mut().finish();
+            keep(&mut self.failed, path, finished);
         }
         let reports = self.deliveries.finish();
         match self.failed {
@@ -156,8 +175,12 @@ impl Outputs {
     }
 
     fn write_flow(&mut self, event: impl FnOnce() -> Value) {
-        if let Some((path, to)) = &mut self.flows {
-            let written = serde_json::to_writer(&mut *to, &event()).map_err(io::Error::from).and_then(|()| to.write_all(b"\n"));
+        if let Some(Flows { path, to }) = &mut self.flows {
+            // In one piece: what is gathered is always whole lines.
+            let written = serde_json::to_vec(&event()).map_err(io::Error::from).and_then(|mut line| {
+                line.push(b'\n');
+                to.write_all(&line)
+            });
             keep(&mut self.failed, path, written);
         }
     }
@@ -183,7 +206,10 @@ impl Output for Outputs {
         if targets.is_empty() {
             return;
         }
-        let begin = |(path, target, chain)| (path, AlertLines::after(chain, target, context.clone()));
+        let begin = |(path, target, chain): Begun| {
+            let target = Patient::new(&path, target);
+            (path, AlertLines::after(chain, target, context.clone()))
+        };
         self.alerts = targets.into_iter().map(begin).collect();
     }
 
@@ -224,9 +250,33 @@ impl Output for Outputs {
         }
     }
 
+    fn reloaded(&mut self, model: &Arc<Model>) {
+        if let Some(also) = &mut self.also {
+            also.model(model);
+        }
+    }
+
     fn tick(&mut self, _now: Timestamp) {
+        for (path, lines) in &mut self.alerts {
+            let written = lines.inner_mut().catch_up();
+            keep(&mut self.failed, path, written);
+        }
+        if let Some(Flows { path, to }) = &mut self.flows {
+            let is_to_turn = to.get_mut().inner_mut().is_to_turn();
+            let written = if is_to_turn { to.flush() } else { Ok(()) }.and_then(|()| to.get_mut().catch_up());
+            to.get_mut().inner_mut().turn();
+            keep(&mut self.failed, path, written);
+        }
         if let Some(evidence) = &mut self.evidence {
             evidence.tick();
+        }
+    }
+
+    fn state(&mut self, _state: &State<'_>) {
+        // What is remembered as told is out.
+        if let Some(Flows { path, to }) = &mut self.flows {
+            let flushed = to.flush();
+            keep(&mut self.failed, path, flushed);
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::answer_file::{append, load};
+use super::answer_file::{append, standing};
 use super::answered::OnAnswers;
 use super::exit::{Usage, in_one_line};
 use super::inventory::{home_of, vendors};
@@ -73,10 +73,7 @@ impl Page {
         let tls = args.http_cert.clone().zip(args.http_key.clone());
         let options = ServeOptions { names: args.http_name.clone(), tls, tokens };
         options.check(address).map_err(told)?;
-        let answers = match &about.answers {
-            Some(path) if path.exists() => load(path)?.answers,
-            _ => Answers::default(),
-        };
+        let answers = standing(about.answers.as_deref().filter(|path| path.exists()), &about.mutes)?;
         let live = about.interface.is_some();
         let board = BoardConfig {
             title: about.interface.as_ref().map_or_else(|| "Captures".to_owned(), |interface| format!("Live on {interface}")),

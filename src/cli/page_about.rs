@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::answer_file::Mutes;
 use super::hidden::Hidden;
 use crate::flow::HomeNets;
 use crate::model::Model;
@@ -22,6 +23,8 @@ pub struct About<'a> {
     pub model: Option<Arc<Model>>,
     /// The file of answers.
     pub answers: Option<PathBuf>,
+    /// Rules of a configuration file that mute.
+    pub mutes: Mutes,
     /// Registry of makers.
     pub oui: Option<PathBuf>,
     /// Where alerts go.

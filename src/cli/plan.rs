@@ -9,6 +9,7 @@ use super::args::{JudgeArgs, LearnArgs};
 use super::exit::Usage;
 use super::hidden::{Hidden, HideArgs, fits};
 use super::judge::load;
+use super::reload::Fitting;
 use super::versions::Versions;
 use crate::model::{Budget, Model, Source};
 use crate::replay::{Adapt, Mode};
@@ -24,7 +25,7 @@ pub fn mode(args: &JudgeArgs, hidden: Option<&Hidden>) -> anyhow::Result<Mode> {
     Ok(match &args.model {
         Some(path) => {
             let model = load(path)?;
-            fits(&model, hidden).with_context(|| path.display().to_string())?;
+            fits(&model, hidden.map(Hidden::fingerprint)).with_context(|| path.display().to_string())?;
             Mode::Model(Arc::new(model), budget)
         }
         None => Mode::SelfTaught { budget, seed: args.seed },
@@ -54,7 +55,7 @@ impl Plan {
         Self { mode, adapt: None, anchor: None, versions: None, save_model: None, hidden }
     }
 
-    /// What the arguments ask for, of files or interfaces of these names.
+    /// What the arguments ask for, of files or interfaces of these names; one that `goes_on` has learned before what it finds learned.
     ///
     /// # Errors
     /// Wrong usage; models that cannot be loaded.
@@ -63,6 +64,7 @@ impl Plan {
         (learn, hide): (&LearnArgs, &HideArgs),
         names: Vec<String>,
         home_net: &[String],
+        goes_on: bool,
     ) -> anyhow::Result<Self> {
         let hidden = Hidden::open(hide)?;
         let mode = mode(judge, hidden.as_ref())?;
@@ -74,7 +76,7 @@ impl Plan {
             plan.mode = Mode::Learn { span, course };
         }
         if let Some(folder) = &learn.adapt {
-            plan.adapt_in(folder, learn.adapt_every)?;
+            plan.adapt_in(folder, learn.adapt_every, goes_on)?;
         }
         if let (Mode::Model(model, _), Some(hidden)) = (&mut plan.mode, &plan.hidden) {
             Arc::make_mut(model).baselines.order = hidden.order();
@@ -82,14 +84,41 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Judges by a model that was learned before, in place of learning.
+    ///
+    /// # Errors
+    /// A model of other pseudonyms; versions that cannot be written.
+    pub fn judge_by(&mut self, mut model: Model, budget: Option<Budget>) -> anyhow::Result<()> {
+        let Fitting { key, order } = self.fitting();
+        fits(&model, key)?;
+        if let Some(versions) = self.versions.as_ref().filter(|versions| versions.is_empty()) {
+            versions.add(&model)?;
+        }
+        if let Some(order) = order {
+            model.baselines.order = order;
+        }
+        self.mode = Mode::Model(Arc::new(model), budget);
+        Ok(())
+    }
+
+    /// What a model that comes later must fit.
+    #[must_use]
+    pub fn fitting(&self) -> Fitting {
+        Fitting { key: self.hidden.as_ref().map(Hidden::fingerprint), order: self.hidden.as_ref().map(Hidden::order) }
+    }
+
     /// Goes on where a folder of versions stands, or begins one.
-    fn adapt_in(&mut self, folder: &Path, every: Span) -> anyhow::Result<()> {
+    fn adapt_in(&mut self, folder: &Path, every: Span, goes_on: bool) -> anyhow::Result<()> {
         let versions = Versions::open(folder)?;
         if !versions.is_empty() {
             let anchor = versions.anchor()?;
             let digest = anchor.digest()?;
             let place = folder.display();
             match &mut self.mode {
+                Mode::Learn { course, .. } if goes_on => {
+                    let budget = course.budget;
+                    self.mode = Mode::Model(Arc::new(versions.current()?), budget);
+                }
                 Mode::Learn { .. } => {
                     return Err(Usage(format!("--adapt {place}: it holds versions of a model already; leave out --learn")).into());
                 }
@@ -106,7 +135,7 @@ impl Plan {
             return Err(Usage(String::from("--adapt needs a model to begin with: give --model or --learn")).into());
         }
         if let Mode::Model(model, _) = &self.mode {
-            fits(model, self.hidden.as_ref()).with_context(|| folder.display().to_string())?;
+            fits(model, self.hidden.as_ref().map(Hidden::fingerprint)).with_context(|| folder.display().to_string())?;
         }
         self.adapt = Some(Adapt { every, next_version: versions.next_number()?.max(1) });
         self.versions = Some(versions);

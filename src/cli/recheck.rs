@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::answer_file::load;
+use super::answer_file::standing;
 use super::args::ReplayArgs;
 use super::exit::{Outcome, Usage};
 use super::output::create;
@@ -24,9 +24,7 @@ const MOST: usize = 1000;
 /// Alerts or answers that cannot be read, output that cannot be written.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     let Some(answers) = &args.answers.answers else { return Err(Usage("--recheck needs --answers".to_owned()).into()) };
-    let loaded = load(answers)?;
-    loaded.tell_faults();
-    let mut gate = Gate::new(Arc::new(loaded.answers));
+    let mut gate = Gate::new(Arc::new(standing(Some(answers), &args.answers.mutes)?));
     let mut hidden = args.answers.hidden.as_ref().map(|path| anyhow::Ok((path, create(path)?))).transpose()?;
     let mut page = String::new();
     let mut told = 0;

@@ -184,11 +184,16 @@ fn sensor() -> String {
     if name.is_empty() { "auscult".to_owned() } else { name }
 }
 
+/// The folder that systemd gives a service for what it keeps.
+pub fn of_service() -> Option<PathBuf> {
+    // It is a list; the first is the service's own.
+    let first = std::env::var("STATE_DIRECTORY").ok()?.split(':').next().map(PathBuf::from);
+    first.filter(|folder| !folder.as_os_str().is_empty())
+}
+
 fn usual_spool() -> anyhow::Result<PathBuf> {
     let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    // systemd gives a list; the first is the service's own.
-    let of_service = std::env::var("STATE_DIRECTORY").ok().and_then(|list| list.split(':').next().map(PathBuf::from));
-    let of_service = of_service.filter(|folder| !folder.as_os_str().is_empty()).map(|folder| folder.join("spool"));
+    let of_service = of_service().map(|folder| folder.join("spool"));
     let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));
     let found = of_service.or_else(|| state.map(|state| state.join("auscult/spool")));
     found.ok_or_else(|| {

@@ -1,10 +1,10 @@
-//! INT, TERM and HUP.
+//! INT, TERM, HUP and USR1.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 
 /// A flag that the first INT or TERM sets, so that the program drains and reports; the second ends it at once.
@@ -29,4 +29,16 @@ pub fn on_hangup() -> anyhow::Result<Arc<AtomicBool>> {
     let reopen = Arc::new(AtomicBool::new(false));
     flag::register(SIGHUP, Arc::clone(&reopen)).context("setting a signal handler")?;
     Ok(reopen)
+}
+
+/// A flag that USR1 sets: how is it going? USR2 asks the same.
+///
+/// # Errors
+/// When the system refuses the handler.
+pub fn on_question() -> anyhow::Result<Arc<AtomicBool>> {
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGUSR1, SIGUSR2] {
+        flag::register(signal, Arc::clone(&asked)).context("setting a signal handler")?;
+    }
+    Ok(asked)
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::evidence::{Contribution, Evidence, Of};
 use crate::model::Map;
 use crate::sighting::{NeighbourKind, Seen, Sighting};
@@ -21,7 +23,7 @@ const CHANGE_BITS: f64 = 2.0;
 const MOST_BITS: f64 = 30.0;
 
 /// Who claimed an address last.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Claim {
     mac: Mac,
     at: Timestamp,
@@ -46,7 +48,7 @@ pub(super) struct Dispute {
 }
 
 /// Follows claims of addresses. Bounded.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Claims {
     by_address: Map<Addr, Claim>,
     /// The first address that each interface claimed.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::assessment::{own_bits, rate_bits};
 use super::class::Class;
 use super::evidence::Contribution;
@@ -22,7 +24,7 @@ const MAX_REASONS: usize = 5;
 const MIN_REASON_BITS: f64 = 1.0;
 
 /// Evidence of one conversation: its strongest flow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Exhibit {
     /// What it speaks of.
     pub class: Class,
@@ -51,7 +53,7 @@ pub struct Exhibit {
 }
 
 /// All evidence about one device.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Case {
     exhibits: BTreeMap<(Host, Service), Exhibit>,
     /// When full: the bits that a new conversation must exceed. Never too high: bits of a conversation only grow.

@@ -1,5 +1,7 @@
 //! What kind of thing an incident is, and what the field calls it.
 
+use serde::{Deserialize, Serialize};
+
 use super::evidence::{Contribution, Evidence};
 use super::surprise::Surprise;
 use crate::app::{App, Family};
@@ -7,7 +9,7 @@ use crate::feature::{FactKind, Observation};
 use crate::model::{Calibration, HourOfDevice, Minute};
 
 /// A kind of incident; what tells more comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Class {
     /// Many services of one device tried.
     Scan,

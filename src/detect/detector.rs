@@ -1,26 +1,23 @@
 //! The detector: observations in, incidents out.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::anywhere::Attack;
-use super::arp::{Claims, Dispute};
+use super::arp::Dispute;
 use super::assessment::Assessment;
 use super::case::{Case, Exhibit};
 use super::class::{Class, classify};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
-use super::evidence::{Contribution, Of};
-use super::fit::{DOUBT_BITS, Fit};
-use super::habit::Habits;
-use super::incident::{ARP, FlowRef, Incident, Notice};
+use super::evidence::Contribution;
+use super::fit::DOUBT_BITS;
+use super::incident::{ARP, FlowRef, Notice};
 use super::knowledge::Knowledge;
-use super::population::Changes;
+use super::memory::{MAX_CASES, Memory};
 use super::rank::{HostRank, Ranks};
 use super::rarity::rarity;
-use super::recent::Recent;
-use super::silence::{LOOK_EVERY, Silences, Silent};
-use super::story::Stories;
+use super::silence::{LOOK_EVERY, Silent};
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
@@ -29,8 +26,6 @@ use crate::model::Match;
 use crate::sighting::Sighting;
 use crate::time::{Span, Timestamp};
 
-/// Devices with a case at the same time; a further one waits until another is forgotten.
-const MAX_CASES: usize = 100_000;
 /// How long a scored flow is held back so that it can carry the surprise of what came after it.
 const HOLD: Span = Span::from_secs(300);
 /// Flows held back at the most; beyond, the oldest is let go early.
@@ -59,20 +54,8 @@ pub struct Detector {
     config: DetectorConfig,
     /// Bits below which a flow is ordinary.
     ordinary_bits: f64,
-    recent: Recent,
-    cases: BTreeMap<Host, Case>,
-    touched: BTreeSet<Host>,
-    incidents: BTreeMap<(Host, Class), Incident>,
-    habits: Habits,
-    /// Devices whose attacks on any network were told: a scanner that comes every hour is told once.
-    told: BTreeSet<(Host, Class)>,
-    stories: Stories,
+    memory: Memory,
     held: VecDeque<Held>,
-    changes: Changes,
-    fit: Fit,
-    claims: Claims,
-    silences: Silences,
-    looked_for_silence: Timestamp,
     ranks: Ranks,
     counters: DetectorCounters,
 }
@@ -86,19 +69,8 @@ impl Detector {
             knowledge,
             config,
             ordinary_bits,
-            recent: Recent::default(),
-            cases: BTreeMap::new(),
-            touched: BTreeSet::new(),
-            incidents: BTreeMap::new(),
-            habits: Habits::default(),
-            told: BTreeSet::new(),
-            stories: Stories::default(),
+            memory: Memory::default(),
             held: VecDeque::new(),
-            changes: Changes::default(),
-            fit: Fit::default(),
-            claims: Claims::default(),
-            silences: Silences::default(),
-            looked_for_silence: Timestamp::MIN,
             ranks: Ranks::default(),
             counters: DetectorCounters::default(),
         }
@@ -109,21 +81,21 @@ impl Detector {
         self.counters.observations += 1;
         let mut surprise = Surprise::of(seen, found, &self.knowledge, self.config.without);
         let population = self.share_with_others(seen, &mut surprise);
-        self.recent.observe(seen, &surprise);
-        let context = self.recent.context(seen, &surprise, &self.knowledge, self.config.without);
+        self.memory.recent.observe(seen, &surprise);
+        let context = self.memory.recent.context(seen, &surprise, &self.knowledge, self.config.without);
         let known = self.knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
         if seen.orig_local && seen.orig.is_device() {
-            self.fit.observe(seen.orig, known, seen.seen);
+            self.memory.fit.observe(seen.orig, known, seen.seen);
         }
         let own_context = context.filter(|part| !part.evidence.is_crowd());
-        let hour = || self.recent.hour(seen.orig);
-        let class = classify(seen, &surprise, own_context, (self.recent.minute(), hour), known);
+        let hour = || self.memory.recent.hour(seen.orig);
+        let class = classify(seen, &surprise, own_context, (self.memory.recent.minute(), hour), known);
         let anywhere = self.anywhere(seen);
         Assessment { surprise, context, class, anywhere, population }
     }
 
     fn anywhere(&self, seen: &Observation) -> Option<Attack> {
-        self.knowledge.judges_itself.then(|| self.recent.anywhere(seen, self.knowledge.baselines(seen.seen))).flatten()
+        self.knowledge.judges_itself.then(|| self.memory.recent.anywhere(seen, self.knowledge.baselines(seen.seen))).flatten()
     }
 
     /// Weakens what is new about a known device where many others have it too. Returns what is to be told of them all.
@@ -135,7 +107,7 @@ impl Detector {
         let new = surprise.new.as_mut().filter(|new| new.about != 0 && new.evidence.is_by_initiator())?;
         let is_known = baselines.host(seen.orig).is_some_and(|host| host.local);
         let change =
-            is_known.then(|| self.changes.observe(new.about, seen.orig, baselines.pooled.devices, seen.seen)).flatten()?;
+            is_known.then(|| self.memory.changes.observe(new.about, seen.orig, baselines.pooled.devices, seen.seen)).flatten()?;
         new.bits = new.bits.min(change.bits);
         change.news
     }
@@ -144,7 +116,7 @@ impl Detector {
     /// be told (as in calibration).
     pub fn file(&mut self, seen: &Observation, assessment: &Assessment, record: Option<&FlowRecord>) {
         if let Some(record) = record {
-            self.silences.observe(seen, record, self.knowledge.baselines(seen.seen));
+            self.memory.silences.observe(seen, record, self.knowledge.baselines(seen.seen));
         }
         let &Assessment { surprise, mut context, mut class, anywhere, ref population } = assessment;
         if let Some(attack) = anywhere.filter(|attack| self.knowledge.judges_itself && !self.is_told(seen.orig, attack.class)) {
@@ -174,9 +146,9 @@ impl Detector {
 
     /// Goes on where `assessor` stopped, which assessed the same observations.
     pub fn continue_from(&mut self, assessor: Self) {
-        self.recent = assessor.recent;
-        self.changes = assessor.changes;
-        self.fit = assessor.fit;
+        self.memory.recent = assessor.memory.recent;
+        self.memory.changes = assessor.memory.changes;
+        self.memory.fit = assessor.memory.fit;
         self.counters.observations += assessor.counters.observations;
     }
 
@@ -195,7 +167,7 @@ impl Detector {
 
     /// Takes what a frame said of a device itself.
     pub fn sighting(&mut self, sighting: &Sighting) {
-        let dispute = self.claims.observe(sighting).filter(|dispute| !self.config.without.has_kind(dispute.part.evidence));
+        let dispute = self.memory.claims.observe(sighting).filter(|dispute| !self.config.without.has_kind(dispute.part.evidence));
         let Some(Dispute { address, intruder, told, part, at }) = dispute else { return };
         let (victim, host) = (Host(address), Host(intruder.unwrap_or(address)));
         let flow = FlowRef::of_link(host, victim);
@@ -207,8 +179,8 @@ impl Detector {
     }
 
     fn look_for_silence(&mut self, now: Timestamp) {
-        self.looked_for_silence = now;
-        for Silent { host, edge, flow, last, part } in self.silences.look(now) {
+        self.memory.looked_for_silence = now;
+        for Silent { host, edge, flow, last, part } in self.memory.silences.look(now) {
             let exhibit = Exhibit::of_itself(Class::SilentChannel, part, flow, (last, now, now));
             self.put(host, edge.peer, edge.service, exhibit);
         }
@@ -216,19 +188,19 @@ impl Detector {
 
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.
     pub fn tick(&mut self, now: Timestamp, notices: &mut Vec<Notice>, flows: &mut Vec<ScoredFlow>) {
-        if now >= self.looked_for_silence + LOOK_EVERY && !self.config.without.has(Part::Silence) {
+        if now >= self.memory.looked_for_silence + LOOK_EVERY && !self.config.without.has(Part::Silence) {
             self.look_for_silence(now);
         }
-        for host in std::mem::take(&mut self.touched) {
+        for host in std::mem::take(&mut self.memory.touched) {
             self.review(host, now, notices);
         }
         let quiet: Vec<(Host, Class)> =
-            self.incidents.iter().filter(|(_, incident)| incident.is_quiet(now)).map(|(&key, _)| key).collect();
+            self.memory.incidents.iter().filter(|(_, incident)| incident.is_quiet(now)).map(|(&key, _)| key).collect();
         for key in quiet {
             self.close(key, now, notices);
         }
-        if now.seconds() % 60 == 0 || self.cases.len() >= MAX_CASES {
-            self.cases.retain(|_, case| case.expire(now));
+        if now.seconds() % 60 == 0 || self.memory.cases.len() >= MAX_CASES {
+            self.memory.cases.retain(|_, case| case.expire(now));
         }
         while self.held.front().is_some_and(|held| now.since(held.seen.seen) >= HOLD) {
             self.release_one(flows);
@@ -238,10 +210,15 @@ impl Detector {
     /// The capture is over: closes every incident and lets go of every flow.
     pub fn finish(&mut self, now: Timestamp, notices: &mut Vec<Notice>, flows: &mut Vec<ScoredFlow>) {
         self.tick(now, notices, flows);
-        let open: Vec<(Host, Class)> = self.incidents.keys().copied().collect();
+        let open: Vec<(Host, Class)> = self.memory.incidents.keys().copied().collect();
         for key in open {
             self.close(key, now, notices);
         }
+        self.let_go(flows);
+    }
+
+    /// Lets go of every flow that is held.
+    pub fn let_go(&mut self, flows: &mut Vec<ScoredFlow>) {
         while !self.held.is_empty() {
             self.release_one(flows);
         }
@@ -250,13 +227,24 @@ impl Detector {
     /// Devices at home that the model knows and that it does not know, where these are too many for it to fit.
     #[must_use]
     pub fn misfit(&self) -> Option<(usize, usize)> {
-        (self.knowledge.is_of_other_time() && !self.fit.holds()).then(|| self.fit.counts())
+        (self.knowledge.is_of_other_time() && !self.memory.fit.holds()).then(|| self.memory.fit.counts())
+    }
+
+    /// What is remembered of what was seen, but for flows that are held and for ranks.
+    #[must_use]
+    pub const fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Goes on from what another detector remembered.
+    pub fn remember(&mut self, memory: Memory) {
+        self.memory = memory;
     }
 
     /// What was counted so far.
     #[must_use]
     pub const fn counters(&self) -> DetectorCounters {
-        DetectorCounters { stories_refused: self.stories.refused, ..self.counters }
+        DetectorCounters { stories_refused: self.memory.stories.refused, ..self.counters }
     }
 
     /// The knowledge in use.
@@ -287,19 +275,19 @@ impl Detector {
     pub fn surprise_by(&self, seen: &Observation, found: Match, knowledge: &Knowledge) -> (Surprise, f64) {
         let without = self.config.without;
         let surprise = Surprise::of(seen, found, knowledge, without);
-        let context = self.recent.context(seen, &surprise, knowledge, without);
+        let context = self.memory.recent.context(seen, &surprise, knowledge, without);
         (surprise, surprise.bits() + context.map_or(0.0, |part| part.bits))
     }
 
     /// Is an incident of this device open, or was one within the last day?
     #[must_use]
     pub fn is_suspect(&self, host: Host, now: Timestamp) -> bool {
-        let open = self.incidents.range((host, Class::Scan)..=(host, Class::Unusual)).next();
-        open.is_some() || self.habits.is_suspect(host, now)
+        let open = self.memory.incidents.range((host, Class::Scan)..=(host, Class::Unusual)).next();
+        open.is_some() || self.memory.habits.is_suspect(host, now)
     }
 
     fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, mut exhibit: Exhibit, record: Option<&FlowRecord>) {
-        if let Some((own_bits, shared_bits)) = self.habits.told(host, peer, seen.service, exhibit.class, seen.seen) {
+        if let Some((own_bits, shared_bits)) = self.memory.habits.told(host, peer, seen.service, exhibit.class, seen.seen) {
             exhibit.own_bits = (exhibit.own_bits - own_bits).max(0.0);
             exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);
             exhibit.odd_flows = 0;
@@ -326,26 +314,26 @@ impl Detector {
 
     /// The case of a device, to be reviewed; none when there are too many.
     fn case(&mut self, host: Host) -> Option<&mut Case> {
-        if self.cases.len() >= MAX_CASES && !self.cases.contains_key(&host) {
+        if self.memory.cases.len() >= MAX_CASES && !self.memory.cases.contains_key(&host) {
             self.counters.cases_refused += 1;
             return None;
         }
-        self.touched.insert(host);
-        Some(self.cases.entry(host).or_default())
+        self.memory.touched.insert(host);
+        Some(self.memory.cases.entry(host).or_default())
     }
 
     fn review(&mut self, host: Host, now: Timestamp, notices: &mut Vec<Notice>) {
-        let Some(case) = self.cases.get_mut(&host) else { return };
+        let Some(case) = self.memory.cases.get_mut(&host) else { return };
         if !case.expire(now) {
-            self.cases.remove(&host);
+            self.memory.cases.remove(&host);
             return;
         }
-        let is_doubtful = self.knowledge.is_of_other_time() && !self.fit.holds();
+        let is_doubtful = self.knowledge.is_of_other_time() && !self.memory.fit.holds();
         let is_unknown = || !self.knowledge.baselines(now).hosts.contains_key(&host);
         let doubt = if is_doubtful && is_unknown() { DOUBT_BITS } else { 0.0 };
         for (class, bits) in case.scores() {
             self.ranks.note(host, bits, class, || case.strongest(class));
-            let mut open = self.incidents.remove(&(host, class));
+            let mut open = self.memory.incidents.remove(&(host, class));
             if open.is_none() {
                 let threshold = self.knowledge.threshold_of(class);
                 if bits < threshold {
@@ -356,14 +344,14 @@ impl Detector {
                     continue;
                 }
                 let Some(strongest) = case.strongest(class) else { continue };
-                let told = self.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
+                let told = self.memory.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
                 let same = told.filter(|(_, incident)| incident.is_same(class, strongest)).map(|(&key, _)| key).next();
                 if let Some(key) = same {
                     // The same conversation under a name that tells less: it was told already.
                     if key.1 < class {
                         continue;
                     }
-                    open = self.incidents.remove(&key);
+                    open = self.memory.incidents.remove(&key);
                     open.iter_mut().for_each(|incident| incident.class = class);
                 }
             }
@@ -372,26 +360,22 @@ impl Detector {
                 self.counters.incidents += u64::from(is_new);
                 self.counters.vague_incidents += u64::from(is_new && class.is_vague());
                 if is_new {
-                    self.stories.join(&mut incident, now);
+                    self.memory.stories.join(&mut incident, now);
                 }
-                self.stories.note(&incident, now);
+                self.memory.stories.note(&incident, now);
                 if let Some(notice) = incident.tell(now) {
                     self.counters.notices += 1;
                     notices.push(notice);
                 }
-                self.incidents.insert((host, class), incident);
+                self.memory.incidents.insert((host, class), incident);
             }
         }
         case.looked();
     }
 
     fn close(&mut self, key: (Host, Class), now: Timestamp, notices: &mut Vec<Notice>) {
-        if let Some(mut incident) = self.incidents.remove(&key) {
-            self.habits.remember(&incident, now);
-            let is_of_any_network = incident.reasons.iter().any(|reason| reason.part.of == Of::AnyNetwork);
-            if is_of_any_network && self.told.len() < MAX_CASES {
-                self.told.insert(key);
-            }
+        if let Some(mut incident) = self.memory.incidents.remove(&key) {
+            self.memory.remember(&incident, now);
             self.counters.notices += 1;
             notices.push(incident.close(now));
         }
@@ -399,13 +383,13 @@ impl Detector {
 
     /// Was an attack of this class told of a device, and is it over?
     fn is_told(&self, host: Host, class: Class) -> bool {
-        self.told.contains(&(host, class))
+        self.memory.told.contains(&(host, class))
     }
 
     fn release_one(&mut self, flows: &mut Vec<ScoredFlow>) {
         let Some(Held { seen, surprise, record }) = self.held.pop_front() else { return };
         let without = self.config.without;
-        let context = self.recent.context(&seen, &surprise, &self.knowledge, without);
+        let context = self.memory.recent.context(&seen, &surprise, &self.knowledge, without);
         let baselines = self.knowledge.baselines(seen.seen);
         let rarity = if without.has(Part::Rarity) { 0.0 } else { rarity(&seen, &surprise, baselines) };
         let attack = self.anywhere(&seen);

@@ -1,9 +1,11 @@
 //! What makes a flow surprising, as numbers.
 
+use serde::{Deserialize, Serialize};
+
 use crate::feature::{FactKind, SCHEMA};
 
 /// A kind of surprise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Evidence {
     /// The device was never seen.
     NewDevice,
@@ -141,7 +143,7 @@ impl Evidence {
 }
 
 /// Whose usual range an observation is compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Of {
     /// The device's own.
     Device,
@@ -167,7 +169,7 @@ impl Of {
 }
 
 /// One part of a flow's surprise.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contribution {
     /// What was surprising.
     pub evidence: Evidence,
@@ -188,7 +190,7 @@ pub struct Contribution {
 }
 
 /// What bits were drawn from where it is not what was observed.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Detail {
     /// Nothing else.
     #[default]

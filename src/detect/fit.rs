@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
 
 use crate::feature::Host;
 use crate::time::{Span, Timestamp};
@@ -18,7 +19,7 @@ const MAX_DEVICES: usize = 100_000;
 pub(super) const DOUBT_BITS: f64 = 20.0;
 
 /// Devices at home of this hour and the last, by whether the model knows them. Bounded.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fit {
     start: Option<Timestamp>,
     known: HashSet<Host, FixedState>,

@@ -1,5 +1,7 @@
 //! What was told already.
 
+use serde::{Deserialize, Serialize};
+
 use super::class::Class;
 use super::incident::Incident;
 use crate::feature::Host;
@@ -22,7 +24,7 @@ const MAX_CONVERSATIONS: usize = 100_000;
 type Told = (Host, Host, Service);
 
 /// What was told of a conversation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Habit {
     /// As what: classes that tell more are told anew.
     class: Class,
@@ -48,7 +50,7 @@ impl Habit {
 }
 
 /// Conversations told in incidents that are closed. Bounded.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Habits {
     told: Map<Told, Habit>,
     /// Devices of which an incident was told, and until when they are watched for it.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::answer::AnsweredBy;
 use super::class::Class;
 use super::evidence::Contribution;
@@ -25,7 +27,7 @@ const UPDATE_EVERY: Span = Span::from_secs(60);
 const QUIET: Span = Span::from_secs(300);
 
 /// Where an incident is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IncidentState {
     /// Told for the first time.
     Open,
@@ -51,7 +53,7 @@ impl IncidentState {
 pub const ARP: u8 = 0;
 
 /// The flow that shows an incident best.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FlowRef {
     /// Its key.
     pub key: FlowKey,
@@ -116,7 +118,7 @@ impl FlowRef {
 }
 
 /// A reason and the flow that gave it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cause {
     /// What was surprising.
     pub part: Contribution,
@@ -131,7 +133,7 @@ pub struct Cause {
 }
 
 /// An earlier incident of the same story.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Episode {
     /// Its identifier.
     pub id: u64,
@@ -144,7 +146,7 @@ pub struct Episode {
 }
 
 /// What was seen of a device that is worth a person's time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Incident {
     /// The same for all its lines and in every run.
     pub id: u64,
@@ -193,7 +195,7 @@ pub struct Incident {
     latest_evidence: Timestamp,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Told {
     at: Timestamp,
     flows: u64,
@@ -202,7 +204,7 @@ struct Told {
 }
 
 /// An incident at the moment when it was told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Notice {
     /// When.
     pub raised: Timestamp,

@@ -21,6 +21,7 @@ mod incident;
 mod knowledge;
 #[cfg(test)]
 mod life;
+mod memory;
 mod newness;
 mod population;
 mod prior;
@@ -38,8 +39,8 @@ mod surprise;
 mod testing;
 
 pub use answer::{
-    About, Answer, AnswerError, AnswerKind, AnsweredBy, Answers, Counted, Daily, Direction, Gate, LearnError, MAX_ANSWERS,
-    ParseDailyError, Passage, Protocol, Rule, Standing, Subject,
+    About, Answer, AnswerError, AnswerKind, AnsweredBy, Answers, Counted, Daily, Direction, Gate, LearnError, Life, Lives,
+    MAX_ANSWERS, ParseDailyError, Passage, Protocol, Rule, Standing, Subject,
 };
 pub use assessment::Assessment;
 pub use case::{Case, WINDOW};
@@ -52,6 +53,7 @@ pub use evidence::{Contribution, Detail, Evidence, Of};
 pub use explain::{Reason, reason};
 pub use incident::{ARP, Cause, Episode, FlowRef, Incident, IncidentState, Notice};
 pub use knowledge::Knowledge;
+pub use memory::Memory;
 pub use rank::HostRank;
 pub use score::{Score, Term};
 pub use story::JOINS_WITHIN;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::evidence::{Contribution, Evidence, Of};
 use crate::feature::Host;
 use crate::model::{Map, bits};
@@ -19,7 +21,7 @@ const SHARE: f64 = 0.1;
 /// Bits of a change for every doubling of the devices that take part.
 const BITS_PER_DOUBLING: f64 = 4.0;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Change {
     since: Timestamp,
     devices: BTreeSet<Host>,
@@ -28,7 +30,7 @@ struct Change {
 }
 
 /// Follows what is new to devices that the model knows. Bounded.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Changes {
     by_value: Map<u64, Change>,
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::anywhere::{Attack, anywhere};
 use super::case::WINDOW;
 use super::config::{Part, Without};
@@ -30,7 +32,7 @@ const DIRECTORY: [Service; 3] =
     [Service { protocol: 6, port: 88 }, Service { protocol: 17, port: 88 }, Service { protocol: 6, port: 389 }];
 
 /// What happened lately.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Recent {
     hour: Hour,
     minutes: VecDeque<(i64, Minute)>,

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::feature::Observation;
 use crate::model::{Conversation, Map};
 use crate::time::Timestamp;
@@ -17,7 +19,7 @@ const MIN_PERIOD_S: f64 = 0.5;
 /// Bits at the most.
 const MOST_BITS: f64 = 20.0;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Beats {
     last: Option<Timestamp>,
     gaps_s: VecDeque<f32>,
@@ -35,7 +37,7 @@ pub struct Rhythm {
 }
 
 /// Follows when conversations begin their flows. Bounded.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Rhythms {
     beats: Map<Conversation, Beats>,
     order: VecDeque<Conversation>,

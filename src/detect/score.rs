@@ -1,5 +1,7 @@
 //! How the bits of conversations make a score.
 
+use serde::{Deserialize, Serialize};
+
 use super::assessment::weights;
 use super::case::Exhibit;
 use super::evidence::{Contribution, Evidence};
@@ -14,7 +16,7 @@ const MAX_TERMS: usize = 8;
 /// A score and what it is made of: the strongest conversation counts whole, the next half, the third a third … so that a chatty
 /// device does not collect bits by talking much; odd flows in a row add to their conversation (see [`super::row`]); what conversations share, and what is new in several of them (a name, a
 /// protocol), counts once.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Bits that its conversations share.
     pub shared_bits: f64,
@@ -25,7 +27,7 @@ pub struct Score {
 }
 
 /// A conversation in a score.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Term {
     /// With whom.
     pub peer: Host,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::evidence::{Contribution, Evidence};
 use super::incident::FlowRef;
 use super::prior::BITS;
@@ -20,7 +22,7 @@ const MORE_MINUTES: f64 = 10.0;
 pub(super) const ALPHA: f64 = 2.0;
 const MOST_BITS: f64 = 30.0;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Heard {
     last: Timestamp,
     longest_gap: u32,
@@ -46,7 +48,7 @@ pub(super) struct Silent {
 }
 
 /// Follows conversations that the model knows as steady. Bounded.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Silences {
     heard: BTreeMap<(Host, Edge), Heard>,
 }

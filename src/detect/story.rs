@@ -1,5 +1,7 @@
 //! Incidents that belong together: what one device did, and what the devices that it turned to did next.
 
+use serde::{Deserialize, Serialize};
+
 use super::class::Class;
 use super::incident::{Episode, Incident};
 use crate::feature::Host;
@@ -19,7 +21,7 @@ const MAX_EPISODES: usize = 16;
 const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// What happened so far in a story.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Story {
     episodes: Vec<Episode>,
     left_out: u64,
@@ -27,7 +29,7 @@ struct Story {
 }
 
 /// Which device is part of which story. Bounded. Looks at incidents only after they were opened, so it changes none.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Stories {
     stories: Map<u64, Story>,
     /// By device: its latest story, and the latest evidence about it there.
@@ -71,6 +73,18 @@ impl Stories {
         }
         let Incident { id, class, host, first, .. } = *incident;
         story.episodes.push(Episode { id, class, host, first });
+    }
+
+    /// Takes an incident up that was put into its story before.
+    pub fn take_up(&mut self, incident: &Incident, now: Timestamp) {
+        if let Some(story) = self.story(incident.story, now)
+            && story.episodes.iter().all(|episode| episode.id != incident.id)
+            && story.episodes.len() < MAX_EPISODES
+        {
+            let Incident { id, class, host, first, .. } = *incident;
+            story.episodes.push(Episode { id, class, host, first });
+        }
+        self.note(incident, now);
     }
 
     /// The story of this identifier, to be written on; none when there are too many.

@@ -4,10 +4,12 @@ use core::fmt;
 use core::ops::RangeInclusive;
 use core::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::app::{App, DceRpcFacts, DicomFacts, Facts, Hl7Facts, MqttFacts, SHORT_LABEL};
 
 /// What a fact speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum FactKind {
     /// The registrable part of a name that was asked for: the last two labels, three where the last but one is short.
     Domain,
@@ -71,7 +73,7 @@ impl FactKind {
 
 /// A fact as a baseline keeps it: its kind and a hash of its text, enough to tell known from new, not enough to read it.
 /// In 12 bytes, because devices keep many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(Rust, packed(4))]
 pub struct Fact {
     /// What it speaks of.

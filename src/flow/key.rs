@@ -1,5 +1,7 @@
 //! What makes packets belong together.
 
+use serde::{Deserialize, Serialize};
+
 use crate::wire::{Addr, Packet, Quoted, mix};
 
 /// Logical shards: tables, caps, evictions and timers belong to one of these, fixed by the key's hash, so that nothing
@@ -16,7 +18,7 @@ const SCTP: u8 = 132;
 ///
 /// For ICMP the ports are those of Community ID: the message type and the type that answers it. Message types without a
 /// counterpart make one-way flows keyed by (type, code).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FlowKey {
     /// The end that sorts first by (address, port), or the sender of a one-way flow.
     pub low: Addr,
@@ -140,7 +142,7 @@ fn icmp_counterpart(protocol: u8, kind: u16) -> Option<u16> {
 }
 
 /// A service as a baseline knows it: transport protocol and the responder's port (0 for protocols without ports).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Service {
     /// IP protocol number.
     pub protocol: u8,

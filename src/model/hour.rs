@@ -3,6 +3,7 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::window::Map;
 use crate::feature::{Host, Observation};
@@ -43,7 +44,7 @@ impl HourOfDevice {
 }
 
 /// The same in fewer bytes: most devices have a few targets.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 enum Begun {
     /// The bits that are set: of targets from the front, of peers from the back.
     Few { targets: u8, peers: u8, places: [u8; FEW] },
@@ -52,7 +53,7 @@ enum Begun {
 }
 
 /// All devices of one hour.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Devices {
     devices: Map<Host, (Begun, u32)>,
     many: Vec<(Distinct<4>, Distinct<2>)>,
@@ -128,7 +129,7 @@ fn of_few(places: &[u8; FEW], targets: usize, peers: usize) -> (Distinct<4>, Dis
 }
 
 /// Hours one after the other, counted from the first observation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Hour {
     start: Option<Timestamp>,
     devices: Devices,
@@ -185,6 +186,20 @@ struct Distinct<const W: usize> {
 impl<const W: usize> Default for Distinct<W> {
     fn default() -> Self {
         Self { bits: [0; W] }
+    }
+}
+
+impl<const W: usize> Serialize for Distinct<W> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.bits.as_slice().serialize(serializer)
+    }
+}
+
+impl<'de, const W: usize> Deserialize<'de> for Distinct<W> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bits = Vec::<u64>::deserialize(deserializer)?;
+        let wrong = |bits: Vec<u64>| serde::de::Error::invalid_length(bits.len(), &"as many words as are counted in");
+        bits.try_into().map(|bits| Self { bits }).map_err(wrong)
     }
 }
 

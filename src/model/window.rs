@@ -2,6 +2,7 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::feature::{Fact, Host, Observation};
 use crate::flow::Service;
@@ -11,7 +12,7 @@ use crate::flow::Service;
 const MAX_CONVERSATIONS: usize = 131_072;
 
 /// A service of a peer: what a device uses, or whom it serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Edge {
     /// What was asked for.
     pub service: Service,
@@ -20,7 +21,7 @@ pub struct Edge {
 }
 
 /// A behaviour on a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Shape {
     /// What was asked for.
     pub service: Service,
@@ -35,7 +36,7 @@ pub type Map<K, V> = HashMap<K, V, FixedState>;
 pub type Conversation = (Host, Host, Service);
 
 /// What one device began within the minute.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Initiated {
     /// Different targets (device and service).
     pub targets: u32,
@@ -50,7 +51,7 @@ pub struct Initiated {
 }
 
 /// What one device served within the minute, by service.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Served {
     /// New flows; 0 where one only went on.
     pub flows: u32,
@@ -63,7 +64,7 @@ pub struct Served {
 }
 
 /// Counts of one minute.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Minute {
     /// New flows by conversation; 0 for one that only went on.
     pub conversations: Map<Conversation, u32>,

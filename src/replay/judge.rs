@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::adapt::{Adapt, Adaptation};
 use super::mode::Mode;
 use super::output::Output;
+use super::state::State;
 use super::verdict::{JudgeError, Verdict};
 use crate::alert::AlertContext;
-use crate::detect::{Assessment, Class, Detector, DetectorConfig, Knowledge, Notice, ScoredFlow};
+use crate::detect::{Assessment, Class, Detector, DetectorConfig, DetectorCounters, Knowledge, Memory, Notice, ScoredFlow};
 use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::EndReason;
@@ -48,6 +49,8 @@ pub struct Judge<'a> {
     pseudonyms: Option<String>,
     order: Order,
     now: Timestamp,
+    /// Do records resemble behaviours of another model than the one that judges?
+    matches_are_foreign: bool,
     failed: Option<JudgeError>,
 }
 
@@ -72,6 +75,7 @@ impl<'a> Judge<'a> {
             pseudonyms: None,
             order: Order::default(),
             now: Timestamp::MIN,
+            matches_are_foreign: false,
             failed: None,
         };
         match &judge.mode {
@@ -91,6 +95,54 @@ impl<'a> Judge<'a> {
         let anchor = anchor.or(self.model.as_deref());
         self.adaptation = anchor.map(|anchor| Adaptation::new(adapt, anchor)).transpose()?;
         Ok(self)
+    }
+
+    /// Judges by another model from now on, with this budget where it is not the model's own. What is remembered of devices stays. Nothing
+    /// changes while it is still learned.
+    pub fn judge_by(&mut self, model: Arc<Model>, budget: Option<Budget>) {
+        let (Some(old), Some(detector)) = (&self.model, &mut self.detector) else { return };
+        self.matches_are_foreign |= old.vocabulary != model.vocabulary;
+        let mut flows = Vec::new();
+        // They are told by the names that their behaviours have.
+        detector.let_go(&mut flows);
+        for flow in &flows {
+            self.output.flow(flow, behaviour_name(detector, flow));
+        }
+        self.mode = Mode::Model(Arc::clone(&model), budget);
+        match self.begin_with_model(Arc::clone(&model)) {
+            Ok(()) => self.output.reloaded(&model),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    /// Goes on from what another judge remembered, where there is a model to judge by, and tells what that one did not get to tell.
+    pub fn go_on(&mut self, memory: Memory, untold: &[Notice]) {
+        let Some(detector) = &mut self.detector else { return };
+        detector.remember(memory);
+        untold.iter().for_each(|notice| self.output.notice(notice));
+        if let Some(last) = untold.last() {
+            self.output.tick(last.raised);
+        }
+    }
+
+    /// Goes on learning from what another judge had learned, until the same time.
+    pub fn learn_from(&mut self, until: Option<Timestamp>, lesson: Lesson) {
+        if self.learning.is_some() {
+            self.learning = Some((until, lesson));
+        }
+    }
+
+    /// Hands out what is remembered.
+    fn tell_state(&mut self, is_last: bool) {
+        let memory = self.detector.as_ref().map(Detector::memory);
+        let learning = self.learning.as_ref().map(|(until, lesson)| (*until, lesson));
+        self.output.state(&State { memory, learning, is_last });
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counters(&self) -> DetectorCounters {
+        self.detector.as_ref().map(Detector::counters).unwrap_or_default()
     }
 
     /// Says in alerts that addresses and names are pseudonyms of the key of this fingerprint, and learns of devices in this order.
@@ -185,6 +237,9 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// When the capture was to teach itself and holds too little.
     pub fn finish(mut self) -> Result<Verdict, JudgeError> {
+        if self.learning.is_some() {
+            self.tell_state(true);
+        }
         if let Some((_, lesson)) = self.learning.take() {
             return Err(self.still_learning(lesson));
         }
@@ -198,6 +253,7 @@ impl<'a> Judge<'a> {
         let (mut notices, mut flows) = (Vec::new(), Vec::new());
         detector.finish(self.now, &mut notices, &mut flows);
         self.hand_out(&detector, &notices, &flows);
+        self.output.state(&State { memory: Some(detector.memory()), learning: None, is_last: true });
         self.verdict.counters = detector.counters();
         self.verdict.ranks = detector.ranks();
         self.verdict.misfit = detector.misfit();
@@ -289,7 +345,8 @@ impl<'a> Judge<'a> {
         detector.knowledge().baselines(emitted.observation.seen).identify(&mut emitted.observation);
         self.tell_aliases(&emitted);
         let Some(detector) = &mut self.detector else { return };
-        let found: Match = emitted.found.unwrap_or_else(|| detector.knowledge().vocabulary.matches(&emitted.observation));
+        let told = emitted.found.filter(|_| !self.matches_are_foreign);
+        let found: Match = told.unwrap_or_else(|| detector.knowledge().vocabulary.matches(&emitted.observation));
         let mut flows = Vec::new();
         detector.observe(&emitted.observation, found, emitted.record, &mut flows);
         if let Some(adaptation) = &mut self.adaptation {
@@ -373,117 +430,12 @@ impl Consumer for Judge<'_> {
             }
         }
         self.output.tick(now);
+        if self.output.wants_state() {
+            self.tell_state(false);
+        }
     }
 
     fn progress(&mut self, progress: Progress) {
         self.output.progress(progress);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicBool;
-
-    use super::*;
-    use crate::capture::{Block, CaptureError, FrameSpan, Source};
-    use crate::flow::{FlowLimits, FlowRecord, HomeNets};
-    use crate::pipeline::{PipelineConfig, run};
-    use crate::train::Course;
-    use crate::wire::LinkType;
-
-    /// UDP questions of three clients to one server, a minute apart, as Ethernet frames.
-    struct Questions {
-        left: u32,
-    }
-
-    impl Source for Questions {
-        fn fill(&mut self, block: &mut Block) -> Result<bool, CaptureError> {
-            block.clear();
-            if self.left == 0 {
-                return Ok(false);
-            }
-            self.left -= 1;
-            let client = (self.left % 3 + 1) as u8;
-            let mut frame = vec![2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, client, 8, 0];
-            frame.extend([0x45, 0, 0, 48, 0, 1, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, client, 10, 0, 0, 9]);
-            frame.extend([0x10, client, 0, 123, 0, 28, 0, 0]);
-            frame.extend([7; 20]);
-            let time = Timestamp::from_parts(i64::from(1_000_000 - self.left) * 60, 0);
-            let bytes = 0..frame.len() as u32;
-            block.bytes = frame;
-            block.frames.push(FrameSpan { time, link: LinkType::ETHERNET, wire_bytes: bytes.end, bytes });
-            Ok(true)
-        }
-
-        fn progress(&self) -> Option<(u64, u64)> {
-            None
-        }
-    }
-
-    #[derive(Default)]
-    struct Seen {
-        begun: Vec<AlertContext>,
-        judged: usize,
-        unjudged: usize,
-    }
-
-    impl Output for Seen {
-        fn begin(&mut self, context: &AlertContext) {
-            self.begun.push(context.clone());
-        }
-        fn notice(&mut self, _notice: &Notice) {
-            assert!(!self.begun.is_empty(), "an alert before its context");
-        }
-        fn flow(&mut self, flow: &ScoredFlow, _behaviour: &str) {
-            assert!(flow.bits >= 0.0);
-            self.judged += 1;
-        }
-        fn unjudged(&mut self, _record: &FlowRecord) {
-            self.unjudged += 1;
-        }
-    }
-
-    fn config() -> PipelineConfig {
-        let limits = FlowLimits::default().check().unwrap();
-        PipelineConfig::new(2, limits, HomeNets::default())
-    }
-
-    fn judged(questions: u32, mode: Mode, score_flows: bool) -> (Seen, Result<Verdict, JudgeError>) {
-        let mut seen = Seen::default();
-        let mut judge = Judge::new(mode, DetectorConfig { score_flows, ..DetectorConfig::default() }, &mut seen).unwrap();
-        run(&mut Questions { left: questions }, &config(), None, &mut judge, &AtomicBool::new(false));
-        let verdict = judge.finish();
-        (seen, verdict)
-    }
-
-    const SELF_TAUGHT: Mode = Mode::SelfTaught { budget: None, seed: 1 };
-
-    #[test]
-    fn a_capture_that_teaches_itself_is_judged_whole() {
-        let (seen, verdict) = judged(90, SELF_TAUGHT, true);
-        let verdict = verdict.unwrap();
-        assert_eq!((seen.judged, seen.unjudged, seen.begun.len()), (90, 0, 1));
-        assert!(seen.begun[0].model_digest.is_none() && verdict.self_taught_flows.is_some() && verdict.threshold.is_some());
-    }
-
-    #[test]
-    fn too_little_is_told_and_its_flows_are_handed_out() {
-        let (seen, verdict) = judged(5, SELF_TAUGHT, true);
-        assert!(verdict.unwrap().too_little.is_some());
-        assert_eq!((seen.judged, seen.unjudged, seen.begun.len()), (0, 5, 1));
-        assert_eq!(judged(5, SELF_TAUGHT, false).0.unjudged, 0, "nobody asked for flows");
-    }
-
-    #[test]
-    fn a_model_judges_even_one_flow_and_is_named() {
-        let mut lesson = Lesson::default();
-        run(&mut Questions { left: 90 }, &config(), None, &mut lesson, &AtomicBool::new(false));
-        let course = Course { seed: 1, budget: Some(Budget { per_day: 1.0 }), ..Course::default() };
-        let model = Arc::new(lesson.into_model(&course).unwrap());
-        let (seen, verdict) = judged(1, Mode::Model(Arc::clone(&model), None), true);
-        assert_eq!((seen.judged, seen.begun[0].model_digest.clone()), (1, Some(model.digest().unwrap())));
-        assert_eq!(verdict.unwrap().budget_per_day, 1.0);
-        let (_, verdict) = judged(1, Mode::Model(model, Some(Budget { per_day: 5.0 })), true);
-        assert_eq!(verdict.unwrap().budget_per_day, 5.0, "the budget that was asked for comes first");
     }
 }

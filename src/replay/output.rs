@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::state::State;
 use crate::alert::AlertContext;
 use crate::detect::{Answers, Notice, ScoredFlow};
 use crate::evidence::Slices;
@@ -20,6 +21,8 @@ pub trait Output {
     fn vocabulary(&mut self, _vocabulary: &Vocabulary) {}
     /// A model was learned, or a version of one that learned on.
     fn model(&mut self, _model: &Arc<Model>) {}
+    /// Another model judges from now on, which people gave while it was judged.
+    fn reloaded(&mut self, _model: &Arc<Model>) {}
     /// An incident was opened, grew or was closed.
     fn notice(&mut self, notice: &Notice);
     /// The same, where an answer hides it.
@@ -32,6 +35,12 @@ pub trait Output {
     fn answered(&mut self, _answers: &Answers, _now: Timestamp) {}
     /// All that was found at a tick was handed over.
     fn tick(&mut self, _now: Timestamp) {}
+    /// Is what a judge remembers wanted by now? Asked after each tick.
+    fn wants_state(&mut self) -> bool {
+        false
+    }
+    /// What it remembers.
+    fn state(&mut self, _state: &State<'_>) {}
     /// A flow and its bits; only when flows were asked for.
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str);
     /// A flow of a capture that held too little to judge it; only when flows were asked for.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::SinkError;
+use super::deliver::Tell;
 use super::retention::Retention;
 use crate::alert::{Formatter, Message};
 use crate::time::{Span, Timestamp};
@@ -33,7 +34,6 @@ impl Rotation {
 }
 
 /// A file of alerts. A line is written in one piece, or not at all.
-#[derive(Debug)]
 pub(super) struct AlertFile {
     path: PathBuf,
     file: File,
@@ -47,6 +47,8 @@ pub(super) struct AlertFile {
     /// Set by HUP: someone may have moved the file away.
     reopen: Arc<AtomicBool>,
     formatter: Formatter,
+    /// Told what fails beside writing.
+    tell: Tell,
 }
 
 impl AlertFile {
@@ -57,6 +59,7 @@ impl AlertFile {
         formatter: Formatter,
         (rotation, retention): (Rotation, Option<Retention>),
         (goes_on, reopen): (bool, Arc<AtomicBool>),
+        tell: Tell,
     ) -> Result<Self, SinkError> {
         let place = |error| SinkError::io(format!("{}: cannot be written", path.display()), error);
         let length = std::fs::metadata(path).map_or(0, |data| data.len());
@@ -68,13 +71,13 @@ impl AlertFile {
         }
         let file = if goes_on { append_to(path) } else { File::create(path) }.map_err(place)?;
         let length = if goes_on { length } else { 0 };
-        Ok(Self { path: path.to_owned(), file, length, last: None, rotation, retention, reopen, formatter })
+        Ok(Self { path: path.to_owned(), file, length, last: None, rotation, retention, reopen, formatter, tell })
     }
 
     /// Writes an alert.
     ///
     /// # Errors
-    /// When it could not be written, or was written to the file as it is because no new one could be made.
+    /// When it could not be written. That no new file could be made is told, and the line stands in the file as it is.
     pub fn put(&mut self, message: &Message) -> io::Result<()> {
         let mut turned = Ok(());
         if self.reopen.swap(false, Ordering::Relaxed) {
@@ -93,7 +96,10 @@ impl AlertFile {
         text.push('\n');
         self.write(text.as_bytes())?;
         self.last = Some(message.raised);
-        turned
+        if let Err(error) = turned {
+            (self.tell)(&format!("{}: no new file can be begun ({error}); the old one goes on", self.path.display()));
+        }
+        Ok(())
     }
 
     fn is_full(&self, message: &Message) -> bool {
@@ -185,7 +191,13 @@ mod tests {
 
     fn file(path: &Path, format: Format, rotation: Rotation) -> (AlertFile, Arc<AtomicBool>) {
         let reopen = Arc::new(AtomicBool::new(false));
-        let opened = AlertFile::open(path, Formatter::new(format, "sensor"), (rotation, None), (false, Arc::clone(&reopen)));
+        let opened = AlertFile::open(
+            path,
+            Formatter::new(format, "sensor"),
+            (rotation, None),
+            (false, Arc::clone(&reopen)),
+            Arc::new(|_| {}),
+        );
         (opened.unwrap(), reopen)
     }
 
@@ -250,7 +262,7 @@ mod tests {
         let path = folder.path().join("a.csv");
         for text in ["one", "two", "three"] {
             let (rotation, formatter) = (Rotation { size: 220, every: None, keep: 1 }, Formatter::new(Format::Csv, "sensor"));
-            let mut file = AlertFile::open(&path, formatter, (rotation, None), (true, Arc::default())).unwrap();
+            let mut file = AlertFile::open(&path, formatter, (rotation, None), (true, Arc::default()), Arc::new(|_| {})).unwrap();
             file.put(&message(0, text)).unwrap();
         }
         let head = Formatter::new(Format::Csv, "").head(Timestamp::MIN).unwrap();

@@ -89,6 +89,7 @@ pub fn open(target: &Target, name: &str, options: &SinkOptions, reopen: Arc<Atom
                 formatter.clone(),
                 (options.rotation, options.retention.clone()),
                 (options.goes_on, reopen),
+                Arc::clone(&options.tell),
             )?;
             return Ok(local(To::File(formatter, file, Arc::clone(&done))));
         }

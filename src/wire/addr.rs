@@ -3,11 +3,13 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// An IPv4 or IPv6 address; IPv4 is held as its v4-mapped form (RFC 4291, 2.5.5.2), which must not appear on the wire,
 /// so the two never meet. Orders IPv4 before most of IPv6, each by its bytes.
 ///
 /// It is aligned as a port, not as a number of 16 bytes: tables of pairs with it are a third smaller.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(C, packed(4))]
 pub struct Addr(u128);
 

@@ -138,7 +138,7 @@ pub struct Standing {
 }
 
 /// What a line says of the answer to its incident.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnsweredBy {
     /// Its number.
     pub number: u64,

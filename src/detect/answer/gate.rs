@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::answers::{AnsweredBy, Answers};
 use super::subject::Subject;
-use crate::detect::{Class, IncidentState};
+use crate::detect::{Class, IncidentState, Notice};
 
 /// Open incidents that are followed at the most; of further ones each line is decided by itself.
 const MAX_OPEN: usize = 100_000;
@@ -30,8 +32,12 @@ pub struct Counted {
     pub lines: u64,
 }
 
-#[derive(Debug, Default)]
-struct Life {
+/// Open incidents by their identifiers.
+pub type Lives = BTreeMap<u64, Life>;
+
+/// What became of the lines of an incident.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Life {
     is_told: bool,
     /// Numbers of the answers that hid lines of it, and as what class: few.
     hidden_by: Vec<(u64, Class)>,
@@ -64,6 +70,24 @@ impl Gate {
     #[must_use]
     pub fn answers(&self) -> &Answers {
         &self.answers
+    }
+
+    /// Which incidents are open, and what became of their lines so far.
+    #[must_use]
+    pub const fn lives(&self) -> &Lives {
+        &self.open
+    }
+
+    /// Goes on from what another gate let pass.
+    pub fn take_up(&mut self, lives: Lives) {
+        self.open = lives;
+    }
+
+    /// Takes a line that another gate let pass before: it counts no more.
+    pub fn passed(&mut self, notice: &Notice) {
+        let (told, hidden) = (self.told, std::mem::take(&mut self.hidden));
+        self.pass(&Subject::of(notice), notice.state);
+        (self.told, self.hidden) = (told, hidden);
     }
 
     /// What becomes of the next line of an incident; counts it.

@@ -12,6 +12,6 @@ mod text;
 
 pub use answers::{About, Answer, AnswerError, AnswerKind, AnsweredBy, Answers, MAX_ANSWERS, Standing};
 pub use daily::{Daily, ParseDailyError};
-pub use gate::{Counted, Gate, Passage};
+pub use gate::{Counted, Gate, Life, Lives, Passage};
 pub use rule::{Direction, LearnError, Protocol, Rule};
 pub use subject::Subject;

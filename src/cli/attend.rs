@@ -1,0 +1,89 @@
+//! What people ask of a judge while it is at work, by signals.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::clock::ClockWatch;
+use super::feed::Account;
+use super::reload::{Reload, Reloader};
+use super::service::Service;
+use crate::evidence::Slices;
+use crate::pipeline::{Consumer, Emitted, Gauges, Progress};
+use crate::replay::Judge;
+use crate::sighting::Sighting;
+use crate::time::Timestamp;
+
+/// What may be asked.
+#[derive(Default)]
+pub struct Asks {
+    /// Set by USR1: how is it going?
+    pub counters: Arc<AtomicBool>,
+    /// Where packets are counted.
+    pub gauges: Option<Arc<Gauges>>,
+    /// Waits for HUP, where that is of use.
+    pub reloader: Option<Reloader>,
+    /// Who is told that judging goes on, where somebody waits for it.
+    pub service: Option<Service>,
+    /// Looks after the clock, where that moves the time.
+    pub clock: Option<ClockWatch>,
+}
+
+/// Hands everything on to the judge, and looks what is asked after every tick and a few times a second.
+pub struct Attended<'a, 'o> {
+    /// Who judges.
+    pub judge: &'a mut Judge<'o>,
+    /// What is asked.
+    pub asks: &'a mut Asks,
+}
+
+impl Attended<'_, '_> {
+    fn attend(&mut self) {
+        if let Some(service) = &mut self.asks.service {
+            service.is_alive();
+        }
+        if let Some(text) = self.asks.clock.as_mut().and_then(ClockWatch::look) {
+            eprintln!("auscult: {text}");
+        }
+        if self.asks.counters.swap(false, Ordering::Relaxed) {
+            self.tell_counters();
+        }
+        if let Some(Reload { model, budget }) = self.asks.reloader.as_ref().and_then(Reloader::changed) {
+            self.judge.judge_by(model, budget);
+        }
+    }
+
+    fn tell_counters(&self) {
+        if let Some(gauges) = &self.asks.gauges {
+            eprintln!("{}", Account::Packets(Box::new(gauges.account().0)));
+        }
+        let counters = self.judge.counters();
+        eprintln!(
+            "judged   {} observations so far: {} incidents in {} lines",
+            counters.observations, counters.incidents, counters.notices
+        );
+    }
+}
+
+impl Consumer for Attended<'_, '_> {
+    fn sighting(&mut self, sighting: Sighting) {
+        self.judge.sighting(sighting);
+    }
+
+    fn record(&mut self, emitted: Emitted) {
+        self.judge.record(emitted);
+    }
+
+    fn packets(&mut self, packets: Slices) {
+        self.judge.packets(packets);
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.judge.tick(now);
+        self.attend();
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.judge.progress(progress);
+        self.attend();
+    }
+}

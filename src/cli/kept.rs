@@ -1,0 +1,388 @@
+//! `--state`: what is remembered over a crash.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::answered::Answered;
+use super::args::{JudgeArgs, LearnArgs};
+use super::exit::{Usage, in_one_line};
+use super::judge::load_file;
+use super::plan::Plan;
+use super::train::save;
+use crate::alert::AlertContext;
+use crate::detect::{Lives, Memory, Notice, ScoredFlow};
+use crate::evidence::Slices;
+use crate::feature::Host;
+use crate::flow::FlowRecord;
+use crate::model::{Model, Vocabulary};
+use crate::pipeline::{Progress, Stopwatch};
+use crate::replay::{Judge, Mode, Output, State};
+use crate::state::{Folder, Found, Keeper, Tell};
+use crate::time::{Span, Timestamp};
+use crate::train::{Lesson, Spool};
+use crate::wire::Addr;
+
+/// What `--learn` has learned so far, as training keeps it, and the model that it learned in the end.
+const LESSON: &str = "lesson";
+const LEARNED: &str = "learned.json";
+
+/// What is remembered, and how often.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Staying up")]
+pub struct StateArgs {
+    /// Remember in this folder what was seen, told and learned, so that a program that was killed goes on from there [default of
+    /// watch: state in STATE_DIRECTORY, where systemd gives one]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Do so this often; what was told is remembered at once
+    #[arg(long, value_name = "SPAN", value_parser = crate::time::parse_span, default_value = "1m")]
+    pub state_every: Span,
+}
+
+impl StateArgs {
+    /// Takes the folder that systemd gives, where none is named and there is a model to go on with.
+    #[must_use]
+    pub fn or_of_service(&self, judge: &JudgeArgs, learn: &LearnArgs) -> Self {
+        let has_model = judge.model.is_some() || learn.learn.is_some() || learn.adapt.is_some();
+        let of_service = || Some(super::sinks::of_service().filter(|_| has_model)?.join("state"));
+        Self { state: self.state.clone().or_else(of_service), state_every: self.state_every }
+    }
+}
+
+/// What is kept.
+#[derive(Deserialize)]
+struct Stored {
+    /// Digest of the model that judges, or of the one that was trained where it learns on; none while it is still learned.
+    anchor: Option<String>,
+    /// Fingerprint of the key of pseudonyms.
+    key: Option<String>,
+    /// How long it is learned in all, until when, how many bytes of the lesson are whole, and how many observations were too many.
+    learning: Option<(Span, Option<Timestamp>, u64, u64)>,
+    memory: Option<Memory>,
+    lives: Lives,
+}
+
+/// The same, to be written. The order of the fields is their form.
+#[derive(Serialize)]
+struct Storing<'a> {
+    anchor: Option<&'a str>,
+    key: Option<&'a str>,
+    learning: Option<(Span, Option<Timestamp>, u64, u64)>,
+    memory: Option<&'a Memory>,
+    lives: &'a Lives,
+}
+
+/// What is noted at once.
+#[derive(Deserialize)]
+enum Entry {
+    /// This is about to be told.
+    Notice(Box<Notice>),
+    /// All that was noted before was told.
+    Told,
+}
+
+/// The same, to be written.
+#[derive(Serialize)]
+enum Noting<'a> {
+    Notice(&'a Notice),
+    Told,
+}
+
+/// A folder and what was found in it.
+pub struct Remembering {
+    folder: Arc<Folder>,
+    found: Found<Stored, Entry>,
+    every: Span,
+    anchor: Option<String>,
+    key: Option<String>,
+    learn: Option<Span>,
+}
+
+impl Remembering {
+    /// Looks what is remembered; a plan that was to learn goes on with what was learned. Nothing where no folder is named.
+    ///
+    /// # Errors
+    /// Wrong usage; a folder that cannot be used.
+    pub fn open(args: &StateArgs, plan: &mut Plan) -> anyhow::Result<Option<Self>> {
+        let Some(path) = &args.state else { return Ok(None) };
+        if matches!(plan.mode, Mode::SelfTaught { .. }) {
+            return Err(Usage(format!(
+                "--state {}: there is nothing to go on from without a model: give --model or --learn",
+                path.display()
+            ))
+            .into());
+        }
+        let folder = Arc::new(Folder::open(path)?);
+        if let Mode::Learn { course, .. } = &plan.mode
+            && folder.file(LEARNED).exists()
+        {
+            let (learned, budget) = (folder.file(LEARNED), course.budget);
+            let model = load_file(&learned)?;
+            eprintln!("auscult: {}: --learn has learned before and judges; remove this file to learn anew", learned.display());
+            plan.judge_by(model, budget)?;
+        }
+        let learn = if let Mode::Learn { span, .. } = &plan.mode { Some(*span) } else { None };
+        let model = match (&plan.anchor, &plan.mode) {
+            (Some(anchor), _) => Some(anchor),
+            (None, Mode::Model(model, _)) => Some(&**model),
+            _ => None,
+        };
+        let (anchor, key) = (model.map(Model::digest).transpose()?, plan.fitting().key);
+        let found = folder.find(|stored: &Stored| stored.fits((anchor.as_deref(), key.as_deref(), learn)))?;
+        if let Some(remark) = &found.remark {
+            eprintln!("auscult: {remark}");
+        }
+        Ok(Some(Self { folder, found, every: args.state_every, anchor, key, learn }))
+    }
+}
+
+impl Stored {
+    /// Is it of what judges now?
+    fn fits(&self, (anchor, key, learn): (Option<&str>, Option<&str>, Option<Span>)) -> Result<(), String> {
+        if self.key.as_deref() != key {
+            return Err("of other pseudonyms".to_owned());
+        }
+        if self.anchor.as_deref() != anchor {
+            let named = |digest: Option<&str>| digest.unwrap_or("none yet").to_owned();
+            return Err(format!("of another model ({}; this one is {})", named(self.anchor.as_deref()), named(anchor)));
+        }
+        if self.learning.map(|(span, ..)| span) != learn {
+            return Err("of another --learn".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Hands everything on, having noted what is told, where that is wanted.
+pub struct Kept<'a, 'o> {
+    to: &'a mut Answered<'o>,
+    keeping: Option<Keeping>,
+}
+
+/// What is kept, and where.
+struct Keeping {
+    keeper: Keeper,
+    folder: Arc<Folder>,
+    every_s: f64,
+    watch: Stopwatch,
+    last_s: f64,
+    /// Was something told since the journal said that all was?
+    is_telling: bool,
+    anchor: Option<String>,
+    /// Does the anchor stay, as of a model that learns on?
+    is_anchored: bool,
+    key: Option<String>,
+    learn: Option<Span>,
+    /// The lesson on disk, and how many observations it holds.
+    lesson: Option<(Spool, usize)>,
+}
+
+/// What a judge goes on from.
+#[derive(Default)]
+pub struct GoesOn {
+    memory: Option<Memory>,
+    untold: Vec<Notice>,
+    learning: Option<(Option<Timestamp>, Lesson)>,
+}
+
+impl GoesOn {
+    /// Lets a judge go on.
+    pub fn hand_to(self, judge: &mut Judge<'_>) {
+        if let Some(memory) = self.memory {
+            judge.go_on(memory, &self.untold);
+        }
+        if let Some((until, lesson)) = self.learning {
+            judge.learn_from(until, lesson);
+        }
+    }
+}
+
+impl<'a, 'o> Kept<'a, 'o> {
+    /// Keeps what is told to another, where a folder is given; returns what there is to go on from.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub fn open(remembering: Option<Remembering>, is_anchored: bool, to: &'a mut Answered<'o>) -> anyhow::Result<(Self, GoesOn)> {
+        let mut goes_on = GoesOn::default();
+        let Some(Remembering { folder, mut found, every, anchor, key, learn }) = remembering else {
+            return Ok((Self { to, keeping: None }, goes_on));
+        };
+        let tell: Tell = Arc::new(|text| eprintln!("auscult: {text}"));
+        let keeper = Keeper::start(Arc::clone(&folder), &found, tell)?;
+        let (watch, every_s) = (Stopwatch::start(), every.as_seconds());
+        let (last_s, is_telling, lesson) = (0.0, false, None);
+        let mut keeping = Keeping { keeper, folder, every_s, watch, last_s, is_telling, anchor, is_anchored, key, learn, lesson };
+        if let Some((stored, entries)) = found.remembered.take() {
+            let Stored { learning, memory, lives, .. } = stored;
+            let gate = to.gate_mut();
+            gate.take_up(lives);
+            let mut memory = memory.unwrap_or_default();
+            for entry in entries {
+                match entry {
+                    Entry::Notice(notice) => {
+                        memory.take_up(&notice);
+                        goes_on.untold.push(*notice);
+                    }
+                    Entry::Told => goes_on.untold.drain(..).for_each(|notice| gate.passed(&notice)),
+                }
+            }
+            let (folder, open) = (keeping.folder.file(""), memory.open_incidents());
+            eprintln!("auscult: {}: goes on from there; open incidents: {open}", folder.display());
+            goes_on.memory = Some(memory);
+            goes_on.learning = keeping.open_lesson(learning).unwrap_or_else(|error| {
+                eprintln!("auscult: {}; it is learned anew", in_one_line(&error));
+                None
+            });
+        }
+        Ok((Self { to, keeping: Some(keeping) }, goes_on))
+    }
+}
+
+impl Keeping {
+    /// What was learned before.
+    fn open_lesson(
+        &mut self,
+        learning: Option<(Span, Option<Timestamp>, u64, u64)>,
+    ) -> anyhow::Result<Option<(Option<Timestamp>, Lesson)>> {
+        let Some((_, until, bytes, not_kept)) = learning else { return Ok(None) };
+        let path = self.folder.file(LESSON);
+        let place = || path.display().to_string();
+        let file = OpenOptions::new().read(true).write(true).open(&path).with_context(place)?;
+        anyhow::ensure!(file.metadata().with_context(place)?.len() >= bytes, "{}: shorter than it was", path.display());
+        // What came after the checkpoint is not known to be whole.
+        file.set_len(bytes).with_context(place)?;
+        let mut spool = Spool::named(file, &path);
+        spool.take_up()?;
+        let mut lesson = Lesson::default();
+        lesson.not_kept = not_kept;
+        spool.each(&mut |seen, _| {
+            lesson.add(seen.clone());
+            Ok(())
+        })?;
+        self.lesson = Some((spool, lesson.observations.len()));
+        Ok(Some((until, lesson)))
+    }
+
+    /// Writes what was learned since the last time. Returns how many bytes are whole.
+    fn keep_lesson(&mut self, lesson: &Lesson) -> anyhow::Result<u64> {
+        let path = self.folder.file(LESSON);
+        if self.lesson.is_none() {
+            let open = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
+            self.lesson = Some((Spool::named(open.with_context(|| path.display().to_string())?, &path), 0));
+        }
+        let Some((spool, known)) = &mut self.lesson else { return Ok(0) };
+        for seen in lesson.observations.get(*known..).unwrap_or_default() {
+            spool.push(seen)?;
+            *known += 1;
+        }
+        spool.flush()?;
+        Ok(spool.bytes())
+    }
+
+    fn keep(&mut self, state: &State<'_>, lives: &Lives) {
+        let kept = state.learning.map_or(Ok(0), |(_, lesson)| self.keep_lesson(lesson));
+        let bytes = kept.unwrap_or_else(|error| {
+            eprintln!("auscult: {}; learning goes on, but a crash now would begin anew", in_one_line(&error));
+            0
+        });
+        self.last_s = self.watch.seconds();
+        let learning = state.learning.zip(self.learn).map(|((until, lesson), span)| (span, until, bytes, lesson.not_kept));
+        let anchor = if learning.is_some() { None } else { self.anchor.as_deref() };
+        let storing = Storing { anchor, key: self.key.as_deref(), learning, memory: state.memory, lives };
+        self.keeper.keep(&storing, state.is_last);
+    }
+
+    /// The model that was learned is to judge after a crash, too.
+    fn keep_model(&mut self, model: &Model) {
+        if self.learn.is_none() || model.provenance.adapted.is_some() {
+            return;
+        }
+        if let Err(error) = save(model, &self.folder.file(LEARNED)) {
+            eprintln!("auscult: {}; judging goes on, but a crash now would begin to learn anew", in_one_line(&error));
+        }
+        // What was learned is in the model.
+        let _ = std::fs::remove_file(self.folder.file(LESSON));
+        (self.lesson, self.learn, self.last_s) = (None, None, f64::NEG_INFINITY);
+    }
+}
+
+impl Output for Kept<'_, '_> {
+    fn begin(&mut self, context: &AlertContext) {
+        if let Some(keeping) = self.keeping.as_mut().filter(|it| !it.is_anchored || it.anchor.is_none()) {
+            keeping.anchor.clone_from(&context.model_digest);
+        }
+        self.to.begin(context);
+    }
+
+    fn model(&mut self, model: &Arc<Model>) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.keep_model(model);
+        }
+        self.to.model(model);
+    }
+
+    fn reloaded(&mut self, model: &Arc<Model>) {
+        if let Some(keeping) = &mut self.keeping {
+            // The state is of this model from now on.
+            keeping.last_s = f64::NEG_INFINITY;
+        }
+        self.to.reloaded(model);
+    }
+
+    fn vocabulary(&mut self, vocabulary: &Vocabulary) {
+        self.to.vocabulary(vocabulary);
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.keeper.note(&Noting::Notice(notice));
+            keeping.is_telling = true;
+        }
+        self.to.notice(notice);
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.to.tick(now);
+        if let Some(keeping) = self.keeping.as_mut().filter(|keeping| keeping.is_telling) {
+            keeping.keeper.note(&Noting::Told);
+            keeping.is_telling = false;
+        }
+    }
+
+    fn wants_state(&mut self) -> bool {
+        self.keeping.as_ref().is_some_and(|keeping| keeping.watch.seconds() - keeping.last_s >= keeping.every_s)
+    }
+
+    fn state(&mut self, state: &State<'_>) {
+        self.to.state(state);
+        if let Some(keeping) = &mut self.keeping {
+            keeping.keep(state, self.to.gate().lives());
+        }
+    }
+
+    fn packets(&mut self, packets: Slices) {
+        self.to.packets(packets);
+    }
+
+    fn alias(&mut self, address: Addr, device: Host) {
+        self.to.alias(address, device);
+    }
+
+    fn flow(&mut self, flow: &ScoredFlow, behaviour: &str) {
+        self.to.flow(flow, behaviour);
+    }
+
+    fn unjudged(&mut self, record: &FlowRecord) {
+        self.to.unjudged(record);
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.to.progress(progress);
+    }
+}

@@ -1,0 +1,141 @@
+//! HUP: the configuration and the model are read again, on a thread of their own, while judging goes on.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use anyhow::Context as _;
+use signal_hook::consts::SIGHUP;
+use signal_hook::iterator::{Handle, Signals};
+
+use super::answer_file::Stand;
+use super::args::{Command, WatchArgs};
+use super::config::{self, Flags, Refused, Said};
+use super::exit::in_one_line;
+use super::hidden::fits;
+use super::judge::load;
+use super::versions::Versions;
+use crate::model::{Budget, Model, Order};
+
+/// Flags that change while judging goes on.
+const LIVE: [&str; 2] = ["model", "alert_budget"];
+
+/// What judges from now on.
+pub struct Reload {
+    /// The model.
+    pub model: Arc<Model>,
+    /// The budget, where it is not the model's own.
+    pub budget: Option<Budget>,
+}
+
+/// What a model that comes later must fit.
+pub struct Fitting {
+    /// Fingerprint of the key of pseudonyms.
+    pub key: Option<String>,
+    /// The order of the addresses that they stand for.
+    pub order: Option<Order>,
+}
+
+/// Takes HUP from now on: what comes before anybody waits for it is kept.
+///
+/// # Errors
+/// When the system refuses the handler.
+pub fn hangups() -> anyhow::Result<Signals> {
+    Signals::new([SIGHUP]).context("setting a signal handler")
+}
+
+/// Waits for HUP. Those that come while one is at work are one.
+pub struct Reloader {
+    newest: Arc<Mutex<Option<Reload>>>,
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reloader {
+    /// Begins to wait; answers are renewed where `stand` says that there may be some.
+    ///
+    /// # Errors
+    /// When the system refuses the thread.
+    pub fn start(mut signals: Signals, mut flags: Flags, fitting: Fitting, stand: Option<Arc<Stand>>) -> anyhow::Result<Self> {
+        let (handle, newest) = (signals.handle(), Arc::new(Mutex::new(None)));
+        let slot = Arc::clone(&newest);
+        let argv: Vec<OsString> = std::env::args_os().collect();
+        let wait = move || {
+            for _ in signals.forever() {
+                match again(&argv, &mut flags, &fitting, stand.as_deref()) {
+                    Ok(Some(reload)) => *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(reload),
+                    Ok(None) => {}
+                    Err(error) => eprintln!("auscult: HUP: {}; what was read before still holds", in_one_line(&error)),
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("reload".to_owned()).spawn(wait).context("starting a thread")?;
+        Ok(Self { newest, handle, thread: Some(thread) })
+    }
+
+    /// What judges from now on, when that has changed.
+    pub fn changed(&self) -> Option<Reload> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Reloader {
+    fn drop(&mut self) {
+        self.handle.close();
+        if let Some(thread) = self.thread.take() {
+            // It only ends with a panic, which was told.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn said(argv: &[OsString]) -> anyhow::Result<Said> {
+    config::parse(argv).map_err(|refused| match refused {
+        Refused::Usage(error) => anyhow::anyhow!("{}", config::first_words(&error)),
+        Refused::File(text) => anyhow::anyhow!(text),
+    })
+}
+
+/// Reads everything again. Nothing changes where a part of it is wrong.
+fn again(argv: &[OsString], flags: &mut Flags, fitting: &Fitting, stand: Option<&Stand>) -> anyhow::Result<Option<Reload>> {
+    let said = said(argv)?;
+    let Command::Watch(args) = said.cli.command else { return Ok(None) };
+    let model = model(&args)?;
+    let reload = match model {
+        Some(mut model) => {
+            fits(&model, fitting.key.clone())?;
+            if let Some(order) = &fitting.order {
+                model.baselines.order = order.clone();
+            }
+            let budget = args.judge.alert_budget.map(|per_day| Budget { per_day });
+            eprintln!("auscult: HUP: read again; the model is {}", model.digest()?);
+            Some(Reload { model: Arc::new(model), budget })
+        }
+        None => {
+            eprintln!("auscult: HUP: read again");
+            None
+        }
+    };
+    let waiting = said.flags.symmetric_difference(flags).map(|(id, _)| id.as_str()).filter(|id| !LIVE.contains(id));
+    let waiting: BTreeSet<String> = waiting.map(|id| id.replace('_', "-")).collect();
+    if !waiting.is_empty() {
+        let named: Vec<String> = waiting.into_iter().collect();
+        eprintln!("auscult: HUP: this changes with the next start only: {}", named.join(", "));
+    }
+    flags.retain(|(id, _)| !LIVE.contains(&id.as_str()));
+    flags.extend(said.flags.into_iter().filter(|(id, _)| LIVE.contains(&id.as_str())));
+    if let Some(stand) = stand {
+        stand.look(Some(args.answers.mutes));
+    }
+    Ok(reload)
+}
+
+/// The model that is to judge: the version in use where it learns on. None where it is learned on the job.
+fn model(args: &WatchArgs) -> anyhow::Result<Option<Model>> {
+    if let Some(folder) = &args.learn.adapt {
+        let versions = Versions::open(folder)?;
+        return if versions.is_empty() { Ok(None) } else { versions.current().map(Some) };
+    }
+    args.judge.model.as_deref().map(load).transpose()
+}

@@ -1,0 +1,163 @@
+//! The folder: who uses it, and what is found in it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+
+use super::{StateError, journal};
+use crate::feature::{hex, schema_hash};
+
+const CHECKPOINT: &str = "checkpoint";
+const LOCK: &str = "lock";
+/// What is set aside gets this behind its name; what was set aside before is lost.
+const ASIDE: &str = "aside";
+/// The form of what is remembered: to be raised with every change of a type in it.
+const FORMAT: u32 = 1;
+/// Bytes of a checkpoint that is read, at the most.
+const MOST_BYTES: u64 = 4 << 30;
+/// Addresses are in it: its owner alone may read it.
+const OWNER_ALONE: u32 = 0o600;
+
+/// A folder in use. Another program that asks for it is refused.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// What was found.
+pub struct Found<T, E> {
+    /// What was remembered at the latest checkpoint, and what was noted since.
+    pub remembered: Option<(T, Vec<E>)>,
+    /// Why nothing is, where there was something.
+    pub remark: Option<String>,
+    /// The number of the next journal.
+    pub(super) next: u64,
+}
+
+impl Folder {
+    /// Opens a folder, which is made where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be made or written to, or another program uses it.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(StateError::io(path, "making the folder"))?;
+        let lock_path = path.join(LOCK);
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(OWNER_ALONE).open(&lock_path);
+        let lock = lock.map_err(StateError::io(&lock_path, "opening"))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StateError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(StateError::io(&lock_path, "locking")(source)),
+        }
+    }
+
+    /// Where a file of this name lies.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Reads what was remembered, if `fits` says nothing against it; else it is set aside.
+    ///
+    /// # Errors
+    /// When what does not fit cannot be set aside.
+    pub fn find<T: DeserializeOwned, E: DeserializeOwned>(
+        &self,
+        fits: impl FnOnce(&T) -> Result<(), String>,
+    ) -> Result<Found<T, E>, StateError> {
+        let numbers = journal::numbers(&self.path).map_err(StateError::io(&self.path, "reading"))?;
+        let next = numbers.last().map_or(0, |last| last + 1);
+        let read = self.read_checkpoint::<T>().and_then(|read| match read {
+            Some((number, state)) => fits(&state).map(|()| Some((number, state))),
+            None => Ok(None),
+        });
+        let why = match read {
+            Ok(Some((number, state))) => {
+                let since = numbers.into_iter().filter(|it| *it >= number);
+                let entries = since.flat_map(|number| journal::read(&self.path, number)).collect();
+                return Ok(Found { remembered: Some((state, entries)), remark: None, next: next.max(number + 1) });
+            }
+            Ok(None) => return Ok(Found { remembered: None, remark: None, next }),
+            Err(why) => why,
+        };
+        for name in [CHECKPOINT.to_owned()].into_iter().chain(numbers.into_iter().map(journal::name)) {
+            let from = self.file(&name);
+            let aside = self.file(&format!("{}.{ASIDE}", name.split('.').next().unwrap_or(&name)));
+            fs::rename(&from, aside).map_err(StateError::io(&from, "setting it aside"))?;
+        }
+        let place = self.file(CHECKPOINT);
+        let remark = Some(format!("{}: {why}; set aside as {CHECKPOINT}.{ASIDE}, and nothing is remembered", place.display()));
+        Ok(Found { remembered: None, remark, next })
+    }
+
+    /// The number of the journal that goes on behind the checkpoint, and what it holds; else what is wrong with it.
+    fn read_checkpoint<T: DeserializeOwned>(&self) -> Result<Option<(u64, T)>, String> {
+        let path = self.file(CHECKPOINT);
+        let cannot = |error| format!("cannot be read ({error})");
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(cannot(error)),
+            Ok(about) if about.len() > MOST_BYTES => return Err("longer than 4 GiB, which none is".to_owned()),
+            Ok(_) => {}
+        }
+        let bytes = fs::read(&path).map_err(cannot)?;
+        let end = bytes.iter().take(200).position(|&byte| byte == b'\n').ok_or("damaged: it has no first line")?;
+        let (head, content) = bytes.split_at(end);
+        let content = content.get(1..).unwrap_or_default();
+        if head != header(content).as_bytes() {
+            let ours = format!("{} ", kind());
+            let is_ours = head.starts_with(ours.as_bytes());
+            let why = if is_ours { "damaged: its digest does not fit" } else { "of another version of the program" };
+            return Err(why.to_owned());
+        }
+        postcard::from_bytes(content).map(Some).map_err(|error| format!("damaged: {error}"))
+    }
+
+    /// A checkpoint as bytes.
+    pub(super) fn pack<T: Serialize>(&self, journal: u64, state: &T) -> Result<Vec<u8>, StateError> {
+        let form = |source| StateError::Form { path: self.file(CHECKPOINT), source };
+        postcard::to_stdvec(&(journal, state)).map_err(form)
+    }
+
+    /// Puts a checkpoint in the place of the one before, so that a reader never sees half of one, even after a loss of power.
+    pub(super) fn replace(&self, content: &[u8], journal: u64) -> Result<(), StateError> {
+        let (path, beside) = (self.file(CHECKPOINT), self.file("checkpoint.new"));
+        let writing = || StateError::io(&path, "writing");
+        let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ALONE).open(&beside);
+        let mut file = opened.map_err(writing())?;
+        let written = file.write_all(header(content).as_bytes()).and_then(|()| file.write_all(b"\n"));
+        written.and_then(|()| file.write_all(content)).and_then(|()| file.sync_all()).map_err(writing())?;
+        fs::rename(&beside, &path).map_err(writing())?;
+        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(writing())?;
+        for number in journal::numbers(&self.path).map_err(StateError::io(&self.path, "reading"))? {
+            if number < journal {
+                let old = self.file(&journal::name(number));
+                fs::remove_file(&old).map_err(StateError::io(&old, "removing"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A new journal of this number.
+    pub(super) fn journal(&self, number: u64) -> Result<File, StateError> {
+        let path = self.file(&journal::name(number));
+        // A leftover of this number would have been read: it can only be one that failed.
+        let opened = OpenOptions::new().append(true).create(true).mode(OWNER_ALONE).open(&path);
+        opened.and_then(|file| file.set_len(0).map(|()| file)).map_err(StateError::io(&path, "writing"))
+    }
+}
+
+fn kind() -> String {
+    format!("auscult-state {FORMAT} {} {}", env!("CARGO_PKG_VERSION"), schema_hash())
+}
+
+fn header(content: &[u8]) -> String {
+    format!("{} sha256:{}", kind(), hex(&Sha256::digest(content)))
+}

@@ -218,6 +218,22 @@ fn flows_that_could_not_be_judged_are_written_all_the_same() {
 }
 
 #[test]
+fn a_remote_call_that_takes_control_is_told_without_a_model() {
+    let captures = [
+        ("Lateral Movement/LM_psexec_smb_dcerpc_epm_svcctl.pcapng", "svcctl.CreateServiceWOW64W of 172.16.66.36"),
+        ("Lateral Movement/LM_WMI_ProcessCallCreate.pcapng", "IWbemServices.ExecMethod of"),
+        ("CredAccess/DCShadow_add_primarygroupid_512_to_std_account.pcapng", "drsuapi.ReplicaAdd of"),
+    ];
+    for (name, call) in captures {
+        let Some(capture) = support::data(&format!("pcap-attack/{name}")) else { return };
+        let told = auscult(&["replay", text(&capture)]).ended(0).lines();
+        let of_calls = told.iter().filter(|line| line["auscult"]["why"].to_string().contains(call));
+        let classes: Vec<&Value> = of_calls.map(|line| &line["auscult"]["incident"]["class"]).collect();
+        assert!(!classes.is_empty() && classes.iter().all(|class| *class == "lateral_movement"), "{name}: {told:#?}");
+    }
+}
+
+#[test]
 fn a_model_that_does_not_fit_is_refused_and_both_sides_named() {
     let folder = Folder::new();
     let model: Value = serde_json::from_slice(&std::fs::read(clinic_model(&folder)).unwrap()).unwrap();

@@ -16,7 +16,7 @@ use super::clusters::Found;
 use super::recording::{Recording, Step};
 
 /// The parts that the ablation leaves out, one line each.
-pub const PARTS: [(&str, &[Part]); 23] = [
+pub const PARTS: [(&str, &[Part]); 24] = [
     ("nothing", &[]),
     ("newness (with names)", &[Part::Newness]),
     ("new devices", &[Part::NewDevice]),
@@ -26,6 +26,7 @@ pub const PARTS: [(&str, &[Part]); 23] = [
     ("prior odds", &[Part::Prior]),
     ("new shape on a service", &[Part::NewShape]),
     ("odd shape", &[Part::OddShape]),
+    ("odd flows in a row", &[Part::Row]),
     ("both shapes", &[Part::NewShape, Part::OddShape]),
     ("volume", &[Part::Volume]),
     ("shapes and volume", &[Part::NewShape, Part::OddShape, Part::Volume]),

@@ -58,6 +58,11 @@ impl Listen for DceRpcFacts {
 }
 
 impl DceRpcFacts {
+    /// Those of the calls that take control of another device or of a domain, by [`operations`](Self::operations)' names.
+    pub fn controls(&self) -> impl Iterator<Item = &'static str> {
+        self.operations.iter().copied().filter(|operation| tables::controls(operation))
+    }
+
     /// Counts a message. `pipe` tells the pipes of one connection apart.
     pub(super) fn message(&mut self, message: &[u8], pipe: u64) {
         let Some(header) = Header::read(message) else { return };

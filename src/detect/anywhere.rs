@@ -7,8 +7,8 @@
 use super::class::{Class, DNS_ODD_TYPES, DNS_QUERIES, is_login, is_tunnel};
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use crate::app::App;
-use crate::feature::Observation;
-use crate::model::Minute;
+use crate::feature::{Fact, FactKind, Observation};
+use crate::model::{Kind, Minute, value_key};
 
 /// Targets tried within a minute, most of them in vain.
 const TARGETS: f64 = 60.0;
@@ -38,8 +38,8 @@ pub struct Attack {
     pub part: Contribution,
 }
 
-/// What a flow and the minute around it show that is an attack on any network.
-pub(super) fn anywhere(seen: &Observation, minute: &Minute) -> Option<Attack> {
+/// What a flow and the minute around it show that is an attack on any network. Servers of a directory replicate it among each other.
+pub(super) fn anywhere(seen: &Observation, minute: &Minute, serves_directory: impl Fn() -> bool) -> Option<Attack> {
     let initiated = minute.initiated.get(&seen.orig).copied().unwrap_or_default();
     let flows = minute.conversations.get(&(seen.orig, seen.resp, seen.service)).map_or(0.0, |&flows| f64::from(flows));
     let mut found = None;
@@ -66,7 +66,16 @@ pub(super) fn anywhere(seen: &Observation, minute: &Minute) -> Option<Attack> {
         note(Evidence::FlowRate, flows, TUNNEL_QUERIES);
         note(Evidence::Volume(DNS_QUERIES as u8), f64::from(seen.vector[DNS_QUERIES]) / minutes, TUNNEL_QUERIES);
     }
+    let mut calls = seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl).peekable();
+    if calls.peek().is_some() && !serves_directory() {
+        found = calls.fold(found, control);
+    }
     found.map(|part| Attack { class: class(seen, part.evidence, minute), part })
+}
+
+fn control(found: Option<Contribution>, &fact: &Fact) -> Option<Contribution> {
+    let about = value_key(Kind::Fact(fact.kind), fact);
+    strongest(found, beyond(Evidence::RemoteControl, 1.0, 1.0).map(|part| Contribution { usual: (0.0, 0.0), about, ..part }))
 }
 
 fn beyond(evidence: Evidence, observed: f64, limit: f64) -> Option<Contribution> {
@@ -83,6 +92,7 @@ fn class(seen: &Observation, evidence: Evidence, minute: &Minute) -> Class {
         Evidence::TargetRate if 2 * peers >= targets => Class::Sweep,
         Evidence::TargetRate => Class::Scan,
         Evidence::ServedRate => Class::Flood,
+        Evidence::RemoteControl => Class::LateralMovement,
         _ if seen.app == App::Dns => Class::Tunnel,
         _ => Class::BruteForce,
     }
@@ -103,7 +113,15 @@ mod tests {
             minute.count(&seen);
             last = Some(seen);
         }
-        anywhere(&last.unwrap(), &minute)
+        anywhere(&last.unwrap(), &minute, || false)
+    }
+
+    #[test]
+    fn a_call_that_takes_control_is_an_attack_unless_a_directory_makes_it() {
+        let (_, mut seen) = flow(0, 1, 9, 445, true);
+        seen.facts = vec![Fact::new(FactKind::RemoteControl, "drsuapi.GetNCChanges")];
+        let class = |serves_directory| anywhere(&seen, &Minute::default(), || serves_directory).map(|attack| attack.class);
+        assert_eq!((class(false), class(true)), (Some(Class::LateralMovement), None));
     }
 
     #[test]

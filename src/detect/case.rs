@@ -8,6 +8,7 @@ use super::assessment::{own_bits, rate_bits};
 use super::class::Class;
 use super::evidence::Contribution;
 use super::incident::{Cause, FlowRef, Incident};
+use super::row::{is_odd, row};
 use super::score::{Score, Shown};
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
@@ -45,6 +46,8 @@ pub struct Exhibit {
     pub last: Timestamp,
     /// Tick of its latest evidence.
     pub seen: Timestamp,
+    /// Flows in a row whose shape alone is odd.
+    pub odd_flows: u32,
     /// Flows with evidence; one that was looked at while open and again at its end counts once.
     pub flows: u64,
 }
@@ -198,6 +201,7 @@ impl Exhibit {
             first: seen.start,
             last: seen.end,
             seen: seen.seen,
+            odd_flows: u32::from(seen.is_complete() && is_odd(parts[1])),
             flows: u64::from(seen.is_first_sight()),
         }
     }
@@ -211,7 +215,8 @@ impl Exhibit {
     ) -> Self {
         let (own_bits, ordinary_bits, shared_bits) = (0.0, 0.0, part.bits);
         let parts = [Some(part), None, None];
-        Self { class, own_bits, ordinary_bits, shared_bits, parts, flow: Some(flow), also: None, first, last, seen, flows: 1 }
+        let (also, odd_flows, flows) = (None, 0, 1);
+        Self { class, own_bits, ordinary_bits, shared_bits, parts, flow: Some(flow), also, first, last, seen, odd_flows, flows }
     }
 
     /// What it speaks of among the others: the first flows of a scan look merely unusual and belong to the scan of the same
@@ -226,6 +231,7 @@ impl Exhibit {
         self.last = self.last.max(new.last);
         self.seen = self.seen.max(new.seen);
         self.flows += new.flows;
+        self.odd_flows = self.odd_flows.saturating_add(new.odd_flows);
         let stronger = new.bits() > self.bits();
         // The class that tells most among flows of like strength: what belongs to a tunnel is no mere flood.
         let is_alike = new.bits().min(self.bits()) >= 0.5 * new.bits().max(self.bits());
@@ -243,6 +249,11 @@ impl Exhibit {
         }
     }
 
+    /// What it adds that several of its flows are odd.
+    pub(super) fn row(&self) -> Option<Contribution> {
+        row(self.odd_flows, self.class)
+    }
+
     /// All its bits.
     const fn bits(&self) -> f64 {
         self.own_bits + self.shared_bits
@@ -255,7 +266,7 @@ fn reasons(host: Host, exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> 
     for &(&(peer, service), exhibit) in exhibits {
         let Some(flow) = &exhibit.flow else { continue };
         let cause = |part| Cause { part, host, peer, service, flow: flow.clone() };
-        for part in exhibit.parts.into_iter().flatten().filter(|part| part.bits >= MIN_REASON_BITS) {
+        for part in exhibit.parts.into_iter().chain([exhibit.row()]).flatten().filter(|part| part.bits >= MIN_REASON_BITS) {
             match reasons.iter_mut().find(|reason| reason.part.evidence == part.evidence) {
                 Some(reason) if part.bits > reason.part.bits => *reason = cause(part),
                 Some(_) => {}
@@ -287,6 +298,7 @@ mod tests {
             first: at,
             last: at,
             seen: at,
+            odd_flows: 0,
             flows: 1,
         }
     }
@@ -324,6 +336,16 @@ mod tests {
             case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0), || None);
         }
         assert_eq!(case.scores()[&Class::Unusual], 8.0);
+    }
+
+    #[test]
+    fn odd_flows_in_a_row_count_by_their_doublings() {
+        let mut case = Case::default();
+        for _ in 0..16 {
+            let odd = Exhibit { odd_flows: 1, ..exhibit(Class::CriticalAccess, 8.0, 0.0, 0) };
+            case.add(host(2), tcp(104), odd, || None);
+        }
+        assert_eq!(case.scores()[&Class::CriticalAccess], 8.0 + 6.0);
     }
 
     #[test]

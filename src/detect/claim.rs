@@ -6,6 +6,7 @@ use super::incident::Cause;
 use super::newness::{Newness, Odds};
 use super::range::{PRIOR_VALUES, Range, VOLUMES};
 use super::recent::newcomer;
+use super::row::row_bits;
 use super::silence::ALPHA;
 use super::surprise::{MOST_BITS, MOST_LINGERING_BITS};
 use crate::feature::{Fact, Host};
@@ -157,6 +158,10 @@ impl Arithmetic {
                     small(p)
                 ));
                 self.surprise(p, MOST_BITS);
+            }
+            (Evidence::OddFlows, _) => {
+                self.say(format!("{:.0} in a row; each doubling counts the same, up to a bound", claim.observed));
+                self.bits = Some(row_bits(claim.observed));
             }
             (Evidence::OddShape(_), Detail::Distance(ratio)) => {
                 let p = vocabulary.tail(ratio);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::evidence::{Contribution, Evidence};
 use super::surprise::Surprise;
 use crate::app::{App, Family};
-use crate::feature::Observation;
+use crate::feature::{FactKind, Observation};
 use crate::model::{Calibration, HourOfDevice, Minute};
 
 /// A kind of incident; what tells more comes first.
@@ -345,6 +345,7 @@ pub fn classify(
         Some((Evidence::SlowTargets, _)) if hour().peers() >= f64::from(SWEEP_PEERS) => Class::Sweep,
         Some((Evidence::SlowTargets, _)) if hour().targets() >= SCAN_SERVICES_PER_PEER * hour().peers() => Class::Scan,
         _ if is_new && family == Family::Covert => Class::CovertApplication,
+        Some((Evidence::NewFact(FactKind::RemoteControl), _)) => Class::LateralMovement,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
         _ if evidence == Some(Evidence::Rhythm) => Class::Beaconing,
         _ if is_transfer(seen, surprise) => Class::Exfiltration,

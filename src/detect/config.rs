@@ -26,6 +26,8 @@ pub enum Part {
     Roles,
     /// What weighs more than its rarity for what it touches.
     Prior,
+    /// Odd flows in a row.
+    Row,
     /// Flows far from every behaviour.
     OddShape,
     /// More data or time than usual.
@@ -78,12 +80,13 @@ const fn part_of(evidence: Evidence) -> Part {
             Part::Newness
         }
         Evidence::NewShape => Part::NewShape,
+        Evidence::OddFlows => Part::Row,
         Evidence::OddShape(_) => Part::OddShape,
         Evidence::Volume(_) => Part::Volume,
         Evidence::FlowRate | Evidence::TargetRate | Evidence::FailedRate | Evidence::ServedRate | Evidence::ClientRate => {
             Part::Minute
         }
-        Evidence::LoginFailures | Evidence::FileChanges => Part::Events,
+        Evidence::LoginFailures | Evidence::FileChanges | Evidence::RemoteControl => Part::Events,
         Evidence::SlowTargets | Evidence::SlowFailures => Part::Hour,
         Evidence::Rhythm => Part::Rhythm,
         Evidence::AddressDispute => Part::AddressDispute,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::anywhere::Attack;
 use super::arp::Dispute;
 use super::assessment::Assessment;
 use super::case::{Case, Exhibit};
@@ -89,8 +90,12 @@ impl Detector {
         let own_context = context.filter(|part| !part.evidence.is_crowd());
         let hour = || self.memory.recent.hour(seen.orig);
         let class = classify(seen, &surprise, own_context, (self.memory.recent.minute(), hour), known);
-        let anywhere = if self.knowledge.judges_itself { self.memory.recent.anywhere(seen) } else { None };
+        let anywhere = self.anywhere(seen);
         Assessment { surprise, context, class, anywhere, population }
+    }
+
+    fn anywhere(&self, seen: &Observation) -> Option<Attack> {
+        self.knowledge.judges_itself.then(|| self.memory.recent.anywhere(seen, self.knowledge.baselines(seen.seen))).flatten()
     }
 
     /// Weakens what is new about a known device where many others have it too. Returns what is to be told of them all.
@@ -285,7 +290,11 @@ impl Detector {
         if let Some((own_bits, shared_bits)) = self.memory.habits.told(host, peer, seen.service, exhibit.class, seen.seen) {
             exhibit.own_bits = (exhibit.own_bits - own_bits).max(0.0);
             exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);
+            exhibit.odd_flows = 0;
             self.counters.repeats += 1;
+        }
+        if self.config.without.has(Part::Row) {
+            exhibit.odd_flows = 0;
         }
         if exhibit.own_bits + exhibit.shared_bits <= 0.0 {
             return;
@@ -383,7 +392,7 @@ impl Detector {
         let context = self.memory.recent.context(&seen, &surprise, &self.knowledge, without);
         let baselines = self.knowledge.baselines(seen.seen);
         let rarity = if without.has(Part::Rarity) { 0.0 } else { rarity(&seen, &surprise, baselines) };
-        let attack = if self.knowledge.judges_itself { self.memory.recent.anywhere(&seen) } else { None };
+        let attack = self.anywhere(&seen);
         let around = context.map_or(0.0, |part| part.bits).max(attack.map_or(0.0, |attack| attack.part.bits));
         let bits = surprise.bits() + around + rarity;
         flows.push(ScoredFlow { record, bits, behaviour: surprise.behaviour });

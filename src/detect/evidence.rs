@@ -21,6 +21,8 @@ pub enum Evidence {
     NewOffer,
     /// The device never behaved like this on this service.
     NewShape,
+    /// Several odd flows of one conversation in a row.
+    OddFlows,
     /// The flow is far from every behaviour; the feature that stands out most.
     OddShape(u8),
     /// More bytes or time than this device's flows of the service have; the feature.
@@ -35,6 +37,8 @@ pub enum Evidence {
     LoginFailures,
     /// More files changed on shares in a minute than usual.
     FileChanges,
+    /// A remote call that takes control of another device or of a domain, where nothing is known of who does so.
+    RemoteControl,
     /// More targets in an hour than usual.
     SlowTargets,
     /// More failed attempts and logins in an hour than usual.
@@ -54,18 +58,20 @@ pub enum Evidence {
 }
 
 /// Evidence that is of one kind only, and its name in an alert.
-const NAMES: [(Evidence, &str); 19] = [
+const NAMES: [(Evidence, &str); 21] = [
     (Evidence::NewDevice, "new_device"),
     (Evidence::NewService, "new_service"),
     (Evidence::NewPeer, "new_peer"),
     (Evidence::NewClient, "new_client"),
     (Evidence::NewOffer, "new_service_offered"),
     (Evidence::NewShape, "new_behaviour"),
+    (Evidence::OddFlows, "odd_flows"),
     (Evidence::FlowRate, "flows_to_target_per_min"),
     (Evidence::TargetRate, "targets_per_min"),
     (Evidence::FailedRate, "failed_per_min"),
     (Evidence::LoginFailures, "login_failures_per_min"),
     (Evidence::FileChanges, "file_changes_per_min"),
+    (Evidence::RemoteControl, "remote_control_calls"),
     (Evidence::SlowTargets, "targets_per_hour"),
     (Evidence::SlowFailures, "failed_per_hour"),
     (Evidence::ServedRate, "flows_served_per_min"),

@@ -4,7 +4,7 @@ use super::evidence::{Contribution, Detail, Evidence, Of};
 use super::incident::{Cause, FlowRef};
 use super::prior::hour_bits;
 use crate::app::Family;
-use crate::feature::{SCHEMA, size_in_words};
+use crate::feature::{FactKind, SCHEMA, size_in_words};
 
 /// One reason of an incident, in numbers and in words.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,12 +51,14 @@ fn kind(evidence: Evidence) -> (&'static str, bool) {
         | Evidence::NewClient
         | Evidence::NewOffer
         | Evidence::NewShape => ("minutes known without it", false),
+        Evidence::OddFlows => ("flows in a row", false),
         Evidence::OddShape(index) | Evidence::Volume(index) => (SCHEMA[usize::from(index)].unit, true),
         Evidence::FlowRate | Evidence::ServedRate => ("flows/min", true),
         Evidence::TargetRate => ("targets/min", true),
         Evidence::FailedRate => ("failed attempts/min", true),
         Evidence::LoginFailures => ("failed logins/min", true),
         Evidence::FileChanges => ("files/min", true),
+        Evidence::RemoteControl => ("calls", true),
         Evidence::SlowTargets => ("targets/h", true),
         Evidence::SlowFailures => ("failed attempts/h", true),
         Evidence::ClientRate => ("clients/min", true),
@@ -86,6 +88,9 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
         Evidence::NewClient => format!("{} never served {service} to {} before{life}", flow.resp, flow.orig),
         Evidence::NewOffer => format!("{} never answered on {service} before{life}", flow.resp),
         Evidence::NewShape => format!("{} never used {service} in this way before{life}", flow.orig),
+        Evidence::OddFlows => {
+            format!("{:.0} odd flows of {service} between {} and {} in a row, not one", part.observed, flow.orig, flow.resp)
+        }
         Evidence::OddShape(index) => {
             let feature = &SCHEMA[usize::from(index)];
             if feature.unit == "0 or 1" {
@@ -100,6 +105,12 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
             let high = in_words(high, feature.unit);
             format!("{} of {} over {service}; {whose} up to {high}", feature.phrase, in_words(part.observed, feature.unit))
         }
+        Evidence::RemoteControl => format!(
+            "{} made the remote call {} of {}, which takes control of another device or of a domain; ordinary devices make none",
+            flow.orig,
+            flow.fact(FactKind::RemoteControl, part.about).unwrap_or_default(),
+            flow.resp
+        ),
         Evidence::AddressDispute => format!(
             "{} was claimed in turn by two interfaces, {:.0} changes within ten minutes; an address that moves changes once",
             flow.resp, part.observed
@@ -179,6 +190,9 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
     let touches = match flow.app.family() {
         _ if part.prior_bits <= hour_bits => "",
         _ if part.evidence == Evidence::Silence => "; it counts more, being clinical or control traffic",
+        _ if part.evidence == Evidence::NewFact(FactKind::RemoteControl) => {
+            "; it counts more, since it takes control of another device or of a domain"
+        }
         Family::Clinical => "; it counts more, being clinical traffic of a device whose kind has none, or leaving home",
         Family::Industrial => "; it counts more, being control traffic of a device whose kind has none, or leaving home",
         _ => "; it counts more, being made to hide traffic or to work for others",

@@ -30,6 +30,7 @@ mod rank;
 mod rarity;
 mod recent;
 mod rhythm;
+mod row;
 mod score;
 mod silence;
 mod story;

@@ -2,13 +2,13 @@
 //!
 //! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here
 //! ever used and that exists to hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative
-//! access at an hour at which the device is never at work.
+//! access at an hour at which the device is never at work, or a remote call that takes control of another device.
 
 use super::class::is_login;
 use super::evidence::Evidence;
 use crate::app::Family;
 use crate::feature::{FactKind, Observation};
-use crate::model::{Baselines, HostBaseline, Kind, KnownTo};
+use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo};
 
 /// Odds of 64 to 1.
 pub(super) const BITS: f64 = 6.0;
@@ -39,18 +39,35 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
         return 0.0;
     }
     let role = orig.filter(|host| host.local).map(|host| host.role);
-    let known = baselines.commons.known_to(Kind::Service, seen.service, role);
+    let commons = &baselines.commons;
+    if evidence == Evidence::NewFact(FactKind::RemoteControl) {
+        let calls = seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl);
+        return calls.map(|&call| hostile_bits(commons.known_to(Kind::Fact(call.kind), call, role))).fold(0.0, f64::max);
+    }
+    let known = commons.known_to(Kind::Service, seen.service, role);
     match seen.app.family() {
         Family::Clinical | Family::Industrial => {
-            let leaves_home = seen.orig_local && !seen.resp_local;
-            if known != KnownTo::Role || leaves_home { BITS } else { 0.0 }
+            // To a place to which the device never sent any, it may not come back.
+            let edge = Edge { service: seen.service, peer: seen.resp };
+            let is_new = || !orig.is_some_and(|host| host.edges.contains(edge));
+            match seen.orig_local && !seen.resp_local {
+                true if is_new() => MORE_BITS,
+                true => BITS,
+                false if known != KnownTo::Role => BITS,
+                false => 0.0,
+            }
         }
-        Family::Covert => match known {
-            KnownTo::Role => 0.0,
-            KnownTo::Network => BITS,
-            KnownTo::Nobody => MORE_BITS,
-        },
+        Family::Covert => hostile_bits(known),
         _ => 0.0,
+    }
+}
+
+/// Bits of what exists to take control or to hide.
+const fn hostile_bits(known: KnownTo) -> f64 {
+    match known {
+        KnownTo::Role => 0.0,
+        KnownTo::Network => BITS,
+        KnownTo::Nobody => MORE_BITS,
     }
 }
 
@@ -61,7 +78,12 @@ const fn matters(evidence: Evidence) -> bool {
         Evidence::NewFact(kind) => {
             matches!(
                 kind,
-                FactKind::CallingAe | FactKind::CalledAe | FactKind::DicomCommand | FactKind::Hl7Type | FactKind::MqttPacket
+                FactKind::CallingAe
+                    | FactKind::CalledAe
+                    | FactKind::DicomCommand
+                    | FactKind::Hl7Type
+                    | FactKind::MqttPacket
+                    | FactKind::RemoteControl
             )
         }
         _ => false,

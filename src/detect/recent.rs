@@ -27,6 +27,10 @@ const MOST_CALL_BYTES: f64 = 65_535.0;
 /// Bits that the context can bring at the most.
 const MOST_BITS: f64 = 30.0;
 
+/// What the servers of a directory offer: Kerberos and LDAP.
+const DIRECTORY: [Service; 3] =
+    [Service { protocol: 6, port: 88 }, Service { protocol: 17, port: 88 }, Service { protocol: 6, port: 389 }];
+
 /// What happened lately.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Recent {
@@ -89,8 +93,10 @@ impl Recent {
 
     /// What the minute around a flow shows that is an attack on any network.
     #[must_use]
-    pub fn anywhere(&self, seen: &Observation) -> Option<Attack> {
-        self.minute_around(seen).and_then(|window| anywhere(seen, window))
+    pub fn anywhere(&self, seen: &Observation, baselines: &Baselines) -> Option<Attack> {
+        let serves_directory =
+            || baselines.host(seen.orig).is_some_and(|host| DIRECTORY.iter().any(|&it| host.offers().contains(it)));
+        self.minute_around(seen).and_then(|window| anywhere(seen, window, serves_directory))
     }
 
     fn minute_around(&self, seen: &Observation) -> Option<&Minute> {

@@ -14,7 +14,7 @@ const MAX_TOLD: usize = 64;
 const MAX_TERMS: usize = 8;
 
 /// A score and what it is made of: the strongest conversation counts whole, the next half, the third a third … so that a chatty
-/// device does not collect bits by talking much; what conversations share, and what is new in several of them (a name, a
+/// device does not collect bits by talking much; odd flows in a row add to their conversation (see [`super::row`]); what conversations share, and what is new in several of them (a name, a
 /// protocol), counts once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
@@ -65,7 +65,8 @@ impl Score {
             let is_told = |part: &Contribution| about(part).is_some_and(|about| told.contains(&about));
             let repeated: f64 =
                 weighted(exhibit).filter(|(part, _)| is_told(part)).fold(0.0, |sum, (part, weight)| sum + part.bits * weight);
-            own.push(((exhibit.own_bits - repeated).max(0.0), repeated, place));
+            let row_bits = exhibit.row().map_or(0.0, |row| row.bits);
+            own.push(((exhibit.own_bits - repeated).max(0.0) + row_bits, repeated, place));
             if told.len() < MAX_TOLD {
                 told.extend(exhibit.parts.iter().flatten().filter_map(about));
             }
@@ -73,7 +74,8 @@ impl Score {
         own.sort_by(|a, b| b.0.total_cmp(&a.0));
         let term = |&(bits, repeated_bits, place): &(f64, f64, usize)| {
             let ((peer, service), exhibit) = exhibits[place];
-            let parts = weighted(exhibit).map(|(part, weight)| (part.evidence, part.bits, weight)).collect();
+            let counted = weighted(exhibit).chain(exhibit.row().map(|row| (row, 1.0)));
+            let parts = counted.map(|(part, weight)| (part.evidence, part.bits, weight)).collect();
             Term { peer, service, bits, ordinary_bits: exhibit.ordinary_bits, repeated_bits, parts }
         };
         let others = own.iter().enumerate().skip(MAX_TERMS);

@@ -129,7 +129,7 @@ fn newness(
         if orig.is_some() || !seen.orig_local {
             new = strongest(new, by_resp.of(Evidence::NewClient, Kind::Client, HostBaseline::clients, client));
         }
-        if seen.answered() {
+        if seen.answered() && !seen.service.is_icmp() {
             new = strongest(new, by_resp.of(Evidence::NewOffer, Kind::Offer, HostBaseline::offers, seen.service));
         }
     }

@@ -6,7 +6,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::{App, DicomFacts, Facts, Hl7Facts, MqttFacts, SHORT_LABEL};
+use crate::app::{App, DceRpcFacts, DicomFacts, Facts, Hl7Facts, MqttFacts, SHORT_LABEL};
 
 /// What a fact speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,10 +33,12 @@ pub enum FactKind {
     SshSoftware,
     /// Protocol inside TLS.
     Alpn,
+    /// Remote procedure call that takes control of another device or of a domain.
+    RemoteControl,
 }
 
 impl FactKind {
-    const ALL: [(Self, &'static str, &'static str); 11] = [
+    const ALL: [(Self, &'static str, &'static str); 12] = [
         (Self::Domain, "domain", "domain"),
         (Self::Name, "name", "name"),
         (Self::CallingAe, "calling_ae", "calling AE title"),
@@ -48,6 +50,7 @@ impl FactKind {
         (Self::MqttPacket, "mqtt_packet", "MQTT packet"),
         (Self::SshSoftware, "ssh_software", "SSH software"),
         (Self::Alpn, "alpn", "protocol inside TLS"),
+        (Self::RemoteControl, "remote_control", "remote call"),
     ];
 
     /// All kinds.
@@ -135,6 +138,8 @@ pub fn fact_texts(facts: Option<&Facts>) -> Vec<(FactKind, &str)> {
         Facts::Http(http) => found.extend(http.method.map(|method| (FactKind::HttpMethod, method))),
         Facts::Ssh(ssh) => found.extend(ssh.software_orig.as_deref().map(|text| (FactKind::SshSoftware, text))),
         Facts::Tls(tls) => found.extend(tls.alpn.as_deref().map(|text| (FactKind::Alpn, text))),
+        Facts::DceRpc(calls) => found.extend(remote_control(calls)),
+        Facts::Smb(smb) => found.extend(smb.dcerpc.iter().flat_map(|calls| remote_control(calls))),
         _ => {}
     }
     found
@@ -167,6 +172,10 @@ fn of_hl7<'f>(hl7: &'f Hl7Facts, found: &mut Vec<(FactKind, &'f str)>) {
 fn of_mqtt<'f>(mqtt: &'f MqttFacts, found: &mut Vec<(FactKind, &'f str)>) {
     let packets = [(mqtt.connect, "connect"), (mqtt.publish, "publish"), (mqtt.subscribe, "subscribe")];
     found.extend(seen(&packets).map(|packet| (FactKind::MqttPacket, packet)));
+}
+
+fn remote_control<'f>(calls: &'f DceRpcFacts) -> impl Iterator<Item = (FactKind, &'f str)> {
+    calls.controls().map(|call| (FactKind::RemoteControl, call))
 }
 
 fn seen<'c>(counts: &'c [(u32, &'static str)]) -> impl Iterator<Item = &'static str> + 'c {

@@ -157,6 +157,12 @@ impl Service {
         matches!(self.protocol, TCP | SCTP)
     }
 
+    /// Is it a message of ICMP, which devices answer without offering a service?
+    #[must_use]
+    pub const fn is_icmp(self) -> bool {
+        matches!(self.protocol, ICMP | ICMP_V6)
+    }
+
     /// Is it an ICMP error message (RFC 1122, 3.2.2; RFC 4443, 2.1)?
     #[must_use]
     pub const fn is_icmp_error(self) -> bool {

@@ -41,7 +41,7 @@ const INTERFACES: [(&str, &str); 36] = [
 ];
 
 /// Operations by the name of their interface and by number, of those that attacks use.
-const OPERATIONS: [(&str, u16, &str); 32] = [
+const OPERATIONS: [(&str, u16, &str); 33] = [
     ("svcctl", 2, "svcctl.DeleteService"),
     ("svcctl", 12, "svcctl.CreateServiceW"),
     ("svcctl", 19, "svcctl.StartServiceW"),
@@ -72,9 +72,34 @@ const OPERATIONS: [(&str, u16, &str); 32] = [
     ("spoolss", 89, "spoolss.AddPrinterDriverEx"),
     ("BackupKey", 0, "BackupKey.BackuprKey"),
     ("efsrpc", 0, "efsrpc.OpenFileRaw"),
+    ("IDispatch", 6, "IDispatch.Invoke"),
     ("IWbemServices", 24, "IWbemServices.ExecMethod"),
     ("IRemoteSCMActivator", 4, "IRemoteSCMActivator.RemoteCreateInstance"),
 ];
+
+/// Those that make another device run a program (a service, a task, an object, a driver), that read the secrets of a whole domain or
+/// change who is in it: ATT&CK T1569.002, T1053.005, T1047, T1021.003, T1068, T1003.006, T1207.
+const CONTROLS: [&str; 12] = [
+    "svcctl.CreateServiceW",
+    "svcctl.CreateServiceA",
+    "svcctl.CreateServiceWOW64A",
+    "svcctl.CreateServiceWOW64W",
+    "atsvc.JobAdd",
+    "ITaskSchedulerService.RegisterTask",
+    "IDispatch.Invoke",
+    "IWbemServices.ExecMethod",
+    "spoolss.AddPrinterDriverEx",
+    REPLICATES,
+    "drsuapi.ReplicaAdd",
+    "drsuapi.AddEntry",
+];
+/// What a directory's servers ask each other for.
+pub(super) const REPLICATES: &str = "drsuapi.GetNCChanges";
+
+/// Does this operation take control of another device or of a domain?
+pub(super) fn controls(operation: &str) -> bool {
+    CONTROLS.contains(&operation)
+}
 
 /// Place and name of the interface with this UUID, which comes as it stands in a message with little-endian numbers.
 pub(super) fn interface(uuid: &[u8; 16]) -> Option<(usize, &'static str)> {
@@ -112,6 +137,9 @@ mod tests {
         for (interface, _, name) in OPERATIONS {
             assert!(INTERFACES.iter().any(|(_, known)| *known == interface), "{name}");
             assert!(name.starts_with(interface), "{name}");
+        }
+        for name in CONTROLS {
+            assert!(OPERATIONS.iter().any(|(.., known)| *known == name), "{name}");
         }
     }
 }

@@ -4,90 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests fail by panicking and say what they skip")]
 
 mod support;
+mod watch_support;
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Folder, clinic_model, have, lines};
-
-/// Two namespaces with a cable between them; both go away with this, also when a test fails.
-struct Wire {
-    here: String,
-    there: String,
-}
-
-const HERE: &str = "10.99.7.1";
-const THERE: &str = "10.99.7.2";
-
-fn ip(arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new("ip").args(arguments).output().map_err(|error| error.to_string())?;
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
-}
-
-impl Wire {
-    /// Says why and gives nothing where there is no permission.
-    fn lay(name: &str) -> Option<Self> {
-        if !have("ip", "-Version") || !have("python3", "--version") {
-            return None;
-        }
-        let id = std::process::id();
-        let wire = Self { here: format!("auscult-{name}-{id}-a"), there: format!("auscult-{name}-{id}-b") };
-        match wire.set_up() {
-            Ok(()) => Some(wire),
-            Err(error) => {
-                println!("skipped: no network namespaces ({error}); this test needs root");
-                None
-            }
-        }
-    }
-
-    fn set_up(&self) -> Result<(), String> {
-        ip(&["netns", "add", &self.here])?;
-        ip(&["netns", "add", &self.there])?;
-        ip(&["-n", &self.here, "link", "add", "tap0", "type", "veth", "peer", "name", "tap0", "netns", &self.there])?;
-        for (space, address) in [(&self.here, HERE), (&self.there, THERE)] {
-            ip(&["-n", space, "addr", "add", &format!("{address}/24"), "dev", "tap0"])?;
-            ip(&["-n", space, "link", "set", "lo", "up"])?;
-            ip(&["-n", space, "link", "set", "tap0", "up"])?;
-        }
-        Ok(())
-    }
-
-    fn inside(space: &str, program: &str) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", space, program]).stdin(Stdio::null());
-        command
-    }
-
-    /// Starts a Python program in a namespace and waits for its first line.
-    fn python(space: &str, program: &str) -> (Guard, String) {
-        let mut child = Self::inside(space, "python3").args(["-u", "-c", program]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        (Guard(child), line)
-    }
-}
-
-impl Drop for Wire {
-    fn drop(&mut self) {
-        // What runs inside was ended by its guard; the cable goes with its namespaces.
-        for space in [&self.here, &self.there] {
-            let _ = ip(&["netns", "del", space]);
-        }
-    }
-}
-
-/// A process that does not outlive its test.
-struct Guard(Child);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use support::{Folder, clinic_model, lines};
+use watch_support::{HERE, THERE, Wire, end, watch};
 
 /// Answers TCP on 7001 with what it got, and UDP on 7002.
 const SERVER: &str = "
@@ -124,33 +48,6 @@ for n in range(3):
     i.sendto(h[:2] + struct.pack('!H', s) + h[4:], (there, 0)); i.recv(65536)
 print('done')
 ";
-
-/// The program listening inside `wire`, from when it says that it does.
-fn watch(wire: &Wire, arguments: &[&str]) -> (Guard, BufReader<std::process::ChildStderr>) {
-    let mut command = Wire::inside(&wire.there, env!("CARGO_BIN_EXE_auscult"));
-    let mut child =
-        command.args(["watch", "tap0"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let guard = Guard(child);
-    let mut line = String::new();
-    stderr.read_line(&mut line).unwrap();
-    assert!(line.contains("listening on tap0"), "{line}");
-    (guard, stderr)
-}
-
-/// Ends it with a signal and gives its status, and what it said.
-fn end(mut watching: Guard, mut stderr: BufReader<std::process::ChildStderr>, signal: &str) -> (i32, String) {
-    // `ip netns exec` becomes the program: the child is the program itself.
-    assert!(Command::new("kill").args([signal, &watching.0.id().to_string()]).status().unwrap().success());
-    let (tell, told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut said = String::new();
-        let _ = stderr.read_to_string(&mut said);
-        let _ = tell.send(said);
-    });
-    let Ok(said) = told.recv_timeout(Duration::from_secs(20)) else { panic!("{signal} does not end it") };
-    (watching.0.wait().unwrap().code().unwrap_or(-1), said)
-}
 
 /// How many flows there are of this protocol to this port (ICMP: type), and their packets and bytes.
 fn of_kind(flows: &[Value], protocol: &str, port: u64) -> Vec<Value> {

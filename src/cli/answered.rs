@@ -13,7 +13,7 @@ use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
-use crate::pipeline::Progress;
+use crate::pipeline::{Condition, Progress};
 use crate::replay::Output;
 use crate::wire::Addr;
 
@@ -114,6 +114,10 @@ impl Output for Answered<'_> {
 
     fn vocabulary(&mut self, vocabulary: &Vocabulary) {
         self.to.vocabulary(vocabulary);
+    }
+
+    fn condition(&mut self, condition: Condition) {
+        self.to.condition(condition);
     }
 
     fn notice(&mut self, notice: &Notice) {

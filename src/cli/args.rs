@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::answer_args::{AlertsArgs, AnswersArgs, CloseArgs, LearnAnswerArgs, MuteArgs, TakeBackArgs};
 use super::evidence::EvidenceArgs;
 use super::hidden::HideArgs;
+use super::listen::ListenArgs;
 use super::page::PageArgs;
 use super::report::ReportArgs;
 use super::reveal::{PseudonymsArgs, RevealArgs};
@@ -232,12 +233,9 @@ pub struct ReplayArgs {
 /// `auscult watch`.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
-    /// Interface to listen on
-    #[arg(value_name = "IFACE")]
-    pub interface: String,
-    /// Bytes of each frame to take
-    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
-    pub snap: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub listen: ListenArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub judge: JudgeArgs,

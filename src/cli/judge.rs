@@ -21,7 +21,7 @@ use super::plan::Plan;
 use super::progress::Bar;
 use super::versions::Versions;
 use super::{recheck, setup, stop, summary};
-use crate::capture::{Input, Live, LiveOptions, Source as _};
+use crate::capture::{Input, Source as _};
 use crate::detect::{DetectorConfig, Gate};
 use crate::flow::HomeNets;
 use crate::model::Model;
@@ -71,11 +71,12 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
 pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let mut config = setup::pipeline(&args.flow, None)?;
     config.idle_clock = Some(now);
-    let plan = Plan::of(&args.judge, (&args.learn, &args.hide), vec![args.interface.clone()], &args.flow.home_net)?;
+    config.loss_limit = args.listen.loss_limit / 100.0;
+    let names = args.listen.names()?;
+    let plan = Plan::of(&args.judge, (&args.learn, &args.hide), names.to_vec(), &args.flow.home_net)?;
     let evidence = args.evidence.open(None, &mut config, (plan.hidden.as_ref(), args.output.sinks.retention()))?;
-    let options = LiveOptions { snap_bytes: args.snap, ..LiveOptions::default() };
-    let mut source = Live::open(&args.interface, &options)?;
-    eprintln!("auscult: listening on {}; INT or TERM ends", args.interface);
+    let mut source = args.listen.open()?;
+    eprintln!("auscult: listening on {}; INT or TERM ends", names.join(", "));
     match &plan.mode {
         Mode::SelfTaught { .. } => eprintln!(
             "auscult: state: learning - no model was given, so nothing is judged before the end or 120,000 flow records; see --learn and auscult train"
@@ -85,7 +86,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     }
     let mut outputs = Outputs::open(&args.output, Bar::none(), true)?;
     outputs.keep_evidence(evidence);
-    let heard = Some(args.interface.clone());
+    let heard = Some(names.join(", "));
     let page = page(&args.page, &mut config, (&plan, heard), (&args.answers, &args.output))?;
     judge_and_report(Feed::Packets(&mut source, &config), (&config.home, page), plan, (outputs, &args.output), &args.answers)
 }
@@ -212,7 +213,7 @@ fn judge_and_report(
         page.finish(&stop);
     }
     drop(watcher);
-    let lost = accounting.lost() || written.has_lost();
+    let lost = (live && accounting.lost()) || written.has_lost();
     if outcome.status == FINISHED && lost {
         outcome.status = TRUNCATED;
     }

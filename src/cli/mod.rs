@@ -20,6 +20,7 @@ mod hidden;
 mod inspect;
 mod inventory;
 mod judge;
+mod listen;
 mod model;
 mod output;
 #[cfg_attr(not(feature = "http"), path = "page_off.rs")]

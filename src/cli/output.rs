@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::args::OutputArgs;
 use super::evidence::{EvidenceOutput, EvidenceReport};
+use super::listen::in_words;
 use super::progress::Bar;
 use super::record_lines::go_on;
 use super::sinks::{Begun, Deliveries, open_all};
@@ -21,7 +22,7 @@ use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
-use crate::pipeline::Progress;
+use crate::pipeline::{Condition, Progress};
 use crate::replay::Output;
 use crate::sink::{Report, Retention, Writer};
 use crate::wire::Addr;
@@ -58,6 +59,8 @@ pub struct Outputs {
     deliveries: Deliveries,
     flows: Option<(PathBuf, Box<dyn Write + Send>)>,
     bar: Bar,
+    /// Is somebody there to be told how the network is heard?
+    watches: bool,
     /// What takes all of it too.
     also: Option<Box<dyn Output>>,
     /// Alert lines that opened an incident, for the summary.
@@ -105,7 +108,21 @@ impl Outputs {
         let flows = args.flows.as_ref().map(|path| anyhow::Ok((path.clone(), create(path)?))).transpose()?;
         let (alerts, opened, versions, save_model, evidence) = (Vec::new(), Vec::new(), None, None, None);
         let (retention, also, failed) = (args.sinks.retention(), None, None);
-        Ok(Self { targets, alerts, deliveries, flows, bar, also, opened, versions, save_model, retention, evidence, failed })
+        Ok(Self {
+            targets,
+            alerts,
+            deliveries,
+            flows,
+            bar,
+            watches,
+            also,
+            opened,
+            versions,
+            save_model,
+            retention,
+            evidence,
+            failed,
+        })
     }
 
     /// Keeps models that are learned meanwhile: as versions in a folder, and the one of `--learn` in a file.
@@ -206,6 +223,12 @@ impl Output for Outputs {
     fn alias(&mut self, address: Addr, device: Host) {
         if let Some(evidence) = &mut self.evidence {
             evidence.alias(address, device);
+        }
+    }
+
+    fn condition(&mut self, condition: Condition) {
+        if self.watches {
+            eprintln!("auscult: {}", in_words(&condition));
         }
     }
 

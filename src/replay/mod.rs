@@ -2,6 +2,7 @@
 
 mod adapt;
 mod judge;
+mod kept;
 mod mode;
 mod output;
 mod verdict;

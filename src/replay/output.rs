@@ -8,7 +8,7 @@ use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
-use crate::pipeline::Progress;
+use crate::pipeline::{Condition, Progress};
 use crate::wire::Addr;
 
 /// Takes what was found, in order.
@@ -33,6 +33,8 @@ pub trait Output {
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str);
     /// A flow of a capture that held too little to judge it; only when flows were asked for.
     fn unjudged(&mut self, _record: &FlowRecord) {}
+    /// The network is heard otherwise from now on: better or worse.
+    fn condition(&mut self, _condition: Condition) {}
     /// Called a few times a second while reading.
     fn progress(&mut self, _progress: Progress) {}
 }

@@ -87,7 +87,7 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
         "model": {"digest": context.model_digest, "trained_until": context.trained_until},
         "baseline": if context.model_digest.is_some() { "model" } else { "self" },
         "state": "judging",
-        "degraded": false,
+        "degraded": notice.is_degraded,
         "chain": {"seq": number, "prev": before},
     });
     if let Some(key) = &context.pseudonyms {

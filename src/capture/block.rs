@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::CaptureError;
+use super::{CaptureError, InterfaceAccount};
 use crate::time::Timestamp;
 use crate::wire::{Frame, LinkType};
 
@@ -59,8 +59,13 @@ pub trait Source: Send {
         None
     }
 
-    /// Frames that were lost before they could be read: dropped by the kernel or the interface. 0 for files.
-    fn dropped(&mut self) -> u64 {
-        0
+    /// Replaces what `block` held by frames that were read and held back: nobody will ask for more. None by default.
+    fn rest(&mut self, block: &mut Block) {
+        block.clear();
+    }
+
+    /// What became of the frames of each interface so far; nothing for files.
+    fn interfaces(&mut self) -> Vec<InterfaceAccount> {
+        Vec::new()
     }
 }

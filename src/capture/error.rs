@@ -130,6 +130,14 @@ pub enum CaptureError {
         /// The interfaces that there are, at least one.
         known: Vec<String>,
     },
+    /// libpcap does not understand a filter.
+    #[error("filter {filter:?}: {reason}; wanted an expression as in pcap-filter(7), such as \"not port 873\"")]
+    BadFilter {
+        /// What was given.
+        filter: String,
+        /// What libpcap said.
+        reason: String,
+    },
     /// Capturing needs a privilege.
     #[error("{interface}: not permitted to capture: wants CAP_NET_RAW (setcap cap_net_raw=eip on the program) or root: {reason}")]
     NotPermitted {

@@ -1,12 +1,13 @@
 //! Frames from a live interface, over libpcap.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use pcap::{Active, Capture, Device, Precision};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::presence::mtu;
 use super::reader::BLOCK_BYTES;
 use super::{Block, CaptureError, FrameSpan, Source};
 use crate::time::Timestamp;
@@ -17,16 +18,18 @@ const OPENING: &str = "opening";
 const LISTENING: &str = "listening";
 
 /// A call waits so long for the first frame, in milliseconds.
-const TIMEOUT_MS: i32 = 100;
+pub(super) const TIMEOUT_MS: i32 = 100;
 /// Frames of a block at most.
-const MAX_FRAMES: usize = 4096;
+pub(super) const MAX_FRAMES: usize = 4096;
 /// Frames taken from libpcap in one go; bounds how far a block may grow beyond [`BLOCK_BYTES`].
 const BATCH_FRAMES: usize = 64;
 /// The kernel's counters are 32 bits wide and have to be looked at before they have gone round.
 const FRAMES_PER_LOOK: u64 = 1 << 24;
+/// What an Ethernet header with two VLAN tags adds to the interface's largest packet, in bytes.
+const HEADER_BYTES: u32 = 22;
 
 /// How to listen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveOptions {
     /// Bytes kept of a frame; default 262,144, which is all of any.
     pub snap_bytes: u32,
@@ -34,11 +37,13 @@ pub struct LiveOptions {
     pub promiscuous: bool,
     /// Bytes of the kernel's ring; default 64 MiB, half a second of 1 Gbit/s.
     pub buffer_bytes: u32,
+    /// Only frames that this takes, in the language of pcap-filter(7); default all.
+    pub filter: Option<String>,
 }
 
 impl Default for LiveOptions {
     fn default() -> Self {
-        Self { snap_bytes: 262_144, promiscuous: true, buffer_bytes: 64 << 20 }
+        Self { snap_bytes: 262_144, promiscuous: true, buffer_bytes: 64 << 20, filter: None }
     }
 }
 
@@ -56,6 +61,9 @@ pub struct LiveStatistics {
 /// A live interface. While it is down nothing is heard; only when it is removed is that an error.
 pub struct Live {
     interface: String,
+    /// Frames longer than this were joined from several on their way here.
+    longest: u32,
+    joined: u64,
     capture: Capture<Active>,
     link: LinkType,
     nanos_per_fraction: i64,
@@ -69,12 +77,12 @@ impl Live {
     /// Listens on `interface`.
     ///
     /// # Errors
-    /// No such interface, no permission, or what libpcap says otherwise.
+    /// No such interface, no permission, a filter that libpcap does not understand, or what it says otherwise.
     pub fn open(interface: &str, options: &LiveOptions) -> Result<Self, CaptureError> {
         let explain = |error| failure(interface, OPENING, &error);
         let bounded = |bytes: u32| i32::try_from(bytes).unwrap_or(i32::MAX);
         let nanos = offers_nanoseconds(interface);
-        let capture = Capture::from_device(interface)
+        let mut capture = Capture::from_device(interface)
             .map_err(explain)?
             .snaplen(bounded(options.snap_bytes))
             .promisc(options.promiscuous)
@@ -84,9 +92,15 @@ impl Live {
             .open()
             .and_then(Capture::setnonblock)
             .map_err(explain)?;
+        if let Some(filter) = &options.filter {
+            let refused = |error| CaptureError::BadFilter { filter: filter.clone(), reason: in_words(&error) };
+            capture.filter(filter, true).map_err(refused)?;
+        }
         let link = link_type(capture.get_datalink().0);
         Ok(Self {
             interface: interface.to_owned(),
+            longest: mtu(interface).map_or(u32::MAX, |bytes| bytes.saturating_add(HEADER_BYTES)),
+            joined: 0,
             capture,
             link,
             nanos_per_fraction: if nanos { 1 } else { 1000 },
@@ -101,6 +115,12 @@ impl Live {
     #[must_use]
     pub fn link(&self) -> LinkType {
         self.link
+    }
+
+    /// Frames so far that were longer than the interface can carry: the driver or the kernel joined several (GRO, LRO).
+    #[must_use]
+    pub fn joined(&self) -> u64 {
+        self.joined
     }
 
     /// What became of the frames so far.
@@ -118,9 +138,42 @@ impl Live {
         self.statistics.dropped_interface += interface;
         Ok(self.statistics)
     }
+
+    /// The same; when the kernel does not tell any more, what it told last.
+    pub(super) fn counted(&mut self) -> LiveStatistics {
+        self.statistics().unwrap_or(self.statistics)
+    }
 }
 
 impl Live {
+    /// What tells that there are frames.
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.capture.as_fd()
+    }
+
+    /// Adds to `block` what there is, without waiting, until the block is full; says whether that was all.
+    pub(super) fn read(&mut self, block: &mut Block) -> Result<bool, CaptureError> {
+        let (link, nanos, longest) = (self.link, self.nanos_per_fraction, self.longest);
+        let (had, mut joined, mut last) = (block.frames.len(), 0, BATCH_FRAMES);
+        // A batch that is not full is all that there was.
+        while last == BATCH_FRAMES && block.frames.len() < MAX_FRAMES && block.bytes.len() < BLOCK_BYTES {
+            let taken = self.capture.dispatch(Some(BATCH_FRAMES), |packet| {
+                joined += u64::from(packet.header.len > longest);
+                push(block, &packet, link, nanos);
+            });
+            last = taken.map_err(|error| {
+                self.failed = true;
+                failure(&self.interface, LISTENING, &error)
+            })?;
+        }
+        self.joined += joined;
+        self.frames_since_look += (block.frames.len() - had) as u64;
+        if self.frames_since_look >= FRAMES_PER_LOOK {
+            self.statistics()?;
+        }
+        Ok(last < BATCH_FRAMES)
+    }
+
     /// Waits for frames here, since libpcap waits for the first one without end. What comes of it is told by reading.
     fn wait(&mut self) -> Result<(), CaptureError> {
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(TIMEOUT_MS) * 1_000_000 };
@@ -143,27 +196,8 @@ impl Source for Live {
             return Ok(false);
         }
         self.wait()?;
-        let (link, nanos) = (self.link, self.nanos_per_fraction);
-        let mut last = BATCH_FRAMES;
-        // A batch that is not full is all that there was.
-        while last == BATCH_FRAMES && block.frames.len() < MAX_FRAMES && block.bytes.len() < BLOCK_BYTES {
-            let taken = self.capture.dispatch(Some(BATCH_FRAMES), |packet| push(block, &packet, link, nanos));
-            last = taken.map_err(|error| {
-                self.failed = true;
-                failure(&self.interface, LISTENING, &error)
-            })?;
-        }
-        self.frames_since_look += block.frames.len() as u64;
-        if self.frames_since_look >= FRAMES_PER_LOOK {
-            self.statistics()?;
-        }
+        self.read(block)?;
         Ok(true)
-    }
-
-    fn dropped(&mut self) -> u64 {
-        // When the kernel does not tell any more, what it told last.
-        let told = self.statistics().unwrap_or(self.statistics);
-        told.dropped_kernel + told.dropped_interface
     }
 }
 
@@ -193,12 +227,16 @@ fn link_type(dlt: i32) -> LinkType {
     })
 }
 
-/// libpcap tells its errors in words only.
-fn failure(interface: &str, action: &'static str, error: &pcap::Error) -> CaptureError {
-    let reason = match error {
+fn in_words(error: &pcap::Error) -> String {
+    match error {
         pcap::Error::PcapError(text) => text.trim().to_owned(),
         other => other.to_string(),
-    };
+    }
+}
+
+/// libpcap tells its errors in words only.
+fn failure(interface: &str, action: &'static str, error: &pcap::Error) -> CaptureError {
+    let reason = in_words(error);
     let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
     let no_permission = says(&["permi", "CAP_NET_RAW"]);
     let interface = interface.to_owned();

@@ -4,7 +4,7 @@
 //! on its own, except where captures overlap in time and out of libpcap's buffer. The only user of the pcap crate.
 //!
 //! Architecture invariants: a file is read, never mapped, so that one that shrinks is an error and not a signal; no length
-//! in a file makes more memory be taken than 16 MiB; nothing here asks for the time.
+//! in a file makes more memory be taken than 16 MiB; nothing here asks for the time, live interfaces are given a clock.
 
 mod block;
 mod content;
@@ -15,6 +15,7 @@ mod folder;
 mod inflate;
 mod input;
 mod interface;
+mod interfaces;
 mod link_name;
 mod live;
 mod magic;
@@ -24,6 +25,7 @@ mod parse;
 mod pcap;
 mod pcapng;
 mod pcapng_write;
+mod presence;
 mod reader;
 mod stream;
 
@@ -33,6 +35,7 @@ pub use error::{CaptureError, Damage, Place};
 pub use faulty::{Faults, Faulty};
 pub use files::{CaptureFile, Files, open};
 pub use input::Input;
+pub use interfaces::{Change, InterfaceAccount, Interfaces};
 pub use link_name::link_type_name;
 pub use live::{Live, LiveOptions, LiveStatistics};
 pub use magic::Compression;

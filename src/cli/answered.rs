@@ -14,7 +14,7 @@ use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
-use crate::pipeline::Progress;
+use crate::pipeline::{Condition, Progress};
 use crate::replay::{Output, State};
 use crate::time::Timestamp;
 use crate::wire::Addr;
@@ -144,6 +144,10 @@ impl Output for Answered<'_> {
 
     fn vocabulary(&mut self, vocabulary: &Vocabulary) {
         self.to.vocabulary(vocabulary);
+    }
+
+    fn condition(&mut self, condition: Condition) {
+        self.to.condition(condition);
     }
 
     fn notice(&mut self, notice: &Notice) {

@@ -9,6 +9,7 @@ use super::config::ConfigArgs;
 use super::evidence::EvidenceArgs;
 use super::hidden::HideArgs;
 use super::kept::StateArgs;
+use super::listen::ListenArgs;
 use super::page::PageArgs;
 use super::report::ReportArgs;
 use super::reveal::{PseudonymsArgs, RevealArgs};
@@ -247,12 +248,9 @@ pub struct ReplayArgs {
 /// `auscult watch`.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
-    /// Interface to listen on
-    #[arg(value_name = "IFACE")]
-    pub interface: String,
-    /// Bytes of each frame to take
-    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
-    pub snap: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub listen: ListenArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub judge: JudgeArgs,

@@ -102,9 +102,9 @@ pub enum Account {
 }
 
 impl Account {
-    /// Were frames dropped before they could be read?
+    /// Was more lost than the limit?
     pub fn lost(&self) -> bool {
-        matches!(self, Self::Packets(account) if account.dropped > 0)
+        matches!(self, Self::Packets(account) if account.is_loss_exceeded)
     }
 
     /// What the account is of.

@@ -12,7 +12,7 @@ use super::exit::Usage;
 use crate::evidence::Slices;
 use crate::flow::{HomeNets, Net};
 use crate::model::{Model, Order};
-use crate::pipeline::{Consumer, Emitted, Progress};
+use crate::pipeline::{Condition, Consumer, Emitted, Progress};
 use crate::pseudonym::{Dictionary, Key, Pseudonyms, Seal};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
@@ -240,6 +240,10 @@ impl Consumer for Veiled<'_> {
 
     fn tick(&mut self, now: Timestamp) {
         self.consumer.tick(now);
+    }
+
+    fn condition(&mut self, condition: Condition) {
+        self.consumer.condition(condition);
     }
 
     fn progress(&mut self, progress: Progress) {

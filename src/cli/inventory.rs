@@ -12,7 +12,7 @@ use super::output::create;
 use crate::evidence::Slices;
 use crate::flow::HomeNets;
 use crate::inventory::{Device, Inventory, Vendors, write_csv, write_json};
-use crate::pipeline::{Consumer, Emitted, Progress};
+use crate::pipeline::{Condition, Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
 
@@ -128,6 +128,10 @@ impl Consumer for Watched<'_> {
 
     fn tick(&mut self, now: Timestamp) {
         self.consumer.tick(now);
+    }
+
+    fn condition(&mut self, condition: Condition) {
+        self.consumer.condition(condition);
     }
 
     fn progress(&mut self, progress: Progress) {

@@ -29,7 +29,7 @@ use super::service::Service;
 use super::told::told_before;
 use super::versions::Versions;
 use super::{recheck, setup, stop, summary};
-use crate::capture::{Input, Live, LiveOptions, Source as _};
+use crate::capture::{Input, Source as _};
 use crate::detect::{DetectorConfig, Gate};
 use crate::flow::HomeNets;
 use crate::model::Model;
@@ -91,13 +91,14 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let hangups = hangups()?;
     let mut config = setup::pipeline(&args.flow, None)?;
     config.idle_clock = Some(now);
-    let (state, names) = (args.state.or_of_service(&args.judge, &args.learn), vec![args.interface.clone()]);
-    let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.flow.home_net, state.state.is_some())?;
+    config.loss_limit = args.listen.loss_limit / 100.0;
+    let names = args.listen.names()?;
+    let state = args.state.or_of_service(&args.judge, &args.learn);
+    let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names.to_vec(), &args.flow.home_net, state.state.is_some())?;
     let remembering = Remembering::open(&state, &mut plan)?;
     let evidence = args.evidence.open(None, &mut config, (plan.hidden.as_ref(), args.output.sinks.retention()))?;
-    let options = LiveOptions { snap_bytes: args.snap, ..LiveOptions::default() };
-    let mut source = Live::open(&args.interface, &options)?;
-    eprintln!("auscult: listening on {}; INT or TERM ends", args.interface);
+    let mut source = args.listen.open()?;
+    eprintln!("auscult: listening on {}; INT or TERM ends", names.join(", "));
     match &plan.mode {
         Mode::SelfTaught { .. } => eprintln!(
             "auscult: state: learning - no model was given, so nothing is judged before the end or 120,000 flow records; see --learn and auscult train"
@@ -107,7 +108,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     }
     let mut outputs = Outputs::open(&args.output, Bar::none(), true)?;
     outputs.keep_evidence(evidence);
-    let heard = Some(args.interface.clone());
+    let heard = Some(names.join(", "));
     let told = (if args.page.is_wanted() { told_before(&args.output)? } else { Vec::new() }, outputs.gauges());
     let page = page(&args.page, &mut config, (&plan, heard), (&args.answers, &args.output), told)?;
     let about = Beside { home: &config.home, page, remembering, hangups: Some((hangups, args.config.flags.clone())) };
@@ -258,7 +259,7 @@ fn judge_and_report(
         page.finish(&stop);
     }
     drop(watcher);
-    let lost = accounting.lost() || written.has_lost();
+    let lost = (live && accounting.lost()) || written.has_lost();
     if outcome.status == FINISHED && lost {
         outcome.status = TRUNCATED;
     }

@@ -25,6 +25,7 @@ mod inventory;
 mod judge;
 mod kept;
 mod line_file;
+mod listen;
 mod model;
 mod output;
 #[cfg_attr(not(feature = "http"), path = "page_off.rs")]

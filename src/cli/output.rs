@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::args::OutputArgs;
 use super::evidence::{EvidenceOutput, EvidenceReport};
 use super::line_file::LineFile;
+use super::listen::in_words;
 use super::patient::Patient;
 use super::progress::Bar;
 use super::record_lines::go_on;
@@ -23,7 +24,7 @@ use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
-use crate::pipeline::Progress;
+use crate::pipeline::{Condition, Progress};
 use crate::replay::{Output, State};
 use crate::sink::{Report, Retention, SinkGauge, Writer};
 use crate::time::Timestamp;
@@ -61,6 +62,8 @@ pub struct Outputs {
     deliveries: Deliveries,
     flows: Option<Flows>,
     bar: Bar,
+    /// Is somebody there to be told how the network is heard?
+    watches: bool,
     /// What takes all of it too.
     also: Option<Box<dyn Output>>,
     /// What matters first of the incidents that were told, for the summary.
@@ -124,7 +127,21 @@ impl Outputs {
         let flows = args.flows.as_ref().map(|path| Flows::open(path, watches)).transpose()?;
         let (alerts, foremost, versions, save_model, evidence) = (Vec::new(), Vec::new(), None, None, None);
         let (retention, also, failed) = (args.sinks.retention(), None, None);
-        Ok(Self { targets, alerts, deliveries, flows, bar, also, foremost, versions, save_model, retention, evidence, failed })
+        Ok(Self {
+            targets,
+            alerts,
+            deliveries,
+            flows,
+            bar,
+            watches,
+            also,
+            foremost,
+            versions,
+            save_model,
+            retention,
+            evidence,
+            failed,
+        })
     }
 
     /// Keeps models that are learned meanwhile: as versions in a folder, and the one of `--learn` in a file.
@@ -241,6 +258,12 @@ impl Output for Outputs {
     fn alias(&mut self, address: Addr, device: Host) {
         if let Some(evidence) = &mut self.evidence {
             evidence.alias(address, device);
+        }
+    }
+
+    fn condition(&mut self, condition: Condition) {
+        if self.watches {
+            eprintln!("auscult: {}", in_words(&condition));
         }
     }
 

@@ -16,7 +16,7 @@ use super::inventory::{home_of, vendors};
 pub use super::page_about::About;
 use crate::detect::{Answer, Answers};
 use crate::evidence::Slices;
-use crate::pipeline::{Consumer, Emitted, Progress, Stopwatch};
+use crate::pipeline::{Condition, Consumer, Emitted, Progress, Stopwatch};
 use crate::replay::Output;
 use crate::serve::{Answering, BoardConfig, Histogram, Overload, ServeError, ServeOptions, Server, Tap, Tokens, Vitals};
 use crate::sighting::Sighting;
@@ -171,6 +171,10 @@ impl Consumer for Measured<'_> {
         let watch = Stopwatch::start();
         self.consumer.tick(now);
         self.judged.observe(std::mem::take(&mut self.spent_s) + watch.seconds());
+    }
+
+    fn condition(&mut self, condition: Condition) {
+        self.consumer.condition(condition);
     }
 
     fn progress(&mut self, progress: Progress) {

@@ -212,6 +212,8 @@ pub struct Notice {
     pub state: IncidentState,
     /// What was known then.
     pub incident: Incident,
+    /// Was so much of the traffic lost then that this may be wrong for it? Who raises it does not know; who hands it on says so.
+    pub is_degraded: bool,
 }
 
 impl Incident {
@@ -336,7 +338,7 @@ impl Incident {
 
     fn notice(&mut self, raised: Timestamp, state: IncidentState) -> Notice {
         self.told = Some(Told { at: raised, flows: self.flows, bits: self.bits, peers: self.peers.len() });
-        Notice { raised, state, incident: self.clone() }
+        Notice { raised, state, incident: self.clone(), is_degraded: false }
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Memory {
 impl Memory {
     /// Takes a notice that was told after all of this was remembered: the incident goes on as it was told.
     pub fn take_up(&mut self, notice: &Notice) {
-        let Notice { raised, state, incident } = notice;
+        let Notice { raised, state, incident, .. } = notice;
         self.incidents.retain(|_, open| open.id != incident.id);
         self.stories.take_up(incident, *raised);
         match state {

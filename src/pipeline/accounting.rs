@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::capture::link_type_name;
+use super::loss::{TcpAccount, share};
+use crate::capture::{InterfaceAccount, link_type_name};
 use crate::flow::ShardCounters;
 use crate::wire::{Frame, LinkType, Skip};
 
@@ -42,6 +43,14 @@ pub struct Accounting {
     pub ether_types: BTreeMap<u16, u64>,
     /// Frames that the kernel or the interface dropped before they could be read (live only).
     pub dropped: u64,
+    /// Packets of whole flows that were let go since there was more than could be judged (live only).
+    pub shed: u64,
+    /// By interface (live only).
+    pub interfaces: Vec<InterfaceAccount>,
+    /// What TCP tells of frames that were never captured.
+    pub tcp: TcpAccount,
+    /// Was more lost than the limit, within a minute or in all?
+    pub is_loss_exceeded: bool,
     /// Sightings of devices that were more than are kept in a second; their frames are counted as all others.
     pub sightings_dropped: u64,
     /// The flow table's account.
@@ -60,6 +69,12 @@ impl Accounting {
         }
     }
 
+    /// Takes over what the source says of its interfaces.
+    pub(super) fn heard_by(&mut self, interfaces: Vec<InterfaceAccount>) {
+        self.dropped = interfaces.iter().map(InterfaceAccount::dropped).sum();
+        self.interfaces = interfaces;
+    }
+
     /// Link types that are not read, by number and name, and how many frames had them.
     fn link_type_counts(&self) -> impl Iterator<Item = (String, u64)> + '_ {
         self.link_types.iter().map(|(&link, &count)| match link_type_name(link) {
@@ -74,10 +89,10 @@ impl Accounting {
         self.outside_time + self.duplicates + self.skipped.iter().sum::<u64>()
     }
 
-    /// frames = packets + Σ skipped, and flows opened = ended + evicted + open.
+    /// frames = packets + Σ skipped + shed, and flows opened = ended + evicted + open.
     #[must_use]
     pub fn balanced(&self) -> bool {
-        self.frames == self.packets + self.skipped_in_all() && self.flows.balanced()
+        self.frames == self.packets + self.skipped_in_all() + self.shed && self.flows.balanced()
     }
 
     /// Reasons that occurred and their counts.
@@ -105,6 +120,12 @@ impl Serialize for Accounting {
         map.serialize_entry("fragments", &self.fragments)?;
         map.serialize_entry("odd_fragments", &self.odd_fragments)?;
         map.serialize_entry("dropped", &self.dropped)?;
+        map.serialize_entry("shed", &self.shed)?;
+        map.serialize_entry("loss_exceeded", &self.is_loss_exceeded)?;
+        map.serialize_entry("tcp", &self.tcp)?;
+        if !self.interfaces.is_empty() {
+            map.serialize_entry("interfaces", &self.interfaces.iter().map(interface_json).collect::<Vec<_>>())?;
+        }
         map.serialize_entry("sightings_dropped", &self.sightings_dropped)?;
         let ShardCounters { opened, ended, evicted, partial, open } = self.flows;
         let flows = [("opened", opened), ("ended", ended), ("evicted", evicted), ("partial", partial), ("open", open)];
@@ -114,12 +135,71 @@ impl Serialize for Accounting {
     }
 }
 
+fn interface_json(of: &InterfaceAccount) -> serde_json::Value {
+    serde_json::json!({
+        "interface": of.interface, "frames": of.frames, "received": of.kernel.received, "dropped_kernel": of.kernel.dropped_kernel,
+        "dropped_interface": of.kernel.dropped_interface, "joined": of.joined, "outages": of.outages,
+        "unheard_s": of.unheard.as_seconds(), "is_away": of.is_away,
+    })
+}
+
+/// What was not heard, and why.
+fn write_hearing(account: &Accounting, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if account.dropped > 0 {
+        let percent = 100.0 * share(account.dropped, account.frames);
+        write!(f, "\ndropped  {} frames before they could be read, {percent:.2} % of all", account.dropped)?;
+    }
+    if account.shed > 0 {
+        write!(f, "\nshed     {} packets of whole flows: more came than could be judged", account.shed)?;
+    }
+    for of in &account.interfaces {
+        let name = &of.interface;
+        if account.interfaces.len() > 1 || of.dropped() > 0 {
+            let kernel = &of.kernel;
+            write!(f, "\nheard    {name}: {} frames", of.frames)?;
+            write!(f, ", dropped {} by the kernel and {} by the interface", kernel.dropped_kernel, kernel.dropped_interface)?;
+        }
+        if of.outages > 0 {
+            write!(
+                f,
+                "\nwarning  {name} was not heard for {:.0} s: it was down or away {} times",
+                of.unheard.as_seconds(),
+                of.outages
+            )?;
+        }
+        if of.joined > 0 {
+            write!(
+                f,
+                "\nwarning  {} frames of {name} were joined from several on their way here, so that sizes and counts are",
+                of.joined
+            )?;
+            write!(f, " not those of the network (ethtool -K {name} gro off lro off)")?;
+        }
+    }
+    if account.tcp.missing_share() > 0.01 {
+        let percent = 100.0 * account.tcp.missing_share();
+        write!(
+            f,
+            "\nwarning  {percent:.1} % of the bytes of TCP were acknowledged and never captured: frames were lost on their way here"
+        )?;
+    }
+    if account.tcp.is_one_way() {
+        let TcpAccount { one_way, two_way, .. } = account.tcp;
+        write!(f, "\nwarning  {one_way} TCP conversations were heard one way only, {two_way} both ways: does the port mirror")?;
+        write!(f, " what is sent and what is received?")?;
+    }
+    Ok(())
+}
+
 /// A few aligned lines for people.
 impl fmt::Display for Accounting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "frames   {} = {} packets", self.frames, self.packets)?;
         for (reason, count) in self.skips() {
             write!(f, " + {count} {reason}")?;
+        }
+        if self.shed > 0 {
+            write!(f, " + {} shed", self.shed)?;
         }
         if self.cut > 0 {
             write!(f, "   ({} cut by the snap length)", self.cut)?;
@@ -151,9 +231,7 @@ impl fmt::Display for Accounting {
                 self.odd_fragments, self.fragments
             )?;
         }
-        if self.dropped > 0 {
-            write!(f, "\ndropped  {} frames before they could be read", self.dropped)?;
-        }
+        write_hearing(self, f)?;
         let ShardCounters { opened, ended, evicted, partial, open } = self.flows;
         write!(f, "\nflows    {opened} opened = {ended} ended + {evicted} evicted + {open} open; {partial} partial records")?;
         if evicted > 0 {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::loss::Reading;
 use crate::capture::Block;
 use crate::evidence::Slices;
 use crate::feature::Observation;
@@ -56,6 +57,8 @@ pub(super) struct Tick {
     pub sightings: Vec<Sighting>,
     /// What the reader keeps of packets; empty from workers.
     pub packets: Slices,
+    /// What the reader has counted by then; nothing from workers.
+    pub reading: Option<Reading>,
     /// Does the consumer hear of it? Not of a part of the records at the end of a capture.
     pub whole: bool,
 }
@@ -63,7 +66,7 @@ pub(super) struct Tick {
 impl Tick {
     /// The part of a worker.
     pub(super) fn of_records(now: Timestamp, records: Vec<Emitted>, whole: bool) -> Self {
-        Self { now, records, sightings: Vec::new(), packets: Slices::default(), whole }
+        Self { now, records, sightings: Vec::new(), packets: Slices::default(), reading: None, whole }
     }
 }
 

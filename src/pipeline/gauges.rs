@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::accounting::Accounting;
+use super::loss::{Condition, TcpAccount};
 use crate::flow::ShardCounters;
 use crate::time::Timestamp;
 
@@ -14,6 +15,7 @@ pub struct Gauges {
     reads: AtomicU64,
     is_over: AtomicBool,
     account: Mutex<(Accounting, Option<Timestamp>)>,
+    hearing: Mutex<(Condition, TcpAccount)>,
     /// By worker.
     flows: Mutex<Vec<ShardCounters>>,
 }
@@ -33,7 +35,13 @@ impl Gauges {
     pub fn account(&self) -> (Accounting, Option<Timestamp>) {
         let (mut account, now) = lock(&self.account).clone();
         lock(&self.flows).iter().for_each(|counters| account.flows.add(*counters));
+        account.tcp = lock(&self.hearing).1;
         (account, now)
+    }
+
+    /// How the network is heard, as of the latest tick that was handed on.
+    pub fn condition(&self) -> Condition {
+        lock(&self.hearing).0
     }
 
     pub(super) fn has_read(&self) {
@@ -46,6 +54,10 @@ impl Gauges {
 
     pub(super) fn renew(&self, account: &Accounting, now: Option<Timestamp>) {
         *lock(&self.account) = (account.clone(), now);
+    }
+
+    pub(super) fn renew_condition(&self, condition: Condition, tcp: TcpAccount) {
+        *lock(&self.hearing) = (condition, tcp);
     }
 
     pub(super) fn renew_flows(&self, worker: usize, counters: ShardCounters) {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::batch::{Emitted, Tick, Told};
 use super::gate::Gate;
+use super::loss::Loss;
 use super::run::Consumer;
 use crate::flow::ShardCounters;
 
@@ -18,11 +19,13 @@ pub(super) struct Merge<'a> {
     told: Vec<usize>,
     /// The flow accounts of workers that are done.
     pub flows: ShardCounters,
+    pub loss: Loss,
 }
 
 impl<'a> Merge<'a> {
-    pub(super) fn new(workers: usize, gate: &'a Gate) -> Self {
-        Self { gate, pending: VecDeque::new(), first: 0, told: vec![0; workers + 1], flows: ShardCounters::default() }
+    pub(super) fn new(workers: usize, gate: &'a Gate, loss_limit: f64) -> Self {
+        let loss = Loss::new(loss_limit);
+        Self { gate, pending: VecDeque::new(), first: 0, told: vec![0; workers + 1], flows: ShardCounters::default(), loss }
     }
 
     pub(super) fn take(&mut self, message: Told, consumer: &mut dyn Consumer) {
@@ -39,6 +42,7 @@ impl<'a> Merge<'a> {
                 if !tick.packets.is_empty() {
                     pending.packets = tick.packets;
                 }
+                pending.reading = pending.reading.or(tick.reading);
                 pending.whole |= tick.whole;
             }
         }
@@ -48,7 +52,7 @@ impl<'a> Merge<'a> {
         }
         let reached = self.told.iter().copied().min().unwrap_or(0);
         while self.first < reached {
-            let Some(Tick { now, mut records, sightings, packets, whole }) = self.pending.pop_front() else { break };
+            let Some(Tick { now, mut records, sightings, packets, reading, whole }) = self.pending.pop_front() else { break };
             self.first += 1;
             let count = records.len();
             let packet_bytes = packets.weight();
@@ -58,7 +62,12 @@ impl<'a> Merge<'a> {
             }
             // Stable: records that tie come from one shard, whose own order holds.
             records.sort_by_key(|emitted: &Emitted| emitted.record.order());
+            records.iter().for_each(|emitted| self.loss.record(&emitted.record));
             records.into_iter().for_each(|emitted| consumer.record(emitted));
+            // The parts of the end have the reading of the first.
+            if let Some(condition) = reading.and_then(|reading| self.loss.tick(now, reading)) {
+                consumer.condition(condition);
+            }
             if whole {
                 consumer.tick(now);
             }

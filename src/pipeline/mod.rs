@@ -8,18 +8,20 @@
 //!   +-------------------------------sightings by tick---+
 //! ```
 //!
-//! Overload: every channel is bounded and blocks ([`run`] never drops a packet). A live source drops in the kernel and
-//! counts it.
+//! Overload: every channel is bounded and blocks, and a replay never drops a packet. Live, the kernel's ring takes a burst; when it
+//! drops frames because the workers are behind, whole flows are shed, and counted.
 
 mod accounting;
 mod batch;
 mod clock;
 mod gate;
 mod gauges;
+mod loss;
 mod merge;
 mod mirror;
 mod reader;
 mod run;
+mod shed;
 mod sightings;
 mod worker;
 
@@ -27,4 +29,5 @@ pub use accounting::Accounting;
 pub use batch::Emitted;
 pub use clock::{Stopwatch, now};
 pub use gauges::Gauges;
+pub use loss::{Condition, TcpAccount};
 pub use run::{Consumer, PipelineConfig, Progress, run};

@@ -7,10 +7,12 @@ use crossbeam::channel::{Receiver, Sender};
 
 use super::accounting::Accounting;
 use super::batch::{Batch, Event, Item};
-use super::mirror::{Decoded, Mirror};
+use super::loss::Reading;
+use super::mirror::Mirror;
 use super::run::PipelineConfig;
+use super::shed::Shed;
 use super::sightings::Sightings;
-use crate::capture::{Block, CaptureError, Source};
+use crate::capture::{Block, CaptureError, FrameSpan, Source};
 use crate::flow::FlowKey;
 use crate::time::{Span, Timestamp};
 use crate::wire::{Checksum, Duplicates, Fragments, Frame, Packet, checksum, decode, quoted};
@@ -68,14 +70,13 @@ pub(super) struct Reader<'a> {
     since_tick: u32,
     duplicates: Duplicates,
     mirror: Mirror,
-    /// Of the block that is dealt out.
-    decoded: Vec<Decoded>,
+    shed: Shed,
     fragments: Fragments,
     /// Fragments that can go on.
     fragments_out: Vec<Packet>,
     spare_blocks: Vec<Block>,
     spare_batches: Vec<Batch>,
-    /// The second at which the gauges were told last.
+    /// The second at which the source was asked last what was lost.
     told_at: Option<i64>,
 }
 
@@ -99,7 +100,7 @@ impl<'a> Reader<'a> {
             since_tick: 0,
             duplicates: Duplicates::default(),
             mirror: Mirror::default(),
-            decoded: Vec::new(),
+            shed: Shed::default(),
             fragments: Fragments::default(),
             fragments_out: Vec::new(),
             spare_blocks: Vec::new(),
@@ -124,59 +125,53 @@ impl<'a> Reader<'a> {
                 self.read_bytes.store(done, Ordering::Relaxed);
             }
             self.deal_out(block);
-            self.tell_gauges(source);
+            self.look(source);
             self.collect_spares();
         }
+        let mut rest = Block::default();
+        source.rest(&mut rest);
+        self.deal_out(rest);
         self.fragments.finish(&mut self.fragments_out);
         self.deal_out(Block::default());
-        self.accounting.dropped = source.dropped();
+        self.accounting.heard_by(source.interfaces());
+        let reading = self.reading();
         if let Some(gauges) = &self.config.gauges {
             gauges.renew(&self.accounting, self.clock.now());
             gauges.end();
         }
         let now = self.clock.now().unwrap_or(Timestamp::MIN);
-        self.accounting.sightings_dropped = self.sightings.finish(now);
+        self.accounting.sightings_dropped = self.sightings.finish(now, reading);
         (self.accounting, self.errors)
     }
 
     /// Once in a second of the capture's time.
-    fn tell_gauges(&mut self, source: &mut dyn Source) {
-        let Some(gauges) = &self.config.gauges else { return };
-        let second = self.clock.now().map(Timestamp::seconds);
-        if second != self.told_at {
-            self.told_at = second;
-            self.accounting.dropped = source.dropped();
-            gauges.renew(&self.accounting, self.clock.now());
+    fn look(&mut self, source: &mut dyn Source) {
+        let Some(now) = self.clock.now() else { return };
+        if self.told_at.replace(now.seconds()) == Some(now.seconds()) {
+            return;
         }
+        self.accounting.heard_by(source.interfaces());
+        if self.config.idle_clock.is_some() {
+            self.shed.look(now, self.accounting.dropped);
+        }
+        if let Some(gauges) = &self.config.gauges {
+            gauges.renew(&self.accounting, Some(now));
+        }
+    }
+
+    fn reading(&self) -> Reading {
+        let Accounting { frames, dropped, shed, .. } = self.accounting;
+        let is_deaf = self.accounting.interfaces.iter().any(|interface| interface.is_away);
+        Reading { frames: frames - shed, lost: dropped + shed, is_deaf }
     }
 
     fn deal_out(&mut self, block: Block) {
         let workers = self.to_workers.len();
         let mut batches: Vec<Batch> = (0..workers).map(|_| self.spare_batches.pop().unwrap_or_default()).collect();
         self.hand_on_fragments(&mut batches);
-        let mut decoded = std::mem::take(&mut self.decoded);
-        self.decode(&block, &mut decoded);
-        self.mirror.judge(&decoded);
-        for Decoded { span, packet, is_copy } in decoded.drain(..) {
-            if let Some(now) = self.tick(span.time) {
-                self.fragments.let_go_before(now, &mut self.fragments_out);
-                self.hand_on_fragments(&mut batches);
-                self.beat(now, &mut batches);
-            }
-            match packet {
-                Ok(packet) if is_copy && self.mirror.is_double => {
-                    self.accounting.duplicates += 1;
-                    self.sightings.copy(&block.frame(&span), &packet);
-                }
-                Ok(packet) => self.packet(&block.frame(&span), span.bytes.start, packet, &mut batches),
-                Err(skip) => {
-                    let frame = block.frame(&span);
-                    self.accounting.skip(&frame, skip);
-                    self.sightings.skipped(&frame, skip);
-                }
-            }
+        for span in &block.frames {
+            self.frame(&block, span, &mut batches);
         }
-        self.decoded = decoded;
         self.idle_tick(&block, &mut batches);
         self.sightings.tell();
         let block = Arc::new(block);
@@ -186,27 +181,56 @@ impl<'a> Reader<'a> {
                 continue;
             }
             batch.block = Arc::clone(&block);
+            self.shed.was_full |= worker.is_full();
             // A worker ends only when this side hangs up.
             let _ = worker.send(batch);
         }
         self.take_back(block);
     }
 
-    /// Decodes the frames of a block that are within the time asked for.
-    fn decode(&mut self, block: &Block, decoded: &mut Vec<Decoded>) {
-        for span in &block.frames {
-            self.accounting.frames += 1;
-            if self.config.from.is_some_and(|from| span.time < from) || self.config.to.is_some_and(|to| span.time >= to) {
-                self.accounting.outside_time += 1;
-                continue;
-            }
-            let frame = block.frame(span);
-            self.accounting.cut += u64::from((frame.data.len() as u64) < u64::from(frame.wire_bytes));
-            let packet = decode(&frame);
-            let is_copy = self.config.deduplicate && packet.as_ref().is_ok_and(|packet| self.duplicates.contains(&frame, packet));
-            self.accounting.copies += u64::from(is_copy);
-            decoded.push(Decoded { span: span.clone(), packet, is_copy });
+    /// Takes a frame, when it is within the time asked for.
+    #[inline]
+    fn frame(&mut self, block: &Block, span: &FrameSpan, batches: &mut [Batch]) {
+        self.accounting.frames += 1;
+        if self.config.from.is_some_and(|from| span.time < from) || self.config.to.is_some_and(|to| span.time >= to) {
+            self.accounting.outside_time += 1;
+            return;
         }
+        let frame = block.frame(span);
+        self.accounting.cut += u64::from((frame.data.len() as u64) < u64::from(frame.wire_bytes));
+        let packet = decode(&frame);
+        if let Some(now) = self.tick(span.time) {
+            self.fragments.let_go_before(now, &mut self.fragments_out);
+            self.hand_on_fragments(batches);
+            self.beat(now, batches);
+        }
+        match packet {
+            Ok(packet) if self.is_left_out(&frame, &packet) => self.sightings.copy(&frame, &packet),
+            Ok(packet) if self.is_shed(&packet) => self.accounting.shed += 1,
+            Ok(packet) => self.packet(&frame, span.bytes.start, packet, batches),
+            Err(skip) => {
+                self.accounting.skip(&frame, skip);
+                self.sightings.skipped(&frame, skip);
+            }
+        }
+    }
+
+    /// Has another frame brought this packet, on a port that mirrors both ends?
+    #[inline]
+    fn is_left_out(&mut self, frame: &Frame<'_>, packet: &Packet) -> bool {
+        if !self.config.deduplicate {
+            return false;
+        }
+        let is_copy = self.duplicates.contains(frame, packet);
+        let is_left_out = self.mirror.leaves_out(is_copy);
+        self.accounting.copies += u64::from(is_copy);
+        self.accounting.duplicates += u64::from(is_left_out);
+        is_left_out
+    }
+
+    #[inline]
+    fn is_shed(&self, packet: &Packet) -> bool {
+        !self.shed.is_idle() && self.shed.takes(self.config.key(packet).0.hash())
     }
 
     /// Takes a packet whose frame begins at `at` in its block.
@@ -282,7 +306,7 @@ impl<'a> Reader<'a> {
     /// All workers, and who takes sightings, get the same tick at the same place.
     fn beat(&mut self, now: Timestamp, batches: &mut [Batch]) {
         batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
-        self.sightings.tick(now);
+        self.sightings.tick(now, self.reading());
     }
 
     fn collect_spares(&mut self) {

@@ -10,6 +10,7 @@ use super::accounting::Accounting;
 use super::batch::Emitted;
 use super::gate::Gate;
 use super::gauges::Gauges;
+use super::loss::{Condition, share};
 use super::merge::Merge;
 use super::reader::Reader;
 use super::sightings::Sightings;
@@ -24,6 +25,8 @@ use crate::wire::Packet;
 
 /// Batches waiting for a worker at the most; then the reader waits.
 const BATCHES_PER_WORKER: usize = 4;
+/// Live, where the reader is not to wait for a worker that the system lets wait for a while.
+const BATCHES_PER_WORKER_LIVE: usize = 32;
 /// Messages waiting for the merge at the most; then workers wait.
 const MESSAGES: usize = 64;
 
@@ -48,6 +51,8 @@ pub struct PipelineConfig {
     pub packets: Option<Cut>,
     /// Live only: the wall clock, for when no packet moves the time.
     pub idle_clock: Option<fn() -> Timestamp>,
+    /// The share of frames, or of TCP's bytes, that may be lost in a minute before results are degraded, 0 to 1; default 0.01.
+    pub loss_limit: f64,
     /// Where it is told how the run is going, if anybody asks.
     pub gauges: Option<Arc<Gauges>>,
 }
@@ -57,7 +62,7 @@ impl PipelineConfig {
     #[must_use]
     pub const fn new(workers: usize, limits: CheckedLimits, home: HomeNets) -> Self {
         let (vlan_key, deduplicate, from, to, packets, idle_clock, gauges) = (false, true, None, None, None, None, None);
-        Self { workers, limits, home, vlan_key, deduplicate, from, to, packets, idle_clock, gauges }
+        Self { workers, limits, home, vlan_key, deduplicate, from, to, packets, idle_clock, loss_limit: 0.01, gauges }
     }
 
     /// The key of a packet's flow, and whether the packet came from the key's low end.
@@ -79,6 +84,9 @@ pub trait Consumer {
     /// called before the records of the same tick, in the capture's order.
     fn packets(&mut self, _packets: Slices) {}
 
+    /// The network is heard otherwise from the coming tick on: better or worse.
+    fn condition(&mut self, _condition: Condition) {}
+
     /// All records known at `now` were handed over.
     fn tick(&mut self, now: Timestamp);
 
@@ -96,7 +104,7 @@ pub struct Progress {
 /// Reads `source` to its end or until `stop`, and hands every record to `consumer` in the order (tick, end, start, key,
 /// segment). With a vocabulary, records carry the behaviour that they resemble. Returns the account and what was damaged.
 ///
-/// Memory: blocks of 256 KiB, at most four batches of them waiting per worker; the flow tables as [`CheckedLimits`] says; the
+/// Memory: blocks of 256 KiB, at most four batches of them waiting per worker, live 32; the flow tables as [`CheckedLimits`] says; the
 /// records of some ticks, in each of which at most 16,384 packets have come; of packets for the consumer, where they were asked for,
 /// 32 MiB and what came between two ticks, at most 64 MiB.
 pub fn run(
@@ -109,7 +117,8 @@ pub fn run(
     let read_bytes = AtomicU64::new(0);
     let (recycle, recycled) = unbounded();
     let (tell, told) = bounded(MESSAGES);
-    let (to_workers, from_reader): (Vec<_>, Vec<_>) = (0..config.workers).map(|_| bounded(BATCHES_PER_WORKER)).unzip();
+    let waiting = if config.idle_clock.is_some() { BATCHES_PER_WORKER_LIVE } else { BATCHES_PER_WORKER };
+    let (to_workers, from_reader): (Vec<_>, Vec<_>) = (0..config.workers).map(|_| bounded(waiting)).unzip();
     let gate = Gate::default();
     let sightings = Sightings::new((tell.clone(), config.workers), config.packets, &gate);
     let reader = Reader::new(config, (stop, &read_bytes), (to_workers, recycled), sightings);
@@ -124,10 +133,15 @@ pub fn run(
             // Hanging up ends the workers.
             reader.run(source)
         });
-        let mut merge = Merge::new(config.workers, &gate);
+        let mut merge = Merge::new(config.workers, &gate, config.loss_limit);
         loop {
             match told.recv_timeout(Duration::from_millis(200)) {
-                Ok(message) => merge.take(message, consumer),
+                Ok(message) => {
+                    merge.take(message, consumer);
+                    if let Some(gauges) = &config.gauges {
+                        gauges.renew_condition(merge.loss.condition(), merge.loss.total);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -136,6 +150,9 @@ pub fn run(
         // A panic is the end of the process (release) or of the test: there is nothing to join after it.
         let (mut accounting, errors) = reading.join().unwrap_or_default();
         accounting.flows = merge.flows;
+        accounting.tcp = merge.loss.total;
+        let in_all = share(accounting.dropped + accounting.shed, accounting.frames - accounting.shed);
+        accounting.is_loss_exceeded = merge.loss.is_exceeded || in_all > config.loss_limit;
         (accounting, errors)
     })
 }

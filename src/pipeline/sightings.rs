@@ -4,6 +4,7 @@ use crossbeam::channel::Sender;
 
 use super::batch::{Tick, Told};
 use super::gate::Gate;
+use super::loss::Reading;
 use crate::evidence::{Cut, Slice, Slices};
 use crate::sighting::{self, Sighting};
 use crate::time::Timestamp;
@@ -74,14 +75,14 @@ impl<'a> Sightings<'a> {
     }
 
     /// A tick: what was seen until now belongs to it.
-    pub(super) fn tick(&mut self, now: Timestamp) {
-        self.end_tick(now, true);
+    pub(super) fn tick(&mut self, now: Timestamp, reading: Reading) {
+        self.end_tick(now, reading, true);
     }
 
-    fn end_tick(&mut self, now: Timestamp, whole: bool) {
+    fn end_tick(&mut self, now: Timestamp, reading: Reading, whole: bool) {
         let (sightings, packets) = (std::mem::take(&mut self.fresh), std::mem::take(&mut self.packets));
         self.packet_bytes += packets.weight();
-        self.ticks.push(Tick { sightings, packets, ..Tick::of_records(now, Vec::new(), whole) });
+        self.ticks.push(Tick { sightings, packets, reading: Some(reading), ..Tick::of_records(now, Vec::new(), whole) });
     }
 
     /// Tells the merge of the ticks so far. Comes before the workers get them, so that the reader is never the last to tell and
@@ -97,8 +98,8 @@ impl<'a> Sightings<'a> {
     }
 
     /// Tells the rest: it belongs to the first part of the end.
-    pub(super) fn finish(mut self, now: Timestamp) -> u64 {
-        self.end_tick(now, false);
+    pub(super) fn finish(mut self, now: Timestamp, reading: Reading) -> u64 {
+        self.end_tick(now, reading, false);
         let ticks = std::mem::take(&mut self.ticks);
         let _ = self.tell.send(Told { worker: self.teller, ticks, finished: Some(Default::default()) });
         self.dropped

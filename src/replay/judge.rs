@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::adapt::{Adapt, Adaptation};
+use super::kept::{MAX_KEPT, MAX_STEPS, Step};
 use super::mode::Mode;
 use super::output::Output;
 use super::state::State;
@@ -13,22 +14,10 @@ use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::EndReason;
 use crate::model::{Budget, ClusterError, Match, Model, Order};
-use crate::pipeline::{Consumer, Emitted, Progress};
+use crate::pipeline::{Condition, Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
 use crate::train::{InMemory, InOrder, Lesson, Note, Trim, teach};
-
-/// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
-const MAX_KEPT: usize = 120_000;
-
-/// Records and ticks kept together: the ticks of a month come before the records.
-const MAX_STEPS: usize = 4_000_000;
-
-enum Step {
-    Sighting(Sighting),
-    Record(Emitted),
-    Tick(Timestamp),
-}
 
 /// Judges records as they come, or keeps them until the capture has taught itself.
 pub struct Judge<'a> {
@@ -48,6 +37,8 @@ pub struct Judge<'a> {
     /// The key of the pseudonyms that records come with.
     pseudonyms: Option<String>,
     order: Order,
+    /// Is so much lost that what is told may be wrong for it?
+    is_degraded: bool,
     now: Timestamp,
     /// Do records resemble behaviours of another model than the one that judges?
     matches_are_foreign: bool,
@@ -74,6 +65,7 @@ impl<'a> Judge<'a> {
             verdict: Verdict::default(),
             pseudonyms: None,
             order: Order::default(),
+            is_degraded: false,
             now: Timestamp::MIN,
             matches_are_foreign: false,
             failed: None,
@@ -267,7 +259,7 @@ impl<'a> Judge<'a> {
             .iter_mut()
             .filter_map(|step| match step {
                 Step::Record(emitted) => Some(&mut *emitted.observation),
-                Step::Tick(_) | Step::Sighting(_) => None,
+                Step::Tick(_) | Step::Sighting(_) | Step::Degraded(_) => None,
             })
             .collect();
         let last = observations.last().map_or(Timestamp::MIN, |seen| seen.end);
@@ -299,6 +291,7 @@ impl<'a> Judge<'a> {
                     }
                 }
                 Step::Sighting(sighting) => self.sighting(sighting),
+                Step::Degraded(is_degraded) => self.is_degraded = is_degraded,
                 Step::Tick(now) => self.beat(now),
             }
         }
@@ -320,6 +313,7 @@ impl<'a> Judge<'a> {
                     self.judge(emitted);
                 }
                 Step::Sighting(sighting) => self.sighting(sighting),
+                Step::Degraded(is_degraded) => self.is_degraded = is_degraded,
                 Step::Tick(now) => self.beat(now),
             }
         }
@@ -375,7 +369,9 @@ impl<'a> Judge<'a> {
     }
 
     fn hand_out(&mut self, detector: &Detector, notices: &[Notice], flows: &[ScoredFlow]) {
-        notices.iter().for_each(|notice| self.output.notice(notice));
+        for notice in notices {
+            self.output.notice(&Notice { is_degraded: self.is_degraded, ..notice.clone() });
+        }
         for flow in flows {
             self.output.flow(flow, behaviour_name(detector, flow));
         }
@@ -409,6 +405,15 @@ impl Consumer for Judge<'_> {
             self.records_kept += 1;
         } else {
             self.hand_out_unjudged(&emitted);
+        }
+    }
+
+    fn condition(&mut self, condition: Condition) {
+        self.output.condition(condition);
+        if self.detector.is_some() || self.learning.is_some() || self.failed.is_some() {
+            self.is_degraded = condition.is_degraded;
+        } else {
+            self.kept.push(Step::Degraded(condition.is_degraded));
         }
     }
 

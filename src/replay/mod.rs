@@ -2,6 +2,7 @@
 
 mod adapt;
 mod judge;
+mod kept;
 #[cfg(test)]
 mod life;
 mod mode;

@@ -9,7 +9,7 @@ use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
-use crate::pipeline::Progress;
+use crate::pipeline::{Condition, Progress};
 use crate::time::Timestamp;
 use crate::wire::Addr;
 
@@ -45,6 +45,8 @@ pub trait Output {
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str);
     /// A flow of a capture that held too little to judge it; only when flows were asked for.
     fn unjudged(&mut self, _record: &FlowRecord) {}
+    /// The network is heard otherwise from now on: better or worse.
+    fn condition(&mut self, _condition: Condition) {}
     /// Called a few times a second while reading.
     fn progress(&mut self, _progress: Progress) {}
 }

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use super::board::Board;
 use super::health::Pulse;
 use super::histogram::BOUNDS_S;
-use crate::pipeline::now;
+use crate::pipeline::{Accounting, now};
 use crate::sink::SinkState;
 
 /// A page of metrics that is being written.
@@ -70,7 +70,12 @@ fn capture(page: &mut Page, pulse: &Pulse) {
     page.family("capture_bytes_total", "counter", "Bytes of these on the wire.");
     page.sample("capture_bytes_total", &[("iface", interface)], account.wire_bytes);
     page.family("capture_drops_total", "counter", "Frames lost before they could be read, by reason.");
-    page.sample("capture_drops_total", &[("reason", "kernel_or_interface")], account.dropped);
+    let of_kernel = account.interfaces.iter().map(|of| of.kernel.dropped_kernel).sum::<u64>();
+    let of_interface = account.interfaces.iter().map(|of| of.kernel.dropped_interface).sum::<u64>();
+    for (reason, count) in [("kernel", of_kernel), ("interface", of_interface), ("shed", account.shed)] {
+        page.sample("capture_drops_total", &[("reason", reason)], count);
+    }
+    hearing(page, pulse, &account);
     page.family("capture_skipped_total", "counter", "Frames passed over, by reason.");
     for (reason, count) in account.skips() {
         page.sample("capture_skipped_total", &[("reason", reason)], count);
@@ -81,6 +86,32 @@ fn capture(page: &mut Page, pulse: &Pulse) {
     page.one("flows_active", "gauge", "Flows open.", account.flows.open);
     page.family("flow_evictions_total", "counter", "Flows ended early, by reason.");
     page.sample("flow_evictions_total", &[("reason", "table_full")], account.flows.evicted);
+}
+
+/// How well the network is heard.
+fn hearing(page: &mut Page, pulse: &Pulse, account: &Accounting) {
+    let condition = pulse.vitals().gauges.condition();
+    page.one(
+        "capture_degraded",
+        "gauge",
+        "1 while loss is above the limit or an interface is away.",
+        u8::from(condition.is_degraded),
+    );
+    page.one("capture_tcp_bytes_total", "counter", "Bytes of payload of TCP that were captured.", account.tcp.bytes);
+    let help = "Bytes of TCP that were acknowledged and never captured.";
+    page.one("capture_tcp_missing_bytes_total", "counter", help, account.tcp.missing_bytes);
+    page.family("capture_frames_total", "counter", "Frames read, by interface.");
+    for of in &account.interfaces {
+        page.sample("capture_frames_total", &[("iface", &of.interface)], of.frames);
+    }
+    page.family("capture_unheard_seconds_total", "counter", "How long an interface was down or away.");
+    for of in &account.interfaces {
+        page.sample("capture_unheard_seconds_total", &[("iface", &of.interface)], of.unheard.as_seconds());
+    }
+    page.family("capture_up", "gauge", "0 while an interface is down or away.");
+    for of in &account.interfaces {
+        page.sample("capture_up", &[("iface", &of.interface)], u8::from(!of.is_away));
+    }
 }
 
 fn scores(page: &mut Page, pulse: &Pulse) {

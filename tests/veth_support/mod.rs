@@ -20,7 +20,7 @@ pub struct Wire {
 pub const HERE: &str = "10.99.7.1";
 pub const THERE: &str = "10.99.7.2";
 
-fn ip(arguments: &[&str]) -> Result<(), String> {
+pub fn ip(arguments: &[&str]) -> Result<(), String> {
     let output = Command::new("ip").args(arguments).output().map_err(|error| error.to_string())?;
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
 }
@@ -105,14 +105,19 @@ impl Drop for Guard {
 
 /// The program listening inside `wire`, from when it says that it does.
 pub fn watch(wire: &Wire, interface: &str, arguments: &[&str]) -> (Guard, BufReader<std::process::ChildStderr>) {
+    watch_on(wire, &[interface], arguments)
+}
+
+/// The same on several interfaces.
+pub fn watch_on(wire: &Wire, interfaces: &[&str], arguments: &[&str]) -> (Guard, BufReader<std::process::ChildStderr>) {
     let mut command = Wire::inside(&wire.there, env!("CARGO_BIN_EXE_auscult"));
     let mut child =
-        command.args(["watch", interface]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command.arg("watch").args(interfaces).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let guard = Guard(child);
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
-    assert!(line.contains(&format!("listening on {interface}")), "{line}");
+    assert!(line.contains(&format!("listening on {}", interfaces.join(", "))), "{line}");
     (guard, stderr)
 }
 

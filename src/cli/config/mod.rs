@@ -194,14 +194,14 @@ mod tests {
     fn the_example_says_nothing_until_its_keys_are_in_force() {
         let said = parsed(EXAMPLE, &["auscult", "watch", "--config=FILE", "eth0"]).unwrap();
         let flags: Vec<&str> = said.flags.iter().map(|(id, _)| id.as_str()).collect();
-        assert_eq!(flags, ["config", "interface"]);
+        assert_eq!(flags, ["config", "interfaces"]);
     }
 
     #[test]
     fn a_service_begins_with_settings_that_hold() {
         let text = include_str!("../../../dist/auscult.toml");
         let said = parsed(text, &["auscult", "watch", "--config", "FILE"]).unwrap();
-        assert!(said.flags.iter().any(|(id, values)| id == "interface" && values[0] == "eth1"));
+        assert!(said.flags.iter().any(|(id, values)| id == "interfaces" && values[0] == "eth1"));
     }
 
     #[test]
@@ -270,17 +270,21 @@ mod tests {
 
     #[test]
     fn the_command_line_comes_first() {
-        let file = "seed = 5\nmodel = \"m\"\nalerts = [\"a\", \"b\"]\nvlan-key = true\n[watch]\ninterface = \"eth7\"\nseed = 6\n";
+        let file =
+            "seed = 5\nmodel = \"m\"\nalerts = [\"a\", \"b\"]\nvlan-key = true\n[watch]\ninterfaces = [\"eth7\"]\nseed = 6\n";
         let watch = |argv: &[&str]| {
             let said = parsed(file, &[&["auscult", "watch", "--config", "FILE"], argv].concat()).unwrap();
             let Command::Watch(args) = said.cli.command else { unreachable!() };
             args
         };
         let args = watch(&[]);
-        assert_eq!((args.interface.as_str(), args.judge.seed, args.flow.vlan_key), ("eth7", 6, true));
+        assert_eq!((args.listen.interfaces.clone(), args.judge.seed, args.flow.vlan_key), (vec!["eth7".to_owned()], 6, true));
         assert_eq!(args.output.alerts, ["a", "b"]);
         let args = watch(&["--seed", "7", "--alerts=c", "--learn", "1d", "--", "eth0"]);
-        assert_eq!((args.interface.as_str(), args.judge.seed, args.output.alerts), ("eth0", 7, vec!["c".to_owned()]));
+        assert_eq!(
+            (args.listen.interfaces.clone(), args.judge.seed, args.output.alerts),
+            (vec!["eth0".to_owned()], 7, vec!["c".to_owned()])
+        );
         assert!(args.judge.model.is_none() && args.learn.learn.is_some(), "--learn takes the place of the file's model");
     }
 

@@ -1,0 +1,116 @@
+#!/bin/sh
+# How much `auscult watch` hears without loss, beside tcpdump to /dev/null, argus and softflowd on the same interface, in namespaces
+# of its own that it removes again. Every program is sent the same packets in turn, as fast as tcpreplay can, so many rounds.
+#
+#     sudo sh benches/live.sh target/release/auscult [ROUNDS]
+#
+# Needs tcpreplay, tcpdump, argus, ra, softflowd, softflowctl, python3, zstd (Debian: tcpreplay tcpdump argus-server argus-client softflowd).
+# Prints a line for each: packets sent and their rate, packets that the program says it got, processor time for each packet and as a
+# share of a core while sending. The last lines are of a silent interface.
+set -eu
+auscult=$(realpath "${1:?usage: live.sh AUSCULT [ROUNDS]}")
+rounds=${2:-3}
+here=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+from="live-$$-a" to="live-$$-b" running=
+clean() {
+    # Only what this script started.
+    [ -z "$running" ] || kill -9 "$running" 2>/dev/null || true
+    ip netns del "$from" 2>/dev/null || true
+    ip netns del "$to" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap clean EXIT INT TERM
+PATH="$PATH:/usr/sbin:/sbin"
+ip netns add "$from"
+ip netns add "$to"
+ip -n "$from" link add tap0 type veth peer name tap0 netns "$to"
+for space in "$from" "$to"; do ip -n "$space" link set lo up; ip -n "$space" link set tap0 up; done
+
+# UDP of 1,000 conversations, in frames of this size without their checksum.
+packets() {
+    python3 - "$@" <<'P'
+import struct, sys
+size, count, out = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+with open(out, "wb") as f:
+    f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+    for n in range(count):
+        flow, length = n % 1000, size - 14
+        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, n & 0xffff, 0, 64, 17, 0, bytes([10, 1, flow >> 8, flow & 255]), bytes([10, 2, 0, 1 + flow % 50]))
+        total = sum(struct.unpack("!10H", ip)); total = (total & 0xffff) + (total >> 16); total = (total & 0xffff) + (total >> 16)
+        ip = ip[:10] + struct.pack("!H", ~total & 0xffff) + ip[12:]
+        frame = bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]) + ip + struct.pack("!HHHH", 20000 + flow, 5000 + flow % 7, length - 20, 0)
+        f.write(struct.pack("<IIII", n // 100000, n % 100000 * 10, size, size) + frame.ljust(size, bytes([n & 255])))
+P
+}
+packets 60 100000 "$work/64.pcap"
+packets 1514 50000 "$work/1500.pcap"
+# The clinic's packets, cut to 256 bytes each: 163 on average.
+zstd -dqf "$here/datasets/clinic/clinic.pcap.zst" -o "$work/mixed.pcap"
+
+ticks() { awk '{print $14 + $15}' "/proc/$1/stat"; }
+sent() { ip netns exec "$to" cat /sys/class/net/tap0/statistics/rx_packets; }
+seconds() { date +%s.%N; }
+
+start() {
+    case $1 in
+    auscult) set -- "$auscult" watch tap0 --model "$here/models/clinic.json" --alerts /dev/null --stats "$work/stats" ;;
+    tcpdump) set -- tcpdump -i tap0 -B 65536 -w /dev/null ;;
+    argus) set -- argus -X -i tap0 -w "$work/argus" ;;
+    softflowd) set -- softflowd -d -i tap0 -n 127.0.0.1:9995 -v 9 -m 1000000 -p "$work/sf.pid" -c "$work/sf.ctl" ;;
+    esac
+    rm -f "$work/argus" "$work/stats"
+    ip netns exec "$to" "$@" >"$work/out" 2>&1 &
+    running=$!
+    sleep 2
+}
+
+# What the program says that it got, once it has ended.
+finish() {
+    if [ "$1" = softflowd ]; then
+        ip netns exec "$to" softflowctl -c "$work/sf.ctl" statistics >"$work/sf" 2>&1
+        ip netns exec "$to" softflowctl -c "$work/sf.ctl" exit >/dev/null 2>&1 || true
+    else
+        kill -INT "$running"
+    fi
+    wait "$running" 2>/dev/null || true
+    running=
+    case $1 in
+    auscult) python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["capture"]["frames"])' "$work/stats" ;;
+    tcpdump) awk '/captured/ {print $1}' "$work/out" ;;
+    argus) ra -r "$work/argus" -n -s pkts 2>/dev/null | awk '{sum += $1} END {print sum + 0}' ;;
+    softflowd) awk '/Packets processed/ {print $3}' "$work/sf" ;;
+    esac
+}
+
+measure() {
+    program=$1 size=$2 loops=$3
+    start "$program"
+    cpu=$(ticks "$running") before=$(sent) begin=$(seconds)
+    ip netns exec "$from" tcpreplay -K -t -i tap0 --loop="$loops" "$work/$size.pcap" >/dev/null 2>&1
+    end=$(seconds) after=$(sent)
+    sleep 2
+    cpu=$(($(ticks "$running") - cpu))
+    got=$(finish "$program")
+    awk -v p="$program" -v f="$size" -v n=$((after - before)) -v s="$begin $end" -v c="$cpu" -v g="$got" -v l="$(cut -d' ' -f1 /proc/loadavg)" 'BEGIN {
+        split(s, at, " "); took = at[2] - at[1]; lost = g == "" ? "unknown" : sprintf("%.2f %%", n > g ? (n - g) / n * 100 : 0)
+        printf "%-10s %-6s sent %8d at %4.0f k/s, got %8s, lost %s, %5.2f us of CPU a packet, %4.2f of a core (load %s)\n", p, f, n, n / took / 1000, g, lost, c * 1e4 / n, c / 100 / took, l }'
+}
+
+idle() {
+    start "$1"
+    cpu=$(ticks "$running")
+    sleep 30
+    cpu=$(($(ticks "$running") - cpu))
+    finish "$1" >/dev/null
+    awk -v p="$1" -v c="$cpu" 'BEGIN {printf "%-10s silent for 30 s: %.2f %% of a core\n", p, c / 30}'
+}
+
+round=0
+while [ "$round" -lt "$rounds" ]; do
+    round=$((round + 1))
+    for set in "64 20" "mixed 18" "1500 30"; do
+        for program in tcpdump argus softflowd auscult; do measure "$program" $set; done
+    done
+done
+for program in tcpdump argus softflowd auscult; do idle "$program"; done

@@ -1,0 +1,97 @@
+//! More comes than can be judged: whole flows are let go, always the same ones, and every packet is accounted for.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use auscult::capture::{Block, CaptureError, FrameSpan, InterfaceAccount, Source};
+use auscult::flow::{EndReason, FlowLimits, HomeNets};
+use auscult::pipeline::{Condition, Consumer, Emitted, PipelineConfig, run};
+use auscult::time::Timestamp;
+use auscult::wire::LinkType;
+
+/// Conversations, each of which sends a datagram in every block.
+const FLOWS: u16 = 400;
+/// Blocks, a second of the capture each.
+const BLOCKS: u64 = 300;
+/// Until then the kernel drops a frame for each block.
+const CALM_AFTER: u64 = 200;
+
+struct Flood {
+    blocks: u64,
+}
+
+impl Source for Flood {
+    fn fill(&mut self, block: &mut Block) -> Result<bool, CaptureError> {
+        block.clear();
+        self.blocks += 1;
+        let time = Timestamp::from_parts(1_000_000 + self.blocks as i64, 0);
+        for flow in 0..FLOWS {
+            let start = block.bytes.len() as u32;
+            block.bytes.extend([2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 8, 0]);
+            let id = (self.blocks as u16).to_be_bytes();
+            block.bytes.extend([0x45, 0, 0, 48, id[0], id[1], 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 9]);
+            let port = (20_000 + flow).to_be_bytes();
+            block.bytes.extend([port[0], port[1], 0x27, 0x0f, 0, 28, 0, 0]);
+            block.bytes.extend([7; 20]);
+            let bytes = start..block.bytes.len() as u32;
+            block.frames.push(FrameSpan { time, link: LinkType::ETHERNET, wire_bytes: bytes.end - bytes.start, bytes });
+        }
+        Ok(self.blocks < BLOCKS)
+    }
+
+    fn interfaces(&mut self) -> Vec<InterfaceAccount> {
+        let mut account = InterfaceAccount { interface: "eth9".to_owned(), ..InterfaceAccount::default() };
+        account.kernel.dropped_kernel = self.blocks.min(CALM_AFTER);
+        vec![account]
+    }
+}
+
+/// Takes its time over every second.
+#[derive(Default)]
+struct Slow {
+    packets: BTreeMap<u16, u64>,
+    conditions: Vec<Condition>,
+}
+
+impl Consumer for Slow {
+    fn record(&mut self, emitted: Emitted) {
+        if emitted.record.reason != EndReason::FirstLook {
+            *self.packets.entry(emitted.record.orig_port()).or_default() += emitted.record.orig.packets;
+        }
+    }
+
+    fn condition(&mut self, condition: Condition) {
+        self.conditions.push(condition);
+    }
+
+    fn tick(&mut self, _now: Timestamp) {
+        std::thread::sleep(Duration::from_millis(8));
+    }
+}
+
+fn play(is_live: bool) -> (auscult::pipeline::Accounting, Slow) {
+    let mut config = PipelineConfig::new(2, FlowLimits::default().check().unwrap(), HomeNets::default());
+    config.idle_clock = is_live.then_some(|| Timestamp::MIN);
+    let mut slow = Slow::default();
+    let (account, errors) = run(&mut Flood { blocks: 0 }, &config, None, &mut slow, &AtomicBool::new(false));
+    assert!(errors.is_empty() && account.balanced(), "{account}");
+    assert_eq!(account.frames, BLOCKS * u64::from(FLOWS));
+    (account, slow)
+}
+
+#[test]
+fn live_whole_flows_are_let_go_and_a_replay_waits() {
+    let (account, slow) = play(true);
+    assert!(account.shed > 0 && account.packets + account.shed == account.frames, "{account}");
+    assert_eq!(slow.packets.values().sum::<u64>(), account.packets);
+    let whole = slow.packets.values().filter(|&&packets| packets == BLOCKS).count();
+    assert!(whole > 0 && whole < usize::from(FLOWS), "{whole} flows were never let go");
+    assert!(slow.conditions.iter().any(|condition| condition.is_degraded && condition.lost > 0.01), "{:?}", slow.conditions);
+    assert!(account.is_loss_exceeded && account.to_string().contains(" shed"), "{account}");
+
+    let (account, slow) = play(false);
+    assert_eq!((account.shed, slow.packets.values().all(|&packets| packets == BLOCKS)), (0, true), "{account}");
+}

@@ -174,7 +174,7 @@ fn of_mqtt<'f>(mqtt: &'f MqttFacts, found: &mut Vec<(FactKind, &'f str)>) {
     found.extend(seen(&packets).map(|packet| (FactKind::MqttPacket, packet)));
 }
 
-fn remote_control<'f>(calls: &'f DceRpcFacts) -> impl Iterator<Item = (FactKind, &'f str)> {
+fn remote_control(calls: &DceRpcFacts) -> impl Iterator<Item = (FactKind, &str)> {
     calls.controls().map(|call| (FactKind::RemoteControl, call))
 }
 

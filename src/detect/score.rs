@@ -14,7 +14,7 @@ const MAX_TOLD: usize = 64;
 const MAX_TERMS: usize = 8;
 
 /// A score and what it is made of: the strongest conversation counts whole, the next half, the third a third … so that a chatty
-/// device does not collect bits by talking much; odd flows in a row add to their conversation (see [`super::row`]); what conversations share, and what is new in several of them (a name, a
+/// device does not collect bits by talking much; odd flows in a row add to their conversation; what conversations share, and what is new in several of them (a name, a
 /// protocol), counts once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {

@@ -8,7 +8,7 @@ use super::feed::Account;
 use super::reload::{Reload, Reloader};
 use super::service::Service;
 use crate::evidence::Slices;
-use crate::pipeline::{Consumer, Emitted, Gauges, Progress};
+use crate::pipeline::{Condition, Consumer, Emitted, Gauges, Progress};
 use crate::replay::Judge;
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
@@ -75,6 +75,10 @@ impl Consumer for Attended<'_, '_> {
 
     fn packets(&mut self, packets: Slices) {
         self.judge.packets(packets);
+    }
+
+    fn condition(&mut self, condition: Condition) {
+        self.judge.condition(condition);
     }
 
     fn tick(&mut self, now: Timestamp) {

@@ -21,7 +21,7 @@ use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
-use crate::pipeline::{Progress, Stopwatch};
+use crate::pipeline::{Condition, Progress, Stopwatch};
 use crate::replay::{Judge, Mode, Output, State};
 use crate::state::{Folder, Found, Keeper, Tell};
 use crate::time::{Span, Timestamp};
@@ -380,6 +380,10 @@ impl Output for Kept<'_, '_> {
 
     fn unjudged(&mut self, record: &FlowRecord) {
         self.to.unjudged(record);
+    }
+
+    fn condition(&mut self, condition: Condition) {
+        self.to.condition(condition);
     }
 
     fn progress(&mut self, progress: Progress) {

@@ -125,26 +125,38 @@ pub struct Stand {
 }
 
 impl Stand {
-    /// Reads what stands, with these rules from now on where there are some. A file that went away leaves the answers that stand: it may be
-    /// on its way back from an editor.
-    pub fn look(&self, rules: Option<Mutes>) {
-        let mut mutes = lock(&self.mutes);
-        let mut path = self.path.as_deref();
-        if let Some(rules) = rules {
-            *mutes = rules;
-            path = path.filter(|path| path.exists());
-        }
-        match standing(path, &mutes) {
-            Ok(answers) => {
-                let answers = Arc::new(answers);
-                self.say(&answers);
-                if let Some(tell) = &self.tell {
-                    lock(tell)(Arc::clone(&answers));
-                }
-                *lock(&self.newest) = Some(answers);
-            }
+    /// Reads what stands. A file that went away leaves the answers that stand: it may be on its way back from an editor.
+    fn look(&self) {
+        let mutes = lock(&self.mutes);
+        match standing(self.path.as_deref(), &mutes) {
+            Ok(answers) => self.stand(answers),
             Err(error) => eprintln!("auscult: {}; the answers read before still hold", in_one_line(&error)),
         }
+    }
+
+    /// Reads what would stand with these rules; nothing changes.
+    ///
+    /// # Errors
+    /// As [`standing`].
+    pub fn read(&self, rules: Mutes) -> anyhow::Result<(Mutes, Answers)> {
+        let answers = standing(self.path.as_deref().filter(|path| path.exists()), &rules)?;
+        Ok((rules, answers))
+    }
+
+    /// Lets what was read stand.
+    pub fn take(&self, (rules, answers): (Mutes, Answers)) {
+        let mut mutes = lock(&self.mutes);
+        *mutes = rules;
+        self.stand(answers);
+    }
+
+    fn stand(&self, answers: Answers) {
+        let answers = Arc::new(answers);
+        self.say(&answers);
+        if let Some(tell) = &self.tell {
+            lock(tell)(Arc::clone(&answers));
+        }
+        *lock(&self.newest) = Some(answers);
     }
 
     fn say(&self, answers: &Answers) {
@@ -188,7 +200,7 @@ impl Watcher {
                 let now = looks(path);
                 if now != seen {
                     seen = now;
-                    theirs.look(None);
+                    theirs.look();
                 }
             }
         };

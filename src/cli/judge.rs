@@ -228,7 +228,8 @@ fn judge_and_report(
     let stop = stop::on_signals()?;
     let mut answered = Answered::open(answers, live, page.as_ref().map(Page::on_answers), &mut outputs)?;
     let gauges = if let Feed::Packets(_, config) = &feed { config.gauges.clone() } else { None };
-    let reloader = hangups.map(|(signals, flags)| Reloader::start(signals, flags, plan.fitting(), answered.stand()));
+    let judging = plan.judging()?;
+    let reloader = hangups.map(|(signals, flags)| Reloader::start(signals, flags, (plan.fitting(), judging), answered.stand()));
     let (reloader, clock) = (reloader.transpose()?, live.then(ClockWatch::start));
     let service = live.then(Service::of_environment);
     let mut asks = Asks { counters: stop::on_question()?, gauges, reloader, service, clock };

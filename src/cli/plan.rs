@@ -9,7 +9,7 @@ use super::args::{JudgeArgs, LearnArgs};
 use super::exit::Usage;
 use super::hidden::{Hidden, HideArgs, fits};
 use super::judge::load;
-use super::reload::Fitting;
+use super::reload::{Fitting, Judging};
 use super::versions::Versions;
 use crate::model::{Budget, Model, Source};
 use crate::replay::{Adapt, Mode};
@@ -105,6 +105,17 @@ impl Plan {
     #[must_use]
     pub fn fitting(&self) -> Fitting {
         Fitting { key: self.hidden.as_ref().map(Hidden::fingerprint), order: self.hidden.as_ref().map(Hidden::order) }
+    }
+
+    /// Digest of the model that judges and the budget where it is not the model's own; none where nothing judges yet, or a capture by itself.
+    ///
+    /// # Errors
+    /// A model that cannot be digested.
+    pub fn judging(&self) -> anyhow::Result<Option<Judging>> {
+        match &self.mode {
+            Mode::Model(model, budget) => Ok(Some((model.digest()?, budget.map(|budget| budget.per_day)))),
+            Mode::SelfTaught { .. } | Mode::Learn { .. } => Ok(None),
+        }
     }
 
     /// Goes on where a folder of versions stands, or begins one.

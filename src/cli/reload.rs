@@ -18,7 +18,7 @@ use super::judge::load;
 use super::versions::Versions;
 use crate::model::{Budget, Model, Order};
 
-/// Flags that change while judging goes on.
+/// Flags that change while judging goes on, where a model judges; the version in use of one that learns on is no flag.
 const LIVE: [&str; 2] = ["model", "alert_budget"];
 
 /// What judges from now on.
@@ -37,6 +37,9 @@ pub struct Fitting {
     pub order: Option<Order>,
 }
 
+/// Digest of the model that judges, and the budget a day where it is not the model's own.
+pub type Judging = (String, Option<f64>);
+
 /// Takes HUP from now on: what comes before anybody waits for it is kept.
 ///
 /// # Errors
@@ -53,17 +56,22 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Begins to wait; answers are renewed where `stand` says that there may be some.
+    /// Begins to wait; answers are renewed where `stand` says that there may be some. Where no model judges by now, none can take its place.
     ///
     /// # Errors
     /// When the system refuses the thread.
-    pub fn start(mut signals: Signals, mut flags: Flags, fitting: Fitting, stand: Option<Arc<Stand>>) -> anyhow::Result<Self> {
+    pub fn start(
+        mut signals: Signals,
+        mut flags: Flags,
+        (fitting, mut judging): (Fitting, Option<Judging>),
+        stand: Option<Arc<Stand>>,
+    ) -> anyhow::Result<Self> {
         let (handle, newest) = (signals.handle(), Arc::new(Mutex::new(None)));
         let slot = Arc::clone(&newest);
         let argv: Vec<OsString> = std::env::args_os().collect();
         let wait = move || {
             for _ in signals.forever() {
-                match again(&argv, &mut flags, &fitting, stand.as_deref()) {
+                match again(&argv, &mut flags, (&fitting, &mut judging), stand.as_deref()) {
                     Ok(Some(reload)) => *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(reload),
                     Ok(None) => {}
                     Err(error) => eprintln!("auscult: HUP: {}; what was read before still holds", in_one_line(&error)),
@@ -98,37 +106,63 @@ fn said(argv: &[OsString]) -> anyhow::Result<Said> {
 }
 
 /// Reads everything again. Nothing changes where a part of it is wrong.
-fn again(argv: &[OsString], flags: &mut Flags, fitting: &Fitting, stand: Option<&Stand>) -> anyhow::Result<Option<Reload>> {
+fn again(
+    argv: &[OsString],
+    flags: &mut Flags,
+    (fitting, judging): (&Fitting, &mut Option<Judging>),
+    stand: Option<&Stand>,
+) -> anyhow::Result<Option<Reload>> {
     let said = said(argv)?;
-    let Command::Watch(args) = said.cli.command else { return Ok(None) };
-    let model = model(&args)?;
+    let Command::Watch(mut args) = said.cli.command else { return Ok(None) };
+    let mutes = std::mem::take(&mut args.answers.mutes);
+    let model = if judging.is_some() { model(&args)? } else { None };
+    let live: &[&str] = match (&model, &args.learn.adapt) {
+        (None, _) => &[],
+        (Some(_), None) => &LIVE,
+        (Some(_), Some(_)) => &LIVE[1..],
+    };
+    let answers = stand.map(|stand| stand.read(mutes)).transpose()?;
     let reload = match model {
-        Some(mut model) => {
-            fits(&model, fitting.key.clone())?;
-            if let Some(order) = &fitting.order {
-                model.baselines.order = order.clone();
-            }
-            let budget = args.judge.alert_budget.map(|per_day| Budget { per_day });
-            eprintln!("auscult: HUP: read again; the model is {}", model.digest()?);
-            Some(Reload { model: Arc::new(model), budget })
-        }
+        Some(model) => judges(model, &args, fitting, judging)?,
         None => {
             eprintln!("auscult: HUP: read again");
             None
         }
     };
-    let waiting = said.flags.symmetric_difference(flags).map(|(id, _)| id.as_str()).filter(|id| !LIVE.contains(id));
+    let waiting = said.flags.symmetric_difference(flags).map(|(id, _)| id.as_str()).filter(|id| !live.contains(id));
     let waiting: BTreeSet<String> = waiting.map(|id| id.replace('_', "-")).collect();
     if !waiting.is_empty() {
         let named: Vec<String> = waiting.into_iter().collect();
         eprintln!("auscult: HUP: this changes with the next start only: {}", named.join(", "));
     }
-    flags.retain(|(id, _)| !LIVE.contains(&id.as_str()));
-    flags.extend(said.flags.into_iter().filter(|(id, _)| LIVE.contains(&id.as_str())));
-    if let Some(stand) = stand {
-        stand.look(Some(args.answers.mutes));
+    flags.retain(|(id, _)| !live.contains(&id.as_str()));
+    flags.extend(said.flags.into_iter().filter(|(id, _)| live.contains(&id.as_str())));
+    if let (Some(stand), Some(read)) = (stand, answers) {
+        stand.take(read);
     }
     Ok(reload)
+}
+
+/// Says which model judges from now on; none where it is the same with the same budget.
+fn judges(
+    mut model: Model,
+    args: &WatchArgs,
+    fitting: &Fitting,
+    judging: &mut Option<Judging>,
+) -> anyhow::Result<Option<Reload>> {
+    fits(&model, fitting.key.clone())?;
+    let per_day = args.judge.alert_budget;
+    let digest = model.digest()?;
+    if judging.as_ref().is_some_and(|(old, budget)| (old, budget) == (&digest, &per_day)) {
+        eprintln!("auscult: HUP: read again; model and budget are the same");
+        return Ok(None);
+    }
+    if let Some(order) = &fitting.order {
+        model.baselines.order = order.clone();
+    }
+    eprintln!("auscult: HUP: read again; the model is {digest}");
+    *judging = Some((digest, per_day));
+    Ok(Some(Reload { model: Arc::new(model), budget: per_day.map(|per_day| Budget { per_day }) }))
 }
 
 /// The model that is to judge: the version in use where it learns on. None where it is learned on the job.

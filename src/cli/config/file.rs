@@ -150,6 +150,11 @@ impl<'a> File<'a> {
             DeValue::Table(table) => self.rule(sub, table, self.line(&rule.span())),
             _ => Err(wanted(rule.span())),
         };
+        // They are known by their lines.
+        let mut lines = tables.windows(2).map(|pair| (self.line(&pair[0].span()), &pair[1]));
+        if let Some((_, second)) = lines.find(|(line, second)| *line == self.line(&second.span())) {
+            return Err(self.fault(second.span(), "mute: a second rule on the same line; each wants a line of its own"));
+        }
         tables.iter().map(rule).collect()
     }
 

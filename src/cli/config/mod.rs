@@ -259,6 +259,7 @@ mod tests {
             ("[[mute]]\nclass = \"scam\"\nreason = \"x\"\nuntil = 2030-01-01T00:00:00Z", "/a.toml, line 1: \"scam\" is no class"),
             ("seed = 1\n[[mute]]\nfor = \"1d\"", "/a.toml, line 3: for: not of a rule in this file"),
             ("[mute]\nclass = \"scan\"", "/a.toml, line 1: mute: wanted tables, as [[mute]]"),
+            ("mute = [{class = \"scan\"}, {class = \"sweep\"}]", "/a.toml, line 1: mute: a second rule on the same line"),
         ];
         for (text, want) in cases {
             let told = wrong(text);

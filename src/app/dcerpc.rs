@@ -3,6 +3,8 @@
 
 mod tables;
 
+pub use tables::REPLICATES;
+
 use serde::Serialize;
 
 use super::count::{bump, note};

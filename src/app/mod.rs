@@ -87,7 +87,7 @@ pub use astm::AstmFacts;
 pub use bacnet::BacnetFacts;
 pub use certificate::Certificate;
 pub use count::Distinct;
-pub use dcerpc::DceRpcFacts;
+pub use dcerpc::{DceRpcFacts, REPLICATES};
 pub use dhcp::{DhcpFacts, DhcpKinds, DhcpMessage, dhcp_message};
 pub use dicom::{DicomFacts, DicomPeer, DicomStatus};
 pub use dnp3::Dnp3Facts;

@@ -77,6 +77,8 @@ struct Interface {
     live: Option<Live>,
     /// The kernel's number: another interface may come under the same name.
     index: Option<u32>,
+    /// Does the system tell of it by this name? Not of another name of it, nor of what is no network interface.
+    is_told_of: bool,
     /// Without the counters of `live`.
     account: InterfaceAccount,
     away_since: Option<Timestamp>,
@@ -95,6 +97,8 @@ pub struct Interfaces {
     each: Vec<Interface>,
     /// The second at which it was looked how they stand.
     looked_at: i64,
+    /// Waiting has failed: it is over.
+    failed: bool,
 }
 
 impl Interfaces {
@@ -109,7 +113,7 @@ impl Interfaces {
         on_change: OnChange,
     ) -> Result<Self, CaptureError> {
         let each = names.iter().map(|name| Interface::open(name, &options)).collect::<Result<_, _>>()?;
-        let mut opened = Self { options, clock, on_change, each, looked_at: i64::MIN };
+        let mut opened = Self { options, clock, on_change, each, looked_at: i64::MIN, failed: false };
         opened.look(clock());
         Ok(opened)
     }
@@ -147,8 +151,11 @@ impl Interfaces {
 impl Source for Interfaces {
     fn fill(&mut self, block: &mut Block) -> Result<bool, CaptureError> {
         block.clear();
+        if self.failed {
+            return Ok(false);
+        }
         self.look((self.clock)());
-        self.wait()?;
+        self.wait().inspect_err(|_| self.failed = true)?;
         // Before reading: what came before it and is not read now was read before.
         let now = (self.clock)();
         if let [only] = self.each.as_mut_slice() {
@@ -177,19 +184,20 @@ impl Source for Interfaces {
 impl Interface {
     fn open(name: &str, options: &LiveOptions) -> Result<Self, CaptureError> {
         // Before it is opened, so that another that comes in between is noticed.
-        let index = match look(name) {
-            Presence::Up(index) => index,
-            Presence::Down(index) => Some(index),
-            Presence::Gone => None,
+        let (index, is_told_of) = match look(name) {
+            Presence::Up(index) => (index, true),
+            Presence::Down(index) => (Some(index), true),
+            Presence::Gone => (None, false),
         };
         let live = Some(Live::open(name, options)?);
         let account = InterfaceAccount { interface: name.to_owned(), ..InterfaceAccount::default() };
         let (away_since, was_refused, held, is_drained) = (None, false, Block::default(), true);
-        Ok(Self { live, index, account, away_since, was_refused, held, is_drained })
+        Ok(Self { live, index, is_told_of, account, away_since, was_refused, held, is_drained })
     }
 
     fn look(&mut self, now: Timestamp, options: &LiveOptions, on_change: &mut OnChange) {
-        match look(&self.account.interface) {
+        let presence = if self.is_told_of { look(&self.account.interface) } else { Presence::Up(None) };
+        match presence {
             Presence::Gone => self.lose(now, "there is no such interface any more", on_change),
             // It cannot be opened now; one that is open hears again when it is up.
             Presence::Down(index) if self.index == Some(index) => self.lose_sight(now, "it is down", on_change),
@@ -219,10 +227,12 @@ impl Interface {
         }
     }
 
-    /// Takes its counters over and lets go of it.
+    /// Takes its counters over and lets go of it. What the kernel took and nobody has read is lost.
     fn close(&mut self) {
         let Some(mut live) = self.live.take() else { return };
         add(&mut self.account, &mut live);
+        let LiveStatistics { received, dropped_kernel, .. } = self.account.kernel;
+        self.account.kernel.dropped_kernel += received.saturating_sub(dropped_kernel + self.account.frames);
         self.is_drained = true;
     }
 
@@ -309,7 +319,8 @@ fn add(account: &mut InterfaceAccount, live: &mut Live) {
 fn due(each: &[Interface], now: Timestamp) -> Timestamp {
     let reached = each.iter().map(|interface| interface.reached(now)).min().unwrap_or(Timestamp::MAX);
     let full = each.iter().filter(|interface| interface.is_full());
-    let pressed = full.filter_map(|interface| interface.held.frames.last()).map(|frame| frame.time).min();
+    // Not the last one: behind a clock that was set back older frames stand after newer ones.
+    let pressed = full.filter_map(|interface| interface.held.frames.iter().map(|frame| frame.time).max()).min();
     reached.max(pressed.unwrap_or(Timestamp::MIN))
 }
 
@@ -353,7 +364,7 @@ mod tests {
             held.frames.push(FrameSpan { time: at(time.into()), link: LinkType::ETHERNET, wire_bytes: 1, bytes });
         }
         let account = InterfaceAccount::default();
-        Interface { live: None, index: None, account, away_since: None, was_refused: false, held, is_drained }
+        Interface { live: None, index: None, is_told_of: true, account, away_since: None, was_refused: false, held, is_drained }
     }
 
     fn give(each: &mut [Interface], now: Timestamp, out: &mut Block) {
@@ -384,6 +395,16 @@ mod tests {
         each[1].is_drained = true;
         give(&mut each, at(-1_000_000), &mut out);
         assert_eq!((out.frames.len(), out.bytes[0], each[1].held.bytes.as_slice()), (MAX_FRAMES + 1, 1, &[7][..]));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_stops_nothing() {
+        let mut times = [2; MAX_FRAMES];
+        times[0] = 9;
+        let mut each = [holding(&times, false), holding(&[1], true)];
+        let mut out = Block::default();
+        give(&mut each, at(3), &mut out);
+        assert_eq!((out.frames.len(), each[0].held.frames.len()), (MAX_FRAMES + 1, 0));
     }
 
     #[test]

@@ -130,7 +130,10 @@ impl Live {
     pub fn statistics(&mut self) -> Result<LiveStatistics, CaptureError> {
         let now = self.capture.stats().map_err(|error| failure(&self.interface, "counting", &error))?;
         let now = [now.received, now.dropped, now.if_dropped];
-        let [received, kernel, interface] = core::array::from_fn(|i| u64::from(now[i].wrapping_sub(self.counters[i])));
+        let [received, kernel, interface] = core::array::from_fn(|i| now[i].wrapping_sub(self.counters[i]));
+        // The driver's own counter may be set back.
+        let interface = interface.cast_signed().max(0).cast_unsigned();
+        let [received, kernel, interface] = [received, kernel, interface].map(u64::from);
         self.counters = now;
         self.frames_since_look = 0;
         self.statistics.received += received;

@@ -6,7 +6,7 @@
 
 use super::class::{Class, DNS_ODD_TYPES, DNS_QUERIES, is_login, is_tunnel};
 use super::evidence::{Contribution, Evidence, Of, strongest};
-use crate::app::App;
+use crate::app::{App, REPLICATES};
 use crate::feature::{Fact, FactKind, Observation};
 use crate::model::{Kind, Minute, value_key};
 
@@ -66,9 +66,10 @@ pub(super) fn anywhere(seen: &Observation, minute: &Minute, serves_directory: im
         note(Evidence::FlowRate, flows, TUNNEL_QUERIES);
         note(Evidence::Volume(DNS_QUERIES as u8), f64::from(seen.vector[DNS_QUERIES]) / minutes, TUNNEL_QUERIES);
     }
-    let mut calls = seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl).peekable();
-    if calls.peek().is_some() && !serves_directory() {
-        found = calls.fold(found, control);
+    for fact in seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl) {
+        if *fact != Fact::new(FactKind::RemoteControl, REPLICATES) || !serves_directory() {
+            found = control(found, fact);
+        }
     }
     found.map(|part| Attack { class: class(seen, part.evidence, minute), part })
 }
@@ -117,11 +118,15 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_takes_control_is_an_attack_unless_a_directory_makes_it() {
-        let (_, mut seen) = flow(0, 1, 9, 445, true);
-        seen.facts = vec![Fact::new(FactKind::RemoteControl, "drsuapi.GetNCChanges")];
-        let class = |serves_directory| anywhere(&seen, &Minute::default(), || serves_directory).map(|attack| attack.class);
-        assert_eq!((class(false), class(true)), (Some(Class::LateralMovement), None));
+    fn a_call_that_takes_control_is_an_attack_unless_a_directory_replicates() {
+        let class = |call: &str, serves_directory| {
+            let (_, mut seen) = flow(0, 1, 9, 445, true);
+            seen.facts = vec![Fact::new(FactKind::RemoteControl, call)];
+            anywhere(&seen, &Minute::default(), || serves_directory).map(|attack| attack.class)
+        };
+        let movement = Some(Class::LateralMovement);
+        assert_eq!((class(REPLICATES, false), class(REPLICATES, true)), (movement, None));
+        assert_eq!(class("svcctl.CreateServiceW", true), movement, "no part of replication");
     }
 
     #[test]

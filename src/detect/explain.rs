@@ -89,7 +89,10 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
         Evidence::NewOffer => format!("{} never answered on {service} before{life}", flow.resp),
         Evidence::NewShape => format!("{} never used {service} in this way before{life}", flow.orig),
         Evidence::OddFlows => {
-            format!("{:.0} odd flows of {service} between {} and {} in a row, not one", part.observed, flow.orig, flow.resp)
+            format!(
+                "{:.0} odd flows of {service} between {} and {}, each within five minutes of something odd before it",
+                part.observed, flow.orig, flow.resp
+            )
         }
         Evidence::OddShape(index) => {
             let feature = &SCHEMA[usize::from(index)];

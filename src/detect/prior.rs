@@ -7,7 +7,7 @@
 use super::class::is_login;
 use super::evidence::Evidence;
 use crate::app::Family;
-use crate::feature::{FactKind, Observation};
+use crate::feature::{Fact, FactKind, Observation};
 use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo};
 
 /// Odds of 64 to 1.
@@ -41,7 +41,8 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
     let role = orig.filter(|host| host.local).map(|host| host.role);
     let commons = &baselines.commons;
     if evidence == Evidence::NewFact(FactKind::RemoteControl) {
-        let calls = seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl);
+        let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
+        let calls = seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl && is_new(fact));
         return calls.map(|&call| hostile_bits(commons.known_to(Kind::Fact(call.kind), call, role))).fold(0.0, f64::max);
     }
     let known = commons.known_to(Kind::Service, seen.service, role);

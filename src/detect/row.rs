@@ -1,4 +1,4 @@
-//! Odd flows in a row.
+//! Odd flows in a row: each within the window of something odd before it, whatever ordinary flows there are in between.
 //!
 //! Bits of the flows of one conversation do not add: they depend on each other. Yet one odd flow happens, and thirty in a row are a
 //! change. How often oddities come in rows is heavy-tailed, so it counts as a power law: each doubling brings the same bits. What is

@@ -16,6 +16,8 @@ const FEWEST_FLOWS: u64 = 3;
 const TALKING_PACKETS: u64 = 3;
 /// Conversations heard one way from which on these say something.
 const FEWEST_ONE_WAY: u64 = 20;
+/// Conversations after which earlier ones count half: a direction that dies is told whatever was heard in the months before.
+const LATELY: u64 = 1000;
 /// The protocol's number.
 const TCP: u8 = 6;
 
@@ -40,9 +42,9 @@ pub struct TcpAccount {
     pub missing_bytes: u64,
     /// Records of flows with such a gap.
     pub with_gaps: u64,
-    /// Records of conversations of which one side alone was heard.
+    /// Conversations of which one side alone was heard.
     pub one_way: u64,
-    /// Records of conversations of which both sides were heard.
+    /// Conversations of which both sides were heard.
     pub two_way: u64,
 }
 
@@ -62,8 +64,8 @@ impl TcpAccount {
             bytes: orig.payload_bytes + resp.payload_bytes,
             missing_bytes,
             with_gaps: (missing_bytes > 0).into(),
-            one_way: (!two_way && talks).into(),
-            two_way: two_way.into(),
+            one_way: (!two_way && talks && record.segment == 0).into(),
+            two_way: (two_way && record.segment == 0).into(),
         }
     }
 
@@ -99,7 +101,7 @@ pub struct Condition {
     pub missing: f64,
     /// Is an interface down or away?
     pub is_deaf: bool,
-    /// Are most TCP conversations heard one way only, since the beginning?
+    /// Are most of the latest thousand or two of TCP conversations heard one way only?
     pub is_one_way: bool,
 }
 
@@ -113,6 +115,8 @@ pub(super) struct Loss {
     tcp: TcpAccount,
     /// In all.
     pub total: TcpAccount,
+    /// Conversations of late, one way and two.
+    lately: TcpAccount,
     /// Was the limit ever passed?
     pub is_exceeded: bool,
     condition: Condition,
@@ -120,8 +124,8 @@ pub(super) struct Loss {
 
 impl Loss {
     pub(super) fn new(limit: f64) -> Self {
-        let (seconds, tcp, total) = (VecDeque::new(), TcpAccount::default(), TcpAccount::default());
-        Self { limit, seconds, tcp, total, is_exceeded: false, condition: Condition::default() }
+        let [tcp, total, lately] = [TcpAccount::default(); 3];
+        Self { limit, seconds: VecDeque::new(), tcp, total, lately, is_exceeded: false, condition: Condition::default() }
     }
 
     pub(super) const fn condition(&self) -> Condition {
@@ -132,10 +136,20 @@ impl Loss {
         self.tcp.add(TcpAccount::of(record));
     }
 
+    /// What came after the last tick counts, too: most flows of a short capture end with it.
+    pub(super) fn finish(&mut self) {
+        let (second, reading) = self.seconds.back().map_or((0, Reading::default()), |last| (last.0, last.1));
+        self.tick(Timestamp::from_parts(second, 0), reading);
+    }
+
     /// A tick, by which so much was read and lost. Gives the condition when it is another.
     pub(super) fn tick(&mut self, now: Timestamp, reading: Reading) -> Option<Condition> {
         let (second, tcp) = (now.seconds(), std::mem::take(&mut self.tcp));
         self.total.add(tcp);
+        self.lately.add(tcp);
+        if self.lately.one_way + self.lately.two_way > 2 * LATELY {
+            (self.lately.one_way, self.lately.two_way) = (self.lately.one_way / 2, self.lately.two_way / 2);
+        }
         match self.seconds.back_mut() {
             Some(last) if last.0 >= second => {
                 last.1 = reading;
@@ -147,7 +161,7 @@ impl Loss {
         while self.seconds.get(1).is_some_and(|next| next.0 <= second - WINDOW_S) {
             self.seconds.pop_front();
         }
-        let condition = self.judge(reading);
+        let condition = self.judge(second, reading);
         self.is_exceeded |= condition.lost > self.limit || condition.missing > self.limit;
         let before = std::mem::replace(&mut self.condition, condition);
         let changed = (before.is_degraded, before.is_deaf, before.is_one_way)
@@ -155,9 +169,9 @@ impl Loss {
         changed.then_some(condition)
     }
 
-    fn judge(&self, reading: Reading) -> Condition {
+    fn judge(&self, now: i64, reading: Reading) -> Condition {
         let mut tcp = TcpAccount::default();
-        self.seconds.iter().for_each(|second| tcp.add(second.2));
+        self.seconds.iter().filter(|second| second.0 > now - WINDOW_S).for_each(|second| tcp.add(second.2));
         // Before the first second there was nothing.
         let begin = if self.seconds.len() > 1 {
             self.seconds.front().map_or(Reading::default(), |first| first.1)
@@ -167,7 +181,7 @@ impl Loss {
         let (frames, lost) = (reading.frames - begin.frames.min(reading.frames), reading.lost - begin.lost.min(reading.lost));
         let (lost, missing) = (share(lost, frames), tcp.missing_share());
         let is_degraded = lost > self.limit || missing > self.limit || reading.is_deaf;
-        Condition { is_degraded, lost, missing, is_deaf: reading.is_deaf, is_one_way: self.total.is_one_way() }
+        Condition { is_degraded, lost, missing, is_deaf: reading.is_deaf, is_one_way: self.lately.is_one_way() }
     }
 }
 
@@ -221,6 +235,30 @@ mod tests {
         let condition = loss.tick(at(3), Reading::default()).unwrap();
         assert!(condition.is_degraded && (condition.missing - 0.1).abs() < 1e-9, "{condition:?}");
         assert_eq!((loss.total.missing_bytes, loss.total.with_gaps), (300, 3));
+    }
+
+    #[test]
+    fn a_gap_of_an_hour_ago_is_over_and_one_at_the_end_counts() {
+        let gap = TcpAccount { bytes: 900, missing_bytes: 100, with_gaps: 3, ..TcpAccount::default() };
+        let mut loss = Loss::new(0.05);
+        loss.tcp = gap;
+        assert!(loss.tick(at(1), Reading::default()).unwrap().is_degraded);
+        assert!(!loss.tick(at(3600), Reading::default()).unwrap().is_degraded);
+        let mut loss = Loss::new(0.05);
+        loss.tcp = gap;
+        loss.finish();
+        assert!(loss.is_exceeded && loss.total == gap);
+    }
+
+    #[test]
+    fn a_direction_that_dies_after_a_long_time_is_told() {
+        let mut loss = Loss::new(0.01);
+        for second in 0..1000 {
+            loss.tcp.two_way = 100;
+            assert_eq!(loss.tick(at(second), Reading::default()), None);
+        }
+        loss.tcp.one_way = 2500;
+        assert!(loss.tick(at(1000), Reading::default()).unwrap().is_one_way);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crossbeam::channel::{Receiver, Sender};
 
 use super::accounting::Accounting;
 use super::batch::{Batch, Event, Item};
+use super::clock::Stopwatch;
 use super::loss::Reading;
 use super::mirror::Mirror;
 use super::run::PipelineConfig;
@@ -23,6 +24,8 @@ const LEAP: Span = Span::from_secs(3600);
 
 /// After this many packets within a second there is a tick too, so that the records of a flood do not pile up until the next.
 const PACKETS_PER_TICK: u32 = 1 << 14;
+/// Seconds for what the kernel still holds when the end is asked for.
+const DRAIN_S: f64 = 5.0;
 
 /// The capture's clock: the latest time that was not a lone leap.
 #[derive(Debug, Default)]
@@ -128,6 +131,9 @@ impl<'a> Reader<'a> {
             self.look(source);
             self.collect_spares();
         }
+        if more {
+            self.drain(source);
+        }
         let mut rest = Block::default();
         source.rest(&mut rest);
         self.deal_out(rest);
@@ -146,7 +152,8 @@ impl<'a> Reader<'a> {
 
     /// Once in a second of the capture's time.
     fn look(&mut self, source: &mut dyn Source) {
-        let Some(now) = self.clock.now() else { return };
+        // Live by the wall clock: nothing may have come yet, or the capture's time stand still while the clock is set back.
+        let Some(now) = self.config.idle_clock.map(|clock| clock()).or(self.clock.now()) else { return };
         if self.told_at.replace(now.seconds()) == Some(now.seconds()) {
             return;
         }
@@ -155,7 +162,22 @@ impl<'a> Reader<'a> {
             self.shed.look(now, self.accounting.dropped);
         }
         if let Some(gauges) = &self.config.gauges {
-            gauges.renew(&self.accounting, Some(now));
+            gauges.renew(&self.accounting, self.clock.now());
+        }
+    }
+
+    /// Live, what came before the end was asked for is read, too.
+    fn drain(&mut self, source: &mut dyn Source) {
+        let (Some(wall_clock), true) = (self.config.idle_clock, self.errors.is_empty()) else { return };
+        let (end, watch) = (wall_clock(), Stopwatch::start());
+        while watch.seconds() < DRAIN_S {
+            let mut block = Block::default();
+            let goes_on = source.fill(&mut block).unwrap_or(false);
+            let is_last = block.frames.last().is_none_or(|frame| frame.time >= end);
+            self.deal_out(block);
+            if is_last || !goes_on {
+                return;
+            }
         }
     }
 

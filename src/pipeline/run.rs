@@ -147,6 +147,7 @@ pub fn run(
             }
             consumer.progress(Progress { read_bytes: read_bytes.load(Ordering::Relaxed) });
         }
+        merge.loss.finish();
         // A panic is the end of the process (release) or of the test: there is nothing to join after it.
         let (mut accounting, errors) = reading.join().unwrap_or_default();
         accounting.flows = merge.flows;

@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 /// Parts of all flows, by the hash of their key.
 const PARTS: u64 = 16;
 /// Seconds without loss after which a part is taken in again.
-const CALM_S: i64 = 5;
+const CALM_S: u64 = 5;
 
 /// Lets go of whole flows, in the order of their key's hash, instead of leaving it to the kernel to drop frames of all of them: what
 /// is judged then was heard whole. The last part is never let go.
@@ -39,7 +39,7 @@ impl Shed {
         if lost && was_full {
             self.parts = (2 * self.parts).clamp(1, PARTS - 1);
             self.changed_at = now.seconds();
-        } else if !lost && self.parts > 0 && now.seconds() - self.changed_at >= CALM_S {
+        } else if !lost && self.parts > 0 && now.seconds().abs_diff(self.changed_at) >= CALM_S {
             self.parts -= 1;
             self.changed_at = now.seconds();
         }

@@ -94,7 +94,7 @@ const CONTROLS: [&str; 12] = [
     "drsuapi.AddEntry",
 ];
 /// What a directory's servers ask each other for.
-pub(super) const REPLICATES: &str = "drsuapi.GetNCChanges";
+pub const REPLICATES: &str = "drsuapi.GetNCChanges";
 
 /// Does this operation take control of another device or of a domain?
 pub(super) fn controls(operation: &str) -> bool {

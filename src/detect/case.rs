@@ -46,7 +46,7 @@ pub struct Exhibit {
     pub last: Timestamp,
     /// Tick of its latest evidence.
     pub seen: Timestamp,
-    /// Flows whose shape alone is odd, none more than [`WINDOW`] after other evidence of the conversation.
+    /// Flows, or parts of a long one, whose shape alone is odd, none more than [`WINDOW`] after other evidence of the conversation.
     pub odd_flows: u32,
     /// Flows with evidence; one that was looked at while open and again at its end counts once.
     pub flows: u64,
@@ -201,7 +201,7 @@ impl Exhibit {
             first: seen.start,
             last: seen.end,
             seen: seen.seen,
-            odd_flows: u32::from(seen.is_complete() && !seen.continued && is_odd(parts[1])),
+            odd_flows: u32::from(seen.is_complete() && is_odd(parts[1])),
             flows: u64::from(seen.is_first_sight()),
         }
     }

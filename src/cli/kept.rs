@@ -327,6 +327,11 @@ impl Output for Kept<'_, '_> {
         self.to.model(model);
     }
 
+    fn partial(&mut self, model: &Arc<Model>) {
+        // The lesson stays: the next start goes on with it.
+        self.to.partial(model);
+    }
+
     fn reloaded(&mut self, model: &Arc<Model>) {
         if let Some(keeping) = &mut self.keeping {
             // The state is of this model from now on.

@@ -191,7 +191,7 @@ impl<'a> Judge<'a> {
         if let (Mode::Learn { course, .. }, None) = (&self.mode, self.adapt)
             && let Ok(model) = lesson.into_model(course)
         {
-            self.output.model(&Arc::new(model));
+            self.output.partial(&Arc::new(model));
         }
         JudgeError::StillLearning(observations)
     }

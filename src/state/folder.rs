@@ -17,7 +17,7 @@ const LOCK: &str = "lock";
 /// What is set aside gets this behind its name; what was set aside before is lost.
 const ASIDE: &str = "aside";
 /// The form of what is remembered: to be raised with every change of a type in it.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Bytes of a checkpoint that is read, at the most.
 const MOST_BYTES: u64 = 4 << 30;
 /// Addresses are in it: its owner alone may read it.

@@ -200,6 +200,7 @@ impl GoesOn {
         if let Some((until, lesson)) = self.learning {
             judge.learn_from(until, lesson);
         }
+        judge.tell_state_if_wanted();
     }
 }
 
@@ -216,7 +217,8 @@ impl<'a, 'o> Kept<'a, 'o> {
         let tell: Tell = Arc::new(|text| eprintln!("auscult: {text}"));
         let keeper = Keeper::start(Arc::clone(&folder), &found, tell)?;
         let (watch, every_s) = (Stopwatch::start(), every.as_seconds());
-        let (last_s, is_telling, lesson) = (0.0, false, None);
+        // The first checkpoint is due at once: without one, a journal is worth nothing.
+        let (last_s, is_telling, lesson) = (f64::NEG_INFINITY, false, None);
         let mut keeping = Keeping { keeper, folder, every_s, watch, last_s, is_telling, anchor, is_anchored, key, learn, lesson };
         if let Some((stored, entries)) = found.remembered.take() {
             let Stored { learning, memory, lives, .. } = stored;

@@ -84,17 +84,38 @@ impl Folder {
                 let entries = since.flat_map(|number| journal::read(&self.path, number)).collect();
                 return Ok(Found { remembered: Some((state, entries)), remark: None, next: next.max(number + 1) });
             }
-            Ok(None) => return Ok(Found { remembered: None, remark: None, next }),
-            Err(why) => why,
+            Ok(None) if numbers.is_empty() => return Ok(Found { remembered: None, remark: None, next }),
+            Ok(None) => None,
+            Err(why) => Some(why),
         };
-        for name in [CHECKPOINT.to_owned()].into_iter().chain(numbers.into_iter().map(journal::name)) {
-            let from = self.file(&name);
-            let aside = self.file(&format!("{}.{ASIDE}", name.split('.').next().unwrap_or(&name)));
-            fs::rename(&from, aside).map_err(StateError::io(&from, "setting it aside"))?;
-        }
-        let place = self.file(CHECKPOINT);
-        let remark = Some(format!("{}: {why}; set aside as {CHECKPOINT}.{ASIDE}, and nothing is remembered", place.display()));
-        Ok(Found { remembered: None, remark, next })
+        journal::forget_set_aside(&self.path).map_err(StateError::io(&self.path, "removing what was set aside before"))?;
+        let (first, last) = (numbers.first().copied(), numbers.last().copied());
+        let checkpoint = why.iter().map(|_| CHECKPOINT.to_owned());
+        checkpoint.chain(numbers.into_iter().map(journal::name)).try_for_each(|name| self.set_aside(&name))?;
+        let remark = match (why, first.zip(last)) {
+            (Some(why), _) => format!(
+                "{}: {why}; set aside as {CHECKPOINT}.{ASIDE}, and nothing is remembered",
+                self.file(CHECKPOINT).display()
+            ),
+            (None, range) => {
+                let (first, last) = range.unwrap_or_default();
+                format!(
+                    "{}: journals {first} to {last} without the checkpoint that they go on from; set aside as {}.{ASIDE}, and nothing is remembered",
+                    self.file("").display(),
+                    journal::name(last)
+                )
+            }
+        };
+        Ok(Found { remembered: None, remark: Some(remark), next })
+    }
+
+    /// Moves a file out of the way, to be looked at.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    pub fn set_aside(&self, name: &str) -> Result<(), StateError> {
+        let from = self.file(name);
+        fs::rename(&from, self.file(&format!("{name}.{ASIDE}"))).map_err(StateError::io(&from, "setting it aside"))
     }
 
     /// The number of the journal that goes on behind the checkpoint, and what it holds; else what is wrong with it.

@@ -28,6 +28,17 @@ pub(super) fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
+/// Removes journals that were set aside before, so that they do not gather.
+pub(super) fn forget_set_aside(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with("journal.") && name.ends_with(".aside")) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// An entry as bytes.
 pub(super) fn pack<E: Serialize>(entry: &E) -> Result<Vec<u8>, postcard::Error> {
     let content = postcard::to_stdvec(entry)?;

@@ -316,3 +316,24 @@ fn what_was_missed_while_it_was_away_is_not_told_as_silent() {
     let told = incidents(&read_lines(Path::new(&alerts)));
     assert!(told.values().all(|(class, ..)| class != "silent_channel"), "{told:?}");
 }
+
+/// A model that was learned and is damaged keeps nobody from starting; others may not read it.
+#[test]
+fn a_learned_model_that_is_damaged_is_set_aside() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let recording = Recording::read("datasets/hospital/clean/capture.pcap.zst");
+    let folder = Folder::new();
+    let state = folder.name("state");
+    let head = [recording.header.clone(), recording.bytes(f64::MIN, recording.start() + 1500.0)].concat();
+    let run = || auscult_fed(&["replay", "-", "--learn", "20m", "--alerts", "-", "--state", &state], head.clone()).ended(0);
+    run().said(&["learned  from"]);
+    let mode = |name: &str| folder.path(name).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("state"), mode("state/learned.json")), (0o700, 0o600));
+    std::fs::set_permissions(folder.path("state"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let learned = folder.path("state/learned.json");
+    std::fs::write(&learned, b"{").unwrap();
+    run().said(&["learned.json", "set aside as learned.json.aside, and it is learned anew", "learned  from"]);
+    assert_eq!(folder.read("state/learned.json.aside"), b"{");
+    assert!(learned.exists() && mode("state") == 0o700);
+    run().said(&["--learn has learned before and judges"]);
+}

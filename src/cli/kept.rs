@@ -14,7 +14,7 @@ use super::args::{JudgeArgs, LearnArgs};
 use super::exit::{Usage, in_one_line};
 use super::judge::load_file;
 use super::plan::Plan;
-use super::train::save;
+use super::train::save_as;
 use crate::alert::AlertContext;
 use crate::detect::{Lives, Memory, Notice, ScoredFlow};
 use crate::evidence::Slices;
@@ -123,9 +123,17 @@ impl Remembering {
             && folder.file(LEARNED).exists()
         {
             let (learned, budget) = (folder.file(LEARNED), course.budget);
-            let model = load_file(&learned)?;
-            eprintln!("auscult: {}: --learn has learned before and judges; remove this file to learn anew", learned.display());
-            plan.judge_by(model, budget)?;
+            // As a checkpoint, it keeps nobody from starting.
+            match load_file(&learned).and_then(|model| plan.judge_by(model, budget)) {
+                Ok(()) => eprintln!(
+                    "auscult: {}: --learn has learned before and judges; remove this file to learn anew",
+                    learned.display()
+                ),
+                Err(error) => {
+                    folder.set_aside(LEARNED)?;
+                    eprintln!("auscult: {}; set aside as {LEARNED}.aside, and it is learned anew", in_one_line(&error));
+                }
+            }
         }
         let learn = if let Mode::Learn { span, .. } = &plan.mode { Some(*span) } else { None };
         let model = match (&plan.anchor, &plan.mode) {
@@ -305,7 +313,8 @@ impl Keeping {
         if self.learn.is_none() || model.provenance.adapted.is_some() {
             return;
         }
-        if let Err(error) = save(model, &self.folder.file(LEARNED)) {
+        let saved = save_as(model, &self.folder.file(LEARNED), 0o600).and_then(|()| Ok(self.folder.sync()?));
+        if let Err(error) = saved {
             eprintln!("auscult: {}; judging goes on, but a crash now would begin to learn anew", in_one_line(&error));
         }
         // What was learned is in the model.

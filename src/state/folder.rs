@@ -1,8 +1,8 @@
 //! The folder: who uses it, and what is found in it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -48,6 +48,10 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.map_err(StateError::io(path, "making the folder"))?;
+        if is_ours_alone(path) {
+            // Its files are closed to others anyway: where this may not be done, that is enough.
+            let _ = fs::set_permissions(path, Permissions::from_mode(0o700));
+        }
         let lock_path = path.join(LOCK);
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(OWNER_ALONE).open(&lock_path);
         let lock = lock.map_err(StateError::io(&lock_path, "opening"))?;
@@ -107,6 +111,15 @@ impl Folder {
             }
         };
         Ok(Found { remembered: None, remark: Some(remark), next })
+    }
+
+    /// Puts names in the folder on the disk, so that they outlive a loss of power.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn sync(&self) -> Result<(), StateError> {
+        let synced = File::open(&self.path).and_then(|folder| folder.sync_all());
+        synced.map_err(StateError::io(&self.path, "writing"))
     }
 
     /// Moves a file out of the way, to be looked at.
@@ -173,6 +186,13 @@ impl Folder {
         let opened = OpenOptions::new().append(true).create(true).mode(OWNER_ALONE).open(&path);
         opened.and_then(|file| file.set_len(0).map(|()| file)).map_err(StateError::io(&path, "writing"))
     }
+}
+
+/// Does a folder hold nothing but what is remembered? A folder that has other things, as `/tmp`, may be for others, too.
+fn is_ours_alone(path: &Path) -> bool {
+    const OURS: [&str; 5] = [LOCK, CHECKPOINT, "journal", "lesson", "learned"];
+    let is_ours = |name: &str| OURS.contains(&name.split('.').next().unwrap_or_default());
+    fs::read_dir(path).is_ok_and(|mut all| all.all(|entry| entry.is_ok_and(|it| it.file_name().to_str().is_some_and(is_ours))))
 }
 
 fn kind() -> String {

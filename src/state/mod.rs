@@ -15,7 +15,7 @@ mod journal;
 mod keeper;
 
 pub use folder::{Folder, Found};
-pub use keeper::Keeper;
+pub use keeper::{Fault, Keeper};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -34,7 +34,7 @@ pub struct Folder {
 pub struct Found<T, E> {
     /// What was remembered at the latest checkpoint, and what was noted since.
     pub remembered: Option<(T, Vec<E>)>,
-    /// Why nothing is, where there was something.
+    /// Why nothing is, where there was something, or what is missing of it.
     pub remark: Option<String>,
     /// The number of the next journal.
     pub(super) next: u64,
@@ -84,9 +84,8 @@ impl Folder {
         });
         let why = match read {
             Ok(Some((number, state))) => {
-                let since = numbers.into_iter().filter(|it| *it >= number);
-                let entries = since.flat_map(|number| journal::read(&self.path, number)).collect();
-                return Ok(Found { remembered: Some((state, entries)), remark: None, next: next.max(number + 1) });
+                let (entries, remark) = self.read_journals(numbers.into_iter().filter(|it| *it >= number));
+                return Ok(Found { remembered: Some((state, entries)), remark, next: next.max(number + 1) });
             }
             Ok(None) if numbers.is_empty() => return Ok(Found { remembered: None, remark: None, next }),
             Ok(None) => None,
@@ -129,6 +128,25 @@ impl Folder {
     pub fn set_aside(&self, name: &str) -> Result<(), StateError> {
         let from = self.file(name);
         fs::rename(&from, self.file(&format!("{name}.{ASIDE}"))).map_err(StateError::io(&from, "setting it aside"))
+    }
+
+    /// The entries of these journals, and what is wrong with them. What is damaged is set aside beside its place.
+    fn read_journals<E: DeserializeOwned>(&self, numbers: impl Iterator<Item = u64>) -> (Vec<E>, Option<String>) {
+        let (mut entries, mut remarks) = (Vec::new(), Vec::new());
+        for number in numbers {
+            let (some, remark) = journal::read(&self.path, number);
+            entries.extend(some);
+            let Some(remark) = remark else { continue };
+            let (name, place) = (journal::name(number), self.file(&journal::name(number)));
+            if remarks.is_empty() {
+                let _ = journal::forget_set_aside(&self.path);
+            }
+            // Its own name stays until the next checkpoint: what is sound in it is still needed.
+            let is_aside = fs::hard_link(&place, self.file(&format!("{name}.{ASIDE}"))).is_ok();
+            let aside = if is_aside { format!("; set aside as {name}.{ASIDE}") } else { String::new() };
+            remarks.push(format!("{}: {remark}{aside}", place.display()));
+        }
+        (entries, Some(remarks.join("; ")).filter(|text| !text.is_empty()))
     }
 
     /// The number of the journal that goes on behind the checkpoint, and what it holds; else what is wrong with it.

@@ -256,3 +256,84 @@ fn what_was_learned_is_not_learned_again() {
     );
     again.ended(0).said(&["--learn has learned before and judges"]);
 }
+
+/// The state of a program that was killed before it wrote a checkpoint is told, not passed over.
+#[test]
+fn the_first_checkpoint_is_there_before_anything_is_told() {
+    let recording = Recording::read("datasets/hospital/clean/capture.pcap.zst");
+    let model = project("models/hospital.json");
+    let model = model.to_str().unwrap();
+    let folder = Folder::new();
+    let state = folder.name("state");
+    let arguments = ["--model", model, "--alerts", "-", "--state", &state, "--state-every", "1h"];
+    let mut fed = Fed::start(&arguments, &recording.header);
+    fed.feed(&recording.bytes(f64::MIN, recording.start() + 60.0));
+    assert!(folder.path("state/checkpoint").exists());
+    fed.kill();
+    auscult_fed(&[&["replay", "-"], &arguments[..]].concat(), recording.header.clone()).ended(0).said(&["goes on from there"]);
+    std::fs::remove_file(folder.path("state/checkpoint")).unwrap();
+    std::fs::write(folder.path("state/journal.7"), b"something").unwrap();
+    let run = || auscult_fed(&[&["replay", "-"], &arguments[..]].concat(), recording.header.clone()).ended(0);
+    run().said(&["without the checkpoint that they go on from; set aside as journal.7.aside"]);
+    assert_eq!(std::fs::read(folder.path("state/journal.7.aside")).unwrap(), b"something");
+    run().said(&["goes on from there"]);
+}
+
+/// Learning that is ended in peace goes on as one that is killed does.
+#[test]
+fn an_early_end_does_not_end_the_learning() {
+    let recording = Recording::read("datasets/hospital/clean/capture.pcap.zst");
+    let folder = Folder::new();
+    let (state, partial) = (folder.name("state"), folder.name("partial.json"));
+    let arguments = ["replay", "-", "--learn", "40m", "--alerts", "-", "--state", &state, "--save-model", &partial];
+    let from_to = |from: f64, to: f64| {
+        let bytes = recording.bytes(recording.start() + from * 60.0, recording.start() + to * 60.0);
+        auscult_fed(&arguments, [recording.header.clone(), bytes].concat()).ended(0)
+    };
+    from_to(0.0, 20.0).said(&["nothing was judged"]);
+    assert!(folder.path("partial.json").exists() && folder.path("state/lesson").exists());
+    assert!(!folder.path("state/learned.json").exists(), "twenty minutes of forty are not all of it");
+    from_to(20.0, 50.0).said(&["goes on from there", "learned  from"]);
+    assert!(folder.path("state/learned.json").exists() && !folder.path("state/lesson").exists());
+    let model: Value = serde_json::from_slice(&folder.read("state/learned.json")).unwrap();
+    let of_first: Value = serde_json::from_slice(&folder.read("partial.json")).unwrap();
+    let [all, first] = [&model, &of_first].map(|of| of["model"]["provenance"]["flows"].as_u64().unwrap());
+    assert!(all > first + first / 2, "{all} flows, of which {first} of the first run");
+}
+
+/// Twenty minutes in which the program was away are nobody's silence.
+#[test]
+fn what_was_missed_while_it_was_away_is_not_told_as_silent() {
+    let recording = Recording::read("datasets/hospital/clean/capture.pcap.zst");
+    let model = project("models/hospital.json");
+    let folder = Folder::new();
+    let (state, alerts) = (folder.name("state"), folder.name("alerts.json"));
+    let arguments = ["replay", "-", "--model", model.to_str().unwrap(), "--alerts", &alerts, "--state", &state];
+    for (from, to) in [(0.0, 40.0), (60.0, 70.0)] {
+        let bytes = recording.bytes(recording.start() + from * 60.0, recording.start() + to * 60.0);
+        auscult_fed(&arguments, [recording.header.clone(), bytes].concat()).ended(0);
+    }
+    let told = incidents(&read_lines(Path::new(&alerts)));
+    assert!(told.values().all(|(class, ..)| class != "silent_channel"), "{told:?}");
+}
+
+/// A model that was learned and is damaged keeps nobody from starting; others may not read it.
+#[test]
+fn a_learned_model_that_is_damaged_is_set_aside() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let recording = Recording::read("datasets/hospital/clean/capture.pcap.zst");
+    let folder = Folder::new();
+    let state = folder.name("state");
+    let head = [recording.header.clone(), recording.bytes(f64::MIN, recording.start() + 1500.0)].concat();
+    let run = || auscult_fed(&["replay", "-", "--learn", "20m", "--alerts", "-", "--state", &state], head.clone()).ended(0);
+    run().said(&["learned  from"]);
+    let mode = |name: &str| folder.path(name).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("state"), mode("state/learned.json")), (0o700, 0o600));
+    std::fs::set_permissions(folder.path("state"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let learned = folder.path("state/learned.json");
+    std::fs::write(&learned, b"{").unwrap();
+    run().said(&["learned.json", "set aside as learned.json.aside, and it is learned anew", "learned  from"]);
+    assert_eq!(folder.read("state/learned.json.aside"), b"{");
+    assert!(learned.exists() && mode("state") == 0o700);
+    run().said(&["--learn has learned before and judges"]);
+}

@@ -138,6 +138,10 @@ impl Output for Answered<'_> {
         self.to.model(model);
     }
 
+    fn partial(&mut self, model: &Arc<Model>) {
+        self.to.partial(model);
+    }
+
     fn reloaded(&mut self, model: &Arc<Model>) {
         self.to.reloaded(model);
     }

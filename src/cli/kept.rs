@@ -14,7 +14,7 @@ use super::args::{JudgeArgs, LearnArgs};
 use super::exit::{Usage, in_one_line};
 use super::judge::load_file;
 use super::plan::Plan;
-use super::train::save;
+use super::train::save_as;
 use crate::alert::AlertContext;
 use crate::detect::{Lives, Memory, Notice, ScoredFlow};
 use crate::evidence::Slices;
@@ -23,7 +23,7 @@ use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
 use crate::pipeline::{Condition, Progress, Stopwatch};
 use crate::replay::{Judge, Mode, Output, State};
-use crate::state::{Folder, Found, Keeper, Tell};
+use crate::state::{Fault, Folder, Found, Keeper, Tell};
 use crate::time::{Span, Timestamp};
 use crate::train::{Lesson, Spool};
 use crate::wire::Addr;
@@ -123,9 +123,17 @@ impl Remembering {
             && folder.file(LEARNED).exists()
         {
             let (learned, budget) = (folder.file(LEARNED), course.budget);
-            let model = load_file(&learned)?;
-            eprintln!("auscult: {}: --learn has learned before and judges; remove this file to learn anew", learned.display());
-            plan.judge_by(model, budget)?;
+            // As a checkpoint, it keeps nobody from starting.
+            match load_file(&learned).and_then(|model| plan.judge_by(model, budget)) {
+                Ok(()) => eprintln!(
+                    "auscult: {}: --learn has learned before and judges; remove this file to learn anew",
+                    learned.display()
+                ),
+                Err(error) => {
+                    folder.set_aside(LEARNED)?;
+                    eprintln!("auscult: {}; set aside as {LEARNED}.aside, and it is learned anew", in_one_line(&error));
+                }
+            }
         }
         let learn = if let Mode::Learn { span, .. } = &plan.mode { Some(*span) } else { None };
         let model = match (&plan.anchor, &plan.mode) {
@@ -181,6 +189,7 @@ struct Keeping {
     learn: Option<Span>,
     /// The lesson on disk, and how many observations it holds.
     lesson: Option<(Spool, usize)>,
+    keeping_lesson: Fault,
 }
 
 /// What a judge goes on from.
@@ -200,6 +209,7 @@ impl GoesOn {
         if let Some((until, lesson)) = self.learning {
             judge.learn_from(until, lesson);
         }
+        judge.tell_state_if_wanted();
     }
 }
 
@@ -214,10 +224,25 @@ impl<'a, 'o> Kept<'a, 'o> {
             return Ok((Self { to, keeping: None }, goes_on));
         };
         let tell: Tell = Arc::new(|text| eprintln!("auscult: {text}"));
-        let keeper = Keeper::start(Arc::clone(&folder), &found, tell)?;
+        let keeper = Keeper::start(Arc::clone(&folder), &found, Arc::clone(&tell))?;
+        let keeping_lesson = Fault::new(tell, "learning");
         let (watch, every_s) = (Stopwatch::start(), every.as_seconds());
-        let (last_s, is_telling, lesson) = (0.0, false, None);
-        let mut keeping = Keeping { keeper, folder, every_s, watch, last_s, is_telling, anchor, is_anchored, key, learn, lesson };
+        // The first checkpoint is due at once: without one, a journal is worth nothing.
+        let (last_s, is_telling, lesson) = (f64::NEG_INFINITY, false, None);
+        let mut keeping = Keeping {
+            keeper,
+            folder,
+            every_s,
+            watch,
+            last_s,
+            is_telling,
+            anchor,
+            is_anchored,
+            key,
+            learn,
+            lesson,
+            keeping_lesson,
+        };
         if let Some((stored, entries)) = found.remembered.take() {
             let Stored { learning, memory, lives, .. } = stored;
             let gate = to.gate_mut();
@@ -269,28 +294,31 @@ impl Keeping {
         Ok(Some((until, lesson)))
     }
 
-    /// Writes what was learned since the last time. Returns how many bytes are whole.
-    fn keep_lesson(&mut self, lesson: &Lesson) -> anyhow::Result<u64> {
+    /// Writes what was learned since the last time.
+    fn keep_lesson(&mut self, lesson: &Lesson) -> anyhow::Result<()> {
         let path = self.folder.file(LESSON);
         if self.lesson.is_none() {
             let open = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path);
             self.lesson = Some((Spool::named(open.with_context(|| path.display().to_string())?, &path), 0));
         }
-        let Some((spool, known)) = &mut self.lesson else { return Ok(0) };
-        for seen in lesson.observations.get(*known..).unwrap_or_default() {
-            spool.push(seen)?;
-            *known += 1;
-        }
+        let Some((spool, known)) = &mut self.lesson else { return Ok(()) };
+        // What found no room the last time goes first, so that it does not grow without end.
         spool.flush()?;
-        Ok(spool.bytes())
+        for seen in lesson.observations.get(*known..).unwrap_or_default() {
+            // The spool has it even if it finds no room for it now.
+            *known += 1;
+            spool.push(seen)?;
+        }
+        Ok(spool.flush()?)
     }
 
     fn keep(&mut self, state: &State<'_>, lives: &Lives) {
-        let kept = state.learning.map_or(Ok(0), |(_, lesson)| self.keep_lesson(lesson));
-        let bytes = kept.unwrap_or_else(|error| {
-            eprintln!("auscult: {}; learning goes on, but a crash now would begin anew", in_one_line(&error));
-            0
-        });
+        if let Some((_, lesson)) = state.learning {
+            let kept = self.keep_lesson(lesson).map_err(|error| in_one_line(&error));
+            self.keeping_lesson.note("what is learned", kept);
+        }
+        // What was whole before stays whole.
+        let bytes = self.lesson.as_ref().map_or(0, |(spool, _)| spool.bytes());
         self.last_s = self.watch.seconds();
         let learning = state.learning.zip(self.learn).map(|((until, lesson), span)| (span, until, bytes, lesson.not_kept));
         let anchor = if learning.is_some() { None } else { self.anchor.as_deref() };
@@ -303,7 +331,8 @@ impl Keeping {
         if self.learn.is_none() || model.provenance.adapted.is_some() {
             return;
         }
-        if let Err(error) = save(model, &self.folder.file(LEARNED)) {
+        let saved = save_as(model, &self.folder.file(LEARNED), 0o600).and_then(|()| Ok(self.folder.sync()?));
+        if let Err(error) = saved {
             eprintln!("auscult: {}; judging goes on, but a crash now would begin to learn anew", in_one_line(&error));
         }
         // What was learned is in the model.
@@ -325,6 +354,11 @@ impl Output for Kept<'_, '_> {
             keeping.keep_model(model);
         }
         self.to.model(model);
+    }
+
+    fn partial(&mut self, model: &Arc<Model>) {
+        // The lesson stays: the next start goes on with it.
+        self.to.partial(model);
     }
 
     fn reloaded(&mut self, model: &Arc<Model>) {

@@ -249,6 +249,14 @@ impl Output for Outputs {
         self.failed = self.failed.take().or(saved.and(kept).err());
     }
 
+    fn partial(&mut self, model: &Arc<Model>) {
+        if let Some(also) = &mut self.also {
+            also.model(model);
+        }
+        let saved = self.save_model.take().map_or(Ok(()), |path| save(model, &path));
+        self.failed = self.failed.take().or(saved.err());
+    }
+
     fn packets(&mut self, packets: Slices) {
         if let Some(evidence) = &mut self.evidence {
             evidence.packets(packets);

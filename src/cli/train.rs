@@ -1,7 +1,8 @@
 //! `auscult train`.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
@@ -129,12 +130,20 @@ fn read(
 
 /// Writes the model beside its place and moves it there, so that a reader never sees half of one.
 pub fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
+    // As any new file: what else nobody may do with it is the user's own setting.
+    save_as(model, path, 0o666)
+}
+
+/// The same, with these permissions of a new file.
+pub(super) fn save_as(model: &Model, path: &Path, mode: u32) -> anyhow::Result<()> {
     let place = || format!("{}: cannot be written", path.display());
     let mut name = path.file_name().with_context(place)?.to_owned();
     name.push(".new");
     let beside = path.with_file_name(name);
-    let file = File::create(&beside).with_context(place)?;
-    model.save(BufWriter::new(file)).with_context(place)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&beside).with_context(place)?;
+    model.save(BufWriter::new(&file)).with_context(place)?;
+    // Else a loss of power may leave an empty file under the new name.
+    file.sync_all().with_context(place)?;
     std::fs::rename(&beside, path).with_context(place)
 }
 

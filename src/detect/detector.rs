@@ -58,6 +58,8 @@ pub struct Detector {
     held: VecDeque<Held>,
     ranks: Ranks,
     counters: DetectorCounters,
+    /// Did it take up a memory, and no tick came since?
+    is_resuming: bool,
 }
 
 impl Detector {
@@ -73,6 +75,7 @@ impl Detector {
             held: VecDeque::new(),
             ranks: Ranks::default(),
             counters: DetectorCounters::default(),
+            is_resuming: false,
         }
     }
 
@@ -188,6 +191,10 @@ impl Detector {
 
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.
     pub fn tick(&mut self, now: Timestamp, notices: &mut Vec<Notice>, flows: &mut Vec<ScoredFlow>) {
+        if std::mem::take(&mut self.is_resuming) {
+            self.memory.silences.skip(self.memory.last_tick, now);
+        }
+        self.memory.last_tick = now;
         if now >= self.memory.looked_for_silence + LOOK_EVERY && !self.config.without.has(Part::Silence) {
             self.look_for_silence(now);
         }
@@ -239,6 +246,7 @@ impl Detector {
     /// Goes on from what another detector remembered.
     pub fn remember(&mut self, memory: Memory) {
         self.memory = memory;
+        self.is_resuming = true;
     }
 
     /// What was counted so far.
@@ -461,6 +469,20 @@ mod tests {
         let of_class = |class: Class| notices.iter().filter(|notice| notice.incident.class == class).count();
         let opened = notices.iter().filter(|notice| notice.state == IncidentState::Open).count();
         assert!(of_class(Class::PopulationChange) > 0 && opened <= 5, "{opened} of ten");
+    }
+
+    #[test]
+    fn its_own_absence_is_nobodys_silence() {
+        let taught = taught();
+        let (mut before, mut after) = (detector(&taught), detector(&taught));
+        let tick = |detector: &mut Detector, minute: i64| {
+            detector.tick(Timestamp::from_parts(minute * 60, 0), &mut Vec::new(), &mut Vec::new());
+        };
+        tick(&mut before, 100);
+        after.remember(std::mem::take(&mut before.memory));
+        assert!(after.is_resuming && after.memory.last_tick.seconds() == 6000);
+        tick(&mut after, 120);
+        assert!(!after.is_resuming && after.memory.last_tick.seconds() == 7200);
     }
 
     #[test]

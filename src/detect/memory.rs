@@ -37,6 +37,8 @@ pub struct Memory {
     pub(super) claims: Claims,
     pub(super) silences: Silences,
     pub(super) looked_for_silence: Timestamp,
+    /// Until when it was listened.
+    pub(super) last_tick: Timestamp,
 }
 
 impl Memory {

@@ -75,6 +75,16 @@ impl Silences {
         }
     }
 
+    /// Nobody listened from `from` to `now`: that is no silence of anybody.
+    pub fn skip(&mut self, from: Timestamp, now: Timestamp) {
+        let away = now.since(from);
+        if away <= Span::default() {
+            return;
+        }
+        // Who was heard since then is not moved into the future.
+        self.heard.values_mut().for_each(|heard| heard.last = (heard.last + away).min(now));
+    }
+
     /// Conversations that have been silent for too long by `now`; each is told once.
     pub fn look(&mut self, now: Timestamp) -> Vec<Silent> {
         let mut silent = Vec::new();
@@ -145,6 +155,24 @@ mod tests {
         assert!(silences.look(minute(300)).is_empty(), "once");
         hear(&mut silences, 301);
         assert_eq!(silences.look(minute(330)).len(), 1, "again");
+    }
+
+    #[test]
+    fn what_nobody_could_hear_is_no_silence() {
+        let baselines = taught();
+        let mut silences = Silences::default();
+        let hear = |silences: &mut Silences, at: i64| {
+            let (record, seen) = channel(at * 60_000, 1);
+            silences.observe(&seen, &record, &baselines);
+        };
+        hear(&mut silences, 200);
+        silences.skip(minute(201), minute(230));
+        assert!(silences.look(minute(230)).is_empty());
+        assert_eq!(silences.look(minute(245)).len(), 1, "it stays away");
+        hear(&mut silences, 250);
+        silences.skip(minute(240), minute(251));
+        assert!(silences.look(minute(252)).is_empty());
+        assert_eq!(silences.look(minute(265)).len(), 1, "it was heard before the first tick");
     }
 
     #[test]

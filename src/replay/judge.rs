@@ -124,6 +124,13 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Hands out what is remembered, where that is wanted by now.
+    pub fn tell_state_if_wanted(&mut self) {
+        if self.output.wants_state() {
+            self.tell_state(false);
+        }
+    }
+
     /// Hands out what is remembered.
     fn tell_state(&mut self, is_last: bool) {
         let memory = self.detector.as_ref().map(Detector::memory);
@@ -191,7 +198,7 @@ impl<'a> Judge<'a> {
         if let (Mode::Learn { course, .. }, None) = (&self.mode, self.adapt)
             && let Ok(model) = lesson.into_model(course)
         {
-            self.output.model(&Arc::new(model));
+            self.output.partial(&Arc::new(model));
         }
         JudgeError::StillLearning(observations)
     }
@@ -435,9 +442,7 @@ impl Consumer for Judge<'_> {
             }
         }
         self.output.tick(now);
-        if self.output.wants_state() {
-            self.tell_state(false);
-        }
+        self.tell_state_if_wanted();
     }
 
     fn progress(&mut self, progress: Progress) {

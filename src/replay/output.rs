@@ -21,6 +21,8 @@ pub trait Output {
     fn vocabulary(&mut self, _vocabulary: &Vocabulary) {}
     /// A model was learned, or a version of one that learned on.
     fn model(&mut self, _model: &Arc<Model>) {}
+    /// What was learned when it ended before that was enough: to be kept for another time, not what judges.
+    fn partial(&mut self, _model: &Arc<Model>) {}
     /// Another model judges from now on, which people gave while it was judged.
     fn reloaded(&mut self, _model: &Arc<Model>) {}
     /// An incident was opened, grew or was closed.

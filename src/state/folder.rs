@@ -1,8 +1,8 @@
 //! The folder: who uses it, and what is found in it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -17,7 +17,7 @@ const LOCK: &str = "lock";
 /// What is set aside gets this behind its name; what was set aside before is lost.
 const ASIDE: &str = "aside";
 /// The form of what is remembered: to be raised with every change of a type in it.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Bytes of a checkpoint that is read, at the most.
 const MOST_BYTES: u64 = 4 << 30;
 /// Addresses are in it: its owner alone may read it.
@@ -34,7 +34,7 @@ pub struct Folder {
 pub struct Found<T, E> {
     /// What was remembered at the latest checkpoint, and what was noted since.
     pub remembered: Option<(T, Vec<E>)>,
-    /// Why nothing is, where there was something.
+    /// Why nothing is, where there was something, or what is missing of it.
     pub remark: Option<String>,
     /// The number of the next journal.
     pub(super) next: u64,
@@ -48,6 +48,10 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.map_err(StateError::io(path, "making the folder"))?;
+        if is_ours_alone(path) {
+            // Its files are closed to others anyway: where this may not be done, that is enough.
+            let _ = fs::set_permissions(path, Permissions::from_mode(0o700));
+        }
         let lock_path = path.join(LOCK);
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(OWNER_ALONE).open(&lock_path);
         let lock = lock.map_err(StateError::io(&lock_path, "opening"))?;
@@ -80,21 +84,69 @@ impl Folder {
         });
         let why = match read {
             Ok(Some((number, state))) => {
-                let since = numbers.into_iter().filter(|it| *it >= number);
-                let entries = since.flat_map(|number| journal::read(&self.path, number)).collect();
-                return Ok(Found { remembered: Some((state, entries)), remark: None, next: next.max(number + 1) });
+                let (entries, remark) = self.read_journals(numbers.into_iter().filter(|it| *it >= number));
+                return Ok(Found { remembered: Some((state, entries)), remark, next: next.max(number + 1) });
             }
-            Ok(None) => return Ok(Found { remembered: None, remark: None, next }),
-            Err(why) => why,
+            Ok(None) if numbers.is_empty() => return Ok(Found { remembered: None, remark: None, next }),
+            Ok(None) => None,
+            Err(why) => Some(why),
         };
-        for name in [CHECKPOINT.to_owned()].into_iter().chain(numbers.into_iter().map(journal::name)) {
-            let from = self.file(&name);
-            let aside = self.file(&format!("{}.{ASIDE}", name.split('.').next().unwrap_or(&name)));
-            fs::rename(&from, aside).map_err(StateError::io(&from, "setting it aside"))?;
+        journal::forget_set_aside(&self.path).map_err(StateError::io(&self.path, "removing what was set aside before"))?;
+        let (first, last) = (numbers.first().copied(), numbers.last().copied());
+        let checkpoint = why.iter().map(|_| CHECKPOINT.to_owned());
+        checkpoint.chain(numbers.into_iter().map(journal::name)).try_for_each(|name| self.set_aside(&name))?;
+        let remark = match (why, first.zip(last)) {
+            (Some(why), _) => format!(
+                "{}: {why}; set aside as {CHECKPOINT}.{ASIDE}, and nothing is remembered",
+                self.file(CHECKPOINT).display()
+            ),
+            (None, range) => {
+                let (first, last) = range.unwrap_or_default();
+                format!(
+                    "{}: journals {first} to {last} without the checkpoint that they go on from; set aside as {}.{ASIDE}, and nothing is remembered",
+                    self.file("").display(),
+                    journal::name(last)
+                )
+            }
+        };
+        Ok(Found { remembered: None, remark: Some(remark), next })
+    }
+
+    /// Puts names in the folder on the disk, so that they outlive a loss of power.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn sync(&self) -> Result<(), StateError> {
+        let synced = File::open(&self.path).and_then(|folder| folder.sync_all());
+        synced.map_err(StateError::io(&self.path, "writing"))
+    }
+
+    /// Moves a file out of the way, to be looked at.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    pub fn set_aside(&self, name: &str) -> Result<(), StateError> {
+        let from = self.file(name);
+        fs::rename(&from, self.file(&format!("{name}.{ASIDE}"))).map_err(StateError::io(&from, "setting it aside"))
+    }
+
+    /// The entries of these journals, and what is wrong with them. What is damaged is set aside beside its place.
+    fn read_journals<E: DeserializeOwned>(&self, numbers: impl Iterator<Item = u64>) -> (Vec<E>, Option<String>) {
+        let (mut entries, mut remarks) = (Vec::new(), Vec::new());
+        for number in numbers {
+            let (some, remark) = journal::read(&self.path, number);
+            entries.extend(some);
+            let Some(remark) = remark else { continue };
+            let (name, place) = (journal::name(number), self.file(&journal::name(number)));
+            if remarks.is_empty() {
+                let _ = journal::forget_set_aside(&self.path);
+            }
+            // Its own name stays until the next checkpoint: what is sound in it is still needed.
+            let is_aside = fs::hard_link(&place, self.file(&format!("{name}.{ASIDE}"))).is_ok();
+            let aside = if is_aside { format!("; set aside as {name}.{ASIDE}") } else { String::new() };
+            remarks.push(format!("{}: {remark}{aside}", place.display()));
         }
-        let place = self.file(CHECKPOINT);
-        let remark = Some(format!("{}: {why}; set aside as {CHECKPOINT}.{ASIDE}, and nothing is remembered", place.display()));
-        Ok(Found { remembered: None, remark, next })
+        (entries, Some(remarks.join("; ")).filter(|text| !text.is_empty()))
     }
 
     /// The number of the journal that goes on behind the checkpoint, and what it holds; else what is wrong with it.
@@ -152,6 +204,13 @@ impl Folder {
         let opened = OpenOptions::new().append(true).create(true).mode(OWNER_ALONE).open(&path);
         opened.and_then(|file| file.set_len(0).map(|()| file)).map_err(StateError::io(&path, "writing"))
     }
+}
+
+/// Does a folder hold nothing but what is remembered? A folder that has other things, as `/tmp`, may be for others, too.
+fn is_ours_alone(path: &Path) -> bool {
+    const OURS: [&str; 5] = [LOCK, CHECKPOINT, "journal", "lesson", "learned"];
+    let is_ours = |name: &str| OURS.contains(&name.split('.').next().unwrap_or_default());
+    fs::read_dir(path).is_ok_and(|mut all| all.all(|entry| entry.is_ok_and(|it| it.file_name().to_str().is_some_and(is_ours))))
 }
 
 fn kind() -> String {

@@ -1,5 +1,5 @@
 //! What was noted since a checkpoint, entry by entry: length (4 bytes, little endian), the first 8 bytes of the content's SHA-256, and
-//! the content. A last entry that was cut off is none.
+//! the content. What comes from the first entry on that is cut off or damaged is lost, and told.
 
 use std::fs;
 use std::io;
@@ -28,6 +28,17 @@ pub(super) fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
+/// Removes journals that were set aside before, so that they do not gather.
+pub(super) fn forget_set_aside(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with("journal.") && name.ends_with(".aside")) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// An entry as bytes.
 pub(super) fn pack<E: Serialize>(entry: &E) -> Result<Vec<u8>, postcard::Error> {
     let content = postcard::to_stdvec(entry)?;
@@ -36,17 +47,26 @@ pub(super) fn pack<E: Serialize>(entry: &E) -> Result<Vec<u8>, postcard::Error> 
     Ok([&length.to_le_bytes(), &digest[..8], &content].concat())
 }
 
-/// The entries of a journal, up to the first that is damaged.
-pub(super) fn read<E: DeserializeOwned>(folder: &Path, number: u64) -> Vec<E> {
+/// The entries of a journal, up to the first that is damaged, and what is wrong with it.
+pub(super) fn read<E: DeserializeOwned>(folder: &Path, number: u64) -> (Vec<E>, Option<String>) {
     let path = folder.join(name(number));
-    let fits = fs::metadata(&path).is_ok_and(|about| about.len() <= MOST_BYTES);
-    let bytes = if fits { fs::read(&path).unwrap_or_default() } else { Vec::new() };
+    let bytes = match fs::metadata(&path) {
+        Ok(about) if about.len() > MOST_BYTES => return (Vec::new(), Some("longer than 1 GiB, which none is".to_owned())),
+        about => about.and_then(|_| fs::read(&path)),
+    };
+    let bytes = match bytes {
+        Ok(bytes) => bytes,
+        Err(error) => return (Vec::new(), Some(format!("cannot be read ({error})"))),
+    };
     let (mut rest, mut entries) = (bytes.as_slice(), Vec::new());
     while let Some((entry, behind)) = first(rest) {
         entries.push(entry);
         rest = behind;
     }
-    entries
+    // An entry that was cut off and a length that is damaged look the same.
+    let at = bytes.len() - rest.len();
+    let remark = (!rest.is_empty()).then(|| format!("damaged at byte {at}: what was noted from there on is lost"));
+    (entries, remark)
 }
 
 fn first<E: DeserializeOwned>(bytes: &[u8]) -> Option<(E, &[u8])> {
@@ -70,13 +90,18 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             read::<String>(folder.path(), 3)
         };
-        assert_eq!(read(&all), ["one", "two", "three"]);
+        assert_eq!(read(&all), (["one", "two", "three"].map(str::to_owned).to_vec(), None));
         for length in 0..all.len() {
-            assert_eq!(read(&all[..length]).len(), [0, 1, 2][[16, 32].iter().filter(|&&end| length >= end).count()], "{length}");
+            assert_eq!(
+                read(&all[..length]).0.len(),
+                [0, 1, 2][[16, 32].iter().filter(|&&end| length >= end).count()],
+                "{length}"
+            );
         }
         let mut damaged = all;
         damaged[18] ^= 1;
-        assert_eq!(read(&damaged), ["one"]);
+        let (entries, remark) = read(&damaged);
+        assert_eq!((entries, remark.unwrap().starts_with("damaged at byte 16")), (vec!["one".to_owned()], true));
         assert_eq!(numbers(folder.path()).unwrap(), [3]);
     }
 }

@@ -1,5 +1,6 @@
 //! Writes checkpoints and journals.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -25,13 +26,22 @@ pub struct Keeper {
 }
 
 /// Whether something failed, and was told.
-struct Fault {
+pub struct Fault {
     tell: Tell,
+    /// What goes on in spite of it.
+    doing: &'static str,
     is_told: bool,
 }
 
 impl Fault {
-    fn note(&mut self, what: &str, done: Result<(), StateError>) {
+    /// Nothing failed yet; `doing` goes on in spite of what will.
+    #[must_use]
+    pub const fn new(tell: Tell, doing: &'static str) -> Self {
+        Self { tell, doing, is_told: false }
+    }
+
+    /// Tells of what failed, once until it works again, and of that.
+    pub fn note(&mut self, what: &str, done: Result<(), impl Display>) {
         match done {
             Ok(()) if self.is_told => {
                 self.is_told = false;
@@ -42,7 +52,8 @@ impl Fault {
             Err(error) => {
                 self.is_told = true;
                 (self.tell)(&format!(
-                    "{error}; judging goes on, but a crash now would forget what was seen since: make room or give write access"
+                    "{error}; {} goes on, but a crash now would forget what was seen since: make room or give write access",
+                    self.doing
                 ));
             }
         }
@@ -57,11 +68,11 @@ impl Keeper {
     pub fn start<T, E>(folder: Arc<Folder>, found: &super::Found<T, E>, tell: Tell) -> Result<Self, StateError> {
         // One at a time: a disk that is slow makes checkpoints seldom, not judging slow.
         let (to_disk, packed) = mpsc::sync_channel(1);
-        let (theirs, checkpoints) = (Arc::clone(&folder), Fault { tell: Arc::clone(&tell), is_told: false });
+        let (theirs, checkpoints) = (Arc::clone(&folder), Fault::new(Arc::clone(&tell), "judging"));
         let write = move || write(&theirs, &packed, checkpoints);
         let thread = thread::Builder::new().name("state".to_owned()).spawn(write);
         let thread = thread.map_err(StateError::io(&folder.file(""), "starting a thread"))?;
-        let noting = Fault { tell, is_told: false };
+        let noting = Fault::new(tell, "judging");
         Ok(Self { folder, journal: None, next: found.next, to_disk: Some(to_disk), thread: Some(thread), noting })
     }
 

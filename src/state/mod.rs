@@ -7,15 +7,15 @@
 //! ```
 //!
 //! A checkpoint names the journal that goes on behind it, so whenever the program dies, a checkpoint and all journals from there on are
-//! whole. Both carry digests. What is damaged, or of another version of the program, is set aside and told; it never keeps
-//! anybody from starting.
+//! whole. Both carry digests. The first checkpoint is due at once, as a journal without one is worth nothing. What is damaged, or of
+//! another version of the program, is set aside and told; it never keeps anybody from starting.
 
 mod folder;
 mod journal;
 mod keeper;
 
 pub use folder::{Folder, Found};
-pub use keeper::Keeper;
+pub use keeper::{Fault, Keeper};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -48,11 +48,21 @@ pub enum SpoolError {
     },
 }
 
-trait Storage: Read + Write + Seek {}
+trait Storage: Read + Write + Seek {
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+}
 
-impl Storage for File {}
+impl Storage for File {
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+}
 
-impl Storage for SpooledTempFile {}
+impl Storage for SpooledTempFile {
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+}
 
 /// Observations in a file. Memory: a block.
 pub struct Spool {
@@ -116,7 +126,11 @@ impl Spool {
             header.extend(self.in_block.to_le_bytes());
             header.extend(hash(&self.block).to_le_bytes());
             let written = self.storage.write_all(&header).and_then(|()| self.storage.write_all(&self.block));
-            written.map_err(|source| self.failed("writing", source))?;
+            if let Err(source) = written {
+                // A part of it may be there: it is written again, and not behind that. Where this fails too, the disk is gone.
+                let _ = self.storage.cut(self.bytes).and_then(|()| self.storage.seek(SeekFrom::Start(self.bytes)));
+                return Err(self.failed("writing", source));
+            }
             self.bytes += (HEADER_BYTES + self.block.len()) as u64;
             self.block.clear();
             self.in_block = 0;
@@ -202,6 +216,9 @@ fn hash(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use proptest::prelude::*;
     use proptest::strategy::ValueTree as _;
 
@@ -262,6 +279,61 @@ mod tests {
             std::fs::write(&path, &bytes).unwrap();
             prop_assert_eq!(Spool::named(open(), &path).take_up().is_err(), place > 0, "cut at {}", place);
         }
+    }
+
+    /// A file on a disk that has room for so many bytes.
+    struct Small {
+        file: File,
+        room: Arc<AtomicU64>,
+    }
+
+    impl Read for Small {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            self.file.read(to)
+        }
+    }
+
+    impl Seek for Small {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.file.seek(to)
+        }
+    }
+
+    impl Write for Small {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let left = self.room.load(Ordering::Relaxed).saturating_sub(self.file.stream_position()?) as usize;
+            if left == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.file.write(&bytes[..bytes.len().min(left)])
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.file.flush()
+        }
+    }
+
+    impl Storage for Small {
+        fn cut(&mut self, length: u64) -> io::Result<()> {
+            self.file.set_len(length)
+        }
+    }
+
+    #[test]
+    fn what_found_no_room_is_written_whole_when_there_is_room_again() {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let seen = observation().new_tree(&mut runner).unwrap().current();
+        let room = Arc::new(AtomicU64::new(u64::MAX));
+        let small = Small { file: tempfile::tempfile().unwrap(), room: Arc::clone(&room) };
+        let mut spool = Spool::over(Box::new(small), "small".to_owned());
+        spool.push(&seen).unwrap();
+        spool.flush().unwrap();
+        room.store(spool.bytes() + HEADER_BYTES as u64 + 2, Ordering::Relaxed);
+        spool.push(&seen).unwrap();
+        spool.flush().unwrap_err();
+        spool.flush().unwrap_err();
+        room.store(u64::MAX, Ordering::Relaxed);
+        assert_eq!(all(&mut spool), [told(&seen), told(&seen)]);
     }
 
     #[test]

@@ -88,6 +88,23 @@ fn a_disk_that_is_full_holds_nothing_up_and_loses_no_alert() {
 }
 
 #[test]
+fn whoever_reads_stderr_may_be_gone() {
+    let recording = project("datasets/hospital/intrusion-loud/capture.pcap.zst");
+    let model = project("models/hospital.json");
+    let replay = || {
+        let mut command = support::program();
+        command.arg("replay").arg(&recording).arg("--model").arg(&model);
+        command
+    };
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = replay().stderr(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(!output.stdout.is_empty() && output.stdout == replay().output().unwrap().stdout, "the alerts are whole");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    assert_eq!(support::program().args(["replay", "no such file"]).stderr(full).status().unwrap().code(), Some(1));
+}
+
+#[test]
 fn a_folder_that_nobody_may_write_to_is_named() {
     if !may_mount() {
         return;

@@ -124,7 +124,7 @@ impl Remembering {
         {
             let (learned, budget) = (folder.file(LEARNED), course.budget);
             let model = load_file(&learned)?;
-            eprintln!("auscult: {}: --learn has learned before and judges; remove this file to learn anew", learned.display());
+            tell!("auscult: {}: --learn has learned before and judges; remove this file to learn anew", learned.display());
             plan.judge_by(model, budget)?;
         }
         let learn = if let Mode::Learn { span, .. } = &plan.mode { Some(*span) } else { None };
@@ -136,7 +136,7 @@ impl Remembering {
         let (anchor, key) = (model.map(Model::digest).transpose()?, plan.fitting().key);
         let found = folder.find(|stored: &Stored| stored.fits((anchor.as_deref(), key.as_deref(), learn)))?;
         if let Some(remark) = &found.remark {
-            eprintln!("auscult: {remark}");
+            tell!("auscult: {remark}");
         }
         Ok(Some(Self { folder, found, every: args.state_every, anchor, key, learn }))
     }
@@ -213,7 +213,7 @@ impl<'a, 'o> Kept<'a, 'o> {
         let Some(Remembering { folder, mut found, every, anchor, key, learn }) = remembering else {
             return Ok((Self { to, keeping: None }, goes_on));
         };
-        let tell: Tell = Arc::new(|text| eprintln!("auscult: {text}"));
+        let tell: Tell = Arc::new(|text| tell!("auscult: {text}"));
         let keeper = Keeper::start(Arc::clone(&folder), &found, tell)?;
         let (watch, every_s) = (Stopwatch::start(), every.as_seconds());
         let (last_s, is_telling, lesson) = (0.0, false, None);
@@ -233,10 +233,10 @@ impl<'a, 'o> Kept<'a, 'o> {
                 }
             }
             let (folder, open) = (keeping.folder.file(""), memory.open_incidents());
-            eprintln!("auscult: {}: goes on from there; open incidents: {open}", folder.display());
+            tell!("auscult: {}: goes on from there; open incidents: {open}", folder.display());
             goes_on.memory = Some(memory);
             goes_on.learning = keeping.open_lesson(learning).unwrap_or_else(|error| {
-                eprintln!("auscult: {}; it is learned anew", in_one_line(&error));
+                tell!("auscult: {}; it is learned anew", in_one_line(&error));
                 None
             });
         }
@@ -288,7 +288,7 @@ impl Keeping {
     fn keep(&mut self, state: &State<'_>, lives: &Lives) {
         let kept = state.learning.map_or(Ok(0), |(_, lesson)| self.keep_lesson(lesson));
         let bytes = kept.unwrap_or_else(|error| {
-            eprintln!("auscult: {}; learning goes on, but a crash now would begin anew", in_one_line(&error));
+            tell!("auscult: {}; learning goes on, but a crash now would begin anew", in_one_line(&error));
             0
         });
         self.last_s = self.watch.seconds();
@@ -304,7 +304,7 @@ impl Keeping {
             return;
         }
         if let Err(error) = save(model, &self.folder.file(LEARNED)) {
-            eprintln!("auscult: {}; judging goes on, but a crash now would begin to learn anew", in_one_line(&error));
+            tell!("auscult: {}; judging goes on, but a crash now would begin to learn anew", in_one_line(&error));
         }
         // What was learned is in the model.
         let _ = std::fs::remove_file(self.folder.file(LESSON));

@@ -62,7 +62,7 @@ impl LineFile {
         if self.reopen.as_ref().is_some_and(|reopen| reopen.swap(false, Ordering::Relaxed)) {
             match append_to(&self.path) {
                 Ok(file) => self.to = To::File(file),
-                Err(error) => eprintln!(
+                Err(error) => tell!(
                     "auscult: HUP: {}: cannot be opened again ({error}); what comes goes to the file that was open",
                     self.path.display()
                 ),

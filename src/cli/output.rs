@@ -263,7 +263,7 @@ impl Output for Outputs {
 
     fn condition(&mut self, condition: Condition) {
         if self.watches {
-            eprintln!("auscult: {}", in_words(&condition));
+            tell!("auscult: {}", in_words(&condition));
         }
     }
 

@@ -42,7 +42,7 @@ impl<W: Write> Patient<W> {
             self.waiting_bytes -= self.waiting.pop_front().map_or(0, |line| line.len());
         }
         if std::mem::take(&mut self.is_told) {
-            eprintln!("auscult: {}: written to again; lines lost meanwhile: {}", self.path.display(), self.lost);
+            tell!("auscult: {}: written to again; lines lost meanwhile: {}", self.path.display(), self.lost);
         }
         Ok(())
     }
@@ -59,7 +59,7 @@ impl<W: Write> Patient<W> {
                 ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "give write access to it",
                 _ => "see to its disk",
             };
-            eprintln!(
+            tell!(
                 "auscult: {}: cannot be written ({error}); judging goes on and up to {} MiB of lines wait: {what_to_do}",
                 self.path.display(),
                 MOST_WAITING_BYTES >> 20

@@ -66,7 +66,7 @@ impl Reloader {
                 match again(&argv, &mut flags, &fitting, stand.as_deref()) {
                     Ok(Some(reload)) => *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(reload),
                     Ok(None) => {}
-                    Err(error) => eprintln!("auscult: HUP: {}; what was read before still holds", in_one_line(&error)),
+                    Err(error) => tell!("auscult: HUP: {}; what was read before still holds", in_one_line(&error)),
                 }
             }
         };
@@ -109,11 +109,11 @@ fn again(argv: &[OsString], flags: &mut Flags, fitting: &Fitting, stand: Option<
                 model.baselines.order = order.clone();
             }
             let budget = args.judge.alert_budget.map(|per_day| Budget { per_day });
-            eprintln!("auscult: HUP: read again; the model is {}", model.digest()?);
+            tell!("auscult: HUP: read again; the model is {}", model.digest()?);
             Some(Reload { model: Arc::new(model), budget })
         }
         None => {
-            eprintln!("auscult: HUP: read again");
+            tell!("auscult: HUP: read again");
             None
         }
     };
@@ -121,7 +121,7 @@ fn again(argv: &[OsString], flags: &mut Flags, fitting: &Fitting, stand: Option<
     let waiting: BTreeSet<String> = waiting.map(|id| id.replace('_', "-")).collect();
     if !waiting.is_empty() {
         let named: Vec<String> = waiting.into_iter().collect();
-        eprintln!("auscult: HUP: this changes with the next start only: {}", named.join(", "));
+        tell!("auscult: HUP: this changes with the next start only: {}", named.join(", "));
     }
     flags.retain(|(id, _)| !LIVE.contains(&id.as_str()));
     flags.extend(said.flags.into_iter().filter(|(id, _)| LIVE.contains(&id.as_str())));

@@ -349,19 +349,22 @@ impl Output for Kept<'_, '_> {
 
     fn tick(&mut self, now: Timestamp) {
         self.to.tick(now);
-        if let Some(keeping) = self.keeping.as_mut().filter(|keeping| keeping.is_telling) {
+        if let Some(keeping) = self.keeping.as_mut().filter(|keeping| keeping.is_telling && !self.to.waits()) {
             keeping.keeper.note(&Noting::Told);
             keeping.is_telling = false;
         }
     }
 
     fn wants_state(&mut self) -> bool {
+        // What waits is in the journal alone, which ends with the next checkpoint.
         self.keeping.as_ref().is_some_and(|keeping| keeping.watch.seconds() - keeping.last_s >= keeping.every_s)
+            && !self.to.waits()
     }
 
     fn state(&mut self, state: &State<'_>) {
         self.to.state(state);
-        if let Some(keeping) = &mut self.keeping {
+        // The last state, too, would end a journal whose alerts wait.
+        if let Some(keeping) = self.keeping.as_mut().filter(|_| !self.to.waits()) {
             keeping.keep(state, self.to.gate().lives());
         }
     }

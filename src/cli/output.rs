@@ -52,7 +52,7 @@ pub fn chained(path: &Path, goes_on: bool) -> anyhow::Result<(Box<dyn Write + Se
         let (file, chain) = go_on(path)?;
         return Ok((Box::new(LineFile::over(path, file)?), chain));
     }
-    Ok((create(path)?, Chain::default()))
+    Ok((Box::new(LineFile::open(path, false)?), Chain::default()))
 }
 
 /// Everything that `replay` and `watch` write.
@@ -293,6 +293,10 @@ impl Output for Outputs {
         if let Some(evidence) = &mut self.evidence {
             evidence.tick();
         }
+    }
+
+    fn waits(&mut self) -> bool {
+        self.alerts.iter_mut().any(|(_, lines)| lines.inner_mut().waits())
     }
 
     fn state(&mut self, _state: &State<'_>) {

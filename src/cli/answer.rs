@@ -169,7 +169,7 @@ fn write(answer: impl FnOnce(&Answers) -> anyhow::Result<Answer>, given: &GivenA
         };
         Ok(answer)
     })?;
-    eprintln!("auscult: answer {number} {said}");
+    tell!("auscult: answer {number} {said}");
     Ok(Outcome::default())
 }
 

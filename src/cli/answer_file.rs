@@ -34,10 +34,10 @@ impl Loaded {
     /// Tells what is wrong on stderr.
     pub fn tell_faults(&self) {
         for fault in self.faults.iter().take(MOST_FAULTS) {
-            eprintln!("auscult: {fault}");
+            tell!("auscult: {fault}");
         }
         if let more @ 1.. = self.faults.len().saturating_sub(MOST_FAULTS) {
-            eprintln!("auscult: … and {more} more lines of answers are wrong");
+            tell!("auscult: … and {more} more lines of answers are wrong");
         }
     }
 }
@@ -130,7 +130,7 @@ impl Stand {
         let mutes = lock(&self.mutes);
         match standing(self.path.as_deref(), &mutes) {
             Ok(answers) => self.stand(answers),
-            Err(error) => eprintln!("auscult: {}; the answers read before still hold", in_one_line(&error)),
+            Err(error) => tell!("auscult: {}; the answers read before still hold", in_one_line(&error)),
         }
     }
 
@@ -161,7 +161,7 @@ impl Stand {
 
     fn say(&self, answers: &Answers) {
         if let Some(path) = &self.path {
-            eprintln!("auscult: {}: {} answers", path.display(), answers.len());
+            tell!("auscult: {}: {} answers", path.display(), answers.len());
         }
     }
 }

@@ -181,6 +181,11 @@ impl Output for Answered<'_> {
         self.to.tick(now);
     }
 
+    fn waits(&mut self) -> bool {
+        let lines = self.hidden.as_mut().and_then(|hidden| hidden.lines.as_mut());
+        lines.is_some_and(|lines| lines.inner_mut().waits()) || self.to.waits()
+    }
+
     fn state(&mut self, state: &State<'_>) {
         self.to.state(state);
     }

@@ -42,7 +42,7 @@ impl Attended<'_, '_> {
             service.is_alive();
         }
         if let Some(text) = self.asks.clock.as_mut().and_then(ClockWatch::look) {
-            eprintln!("auscult: {text}");
+            tell!("auscult: {text}");
         }
         if self.asks.counters.swap(false, Ordering::Relaxed) {
             self.tell_counters();
@@ -54,12 +54,14 @@ impl Attended<'_, '_> {
 
     fn tell_counters(&self) {
         if let Some(gauges) = &self.asks.gauges {
-            eprintln!("{}", Account::Packets(Box::new(gauges.account().0)));
+            tell!("{}", Account::Packets(Box::new(gauges.account().0)));
         }
         let counters = self.judge.counters();
-        eprintln!(
+        tell!(
             "judged   {} observations so far: {} incidents in {} lines",
-            counters.observations, counters.incidents, counters.notices
+            counters.observations,
+            counters.incidents,
+            counters.notices
         );
     }
 }

@@ -68,7 +68,7 @@ impl EvidenceArgs {
             pipeline.packets = Some(cut);
         }
         let config = EvidenceConfig { cut, most_bytes: self.evidence_max, ring_bytes };
-        let evidence = Evidence::open(folder, config, |text| eprintln!("auscult: {text}"))?;
+        let evidence = Evidence::open(folder, config, |text| tell!("auscult: {text}"))?;
         let evidence = evidence.hiding(hidden.map(Hidden::pseudonyms));
         let mut output = EvidenceOutput { evidence, inputs, told: BTreeMap::new(), folder: folder.clone(), retention, ticks: 0 };
         output.forget()?;
@@ -154,7 +154,7 @@ impl EvidenceOutput {
         if self.ticks.is_multiple_of(TICKS_BETWEEN_LOOKS)
             && let Err(error) = self.forget()
         {
-            eprintln!("auscult: {}", in_one_line(&error));
+            tell!("auscult: {}", in_one_line(&error));
         }
     }
 

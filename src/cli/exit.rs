@@ -64,7 +64,7 @@ impl Outcome {
     /// Prints the errors; the process ends with the status.
     pub fn report(self) -> ExitCode {
         for error in &self.errors {
-            eprintln!("auscult: {error}");
+            tell!("auscult: {error}");
         }
         ExitCode::from(self.status)
     }

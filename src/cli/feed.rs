@@ -88,7 +88,7 @@ impl Feed<'_> {
             Self::Records(files, _) => files.kinds(),
         };
         for text in kinds.iter().filter_map(|kind| kind.misfit(&model.provenance.records)) {
-            eprintln!("auscult: warning: {text}");
+            tell!("auscult: warning: {text}");
         }
     }
 }

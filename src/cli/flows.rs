@@ -50,7 +50,7 @@ pub fn run_flows(args: &FlowsArgs) -> anyhow::Result<Outcome> {
     written.map_err(unwrap_io).with_context(place)?;
     inventory.map_or(Ok(()), InventoryOutput::finish)?;
     hidden.map_or(Ok(()), Hidden::finish)?;
-    eprintln!("{accounting}");
+    tell!("{accounting}");
     let mut outcome = Outcome::default();
     outcome.add_damage(&damage.into_iter().map(Damage::Capture).collect::<Vec<_>>());
     Ok(outcome)

@@ -164,7 +164,7 @@ impl Hidden {
         self.seal_names();
         let kept = self.to.sync_data();
         if let 1.. = self.pseudonyms.labels_not_told() {
-            eprintln!(
+            tell!(
                 "auscult: {}: full; names that cannot be turned back: {}",
                 self.names.display(),
                 self.pseudonyms.labels_not_told()

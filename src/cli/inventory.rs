@@ -77,7 +77,7 @@ impl InventoryOutput {
 pub fn vendors(named: Option<&Path>, hidden: Option<&Hidden>) -> anyhow::Result<Option<Vendors>> {
     let path = named.or_else(|| REGISTRIES.iter().map(Path::new).find(|path| path.exists()));
     let Some(path) = path else {
-        eprintln!("auscult: the inventory names no vendors: {} is missing; install ieee-data or give --oui", REGISTRIES[0]);
+        tell!("auscult: the inventory names no vendors: {} is missing; install ieee-data or give --oui", REGISTRIES[0]);
         return Ok(None);
     };
     let mut vendors = Vendors::default();

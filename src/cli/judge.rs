@@ -98,12 +98,12 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let remembering = Remembering::open(&state, &mut plan)?;
     let evidence = args.evidence.open(None, &mut config, (plan.hidden.as_ref(), args.output.sinks.retention()))?;
     let mut source = args.listen.open()?;
-    eprintln!("auscult: listening on {}; INT or TERM ends", names.join(", "));
+    tell!("auscult: listening on {}; INT or TERM ends", names.join(", "));
     match &plan.mode {
-        Mode::SelfTaught { .. } => eprintln!(
+        Mode::SelfTaught { .. } => tell!(
             "auscult: state: learning - no model was given, so nothing is judged before the end or 120,000 flow records; see --learn and auscult train"
         ),
-        Mode::Learn { span, .. } => eprintln!("auscult: state: learning - nothing is judged for {:.0} s", span.as_seconds()),
+        Mode::Learn { span, .. } => tell!("auscult: state: learning - nothing is judged for {:.0} s", span.as_seconds()),
         Mode::Model(..) => {}
     }
     let mut outputs = Outputs::open(&args.output, Bar::none(), true)?;
@@ -251,10 +251,10 @@ fn judge_and_report(
     outcome.add_damage(&damage);
     let verdict = verdict.unwrap_or_else(|error| {
         // A capture of a few packets is no failure: there is just nothing to be said about it.
-        eprintln!("auscult: nothing was judged: {}", in_one_line(&error));
+        tell!("auscult: nothing was judged: {}", in_one_line(&error));
         Verdict::default()
     });
-    eprint!("{}", summary::text(&accounting, &verdict, (&written, &gate), watch.seconds()));
+    tell!("{}", summary::text(&accounting, &verdict, (&written, &gate), watch.seconds()).trim_end());
     write_reports(args, &accounting, &verdict, (&gate, &written))?;
     if let Some(page) = page {
         page.finish(&stop);

@@ -125,13 +125,12 @@ impl Remembering {
             let (learned, budget) = (folder.file(LEARNED), course.budget);
             // As a checkpoint, it keeps nobody from starting.
             match load_file(&learned).and_then(|model| plan.judge_by(model, budget)) {
-                Ok(()) => eprintln!(
-                    "auscult: {}: --learn has learned before and judges; remove this file to learn anew",
-                    learned.display()
-                ),
+                Ok(()) => {
+                    tell!("auscult: {}: --learn has learned before and judges; remove this file to learn anew", learned.display())
+                }
                 Err(error) => {
                     folder.set_aside(LEARNED)?;
-                    eprintln!("auscult: {}; set aside as {LEARNED}.aside, and it is learned anew", in_one_line(&error));
+                    tell!("auscult: {}; set aside as {LEARNED}.aside, and it is learned anew", in_one_line(&error));
                 }
             }
         }
@@ -144,7 +143,7 @@ impl Remembering {
         let (anchor, key) = (model.map(Model::digest).transpose()?, plan.fitting().key);
         let found = folder.find(|stored: &Stored| stored.fits((anchor.as_deref(), key.as_deref(), learn)))?;
         if let Some(remark) = &found.remark {
-            eprintln!("auscult: {remark}");
+            tell!("auscult: {remark}");
         }
         Ok(Some(Self { folder, found, every: args.state_every, anchor, key, learn }))
     }
@@ -223,7 +222,7 @@ impl<'a, 'o> Kept<'a, 'o> {
         let Some(Remembering { folder, mut found, every, anchor, key, learn }) = remembering else {
             return Ok((Self { to, keeping: None }, goes_on));
         };
-        let tell: Tell = Arc::new(|text| eprintln!("auscult: {text}"));
+        let tell: Tell = Arc::new(|text| tell!("auscult: {text}"));
         let keeper = Keeper::start(Arc::clone(&folder), &found, Arc::clone(&tell))?;
         let keeping_lesson = Fault::new(tell, "learning");
         let (watch, every_s) = (Stopwatch::start(), every.as_seconds());
@@ -258,10 +257,10 @@ impl<'a, 'o> Kept<'a, 'o> {
                 }
             }
             let (folder, open) = (keeping.folder.file(""), memory.open_incidents());
-            eprintln!("auscult: {}: goes on from there; open incidents: {open}", folder.display());
+            tell!("auscult: {}: goes on from there; open incidents: {open}", folder.display());
             goes_on.memory = Some(memory);
             goes_on.learning = keeping.open_lesson(learning).unwrap_or_else(|error| {
-                eprintln!("auscult: {}; it is learned anew", in_one_line(&error));
+                tell!("auscult: {}; it is learned anew", in_one_line(&error));
                 None
             });
         }
@@ -333,7 +332,7 @@ impl Keeping {
         }
         let saved = save_as(model, &self.folder.file(LEARNED), 0o600).and_then(|()| Ok(self.folder.sync()?));
         if let Err(error) = saved {
-            eprintln!("auscult: {}; judging goes on, but a crash now would begin to learn anew", in_one_line(&error));
+            tell!("auscult: {}; judging goes on, but a crash now would begin to learn anew", in_one_line(&error));
         }
         // What was learned is in the model.
         let _ = std::fs::remove_file(self.folder.file(LESSON));
@@ -383,19 +382,22 @@ impl Output for Kept<'_, '_> {
 
     fn tick(&mut self, now: Timestamp) {
         self.to.tick(now);
-        if let Some(keeping) = self.keeping.as_mut().filter(|keeping| keeping.is_telling) {
+        if let Some(keeping) = self.keeping.as_mut().filter(|keeping| keeping.is_telling && !self.to.waits()) {
             keeping.keeper.note(&Noting::Told);
             keeping.is_telling = false;
         }
     }
 
     fn wants_state(&mut self) -> bool {
+        // What waits is in the journal alone, which ends with the next checkpoint.
         self.keeping.as_ref().is_some_and(|keeping| keeping.watch.seconds() - keeping.last_s >= keeping.every_s)
+            && !self.to.waits()
     }
 
     fn state(&mut self, state: &State<'_>) {
         self.to.state(state);
-        if let Some(keeping) = &mut self.keeping {
+        // The last state, too, would end a journal whose alerts wait.
+        if let Some(keeping) = self.keeping.as_mut().filter(|_| !self.to.waits()) {
             keeping.keep(state, self.to.gate().lives());
         }
     }

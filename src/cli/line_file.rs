@@ -1,7 +1,7 @@
 //! Files of lines that are opened again on HUP.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +10,10 @@ use anyhow::Context as _;
 
 use super::hidden::remove_cut_line;
 use super::stop;
+use crate::sink::Stdout;
 
-/// Whole lines for a file, which somebody may move away: after a HUP they go to the file that then has the name. `-` is stdout. Each
-/// write is written whole, or not at all.
+/// Whole lines for a file, which somebody may move away: after a HUP they go to the file that then has the name. `-` is stdout. A
+/// file takes all of a write or nothing; stdout, pipes and devices take what they have room for and tell how much.
 pub struct LineFile {
     path: PathBuf,
     to: To,
@@ -20,7 +21,7 @@ pub struct LineFile {
 }
 
 enum To {
-    Stdout(io::Stdout),
+    Stdout(Stdout),
     File(File),
 }
 
@@ -32,7 +33,7 @@ impl LineFile {
     pub fn open(path: &Path, goes_on: bool) -> anyhow::Result<Self> {
         let place = || format!("{}: cannot be written", path.display());
         if path.as_os_str() == "-" {
-            return Ok(Self { path: path.to_owned(), to: To::Stdout(io::stdout()), reopen: None });
+            return Ok(Self { path: path.to_owned(), to: To::Stdout(Stdout::open().with_context(place)?), reopen: None });
         }
         // Pipes and devices hold nothing to go on from.
         if goes_on && (path.is_file() || !path.exists()) {
@@ -62,7 +63,7 @@ impl LineFile {
         if self.reopen.as_ref().is_some_and(|reopen| reopen.swap(false, Ordering::Relaxed)) {
             match append_to(&self.path) {
                 Ok(file) => self.to = To::File(file),
-                Err(error) => eprintln!(
+                Err(error) => tell!(
                     "auscult: HUP: {}: cannot be opened again ({error}); what comes goes to the file that was open",
                     self.path.display()
                 ),
@@ -79,26 +80,25 @@ impl Write for LineFile {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         self.turn();
         match &mut self.to {
-            To::Stdout(stdout) => stdout.write_all(lines)?,
+            To::Stdout(stdout) => stdout.write(lines),
             To::File(file) => {
-                let before = file.metadata().map(|about| (about.is_file(), about.len()))?;
+                let before = file.metadata()?;
+                if !before.is_file() {
+                    return file.write(lines);
+                }
                 if let Err(error) = file.write_all(lines) {
-                    // A disk that is full must not leave half a line before the next.
-                    if let (true, length) = before {
-                        file.set_len(length)?;
-                    }
+                    // A disk that is full must not leave half a line before the next, nor a hole.
+                    file.set_len(before.len())?;
+                    file.seek(SeekFrom::End(0))?;
                     return Err(error);
                 }
+                Ok(lines.len())
             }
         }
-        Ok(lines.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.to {
-            To::Stdout(stdout) => stdout.flush(),
-            To::File(_) => Ok(()),
-        }
+        Ok(())
     }
 }
 

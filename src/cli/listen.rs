@@ -72,19 +72,16 @@ impl ListenArgs {
 fn tell(change: &Change) {
     match change {
         Change::Lost { interface, at, reason } => {
-            eprintln!(
+            tell!(
                 "auscult: warning: {at}: {interface} is not heard: {}; it is listened to when it is back",
                 about(interface, reason)
             );
         }
         Change::Back { interface, at, unheard } => {
-            eprintln!("auscult: {at}: {interface} is heard again, after {:.0} s", unheard.as_seconds());
+            tell!("auscult: {at}: {interface} is heard again, after {:.0} s", unheard.as_seconds());
         }
         Change::Refused { interface, reason } => {
-            eprintln!(
-                "auscult: warning: {interface} cannot be listened to: {}; tried again every second",
-                about(interface, reason)
-            );
+            tell!("auscult: warning: {interface} cannot be listened to: {}; tried again every second", about(interface, reason));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: arguments, output files, progress, exit status.
 
-#![allow(clippy::print_stderr, reason = "the one module that talks to people")]
+#[macro_use]
+mod tell;
 
 mod alerts;
 mod answer;
@@ -71,7 +72,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if asked { exit::FINISHED } else { exit::USAGE });
         }
         Err(Refused::File(text)) => {
-            eprintln!("auscult: {text}");
+            tell!("auscult: {text}");
             return ExitCode::from(exit::USAGE);
         }
     };

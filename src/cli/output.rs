@@ -52,7 +52,7 @@ pub fn chained(path: &Path, goes_on: bool) -> anyhow::Result<(Box<dyn Write + Se
         let (file, chain) = go_on(path)?;
         return Ok((Box::new(LineFile::over(path, file)?), chain));
     }
-    Ok((create(path)?, Chain::default()))
+    Ok((Box::new(LineFile::open(path, false)?), Chain::default()))
 }
 
 /// Everything that `replay` and `watch` write.
@@ -271,7 +271,7 @@ impl Output for Outputs {
 
     fn condition(&mut self, condition: Condition) {
         if self.watches {
-            eprintln!("auscult: {}", in_words(&condition));
+            tell!("auscult: {}", in_words(&condition));
         }
     }
 
@@ -301,6 +301,10 @@ impl Output for Outputs {
         if let Some(evidence) = &mut self.evidence {
             evidence.tick();
         }
+    }
+
+    fn waits(&mut self) -> bool {
+        self.alerts.iter_mut().any(|(_, lines)| lines.inner_mut().waits())
     }
 
     fn state(&mut self, _state: &State<'_>) {

@@ -90,7 +90,7 @@ impl Page {
         let answering = about.answers.map(|path| Arc::new(ToFile(path)) as Arc<dyn Answering>);
         let scheme = if options.tls.is_some() { "https" } else { "http" };
         let (server, tap) = Server::start(address, options, board, (overload, vitals), answering).map_err(told)?;
-        eprintln!("auscult: the live page is at {scheme}://{}/", server.address());
+        tell!("auscult: the live page is at {scheme}://{}/", server.address());
         Ok(Some(Self { server, tap, judged, stays: !live }))
     }
 
@@ -112,7 +112,7 @@ impl Page {
     /// The run is over: the page of captures stays until it is told to end.
     pub fn finish(self, stop: &AtomicBool) {
         if self.stays && !stop.load(Ordering::Relaxed) {
-            eprintln!("auscult: the live page stays at {}; INT or TERM ends", self.server.address());
+            tell!("auscult: the live page stays at {}; INT or TERM ends", self.server.address());
             while !stop.load(Ordering::Relaxed) {
                 thread::sleep(LOOK_EVERY);
             }

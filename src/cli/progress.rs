@@ -72,7 +72,7 @@ impl Stages {
         if self.on_terminal {
             self.draw(step, is_new);
         } else if let Some(line) = self.line(step, now_s) {
-            eprintln!("{line}");
+            tell!("{line}");
         }
     }
 

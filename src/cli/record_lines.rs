@@ -121,7 +121,7 @@ pub fn chain_of(file: &mut File, path: &Path) -> io::Result<Chain> {
             file.write_all(b"\n")?;
             return Ok(chain);
         }
-        eprintln!("auscult: {}: its last line was cut off and is removed ({} bytes)", path.display(), cut.len());
+        tell!("auscult: {}: its last line was cut off and is removed ({} bytes)", path.display(), cut.len());
         file.set_len(from + ended as u64)?;
     }
     let whole = tail.get(..ended).unwrap_or_default().trim_ascii_end();
@@ -130,7 +130,7 @@ pub fn chain_of(file: &mut File, path: &Path) -> io::Result<Chain> {
         return Ok(Chain::default());
     }
     Ok(Chain::after(last).unwrap_or_else(|error| {
-        eprintln!("auscult: {}: its last line is {error}; a new chain begins", path.display());
+        tell!("auscult: {}: its last line is {error}; a new chain begins", path.display());
         Chain::anew(last)
     }))
 }

@@ -74,7 +74,7 @@ impl Reloader {
                 match again(&argv, &mut flags, (&fitting, &mut judging), stand.as_deref()) {
                     Ok(Some(reload)) => *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(reload),
                     Ok(None) => {}
-                    Err(error) => eprintln!("auscult: HUP: {}; what was read before still holds", in_one_line(&error)),
+                    Err(error) => tell!("auscult: HUP: {}; what was read before still holds", in_one_line(&error)),
                 }
             }
         };
@@ -125,7 +125,7 @@ fn again(
     let reload = match model {
         Some(model) => judges(model, &args, fitting, judging)?,
         None => {
-            eprintln!("auscult: HUP: read again");
+            tell!("auscult: HUP: read again");
             None
         }
     };
@@ -133,7 +133,7 @@ fn again(
     let waiting: BTreeSet<String> = waiting.map(|id| id.replace('_', "-")).collect();
     if !waiting.is_empty() {
         let named: Vec<String> = waiting.into_iter().collect();
-        eprintln!("auscult: HUP: this changes with the next start only: {}", named.join(", "));
+        tell!("auscult: HUP: this changes with the next start only: {}", named.join(", "));
     }
     flags.retain(|(id, _)| !live.contains(&id.as_str()));
     flags.extend(said.flags.into_iter().filter(|(id, _)| live.contains(&id.as_str())));
@@ -154,13 +154,13 @@ fn judges(
     let per_day = args.judge.alert_budget;
     let digest = model.digest()?;
     if judging.as_ref().is_some_and(|(old, budget)| (old, budget) == (&digest, &per_day)) {
-        eprintln!("auscult: HUP: read again; model and budget are the same");
+        tell!("auscult: HUP: read again; model and budget are the same");
         return Ok(None);
     }
     if let Some(order) = &fitting.order {
         model.baselines.order = order.clone();
     }
-    eprintln!("auscult: HUP: read again; the model is {digest}");
+    tell!("auscult: HUP: read again; the model is {digest}");
     *judging = Some((digest, per_day));
     Ok(Some(Reload { model: Arc::new(model), budget: per_day.map(|per_day| Budget { per_day }) }))
 }

@@ -91,14 +91,14 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     let mut to = create(&args.out)?;
     to.write_all(&page).and_then(|()| to.flush()).with_context(|| format!("{}: cannot be written", args.out.display()))?;
     let incidents = &report.gather.incidents;
-    eprintln!(
+    tell!(
         "report   {} in {}, {}",
         counted(incidents.count(), "incident"),
         counted(incidents.lines, "line"),
         counted(report.gather.flows, "flow record")
     );
     if args.out.as_os_str() != "-" {
-        eprintln!("written  {} ({} kB)", args.out.display(), page.len().div_ceil(1000));
+        tell!("written  {} ({} kB)", args.out.display(), page.len().div_ceil(1000));
     }
     Ok(outcome)
 }
@@ -181,7 +181,7 @@ fn of_alerts(args: &ReportArgs) -> anyhow::Result<Report> {
     }
     report.gather.finish();
     if report.gather.incidents.lines == 0 && report.gather.passed_over.others > 0 {
-        eprintln!("auscult: warning: no alert of this program was found; flow events are read with --flows");
+        tell!("auscult: warning: no alert of this program was found; flow events are read with --flows");
     }
     if let Some(path) = &args.inventory {
         let place = || path.display().to_string();
@@ -257,13 +257,13 @@ fn of_captures(args: &ReportArgs, outcome: &mut Outcome) -> anyhow::Result<Repor
     if outcome.status == FINISHED && account.lost() {
         outcome.status = TRUNCATED;
     }
-    eprintln!("{account}");
+    tell!("{account}");
     let verdict = verdict.unwrap_or_else(|error| {
-        eprintln!("auscult: nothing was judged: {}", in_one_line(&error));
+        tell!("auscult: nothing was judged: {}", in_one_line(&error));
         crate::replay::Verdict::default()
     });
     if let Some(why) = &verdict.too_little {
-        eprintln!("auscult: judged by what is an attack on any network alone: {why}");
+        tell!("auscult: judged by what is an attack on any network alone: {why}");
     }
     report.account = Account::of(&summary::stats(&account, &verdict, &Gate::default(), &Written::default()));
     let mut devices = Devices::with(Report::named_hosts(&gather));

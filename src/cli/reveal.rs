@@ -97,11 +97,11 @@ pub fn reveal(args: &RevealArgs) -> anyhow::Result<Outcome> {
         bail!("{input}: it changed while it was revealed; the record is about what it was before");
     }
     let Revealed { addresses, macs, names, flow_ids, unknown_names } = found;
-    eprintln!("revealed {addresses} addresses, {macs} MAC addresses, {names} parts of names, {flow_ids} flow identifiers");
+    tell!("revealed {addresses} addresses, {macs} MAC addresses, {names} parts of names, {flow_ids} flow identifiers");
     if unknown_names > 0 {
-        eprintln!("stayed   {unknown_names} parts of names that are not sealed beside the key");
+        tell!("stayed   {unknown_names} parts of names that are not sealed beside the key");
     }
-    eprintln!("recorded {}", audit.display());
+    tell!("recorded {}", audit.display());
     Ok(Outcome::default())
 }
 

@@ -68,7 +68,7 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 impl SinkArgs {
     /// When what is old is removed.
     pub fn retention(&self) -> Option<Retention> {
-        let tell = || -> Tell { Arc::new(|text| eprintln!("auscult: {text}")) };
+        let tell = || -> Tell { Arc::new(|text| tell!("auscult: {text}")) };
         self.keep.map(|keep| Retention { keep, now, tell: tell() })
     }
 
@@ -117,7 +117,7 @@ pub fn open_all(names: &[String], args: &SinkArgs, watches: bool) -> anyhow::Res
         colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         hec_token: std::env::var("AUSCULT_HEC_TOKEN").ok(),
         hook_token: std::env::var("AUSCULT_HOOK_TOKEN").ok(),
-        tell: Arc::new(|text| eprintln!("auscult: {text}")),
+        tell: Arc::new(|text| tell!("auscult: {text}")),
     };
     let (mut writers, mut deliveries, mut gauges) = (Vec::new(), Vec::new(), Vec::new());
     for (name, target) in names.iter().zip(&targets) {
@@ -155,15 +155,15 @@ impl Deliveries {
             if *waiting > 0 {
                 let why = error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
                 let spool = spool.display();
-                eprintln!(
+                tell!(
                     "auscult: {target}: alerts that have not arrived: {waiting}{why}; they wait in {spool} for the next run with this target"
                 );
             }
             if *dropped > 0 {
-                eprintln!("auscult: {target}: alerts lost because the spool was full (--spool-size): {dropped}");
+                tell!("auscult: {target}: alerts lost because the spool was full (--spool-size): {dropped}");
             }
             if *refused > 0 {
-                eprintln!("auscult: {target}: alerts refused: {refused}");
+                tell!("auscult: {target}: alerts refused: {refused}");
             }
         }
         reports

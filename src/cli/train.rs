@@ -52,7 +52,7 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
     };
     stages.clear();
     hidden.map_or(Ok(()), Hidden::finish)?;
-    eprintln!("{}", reading.account);
+    tell!("{}", reading.account);
     let budget = args.alert_budget.map(|per_day| Budget { per_day });
     let (sources, records) = (reading.sources, reading.records);
     let course = Course { seed: args.seed, budget, sources, records, ..course };
@@ -66,8 +66,8 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
     let model = taught.context("nothing was learned")?;
     save(&model, &args.out)?;
     scratch.iter().try_for_each(Scratch::remove)?;
-    eprint!("{}", card(&model));
-    eprintln!("written  {}", args.out.display());
+    tell!("{}", card(&model).trim_end());
+    tell!("written  {}", args.out.display());
     let mut outcome = Outcome::default();
     reading.damage.into_iter().for_each(|(error, is_truncation)| outcome.add_error(error, is_truncation));
     Ok(outcome)
@@ -77,7 +77,7 @@ pub fn run_train(args: &TrainArgs) -> anyhow::Result<Outcome> {
 fn found_in(folder: &Path, (args, course): (&TrainArgs, &Course), files: &Opened) -> anyhow::Result<Found> {
     let found = Scratch::open(folder, job(args, course, files)?)?;
     if let Some(remark) = &found.remark {
-        eprintln!("scratch  {}: {remark}", folder.display());
+        tell!("scratch  {}: {remark}", folder.display());
     }
     Ok(found)
 }

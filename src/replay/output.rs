@@ -37,6 +37,10 @@ pub trait Output {
     fn answered(&mut self, _answers: &Answers, _now: Timestamp) {}
     /// All that was found at a tick was handed over.
     fn tick(&mut self, _now: Timestamp) {}
+    /// Do alerts wait that were handed over and are not written yet?
+    fn waits(&mut self) -> bool {
+        false
+    }
     /// Is what a judge remembers wanted by now? Asked after each tick.
     fn wants_state(&mut self) -> bool {
         false

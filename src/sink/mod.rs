@@ -18,6 +18,7 @@ mod http;
 mod retention;
 mod send;
 mod spool;
+mod stdout;
 mod syslog;
 mod target;
 #[cfg(feature = "tls")]
@@ -29,6 +30,7 @@ pub use file::Rotation;
 pub use gauge::{SinkGauge, SinkState};
 pub use retention::Retention;
 pub use spool::{Batch, Spool};
+pub use stdout::Stdout;
 pub use syslog::{escape_parameter, frame};
 pub use target::{Endpoint, Place, Target, TargetOptions};
 #[cfg(feature = "tls")]

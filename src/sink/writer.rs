@@ -14,6 +14,7 @@ use super::gauge::{Local, SinkGauge};
 use super::retention::Retention;
 use super::send::{Sender, Tcp, Udp};
 use super::spool::Spool;
+use super::stdout::Stdout;
 use super::target::{Place, Target};
 use crate::alert::{Format, Formatter};
 
@@ -53,7 +54,8 @@ pub struct Opened {
     pub gauge: SinkGauge,
 }
 
-/// Takes EVE alert lines, each ended by a newline, and passes them on in the target's format.
+/// Takes EVE alert lines, each ended by a newline, and passes them on in the target's format. A line that failed is to come again
+/// before any other: what went out of it already does not go out again.
 pub struct Writer {
     to: To,
     /// A line that has not ended.
@@ -61,9 +63,17 @@ pub struct Writer {
 }
 
 enum To {
-    Stdout(Formatter, io::Stdout, bool, Arc<Local>),
+    Stdout(Lines, Arc<Local>),
     File(Formatter, AlertFile, Arc<Local>),
     Spool(Arc<Shared>),
+}
+
+/// Lines on stdout. Nothing that went out can be taken back there, so what is left of a line goes on where it stopped.
+struct Lines {
+    formatter: Formatter,
+    to: Stdout,
+    has_head: bool,
+    left: Vec<u8>,
 }
 
 /// Opens a target; `reopen` is set when files are to be opened again.
@@ -81,7 +91,8 @@ pub fn open(target: &Target, name: &str, options: &SinkOptions, reopen: Arc<Atom
     let sender: Box<dyn Sender> = match &target.place {
         Place::Stdout => {
             let formatter = formatter.coloured(options.colour && io::stdout().is_terminal());
-            return Ok(local(To::Stdout(formatter, io::stdout(), false, Arc::clone(&done))));
+            let to = Stdout::open().map_err(|error| SinkError::io("standard output", error))?;
+            return Ok(local(To::Stdout(Lines { formatter, to, has_head: false, left: Vec::new() }, Arc::clone(&done))));
         }
         Place::File(path) => {
             let file = AlertFile::open(
@@ -139,19 +150,38 @@ impl Writer {
                 Some(message) => counted(done, file.put(&message)),
                 None => Ok(()),
             },
-            To::Stdout(formatter, stdout, begun, done) => {
-                let Some(message) = formatter.message(line)? else { return Ok(()) };
-                let mut text = String::new();
-                if !std::mem::replace(begun, true)
-                    && let Some(head) = formatter.head(message.raised)
-                {
-                    text = head + "\n";
+            To::Stdout(lines, done) => {
+                if lines.left.is_empty() {
+                    lines.begin(line)?;
                 }
-                text.push_str(&message.text);
-                text.push('\n');
-                counted(done, stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+                if lines.left.is_empty() { Ok(()) } else { counted(done, lines.go_on()) }
             }
         }
+    }
+}
+
+impl Lines {
+    fn begin(&mut self, line: &str) -> io::Result<()> {
+        let Some(message) = self.formatter.message(line)? else { return Ok(()) };
+        if !std::mem::replace(&mut self.has_head, true)
+            && let Some(head) = self.formatter.head(message.raised)
+        {
+            self.left.extend(head.bytes().chain([b'\n']));
+        }
+        self.left.extend(message.text.bytes().chain([b'\n']));
+        Ok(())
+    }
+
+    fn go_on(&mut self) -> io::Result<()> {
+        while !self.left.is_empty() {
+            match self.to.write(&self.left) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => drop(self.left.drain(..written)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 

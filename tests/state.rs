@@ -268,7 +268,10 @@ fn the_first_checkpoint_is_there_before_anything_is_told() {
     let arguments = ["--model", model, "--alerts", "-", "--state", &state, "--state-every", "1h"];
     let mut fed = Fed::start(&arguments, &recording.header);
     fed.feed(&recording.bytes(f64::MIN, recording.start() + 60.0));
-    assert!(folder.path("state/checkpoint").exists());
+    // It is written by a thread of its own.
+    let written = || folder.path("state/checkpoint").exists();
+    (0..400).take_while(|_| !written()).for_each(|_| thread::sleep(Duration::from_millis(50)));
+    assert!(written());
     fed.kill();
     auscult_fed(&[&["replay", "-"], &arguments[..]].concat(), recording.header.clone()).ended(0).said(&["goes on from there"]);
     std::fs::remove_file(folder.path("state/checkpoint")).unwrap();

@@ -191,10 +191,7 @@ impl Detector {
 
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.
     pub fn tick(&mut self, now: Timestamp, notices: &mut Vec<Notice>, flows: &mut Vec<ScoredFlow>) {
-        if std::mem::take(&mut self.is_resuming) {
-            self.memory.silences.skip(self.memory.last_tick, now);
-        }
-        self.memory.last_tick = now;
+        self.memory.listen(now, std::mem::take(&mut self.is_resuming));
         if now >= self.memory.looked_for_silence + LOOK_EVERY && !self.config.without.has(Part::Silence) {
             self.look_for_silence(now);
         }
@@ -469,20 +466,6 @@ mod tests {
         let of_class = |class: Class| notices.iter().filter(|notice| notice.incident.class == class).count();
         let opened = notices.iter().filter(|notice| notice.state == IncidentState::Open).count();
         assert!(of_class(Class::PopulationChange) > 0 && opened <= 5, "{opened} of ten");
-    }
-
-    #[test]
-    fn its_own_absence_is_nobodys_silence() {
-        let taught = taught();
-        let (mut before, mut after) = (detector(&taught), detector(&taught));
-        let tick = |detector: &mut Detector, minute: i64| {
-            detector.tick(Timestamp::from_parts(minute * 60, 0), &mut Vec::new(), &mut Vec::new());
-        };
-        tick(&mut before, 100);
-        after.remember(std::mem::take(&mut before.memory));
-        assert!(after.is_resuming && after.memory.last_tick.seconds() == 6000);
-        tick(&mut after, 120);
-        assert!(!after.is_resuming && after.memory.last_tick.seconds() == 7200);
     }
 
     #[test]

@@ -55,6 +55,18 @@ impl Memory {
         }
     }
 
+    /// Notes that it is listened now; `is_first` says that it was not since the last time.
+    pub(super) fn listen(&mut self, now: Timestamp, is_first: bool) {
+        // An end without a single packet has no time.
+        if now == Timestamp::MIN {
+            return;
+        }
+        if is_first {
+            self.silences.skip(self.last_tick, now);
+        }
+        self.last_tick = now;
+    }
+
     /// Remembers an incident that is over.
     pub(super) fn remember(&mut self, incident: &Incident, now: Timestamp) {
         self.habits.remember(incident, now);
@@ -68,5 +80,20 @@ impl Memory {
     #[must_use]
     pub fn open_incidents(&self) -> usize {
         self.incidents.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_without_a_packet_is_no_time_of_listening() {
+        let mut memory = Memory::default();
+        memory.listen(Timestamp::from_parts(6000, 0), false);
+        memory.listen(Timestamp::MIN, true);
+        assert_eq!(memory.last_tick.seconds(), 6000);
+        memory.listen(Timestamp::from_parts(7200, 0), true);
+        assert_eq!(memory.last_tick.seconds(), 7200);
     }
 }

@@ -209,8 +209,11 @@ impl Folder {
 /// Does a folder hold nothing but what is remembered? A folder that has other things, as `/tmp`, may be for others, too.
 fn is_ours_alone(path: &Path) -> bool {
     const OURS: [&str; 5] = [LOCK, CHECKPOINT, "journal", "lesson", "learned"];
+    let is_shared = fs::metadata(path).map_or(true, |about| about.permissions().mode() & 0o1000 != 0);
     let is_ours = |name: &str| OURS.contains(&name.split('.').next().unwrap_or_default());
-    fs::read_dir(path).is_ok_and(|mut all| all.all(|entry| entry.is_ok_and(|it| it.file_name().to_str().is_some_and(is_ours))))
+    !is_shared
+        && fs::read_dir(path)
+            .is_ok_and(|mut all| all.all(|entry| entry.is_ok_and(|it| it.file_name().to_str().is_some_and(is_ours))))
 }
 
 fn kind() -> String {
@@ -219,4 +222,35 @@ fn kind() -> String {
 
 fn header(content: &[u8]) -> String {
     format!("{} sha256:{}", kind(), hex(&Sha256::digest(content)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damaged_journals_are_told_and_set_aside_under_their_numbers() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&place.path().join("state")).unwrap();
+        let find = |fits: Result<(), String>| folder.find::<String, String>(|_| fits).unwrap();
+        folder.replace(&folder.pack(3, &"state").unwrap(), 3).unwrap();
+        for number in [3, 4] {
+            let entries = ["one", "two"].map(|text| journal::pack(&text).unwrap()).concat();
+            let whole = if number == 3 { entries.len() - 1 } else { entries.len() };
+            fs::write(folder.file(&journal::name(number)), &entries[..whole]).unwrap();
+        }
+        let found = find(Ok(()));
+        assert_eq!(found.remembered.unwrap().1, ["one", "one", "two"]);
+        assert!(
+            found
+                .remark
+                .unwrap()
+                .ends_with("journal.3: damaged at byte 16: what was noted from there on is lost; set aside as journal.3.aside")
+        );
+        assert!(folder.file("journal.3").exists() && folder.file("journal.3.aside").exists());
+        assert!(find(Err("of another".to_owned())).remark.is_some());
+        let all = ["checkpoint.aside", "journal.3.aside", "journal.4.aside"];
+        assert!(all.iter().all(|name| folder.file(name).exists()));
+        assert_eq!(find(Ok(())).remark, None, "all of it is out of the way");
+    }
 }

@@ -103,7 +103,7 @@ const HOMES: [(&str, &[&str]); 34] = [
     ("postcard", &["state"]),
     ("flate2", &["capture", "dataset"]),
     ("zstd", &["capture", "dataset"]),
-    ("rustix", &["capture"]),
+    ("rustix", &["capture", "sink"]),
     ("linfa", &["model"]),
     ("linfa_clustering", &["model"]),
     ("linfa_linalg", &["model"]),

@@ -97,7 +97,8 @@ fn files_that_rotate_hold_all_lines_whole_and_in_order() {
     replay(&["--alerts", &whole, "--alerts", &parts, "--rotate-size", "64K", "--rotate-keep", "9"]).ended(0);
     let mut joined = Vec::new();
     let mut count = 0;
-    for ending in [".3", ".2", ".1", ""] {
+    let endings: Vec<String> = (1..=9).rev().map(|part| format!(".{part}")).chain([String::new()]).collect();
+    for ending in &endings {
         let Ok(bytes) = std::fs::read(format!("{parts}{ending}")) else { continue };
         assert!(bytes.len() <= 64 << 10 && bytes.ends_with(b"\n"), "{ending}: {} bytes", bytes.len());
         joined.extend(bytes);
@@ -105,7 +106,7 @@ fn files_that_rotate_hold_all_lines_whole_and_in_order() {
     }
     // The other file rotated as well.
     let mut other = Vec::new();
-    [".3", ".2", ".1", ""].iter().for_each(|ending| other.extend(std::fs::read(format!("{whole}{ending}")).unwrap_or_default()));
+    endings.iter().for_each(|ending| other.extend(std::fs::read(format!("{whole}{ending}")).unwrap_or_default()));
     assert!(count > 1 && joined == other);
     assert_eq!(
         lines(&joined).iter().map(|line| line["auscult"]["chain"]["seq"].as_u64().unwrap()).collect::<Vec<_>>(),

@@ -80,7 +80,7 @@ pub(super) struct Reader<'a> {
     spare_blocks: Vec<Block>,
     spare_batches: Vec<Batch>,
     /// The second at which the source was asked last what was lost.
-    told_at: Option<i64>,
+    told_at: Option<[Option<i64>; 2]>,
 }
 
 impl<'a> Reader<'a> {
@@ -152,9 +152,11 @@ impl<'a> Reader<'a> {
 
     /// Once in a second of the capture's time.
     fn look(&mut self, source: &mut dyn Source) {
-        // Live by the wall clock: nothing may have come yet, or the capture's time stand still while the clock is set back.
-        let Some(now) = self.config.idle_clock.map(|clock| clock()).or(self.clock.now()) else { return };
-        if self.told_at.replace(now.seconds()) == Some(now.seconds()) {
+        // Live once in a second of the wall clock, too: nothing may have come yet, or the capture's time stand still while the clock is set back.
+        let times = [self.clock.now(), self.config.idle_clock.map(|clock| clock())];
+        let Some(now) = times[0].or(times[1]) else { return };
+        let seconds = times.map(|time| time.map(Timestamp::seconds));
+        if self.told_at.replace(seconds) == Some(seconds) {
             return;
         }
         self.accounting.heard_by(source.interfaces());

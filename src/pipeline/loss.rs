@@ -10,6 +10,8 @@ use crate::time::Timestamp;
 
 /// Loss is judged over so many seconds.
 const WINDOW_S: i64 = 60;
+/// Frames lost in that time from which on they say something: one of little traffic is no sign of anything.
+const FEWEST_FRAMES: u64 = 10;
 /// Flows with gaps in that time from which on these say something: a single one may have odd sequence numbers.
 const FEWEST_FLOWS: u64 = 3;
 /// Packets beyond SYN and RST by which a side that is heard alone shows that it talks with somebody.
@@ -179,7 +181,8 @@ impl Loss {
             Reading::default()
         };
         let (frames, lost) = (reading.frames - begin.frames.min(reading.frames), reading.lost - begin.lost.min(reading.lost));
-        let (lost, missing) = (share(lost, frames), tcp.missing_share());
+        let lost = if lost < FEWEST_FRAMES { 0.0 } else { share(lost, frames) };
+        let missing = tcp.missing_share();
         let is_degraded = lost > self.limit || missing > self.limit || reading.is_deaf;
         Condition { is_degraded, lost, missing, is_deaf: reading.is_deaf, is_one_way: self.lately.is_one_way() }
     }

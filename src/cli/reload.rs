@@ -131,7 +131,8 @@ fn again(
     };
     let waiting = said.flags.symmetric_difference(flags).map(|(id, _)| id.as_str()).filter(|id| !live.contains(id));
     let waiting: BTreeSet<String> = waiting.map(|id| id.replace('_', "-")).collect();
-    if !waiting.is_empty() {
+    // Without a file the command line is all there is, and it cannot change.
+    if !waiting.is_empty() && args.config.config.is_some() {
         let named: Vec<String> = waiting.into_iter().collect();
         tell!("auscult: HUP: this changes with the next start only: {}", named.join(", "));
     }

@@ -259,9 +259,8 @@ fn in_order(value: &Value) -> Value {
 #[test]
 fn judging_is_the_same_and_what_is_revealed_is_what_would_have_been_written() {
     let (plain, hidden) = (plain(), hidden());
-    for (name, fewest, seen) in
-        [("alerts", 20, judgement as fn(&Value) -> Value), ("flows", 3000, flow), ("records.jsonl", 100, flow)]
-    {
+    let kinds = [("alerts", 20, judgement as fn(&Value) -> Value), ("flows", 3000, flow), ("records.jsonl", 100, flow)];
+    for (name, fewest, seen) in kinds {
         let (before, after) = (lines(&plain.folder.read(name)), lines(&reveal(&hidden.folder, name)));
         assert!(before.len() >= fewest && before.len() == after.len(), "{name}: {} and {}", before.len(), after.len());
         let all = |lines: &[Value]| lines.iter().map(|line| seen(line).to_string()).collect::<BTreeSet<_>>();

@@ -38,7 +38,7 @@ for n in range(5):
     while got < 1000: got += len(c.recv(65536))
     c.shutdown(socket.SHUT_WR); assert c.recv(1) == b''; c.close()
 for n in range(7):
-    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.settimeout(5); u.sendto(b'y' * 100, (there, 7002)); u.recvfrom(65536)
+    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('', 41000 + n)); u.settimeout(5); u.sendto(b'y' * 100, (there, 7002)); u.recvfrom(65536)
 try: socket.create_connection((there, 7003), timeout=5)
 except ConnectionRefusedError: pass
 i = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP); i.settimeout(5)

@@ -102,10 +102,10 @@ pub struct Interfaces {
 }
 
 impl Interfaces {
-    /// Listens on all of these, with a clock that shows the system's time. One that is down is listened to when it is up.
+    /// Listens on all of these, with a clock that shows the system's time. One into which nothing is plugged is heard when there is.
     ///
     /// # Errors
-    /// As [`Live::open`]; each must be there at the start.
+    /// As [`Live::open`]; each must be there and switched on at the start.
     pub fn open(
         names: &[String],
         options: LiveOptions,

@@ -32,7 +32,7 @@ pub struct ListenArgs {
 }
 
 fn percent(text: &str) -> Result<f64, String> {
-    match text.trim_end_matches('%').parse::<f64>() {
+    match text.strip_suffix('%').unwrap_or(text).parse::<f64>() {
         Ok(value) if (0.0..=100.0).contains(&value) => Ok(value),
         _ => Err(String::from("wanted a number from 0 to 100")),
     }

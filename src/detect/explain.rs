@@ -90,7 +90,7 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
         Evidence::NewShape => format!("{} never used {service} in this way before{life}", flow.orig),
         Evidence::OddFlows => {
             format!(
-                "{:.0} odd flows, or parts of a long one, of {service} between {} and {}, each within five minutes of something odd before it",
+                "{:.0} flows of {service} between {} and {} were odd, never more than five minutes apart",
                 part.observed, flow.orig, flow.resp
             )
         }

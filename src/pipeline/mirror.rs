@@ -4,7 +4,7 @@
 const WINDOW: usize = 1024;
 const PARTS: usize = 16;
 
-/// Does the port mirror both ends of conversations? One packet in twenty that is a copy says so, among the last thousand; it is over
+/// Does the port mirror both ends of conversations? One packet in twenty that is a copy says so, among the last thousand or as many as there were; it is over
 /// when fewer than one in a hundred are. So the few packets that look like copies of others elsewhere stay what they are. It depends on
 /// the packets alone, not on how they are cut into blocks.
 #[derive(Debug, Default)]

@@ -218,6 +218,23 @@ fn flows_that_could_not_be_judged_are_written_all_the_same() {
 }
 
 #[test]
+fn completions_and_manual_know_every_command() {
+    let help = auscult(&["--help"]).ended(0).stdout;
+    let help = String::from_utf8(help).unwrap();
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect();
+    assert!(commands.len() > 15, "{commands:?}");
+    let folder = Folder::new();
+    auscult(&["manual", &folder.name("pages")]).ended(0);
+    let page = |name: &str| String::from_utf8(folder.read(&format!("pages/auscult-{name}.1"))).unwrap();
+    assert!(commands.iter().all(|name| page(name).contains(".TH ")) && page("watch").contains("loss"));
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = String::from_utf8(auscult(&["completions", shell]).ended(0).stdout).unwrap();
+        assert!(commands.iter().all(|name| script.contains(name)) && script.contains("loss-limit"), "{shell}");
+    }
+}
+
+#[test]
 fn a_remote_call_that_takes_control_is_told_without_a_model() {
     let captures = [
         ("Lateral Movement/LM_psexec_smb_dcerpc_epm_svcctl.pcapng", "svcctl.CreateServiceWOW64W of 172.16.66.36"),

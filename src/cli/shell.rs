@@ -28,6 +28,9 @@ pub struct ManualArgs {
 }
 
 /// Prints what completes commands and flags in a shell.
+///
+/// # Errors
+/// Standard output that cannot be written.
 pub fn completions(args: &CompletionsArgs) -> anyhow::Result<Outcome> {
     let mut script = Vec::new();
     generate(args.shell, &mut Cli::command(), "auscult", &mut script);

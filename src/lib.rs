@@ -12,6 +12,7 @@ pub mod eval;
 pub mod evidence;
 pub mod feature;
 pub mod flow;
+pub mod guard;
 pub mod inventory;
 pub mod model;
 pub mod pipeline;

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 /// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. `pseudonym` replaces what names
 /// somebody in records and sightings, so it stands behind `feature` and before all that learns, judges and writes; only `cli` holds a key. `record` stands beside
 /// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. `sink` is
-/// what `alert` is not: threads, sockets and files for what leaves; `state` is the same for what is remembered, whatever that is. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 26] = [
+/// what `alert` is not: threads, sockets and files for what leaves; `state` is the same for what is remembered, whatever that is; `guard` gives up rights and knows of nothing here. Nothing imports `cli` but `main`.
+const LAYERS: [(&str, &[&str]); 27] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
@@ -30,6 +30,7 @@ const LAYERS: [(&str, &[&str]); 26] = [
     ("alert", &["time", "wire", "flow", "app", "feature", "model", "detect"]),
     ("sink", &["time", "feature", "alert"]),
     ("state", &["feature"]),
+    ("guard", &[]),
     ("capture", &["time", "wire"]),
     ("evidence", &["time", "wire", "flow", "sighting", "feature", "detect", "capture", "pseudonym"]),
     ("dataset", &["time", "wire", "flow"]),
@@ -78,6 +79,7 @@ const LAYERS: [(&str, &[&str]); 26] = [
             "eval",
             "sink",
             "state",
+            "guard",
         ],
     ),
     ("lib", &[]),
@@ -91,7 +93,7 @@ const NOT_IN_CORE: [&str; 8] =
     ["std::thread", "std::net", "std::fs", "std::process", "std::env", "SystemTime", "Instant::", "time::Instant"];
 
 /// The one home of each crate, so that replacing it touches one folder.
-const HOMES: [(&str, &[&str]); 34] = [
+const HOMES: [(&str, &[&str]); 38] = [
     ("aes_gcm", &["app", "pseudonym"]),
     ("hkdf", &["app", "pseudonym"]),
     ("hmac", &["pseudonym"]),
@@ -103,7 +105,11 @@ const HOMES: [(&str, &[&str]); 34] = [
     ("postcard", &["state"]),
     ("flate2", &["capture", "dataset"]),
     ("zstd", &["capture", "dataset"]),
-    ("rustix", &["capture", "sink"]),
+    ("rustix", &["capture", "guard", "sink"]),
+    ("nix", &["guard"]),
+    ("landlock", &["guard"]),
+    ("seccompiler", &["guard"]),
+    ("libc", &["guard"]),
     ("linfa", &["model"]),
     ("linfa_clustering", &["model"]),
     ("linfa_linalg", &["model"]),

@@ -7,9 +7,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::answer_args::{AlertsArgs, AnswersArgs, CloseArgs, LearnAnswerArgs, MuteArgs, TakeBackArgs};
 use super::config::ConfigArgs;
 use super::evidence::EvidenceArgs;
+use super::guard::{PrivilegeArgs, SandboxArgs};
 use super::hidden::HideArgs;
 use super::kept::StateArgs;
 use super::listen::ListenArgs;
+use super::model::ModelArgs;
 use super::page::PageArgs;
 use super::report::ReportArgs;
 use super::reveal::{PseudonymsArgs, RevealArgs};
@@ -242,6 +244,9 @@ pub struct ReplayArgs {
     pub state: StateArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub sandbox: SandboxArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub config: ConfigArgs,
 }
 
@@ -280,6 +285,9 @@ pub struct WatchArgs {
     pub state: StateArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub privileges: PrivilegeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub config: ConfigArgs,
 }
 
@@ -311,6 +319,9 @@ pub struct DetectArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub hide: HideArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sandbox: SandboxArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub config: ConfigArgs,
@@ -457,38 +468,4 @@ pub struct VerifyArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// `auscult model`.
-#[derive(Debug, Args)]
-pub struct ModelArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: ModelCommand,
-}
-
-/// What `auscult model` does.
-#[derive(Debug, Subcommand)]
-pub enum ModelCommand {
-    /// What changed from one model to another, device by device
-    Diff {
-        /// The older model: a file, or a folder of versions
-        #[arg(value_name = "OLD")]
-        old: PathBuf,
-        /// The newer one
-        #[arg(value_name = "NEW")]
-        new: PathBuf,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Put an earlier version in use, of a model that learned on with --adapt
-    Rollback {
-        /// The folder of its versions
-        #[arg(value_name = "DIR")]
-        folder: PathBuf,
-        /// Its number [default: the one before the version in use]
-        #[arg(long, value_name = "N")]
-        to: Option<u32>,
-    },
 }

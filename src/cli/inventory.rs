@@ -17,7 +17,7 @@ use crate::sighting::Sighting;
 use crate::time::Timestamp;
 
 /// Where packages put the registry of MAC addresses: Debian's `ieee-data`, and `libwireshark-data`.
-const REGISTRIES: [&str; 2] = ["/usr/share/ieee-data/oui.csv", "/usr/share/wireshark/manuf"];
+pub const REGISTRIES: [&str; 2] = ["/usr/share/ieee-data/oui.csv", "/usr/share/wireshark/manuf"];
 
 /// Parts of the registry that the IEEE publishes beside the first: smaller blocks.
 const BESIDE: [&str; 4] = ["mam.csv", "oui36.csv", "oui28/mam.csv", "iab.csv"];

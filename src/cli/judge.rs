@@ -28,7 +28,7 @@ use super::reload::{Reloader, hangups};
 use super::service::Service;
 use super::told::told_before;
 use super::versions::Versions;
-use super::{recheck, setup, stop, summary};
+use super::{guard, recheck, setup, stop, summary};
 use crate::capture::{Input, Source as _};
 use crate::detect::{DetectorConfig, Gate};
 use crate::flow::HomeNets;
@@ -42,6 +42,7 @@ use crate::sink::SinkGauge;
 /// # Errors
 /// Wrong usage, captures or a model that cannot be opened, output that cannot be written.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
+    guard::of_replay(args)?;
     if !args.recheck.is_empty() {
         return recheck::run(args);
     }
@@ -66,6 +67,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
 /// # Errors
 /// As [`replay`].
 pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
+    guard::of_detect(args)?;
     let config = setup::records(&args.home_net, &args.time)?;
     let mut files = setup::record_files(&args.inputs)?;
     let names = files.inputs().iter().map(Input::name).collect();
@@ -89,16 +91,18 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
 /// As [`replay`]; and when the interface cannot be opened.
 pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let hangups = hangups()?;
+    let state = args.state.or_of_service(&args.judge, &args.learn);
+    let names = args.listen.names()?;
+    let guarded = guard::of_watch(args, state.state.as_deref())?;
     let mut config = setup::pipeline(&args.flow, None)?;
     config.idle_clock = Some(now);
     config.loss_limit = args.listen.loss_limit / 100.0;
-    let names = args.listen.names()?;
-    let state = args.state.or_of_service(&args.judge, &args.learn);
     let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names.to_vec(), &args.flow.home_net, state.state.is_some())?;
     let remembering = Remembering::open(&state, &mut plan)?;
     let evidence = args.evidence.open(None, &mut config, (plan.hidden.as_ref(), args.output.sinks.retention()))?;
     let mut source = args.listen.open()?;
     tell!("auscult: listening on {}; INT or TERM ends", names.join(", "));
+    tell!("auscult: {guarded}");
     match &plan.mode {
         Mode::SelfTaught { .. } => tell!(
             "auscult: state: learning - no model was given, so nothing is judged before the end or 120,000 flow records; see --learn and auscult train"

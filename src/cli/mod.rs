@@ -20,6 +20,7 @@ mod feed;
 mod filter;
 mod flows;
 mod follow;
+mod guard;
 mod hidden;
 mod inspect;
 mod inventory;

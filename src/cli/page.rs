@@ -16,6 +16,7 @@ use super::inventory::{home_of, vendors};
 pub use super::page_about::About;
 use crate::detect::{Answer, Answers};
 use crate::evidence::Slices;
+use crate::guard::Allowed;
 use crate::pipeline::{Condition, Consumer, Emitted, Progress, Stopwatch};
 use crate::replay::Output;
 use crate::serve::{Answering, BoardConfig, Histogram, Overload, ServeError, ServeOptions, Server, Tap, Tokens, Vitals};
@@ -59,6 +60,12 @@ impl PageArgs {
     /// Is a page wanted?
     pub const fn is_wanted(&self) -> bool {
         self.http.is_some()
+    }
+
+    /// What the page needs once rights are given up.
+    pub fn allow(&self, allowed: &mut Allowed) {
+        allowed.listen.extend(self.http.map(|address| address.port()));
+        allowed.read.extend([&self.http_cert, &self.http_key, &self.http_token].into_iter().flatten().cloned());
     }
 }
 

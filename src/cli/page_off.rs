@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::answered::OnAnswers;
 pub use super::page_about::About;
+use crate::guard::Allowed;
 use crate::pipeline::Consumer;
 use crate::replay::Output;
 
@@ -18,6 +19,9 @@ impl PageArgs {
     pub const fn is_wanted(&self) -> bool {
         false
     }
+
+    /// Nothing.
+    pub const fn allow(&self, _allowed: &mut Allowed) {}
 }
 
 /// There is none.

@@ -72,6 +72,15 @@ impl SinkArgs {
         self.keep.map(|keep| Retention { keep, now, tell: tell() })
     }
 
+    /// The folder where alerts wait for targets on the network; none where there is no such target.
+    ///
+    /// # Errors
+    /// When none is named and the system gives none.
+    pub fn spool_for(&self, targets: &[Target]) -> anyhow::Result<Option<PathBuf>> {
+        let is_needed = targets.iter().any(Target::is_remote);
+        is_needed.then(|| self.spool.clone().map_or_else(usual_spool, Ok)).transpose()
+    }
+
     /// A file that never makes room is never old.
     fn check_keep(&self, targets: &[Target]) -> anyhow::Result<()> {
         let rotates = self.rotate_size.is_some() || self.rotate_every.is_some();
@@ -101,11 +110,7 @@ pub struct Deliveries {
 pub fn open_all(names: &[String], args: &SinkArgs, watches: bool) -> anyhow::Result<(Vec<Begun>, Deliveries)> {
     let targets: Vec<Target> = names.iter().map(|name| Target::parse(name)).collect::<Result<_, _>>().map_err(told)?;
     args.check_keep(&targets)?;
-    let spool = match (&args.spool, targets.iter().any(Target::is_remote)) {
-        (Some(folder), _) => folder.clone(),
-        (None, true) => usual_spool()?,
-        (None, false) => PathBuf::new(),
-    };
+    let spool = args.spool_for(&targets)?.unwrap_or_default();
     let options = SinkOptions {
         sensor: sensor(),
         rotation: Rotation { size: args.rotate_size.unwrap_or(0), every: args.rotate_every, keep: args.rotate_keep },

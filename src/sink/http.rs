@@ -14,6 +14,12 @@ use super::tls;
 use super::writer::SinkOptions;
 use crate::alert::{Format, Message};
 
+/// The port of the proxy that the environment names, if it does: what goes to a web hook goes there.
+#[must_use]
+pub fn proxy_port() -> Option<u16> {
+    ureq::Proxy::try_from_env().map(|proxy| proxy.port())
+}
+
 /// What is sent.
 pub(super) enum Body {
     /// Messages, one a line.

@@ -28,6 +28,8 @@ mod writer;
 pub use deliver::{Delivery, Report, Tell};
 pub use file::Rotation;
 pub use gauge::{SinkGauge, SinkState};
+#[cfg(feature = "tls")]
+pub use http::proxy_port;
 pub use retention::Retention;
 pub use spool::{Batch, Spool};
 pub use stdout::Stdout;

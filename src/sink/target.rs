@@ -116,6 +116,26 @@ impl Target {
     pub const fn is_remote(&self) -> bool {
         !matches!(self.place, Place::Stdout | Place::File(_))
     }
+
+    /// The port of TCP that it is sent to, where it is.
+    #[must_use]
+    pub fn tcp_port(&self) -> Option<u16> {
+        match &self.place {
+            Place::Stdout | Place::File(_) | Place::Udp(_) => None,
+            Place::Tcp(endpoint) | Place::Tls(endpoint) => Some(endpoint.port),
+            Place::Http(address) | Place::Hec(address) => {
+                let (scheme, rest) = address.split_once("://")?;
+                let authority = rest.split(['/', '?']).next()?;
+                Endpoint::parse(authority, if scheme == "https" { 443 } else { 80 }).ok().map(|endpoint| endpoint.port)
+            }
+        }
+    }
+
+    /// Files that it is made from.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let TargetOptions { ca, cert, key, token, .. } = &self.options;
+        [ca, cert, key, token].into_iter().flatten()
+    }
 }
 
 fn is_word(text: &str) -> bool {

@@ -3,11 +3,11 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
-use pcap::{Active, Capture, Device, Precision};
+use pcap::{Active, Capture, Precision};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::presence::mtu;
+use super::presence::{mtu, names};
 use super::reader::BLOCK_BYTES;
 use super::{Block, CaptureError, FrameSpan, Source};
 use crate::time::Timestamp;
@@ -244,7 +244,7 @@ fn failure(interface: &str, action: &'static str, error: &pcap::Error) -> Captur
     let no_permission = says(&["permi", "CAP_NET_RAW"]);
     let interface = interface.to_owned();
     if action == OPENING && (no_permission || says(&["No such device", "no such device", "doesn't exist"])) {
-        let known: Vec<String> = Device::list().into_iter().flatten().map(|device| device.name).collect();
+        let known = names();
         // Without permission libpcap does not get as far as to miss it.
         if !known.is_empty() && !known.contains(&interface) {
             return CaptureError::NoSuchInterface { interface, known };

@@ -36,6 +36,15 @@ pub(super) fn look(interface: &str) -> Presence {
     }
 }
 
+/// The interfaces that there are, in the order of their names; none where the system does not tell. (libpcap's own list also asks for what
+/// is no network interface, and fails as a whole where a part of that may not be asked for.)
+pub(super) fn names() -> Vec<String> {
+    let entries = fs::read_dir(folder("")).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    names
+}
+
 /// Bytes of the largest packet that `interface` carries, without its header.
 pub(super) fn mtu(interface: &str) -> Option<u32> {
     number(&folder(interface), "mtu").ok()

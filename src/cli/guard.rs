@@ -13,7 +13,9 @@ use super::evidence::EvidenceArgs;
 use super::exit::Usage;
 use super::hidden::{HideArgs, beside};
 use super::inventory::REGISTRIES;
-use crate::guard::{Allowed, Capture, GuardError, Keep, User, fence, filter_calls, is_root, keep_only, no_new_privileges};
+use crate::guard::{
+    Allowed, Capture, GuardError, Keep, User, fence, filter_calls, is_root, keep_only, no_new_privileges, runs_as,
+};
 use crate::sink::{Place, Target};
 
 /// Whom root becomes where nobody else is named.
@@ -48,19 +50,15 @@ pub struct SandboxArgs {
 pub fn of_watch(args: &WatchArgs, state: Option<&Path>) -> anyhow::Result<String> {
     let PrivilegeArgs { user, no_sandbox } = &args.privileges;
     let user = user_of(user.as_deref())?;
-    if is_root() || !no_sandbox {
-        keep_only(Keep::Capture, user.as_ref())?;
-    }
-    let name = if is_root() { "root, with CAP_NET_RAW and CAP_DAC_OVERRIDE alone" } else { "an ordinary user" };
-    let name = user.as_ref().map_or_else(|| name.to_owned(), |user| format!("{}, with CAP_NET_RAW alone", user.name()));
-    let warning = if is_root() { "warning: " } else { "" };
-    let advice = if warning.is_empty() || args.privileges.user.is_some() {
-        String::new()
-    } else {
-        format!("; there is no user {USUAL}: make one, or name another with --user")
+    keep_only(Keep::Capture, user.as_ref())?;
+    let runs = format!("runs as {}, with CAP_NET_RAW {}alone", runs_as(), if is_root() { "and CAP_DAC_OVERRIDE " } else { "" });
+    let (warning, advice) = match (is_root(), &args.privileges.user) {
+        (false, _) => ("", String::new()),
+        (true, Some(_)) => ("warning: ", String::new()),
+        (true, None) => ("warning: ", format!("; there is no user {USUAL}: make one, or name another with --user")),
     };
     if *no_sandbox {
-        return Ok(format!("{warning}runs as {name}, without a sandbox{advice}"));
+        return Ok(format!("{warning}{runs}; without a sandbox{advice}"));
     }
     let mut allowed = needed(&args.output, &args.answers, (&args.judge, &args.learn), (&args.hide, &args.config))?;
     of_evidence(&mut allowed, &args.evidence);
@@ -68,7 +66,7 @@ pub fn of_watch(args: &WatchArgs, state: Option<&Path>) -> anyhow::Result<String
     args.page.allow(&mut allowed);
     // How interfaces stand.
     allowed.read.extend(["/sys/class/net", "/sys/devices"].map(PathBuf::from));
-    Ok(format!("{warning}runs as {name}; {}{advice}", close(&allowed, Capture::Live)?))
+    Ok(format!("{warning}{runs}; {}{advice}", close(&allowed, Capture::Live)?))
 }
 
 /// The same for `replay`, where it is wanted.

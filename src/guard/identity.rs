@@ -92,6 +92,13 @@ pub fn is_root() -> bool {
     unistd::geteuid().is_root()
 }
 
+/// Who the process runs as: a name, or a number that has none.
+#[must_use]
+pub fn runs_as() -> String {
+    let uid = unistd::geteuid();
+    unistd::User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
+}
+
 /// Gives up all capabilities but these, having become `user` where one is named. Nothing is gained: what was not there does not come. Where
 /// it may, it also empties the set of those that a program started later could have.
 ///
@@ -108,7 +115,12 @@ pub fn keep_only(keep: Keep, user: Option<&User>) -> Result<(), GuardError> {
         }
     }
     user.map_or(Ok(()), User::take_over)?;
-    let held = now()?.permitted & keep.set();
+    let (is, keep) = (now()?, keep.set());
+    // A service may be forbidden the call, and needs none where its manager gave it no more.
+    if keep.contains(is.permitted | is.effective) {
+        return Ok(());
+    }
+    let held = is.permitted & keep;
     let sets = CapabilitySets { effective: held, permitted: held, inheritable: CapabilitySet::empty() };
     set_capabilities(None, sets).map_err(GuardError::system("giving up capabilities"))
 }

@@ -10,7 +10,7 @@ mod identity;
 
 pub use calls::{Capture, filter_calls};
 pub use fence::{Allowed, fence};
-pub use identity::{Keep, User, is_root, keep_only};
+pub use identity::{Keep, User, is_root, keep_only, runs_as};
 
 /// Why a right was not given up.
 #[derive(Debug, thiserror::Error)]

@@ -21,7 +21,7 @@ mount --rbind /dev "$2/root/dev"; mount -t tmpfs none "$2/root/run"
 exec chroot "$2/root" /bin/sh -eu <<'CHROOT'
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C HOME=/root
 as_service() {
-    setpriv --reuid auscult --regid auscult --init-groups --no-new-privs --bounding-set -all,+net_raw \
+    exec setpriv --reuid auscult --regid auscult --init-groups --no-new-privs --bounding-set -all,+net_raw \
         --inh-caps -all,+net_raw --ambient-caps -all,+net_raw env STATE_DIRECTORY=/var/lib/auscult LOGS_DIRECTORY=/var/log/auscult "$@"
 }
 dpkg -i /mnt/auscult_0.0.1_*.deb
@@ -33,7 +33,7 @@ echo "manual: $(zcat /usr/share/man/man1/auscult-watch.1.gz | grep -c '^\.SH')"
 echo "verified: $(dpkg --verify auscult && echo whole)"
 auscult replay --help >/dev/null
 auscult inspect /usr/share/auscult/models/clinic.json >/dev/null
-ip link set lo up; ip link add eth1 type dummy; ip link set eth1 up
+ip link set lo up; ip link add eth1 type veth peer name eth2; ip link set eth1 up; ip link set eth2 up
 as_service $start 2>/tmp/said & pid=$!
 n=0; until grep -q "listening on eth1" /tmp/said || [ $n -gt 100 ]; do sleep 0.1; n=$((n+1)); done
 sleep 1
@@ -53,12 +53,12 @@ find /etc/systemd /var/lib/systemd -name '*auscult*' | sed 's/^/left: /'
 CHROOT
 "##;
 
-fn package(folder: &Folder, version: &str) -> Option<String> {
+fn package(folder: &Folder, version: &str) -> String {
     let mut command = Command::new("sh");
     command.arg(project("dist/deb.sh")).arg(env!("CARGO_BIN_EXE_auscult")).arg(folder.path("")).arg(version);
     let output = command.env("DEB_COMPRESSION", "none").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 #[test]
@@ -74,13 +74,11 @@ fn the_package_installs_starts_upgrades_and_goes() {
         return;
     }
     let folder = Folder::new();
-    package(&folder, "0.0.1").unwrap();
-    let newer = package(&folder, "0.0.2").unwrap();
+    package(&folder, "0.0.1");
+    let newer = package(&folder, "0.0.2");
     if have("lintian", "--version") {
         let output = Command::new("lintian").args(["--fail-on", "error", &newer]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    } else {
-        println!("skipped: lintian is not installed");
     }
     let root = folder.path("root");
     std::fs::create_dir(&root).unwrap();

@@ -6,7 +6,7 @@
 mod support;
 mod veth_support;
 
-use std::io::BufRead as _;
+use std::io::BufRead;
 use std::os::unix::fs::chown;
 use std::process::Command;
 use std::time::Duration;
@@ -26,6 +26,50 @@ fn nobodys() -> (Folder, User) {
     let (folder, nobody) = (Folder::new(), User::from_name("nobody").unwrap().unwrap());
     chown(folder.path(""), Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).unwrap();
     (folder, nobody)
+}
+
+/// Reads on until a line holds all of these words, and gives that line.
+fn until_told(stderr: &mut impl BufRead, words: &[&str]) -> String {
+    let mut line = String::new();
+    while stderr.read_line(&mut line).unwrap() > 0 {
+        if words.iter().all(|word| line.contains(word)) {
+            return line;
+        }
+        line.clear();
+    }
+    panic!("{words:?} is not told");
+}
+
+/// User, capabilities and filter of the process, and of each of its threads.
+fn is_guarded(pid: u32, nobody: &User, has_filter: bool) {
+    assert_eq!((status(pid, "Uid"), status(pid, "CapEff")), (nobody.uid.to_string(), "0000000000002000".to_owned()));
+    assert_eq!((status(pid, "CapBnd"), status(pid, "NoNewPrivs")), ("0000000000000000".to_owned(), "1".to_owned()));
+    if has_filter {
+        assert_eq!(status(pid, "Seccomp"), "2");
+        // Not only the thread that began.
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().count();
+        assert!(threads > 3, "{threads} threads");
+        for thread in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+            let text = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+            assert!(text.contains("Seccomp:\t2") && text.contains("CapEff:\t0000000000002000"), "{text}");
+        }
+    }
+}
+
+/// The interface goes down and up, and then away; another comes under its name, which has to be opened anew.
+fn goes_and_comes_back(wire: &Wire, told: &mut dyn FnMut(&[&str]) -> String) {
+    ip(&["-n", &wire.there, "link", "set", "tap0", "down"]).unwrap();
+    told(&["tap0 is not heard"]);
+    ip(&["-n", &wire.there, "link", "set", "tap0", "up"]).unwrap();
+    told(&["tap0 is heard again"]);
+    ip(&["-n", &wire.there, "link", "del", "tap0"]).unwrap();
+    told(&["tap0 is not heard"]);
+    ip(&["-n", &wire.there, "link", "add", "tap0", "type", "veth", "peer", "name", "tap0", "netns", &wire.here]).unwrap();
+    for (space, address) in [(&wire.here, veth_support::HERE), (&wire.there, veth_support::THERE)] {
+        ip(&["-n", space, "addr", "add", &format!("{address}/24"), "dev", "tap0"]).unwrap();
+        ip(&["-n", space, "link", "set", "tap0", "up"]).unwrap();
+    }
+    told(&["tap0 is heard again"]);
 }
 
 #[test]
@@ -56,30 +100,10 @@ fn root_becomes_another_user_and_goes_on() {
     ];
     let (watching, mut stderr) = watch(&wire, "tap0", &arguments);
     let pid = watching.0.id();
-    let mut told = |words: &[&str]| {
-        let mut line = String::new();
-        while stderr.read_line(&mut line).unwrap() > 0 {
-            if words.iter().all(|word| line.contains(word)) {
-                return line;
-            }
-            line.clear();
-        }
-        panic!("{words:?} is not told");
-    };
+    let mut told = |words: &[&str]| until_told(&mut stderr, words);
     let guarded = told(&["runs as nobody, with CAP_NET_RAW alone; no new privileges"]);
     told(&["the live page is at http://127.0.0.1:"]);
-    assert_eq!((status(pid, "Uid"), status(pid, "CapEff")), (nobody.uid.to_string(), "0000000000002000".to_owned()));
-    assert_eq!((status(pid, "CapBnd"), status(pid, "NoNewPrivs")), ("0000000000000000".to_owned(), "1".to_owned()));
-    if guarded.contains("; a filter of system calls") {
-        assert_eq!(status(pid, "Seccomp"), "2");
-        // Not only the thread that began.
-        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().count();
-        assert!(threads > 3, "{threads} threads");
-        for thread in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
-            let text = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
-            assert!(text.contains("Seccomp:\t2") && text.contains("CapEff:\t0000000000002000"), "{text}");
-        }
-    }
+    is_guarded(pid, &nobody, guarded.contains("; a filter of system calls"));
 
     let scan = || assert_eq!(Wire::python(&wire.here, SCAN).1, "done\n");
     scan();
@@ -91,19 +115,7 @@ fn root_becomes_another_user_and_goes_on() {
     assert!(Command::new("kill").args(["-HUP", &pid.to_string()]).status().unwrap().success());
     told(&["HUP: read again"]);
 
-    ip(&["-n", &wire.there, "link", "set", "tap0", "down"]).unwrap();
-    told(&["tap0 is not heard"]);
-    ip(&["-n", &wire.there, "link", "set", "tap0", "up"]).unwrap();
-    told(&["tap0 is heard again"]);
-    // Another of its name has to be opened anew.
-    ip(&["-n", &wire.there, "link", "del", "tap0"]).unwrap();
-    told(&["tap0 is not heard"]);
-    ip(&["-n", &wire.there, "link", "add", "tap0", "type", "veth", "peer", "name", "tap0", "netns", &wire.here]).unwrap();
-    for (space, address) in [(&wire.here, veth_support::HERE), (&wire.there, veth_support::THERE)] {
-        ip(&["-n", space, "addr", "add", &format!("{address}/24"), "dev", "tap0"]).unwrap();
-        ip(&["-n", space, "link", "set", "tap0", "up"]).unwrap();
-    }
-    told(&["tap0 is heard again"]);
+    goes_and_comes_back(&wire, &mut told);
     std::thread::sleep(Duration::from_millis(500));
     scan();
 

@@ -164,3 +164,24 @@ fn a_replay_in_a_sandbox_says_the_same_as_one_outside() {
         assert!(run.stderr.contains("Permission denied"), "{}", run.stderr);
     }
 }
+
+#[test]
+fn alerts_reach_a_target_that_is_named_from_inside_a_sandbox() {
+    let folder = Folder::new();
+    let (model, spool) = (clinic_model(&folder), folder.name("spool"));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("text:tcp://localhost:{}", listener.local_addr().unwrap().port());
+    let taken = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut bytes = [0; 64];
+        std::io::Read::read(&mut stream, &mut bytes).unwrap()
+    });
+    let capture = clinic().to_str().unwrap().to_owned();
+    let arguments = ["replay", &capture, "--model", &model, "--alerts", &target, "--spool", &spool, "--sandbox", "--drain", "5s"];
+    let run = support::auscult(&arguments);
+    assert!(run.stderr.contains("sandbox: no new privileges"), "{}", run.stderr);
+    // EACCES of Landlock, ENOSYS of the filter.
+    assert!(!["(os error 13)", "(os error 38)"].iter().any(|error| run.stderr.contains(error)), "{}", run.stderr);
+    assert!(taken.join().unwrap() > 0, "{}", run.stderr);
+}

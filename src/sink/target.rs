@@ -276,6 +276,15 @@ mod tests {
     }
 
     #[test]
+    fn ports_of_tcp_are_known() {
+        let port = |spec: &str| Target::parse(spec).unwrap().tcp_port();
+        let specs = ["-", "file", "udp://siem", "tcp://siem", "tls://[::1]", "tls://siem:7"];
+        assert_eq!(specs.map(port), [None, None, None, Some(514), Some(6514), Some(7)]);
+        let specs = ["https://siem/hook", "https://siem:8443/hook?a=b", "hec+https://siem:8088", "http://127.0.0.1/hook"];
+        assert_eq!(specs.map(port), [Some(443), Some(8443), Some(8088), Some(80)]);
+    }
+
+    #[test]
     fn a_target_has_a_format_and_a_place() {
         assert_eq!(parsed("-"), Target { format: Format::Eve, place: Place::Stdout, options: TargetOptions::default() });
         assert_eq!(parsed("cef:tls://siem").place, Place::Tls(endpoint("siem", 6514)));

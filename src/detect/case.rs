@@ -59,7 +59,7 @@ pub struct Case {
     exhibits: BTreeMap<(Host, Service), Exhibit>,
     /// When full: the bits that a new conversation must exceed. Never too high: bits of a conversation only grow.
     floor_bits: f64,
-    /// When full: its conversations, the weakest on top, with the bits that they had when they were put here or more. Empty until asked
+    /// When full: its conversations, the weakest on top, with the bits that they had when they were put here. Empty until asked
     /// for.
     #[serde(skip)]
     weakest: BinaryHeap<Weak>,
@@ -408,5 +408,33 @@ mod tests {
         case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0), || None);
         assert!(case.expire(Timestamp::from_parts(299, 0)));
         assert!(!case.expire(Timestamp::from_parts(300, 0)));
+    }
+
+    #[test]
+    fn a_full_case_keeps_what_looking_through_all_would_keep() {
+        let (mut case, mut wanted, mut state) = (Case::default(), BTreeMap::<(Host, Service), f64>::new(), 7_u64);
+        for step in 0..6000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (peer, service) = (host((state >> 40) as u8), Service { protocol: 6, port: (state >> 50) as u16 % 4 });
+            // Few values, so that many are alike.
+            let bits = (1 + (state >> 33) % 40) as f64;
+            case.add(peer, service, exhibit(Class::Unusual, bits, 0.0, 0), || None);
+            let weakest = wanted.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(&key, &bits)| (key, bits));
+            match (wanted.get_mut(&(peer, service)), weakest) {
+                (Some(old), _) => *old = old.max(bits),
+                (None, Some((key, least))) if wanted.len() >= MAX_CONVERSATIONS => {
+                    if bits > least {
+                        wanted.remove(&key);
+                        wanted.insert((peer, service), bits);
+                    }
+                }
+                (None, _) => _ = wanted.insert((peer, service), bits),
+            }
+            if step % 500 == 0 {
+                assert!(case.expire(Timestamp::from_parts(1, 0)));
+            }
+        }
+        let kept: BTreeMap<_, _> = case.exhibits.iter().map(|(&key, exhibit)| (key, exhibit.bits())).collect();
+        assert_eq!(kept, wanted);
     }
 }

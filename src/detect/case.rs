@@ -420,15 +420,14 @@ mod tests {
             let bits = (1 + (state >> 33) % 40) as f64;
             case.add(peer, service, exhibit(Class::Unusual, bits, 0.0, 0), || None);
             let weakest = wanted.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(&key, &bits)| (key, bits));
-            match (wanted.get_mut(&(peer, service)), weakest) {
-                (Some(old), _) => *old = old.max(bits),
-                (None, Some((key, least))) if wanted.len() >= MAX_CONVERSATIONS => {
-                    if bits > least {
-                        wanted.remove(&key);
-                        wanted.insert((peer, service), bits);
-                    }
-                }
-                (None, _) => _ = wanted.insert((peer, service), bits),
+            let is_known = wanted.contains_key(&(peer, service));
+            let is_kept = match weakest.filter(|_| !is_known && wanted.len() >= MAX_CONVERSATIONS) {
+                Some((key, least)) => bits > least && wanted.remove(&key).is_some(),
+                None => true,
+            };
+            if is_kept {
+                let most = wanted.entry((peer, service)).or_default();
+                *most = most.max(bits);
             }
             if step % 500 == 0 {
                 assert!(case.expire(Timestamp::from_parts(1, 0)));

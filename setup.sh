@@ -92,6 +92,7 @@ if ! command -v argus >/dev/null 2>&1 && [ -d /run/systemd/system ]; then as_roo
 need argus argus-server
 need ra argus-client
 need ip iproute2
+need valgrind valgrind
 # As with argus, only the program is wanted.
 if ! command -v rsyslogd >/dev/null 2>&1 && [ -d /run/systemd/system ]; then as_root systemctl mask rsyslog.service >/dev/null 2>&1 || true; fi
 need rsyslogd rsyslog

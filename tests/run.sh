@@ -74,6 +74,13 @@ else
 fi
 printf '\n== tests\n'
 if all_tests; then outcome=passed; else outcome=failed; fi
+if ! command -v valgrind >/dev/null 2>&1; then
+    skip "instructions per packet" "valgrind is not installed"
+elif [ "$(uname -m)" != x86_64 ]; then
+    skip "instructions per packet" "the limits are those of x86_64"
+elif [ "$outcome" = passed ]; then
+    step "instructions per packet" sh benches/instructions.sh "${CARGO_TARGET_DIR:-target}/debug/auscult"
+fi
 closing_lines
 [ "$outcome" = passed ] || { printf '\nFAILED: cargo test\n'; exit 1; }
 printf '\nall checks passed\n'

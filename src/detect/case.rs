@@ -1,6 +1,7 @@
 //! What speaks against one device in the last minutes.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +59,10 @@ pub struct Case {
     exhibits: BTreeMap<(Host, Service), Exhibit>,
     /// When full: the bits that a new conversation must exceed. Never too high: bits of a conversation only grow.
     floor_bits: f64,
+    /// When full: its conversations, the weakest on top, with the bits that they had when they were put here. Empty until asked
+    /// for.
+    #[serde(skip)]
+    weakest: BinaryHeap<Weak>,
     /// Flows with evidence since the last look, by class, also of conversations that are not kept.
     new_flows: BTreeMap<Class, u64>,
     /// Peers with evidence since the last look and their most bits, also of conversations that are not kept.
@@ -65,6 +70,9 @@ pub struct Case {
     /// Was evidence of a conversation not kept, because there were too many?
     has_left_out: bool,
 }
+
+/// A conversation and its bits, as an integer of the same order: they are never negative.
+type Weak = Reverse<(u64, (Host, Service))>;
 
 /// Peers noted between two looks at the most.
 const MAX_NEW_PEERS: usize = 1024;
@@ -91,6 +99,9 @@ impl Case {
             }
         }
         new.flow = flow();
+        if !self.weakest.is_empty() {
+            self.weakest.push(weak((peer, service), &new));
+        }
         self.exhibits.insert((peer, service), new);
     }
 
@@ -99,16 +110,33 @@ impl Case {
         if bits <= self.floor_bits {
             return false;
         }
-        let weakest = self.exhibits.iter().min_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|(&key, old)| (key, old.bits()));
-        let Some((key, weakest_bits)) = weakest else { return true };
-        self.floor_bits = weakest_bits;
-        bits > weakest_bits && self.exhibits.remove(&key).is_some()
+        if self.weakest.is_empty() {
+            self.weakest = self.exhibits.iter().map(|(&key, exhibit)| weak(key, exhibit)).collect();
+        }
+        // Bits of a conversation only grow: one that has more by now is put back, and what is on top then is the weakest.
+        while let Some(Reverse((then, key))) = self.weakest.pop() {
+            let Some(exhibit) = self.exhibits.get(&key) else { continue };
+            let now = weak(key, exhibit);
+            if now.0.0 != then {
+                self.weakest.push(now);
+                continue;
+            }
+            self.floor_bits = exhibit.bits();
+            if bits <= self.floor_bits {
+                self.weakest.push(now);
+                return false;
+            }
+            self.exhibits.remove(&key);
+            return true;
+        }
+        true
     }
 
     /// Forgets what is older than the window; is anything left?
     pub fn expire(&mut self, now: Timestamp) -> bool {
         self.exhibits.retain(|_, exhibit| now.since(exhibit.seen) < WINDOW);
         self.floor_bits = 0.0;
+        self.weakest.clear();
         !self.exhibits.is_empty()
     }
 
@@ -120,7 +148,7 @@ impl Case {
         for (&key, exhibit) in &self.exhibits {
             by_class.entry(exhibit.class_among(key.0, &scanned)).or_default().push((key, exhibit));
         }
-        by_class.into_iter().map(|(class, exhibits)| (class, Score::of(exhibits).bits())).collect()
+        by_class.into_iter().map(|(class, exhibits)| (class, Score::bits_of(exhibits))).collect()
     }
 
     /// Peers that were scanned, in order.
@@ -260,6 +288,10 @@ impl Exhibit {
     }
 }
 
+fn weak(key: (Host, Service), exhibit: &Exhibit) -> Weak {
+    Reverse((exhibit.bits().to_bits(), key))
+}
+
 /// The strongest reason of every kind, with the flow that gave it.
 fn reasons(host: Host, exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> {
     let mut reasons: Vec<Cause> = Vec::new();
@@ -376,5 +408,32 @@ mod tests {
         case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0), || None);
         assert!(case.expire(Timestamp::from_parts(299, 0)));
         assert!(!case.expire(Timestamp::from_parts(300, 0)));
+    }
+
+    #[test]
+    fn a_full_case_keeps_what_looking_through_all_would_keep() {
+        let (mut case, mut wanted, mut state) = (Case::default(), BTreeMap::<(Host, Service), f64>::new(), 7_u64);
+        for step in 0..6000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (peer, service) = (host((state >> 40) as u8), Service { protocol: 6, port: (state >> 50) as u16 % 4 });
+            // Few values, so that many are alike.
+            let bits = (1 + (state >> 33) % 40) as f64;
+            case.add(peer, service, exhibit(Class::Unusual, bits, 0.0, 0), || None);
+            let weakest = wanted.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(&key, &bits)| (key, bits));
+            let is_known = wanted.contains_key(&(peer, service));
+            let is_kept = match weakest.filter(|_| !is_known && wanted.len() >= MAX_CONVERSATIONS) {
+                Some((key, least)) => bits > least && wanted.remove(&key).is_some(),
+                None => true,
+            };
+            if is_kept {
+                let most = wanted.entry((peer, service)).or_default();
+                *most = most.max(bits);
+            }
+            if step % 500 == 0 {
+                assert!(case.expire(Timestamp::from_parts(1, 0)));
+            }
+        }
+        let kept: BTreeMap<_, _> = case.exhibits.iter().map(|(&key, exhibit)| (key, exhibit.bits())).collect();
+        assert_eq!(kept, wanted);
     }
 }

@@ -193,6 +193,9 @@ pub struct Incident {
     pub evidence: Option<Arc<str>>,
     told: Option<Told>,
     latest_evidence: Timestamp,
+    /// Bits that a further peer must exceed where there are too many: never too high, for bits of a peer only grow.
+    #[serde(skip)]
+    least_bits: f64,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -247,6 +250,7 @@ impl Incident {
             evidence: None,
             told: None,
             latest_evidence: first,
+            least_bits: 0.0,
         }
     }
 
@@ -292,11 +296,16 @@ impl Incident {
     pub fn add_peer(&mut self, peer: Host, bits: f64) {
         if self.peers.len() >= MAX_PEERS && !self.peers.contains_key(&peer) {
             self.is_complete = false;
+            if bits <= self.least_bits {
+                return;
+            }
             let weakest = self.peers.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(&peer, &bits)| (peer, bits));
-            match weakest {
-                Some((weakest, least)) if least < bits => self.peers.remove(&weakest),
-                _ => return,
-            };
+            let Some((weakest, least)) = weakest else { return };
+            self.least_bits = least;
+            if bits <= least {
+                return;
+            }
+            self.peers.remove(&weakest);
         }
         let most = self.peers.entry(peer).or_default();
         *most = most.max(bits);

@@ -55,7 +55,41 @@ pub type Shown<'e> = ((Host, Service), &'e Exhibit);
 impl Score {
     /// The score of conversations of one class.
     pub fn of<'e>(exhibits: impl IntoIterator<Item = Shown<'e>>) -> Self {
-        let mut exhibits: Vec<_> = exhibits.into_iter().collect();
+        let Ranked { exhibits, shared_bits, own } = Ranked::of(exhibits.into_iter().collect());
+        let term = |&(bits, repeated_bits, place): &(f64, f64, usize)| {
+            let ((peer, service), exhibit) = exhibits[place];
+            let counted = weighted(exhibit).chain(exhibit.row().map(|row| (row, 1.0)));
+            let parts = counted.map(|(part, weight)| (part.evidence, part.bits, weight)).collect();
+            Term { peer, service, bits, ordinary_bits: exhibit.ordinary_bits, repeated_bits, parts }
+        };
+        let terms = own.iter().take(MAX_TERMS).filter(|(bits, ..)| *bits > 0.0).map(term).collect();
+        Self { shared_bits, terms, other_bits: other_bits(&own) }
+    }
+
+    /// The bits of the score of conversations of one class.
+    pub fn bits_of(exhibits: Vec<Shown<'_>>) -> f64 {
+        let Ranked { shared_bits, own, .. } = Ranked::of(exhibits);
+        let terms = own.iter().take(MAX_TERMS).map(|&(bits, ..)| bits).filter(|bits| *bits > 0.0);
+        bits(shared_bits, terms, other_bits(&own))
+    }
+
+    /// The score, in bits.
+    #[must_use]
+    pub fn bits(&self) -> f64 {
+        bits(self.shared_bits, self.terms.iter().map(|term| term.bits), self.other_bits)
+    }
+}
+
+/// The conversations of a score in the order of their own bits.
+struct Ranked<'e> {
+    exhibits: Vec<Shown<'e>>,
+    shared_bits: f64,
+    /// What each adds, what stronger ones have told already, and its place among the exhibits.
+    own: Vec<(f64, f64, usize)>,
+}
+
+impl<'e> Ranked<'e> {
+    fn of(mut exhibits: Vec<Shown<'e>>) -> Self {
         exhibits.sort_by(|a, b| b.1.own_bits.total_cmp(&a.1.own_bits));
         let shared_bits = exhibits.iter().map(|(_, exhibit)| exhibit.shared_bits).fold(0.0, f64::max);
         let mut told: Vec<u64> = Vec::new();
@@ -63,8 +97,10 @@ impl Score {
         for (place, (_, exhibit)) in exhibits.iter().enumerate() {
             let about = |part: &Contribution| (part.about != 0).then_some(part.about);
             let is_told = |part: &Contribution| about(part).is_some_and(|about| told.contains(&about));
-            let repeated: f64 =
-                weighted(exhibit).filter(|(part, _)| is_told(part)).fold(0.0, |sum, (part, weight)| sum + part.bits * weight);
+            // Few repeat anything: weights are only for those.
+            let repeats = exhibit.parts.iter().flatten().any(is_told);
+            let repeated = |(part, weight): (Contribution, f64)| if is_told(&part) { part.bits * weight } else { 0.0 };
+            let repeated: f64 = if repeats { weighted(exhibit).map(repeated).fold(0.0, |sum, bits| sum + bits) } else { 0.0 };
             let row_bits = exhibit.row().map_or(0.0, |row| row.bits);
             own.push(((exhibit.own_bits - repeated).max(0.0) + row_bits, repeated, place));
             if told.len() < MAX_TOLD {
@@ -72,22 +108,15 @@ impl Score {
             }
         }
         own.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let term = |&(bits, repeated_bits, place): &(f64, f64, usize)| {
-            let ((peer, service), exhibit) = exhibits[place];
-            let counted = weighted(exhibit).chain(exhibit.row().map(|row| (row, 1.0)));
-            let parts = counted.map(|(part, weight)| (part.evidence, part.bits, weight)).collect();
-            Term { peer, service, bits, ordinary_bits: exhibit.ordinary_bits, repeated_bits, parts }
-        };
-        let others = own.iter().enumerate().skip(MAX_TERMS);
-        let other_bits = others.fold(0.0, |sum, (rank, (bits, ..))| sum + bits / (rank + 1) as f64);
-        let terms = own.iter().take(MAX_TERMS).filter(|(bits, ..)| *bits > 0.0).map(term).collect();
-        Self { shared_bits, terms, other_bits }
+        Self { exhibits, shared_bits, own }
     }
+}
 
-    /// The score, in bits.
-    #[must_use]
-    pub fn bits(&self) -> f64 {
-        let own = self.terms.iter().enumerate().map(|(rank, term)| term.bits / (rank + 1) as f64);
-        self.shared_bits + own.sum::<f64>() + self.other_bits
-    }
+fn other_bits(own: &[(f64, f64, usize)]) -> f64 {
+    own.iter().enumerate().skip(MAX_TERMS).fold(0.0, |sum, (rank, (bits, ..))| sum + bits / (rank + 1) as f64)
+}
+
+fn bits(shared_bits: f64, terms: impl Iterator<Item = f64>, other_bits: f64) -> f64 {
+    let own = terms.enumerate().map(|(rank, bits)| bits / (rank + 1) as f64);
+    shared_bits + own.sum::<f64>() + other_bits
 }

@@ -64,45 +64,50 @@ pub struct Vocabulary {
     tables: Vec<Table>,
 }
 
-/// A behaviour as the distance needs it.
+/// Behaviours whose distances are found at once.
+const LANES: usize = 8;
+
+/// Some behaviours as the distance needs them: of every feature the values of all of them, side by side. A lane without a behaviour is
+/// nowhere near.
 #[derive(Clone, Debug, PartialEq)]
 struct Table {
-    centre: Scaled,
+    centre: [[f32; LANES]; COUNT],
     /// One over the spread.
-    scale: Scaled,
+    scale: [[f32; LANES]; COUNT],
     /// The square of the radius, times the number of features.
-    radius_square: f32,
+    radius_square: [f32; LANES],
 }
 
 impl Table {
-    fn of(behaviour: &Behaviour) -> Self {
-        let mut table = Self { centre: [0.0; COUNT], scale: [0.0; COUNT], radius_square: 0.0 };
-        table.centre.iter_mut().zip(&behaviour.centre).for_each(|(to, &from)| *to = from);
-        table.scale.iter_mut().zip(&behaviour.spread).for_each(|(to, &from)| *to = 1.0 / from);
-        table.radius_square = behaviour.radius * behaviour.radius * COUNT as f32;
+    fn of(behaviours: &[Behaviour]) -> Self {
+        let mut table = Self { centre: [[0.0; LANES]; COUNT], scale: [[0.0; LANES]; COUNT], radius_square: [0.0; LANES] };
+        for (lane, behaviour) in behaviours.iter().take(LANES).enumerate() {
+            table.centre.iter_mut().zip(&behaviour.centre).for_each(|(to, &from)| to[lane] = from);
+            table.scale.iter_mut().zip(&behaviour.spread).for_each(|(to, &from)| to[lane] = 1.0 / from);
+            table.radius_square[lane] = behaviour.radius * behaviour.radius * COUNT as f32;
+        }
         table
     }
 
-    /// The sum of the squares of the deviations; at least `enough` once it is known to be that.
-    fn square(&self, transformed: &Scaled, enough: f32) -> f32 {
-        let [values, centres, scales] = [transformed, &self.centre, &self.scale].map(|vector| vector.as_chunks::<STRIDE>().0);
-        let mut sum = 0.0;
-        for ((values, centres), scales) in values.iter().zip(centres).zip(scales) {
-            // The squares at once, the sum in its order.
-            let squares: [f32; STRIDE] = std::array::from_fn(|n| {
-                let deviation = ((values[n] - centres[n]) * scales[n]).abs().min(MAX_DEVIATION);
-                deviation * deviation
-            });
-            sum += squares.iter().fold(0.0, |part, square| part + square);
-            if sum >= enough {
-                break;
+    /// For each behaviour the sum of the squares of the deviations.
+    fn squares(&self, transformed: &Scaled) -> [f32; LANES] {
+        let mut sums = [0.0; LANES];
+        let [centres, scales] = [&self.centre, &self.scale].map(|rows| rows.as_chunks::<STRIDE>().0);
+        for ((values, centres), scales) in transformed.as_chunks::<STRIDE>().0.iter().zip(centres).zip(scales) {
+            let mut parts = [0.0; LANES];
+            for ((value, centres), scales) in values.iter().zip(centres).zip(scales) {
+                for lane in 0..LANES {
+                    let deviation = ((value - centres[lane]) * scales[lane]).abs().min(MAX_DEVIATION);
+                    parts[lane] += deviation * deviation;
+                }
             }
+            sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
         }
-        sum
+        sums
     }
 }
 
-/// Features that are added up before it is looked whether the sum is enough.
+/// Features that are added up before they are added to the sum: the order of the additions is part of the result.
 const STRIDE: usize = 11;
 const _: () = assert!(COUNT.is_multiple_of(STRIDE));
 
@@ -183,15 +188,19 @@ impl Vocabulary {
 
     /// Lays the behaviours out for distances: after loading.
     pub(super) fn prepare(&mut self) {
-        self.tables = self.behaviours.iter().map(Table::of).collect();
+        self.tables = self.behaviours.chunks(LANES).map(Table::of).collect();
     }
 
     fn nearest(&self, transformed: &Scaled) -> Match {
         let (mut nearest, mut least) = (0, f32::INFINITY);
-        for (index, table) in self.tables.iter().enumerate() {
-            let square = table.square(transformed, least * table.radius_square) / table.radius_square;
-            if square < least {
-                (nearest, least) = (index as u16, square);
+        for (group, table) in self.tables.iter().enumerate() {
+            let squares = table.squares(transformed);
+            for (lane, (square, radius_square)) in squares.iter().zip(&table.radius_square).enumerate() {
+                // A lane without a behaviour divides by 0.
+                let square = square / radius_square;
+                if square < least {
+                    (nearest, least) = ((group * LANES + lane) as u16, square);
+                }
             }
         }
         Match { behaviour: nearest, ratio: least.sqrt() }
@@ -209,8 +218,9 @@ impl Vocabulary {
     pub fn most_unusual(&self, flow: &Observation, found: Match) -> Option<(usize, f64, f64)> {
         let behaviour = self.behaviours.get(usize::from(found.behaviour))?;
         let transformed = transform(&flow.vector);
-        let deviation = |index: usize| ((transformed[index] - behaviour.centre[index]) / behaviour.spread[index]).abs();
-        let index = (0..COUNT).max_by(|&a, &b| deviation(a).total_cmp(&deviation(b)))?;
+        let places = transformed.iter().zip(&behaviour.centre).zip(&behaviour.spread);
+        let deviations = places.map(|((value, centre), spread)| ((value - centre) / spread).abs());
+        let (index, _) = deviations.enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
         let (centre, spread) = (behaviour.centre[index], behaviour.spread[index]);
         let (least, most) = match (SCHEMA[index].unit, SCHEMA[index].scale) {
             ("share" | "0 or 1", _) => (0.0, 1.0),
@@ -240,8 +250,8 @@ fn describe(cluster: &[usize], flows: &[&Observation], transformed: &[Scaled], s
         spread.push(if own == 0.0 && n > 2.0 * SPREAD_PRIOR { feature.floor as f32 } else { drawn.max(feature.floor as f32) });
     }
     let mut behaviour = Behaviour { name: name(cluster, flows), flows: cluster.len() as u32, centre, spread, radius: 1.0 };
-    let table = Table::of(&behaviour);
-    let distance = |&flow: &usize| (table.square(&transformed[flow], f32::INFINITY) / COUNT as f32).sqrt();
+    let table = Table::of(std::slice::from_ref(&behaviour));
+    let distance = |&flow: &usize| (table.squares(&transformed[flow])[0] / COUNT as f32).sqrt();
     let mut distances: Vec<f32> = cluster.iter().map(distance).collect();
     distances.sort_unstable_by(f32::total_cmp);
     let at = ((distances.len() - 1) as f64 * WITHIN_RADIUS).ceil() as usize;

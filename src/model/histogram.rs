@@ -109,7 +109,8 @@ impl Histogram {
 
 /// The probability of a value at least this large, from how many of all values were and the largest bucket with any.
 pub(super) fn tail_of(value: f64, at_least: u32, total: f64, largest: Option<i16>) -> f64 {
-    let largest = largest.map_or(1.0, |bucket| upper_edge(bucket).max(1.0));
+    // The edge counts only beyond all that was seen.
+    let largest = if at_least > 0 { f64::INFINITY } else { largest.map_or(1.0, |bucket| upper_edge(bucket).max(1.0)) };
     tail_probability(value, f64::from(at_least), total, largest, ALPHA)
 }
 

@@ -88,9 +88,11 @@ fn transport(data: &[u8], packet: &Packet, header: &[u8]) -> Option<Checksum> {
 
 /// The sum over the pseudo-header (RFC 9293, 3.1; RFC 8200, 8.1), not folded.
 fn pseudo_header(src: Addr, dst: Addr, protocol: u8, bytes: u32) -> u64 {
+    // Words of 32 bits fold to the same sum as those of 16.
     let of = |addr: Addr| {
         let bits = if addr.is_v4() { addr.bits() & 0xffff_ffff } else { addr.bits() };
-        (0..8).map(|word| (bits >> (16 * word)) as u64 & 0xffff).sum::<u64>()
+        let halves = [bits as u64, (bits >> 64) as u64];
+        halves.iter().map(|half| (half >> 32) + (half & 0xffff_ffff)).sum::<u64>()
     };
     of(src) + of(dst) + u64::from(protocol) + u64::from(bytes >> 16) + u64::from(bytes & 0xffff)
 }

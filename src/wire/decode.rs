@@ -19,8 +19,11 @@ const MAX_TUNNELS: u8 = 4;
 pub fn decode(frame: &Frame<'_>) -> Result<Packet, Skip> {
     let link = link::read(frame.link, frame.data)?;
     let on_wire = u64::from(frame.wire_bytes).max(frame.data.len() as u64);
-    let packet = read(frame, frame.data, on_wire, link)?;
-    Ok(if tunnel::may_be(&packet) { innermost(frame, packet) } else { packet })
+    match read(frame, frame.data, on_wire, link) {
+        Ok(packet) if tunnel::may_be(&packet) => Ok(innermost(frame, packet)),
+        // As it is, so that it is not copied.
+        read => read,
+    }
 }
 
 /// Reads the packet whose IP header `link` found in `data`, of which `on_wire` bytes were on the wire.

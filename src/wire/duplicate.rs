@@ -60,11 +60,11 @@ fn fingerprint(frame: &Frame<'_>, packet: &Packet) -> Option<u64> {
     for addr in [packet.src.bits(), packet.dst.bits()] {
         add(addr as u64 ^ ((addr >> 64) as u64).rotate_left(32));
     }
-    for word in transport.chunks(8) {
+    let (whole, rest) = transport.as_chunks::<8>();
+    whole.iter().for_each(|word| add(u64::from_le_bytes(*word)));
+    if !rest.is_empty() {
         let mut bytes = [0; 8];
-        for (to, from) in bytes.iter_mut().zip(word) {
-            *to = *from;
-        }
+        bytes.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
         add(u64::from_le_bytes(bytes));
     }
     Some(print)

@@ -230,7 +230,8 @@ impl<'a> Reader<'a> {
         }
         match packet {
             Ok(packet) if self.is_left_out(&frame, &packet) => self.sightings.copy(&frame, &packet),
-            Ok(packet) if self.is_shed(&packet) => self.accounting.shed += 1,
+            // A later fragment has no ports yet: whether its flow is let go is seen when it has been given them.
+            Ok(packet) if packet.fragment.is_none() && self.is_shed(&packet) => self.accounting.shed += 1,
             Ok(packet) => self.packet(&frame, span.bytes.start, packet, batches),
             Err(skip) => {
                 self.accounting.skip(&frame, skip);
@@ -299,6 +300,12 @@ impl<'a> Reader<'a> {
     fn hand_on_fragments(&mut self, batches: &mut [Batch]) {
         let mut packets = std::mem::take(&mut self.fragments_out);
         for packet in packets.drain(..) {
+            if self.is_shed(&packet) {
+                self.accounting.packets -= 1;
+                self.accounting.wire_bytes -= u64::from(packet.wire_bytes);
+                self.accounting.shed += 1;
+                continue;
+            }
             self.accounting.fragments += 1;
             self.accounting.odd_fragments += u64::from(packet.fragment.is_some_and(|fragment| fragment.odd));
             self.hand_on(packet, batches);

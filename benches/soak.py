@@ -403,12 +403,12 @@ class Soak:
         life = max(set(at["life"] for at in self.samples), key=lambda life: sum(at["life"] == life for at in self.samples))
         held = [at for at in self.samples if at["life"] == life]
         span = held[-1]["at"] - held[0]["at"]
-        held = [at for at in held if at["at"] - held[0]["at"] >= span / 3]
+        held = [at for at in held if at["at"] - held[0]["at"] >= span / 2]
         x, y = [at["at"] / 3600 for at in held], [at["rss_kib"] for at in held]
         mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
         slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y)) / (sum((a - mean_x) ** 2 for a in x) or 1)
         grown = slope * (x[-1] - x[0])
-        text = (f"memory after the first third of its longest life ({60 * (x[-1] - x[0]):.1f} min, {len(held)} samples): mean {mean_y:.0f} KiB, "
+        text = (f"memory in the second half of its longest life ({60 * (x[-1] - x[0]):.1f} min, {len(held)} samples): mean {mean_y:.0f} KiB, "
                 f"from {min(y)} to {max(y)}, slope {slope:+.0f} KiB/h")
         if span < 1200:
             self.say(f"--     {text}; not judged in less than 20 minutes")
@@ -419,7 +419,7 @@ class Soak:
             first, last = held[: len(held) // 3 or 1], held[-(len(held) // 3 or 1):]
             low = lambda part: min(at[what] for at in part)
             # The page's readers come and go.
-            self.check(low(last) <= low(first) + 2, f"{what}: {low(first)} after the warm-up, {low(last)} in the last third; {max(at[what] for at in held)} at the most")
+            self.check(low(last) <= low(first) + 2, f"{what}: {low(first)} after the warm-up, {low(last)} at the end; {max(at[what] for at in held)} at the most")
 
     def judge(self):
         exact = [epoch for epoch in self.epochs if epoch[1]]

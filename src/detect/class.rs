@@ -318,6 +318,10 @@ const TUNNEL_NAME_BYTES: f32 = 25.0;
 const TUNNEL_QUERY_BYTES: f32 = 80.0;
 /// DNS queries within a minute, in one flow or in many, that can carry data worth its name.
 const TUNNEL_QUERIES: f32 = 15.0;
+/// Mean length of names of which a few are enough to carry data, in bytes: ordinary names with such records have some 30.
+const CARRIER_NAME_BYTES: f32 = 50.0;
+/// Questions for such names, and for records that clients do not ask for.
+const CARRIER_QUERIES: f32 = 4.0;
 /// TCP ports of log-in and administration.
 const LOGIN_PORTS: [u16; 14] = [21, 22, 23, 88, 135, 139, 389, 445, 1433, 3306, 3389, 5432, 5900, 5985];
 
@@ -345,7 +349,7 @@ pub fn classify(
         Some((Evidence::SlowTargets, _)) if hour().peers() >= f64::from(SWEEP_PEERS) => Class::Sweep,
         Some((Evidence::SlowTargets, _)) if hour().targets() >= SCAN_SERVICES_PER_PEER * hour().peers() => Class::Scan,
         _ if is_new && family == Family::Covert => Class::CovertApplication,
-        Some((Evidence::NewFact(FactKind::RemoteControl), _)) => Class::LateralMovement,
+        Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
         _ if evidence == Some(Evidence::Rhythm) => Class::Beaconing,
         _ if is_transfer(seen, surprise) => Class::Exfiltration,
@@ -372,9 +376,18 @@ fn by_count(seen: &Observation, surprise: &Surprise, window: &Minute) -> Option<
 pub(super) fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {
     let target = (seen.orig, seen.resp, seen.service);
     let flows = window.and_then(|window| window.conversations.get(&target)).copied().unwrap_or(0) as f32;
+    let is_odd = seen.vector[DNS_ODD_TYPES] > 0.5;
     let long = seen.vector[DNS_NAME_BYTES] >= TUNNEL_NAME_BYTES || seen.vector[PAYLOAD_MEAN_ORIG] >= TUNNEL_QUERY_BYTES;
-    let odd = long || seen.vector[DNS_ODD_TYPES] > 0.5;
-    seen.app == App::Dns && odd && seen.vector[DNS_QUERIES].max(flows) >= TUNNEL_QUERIES
+    let carries = is_odd && seen.vector[DNS_NAME_BYTES] >= CARRIER_NAME_BYTES;
+    let enough = if carries { CARRIER_QUERIES } else { TUNNEL_QUERIES };
+    seen.app == App::Dns && (long || is_odd) && seen.vector[DNS_QUERIES].max(flows) >= enough
+}
+
+/// Do the names that a flow asks for carry data, whatever else happens around it? A very long one is enough.
+pub(super) fn carries_data(seen: &Observation) -> bool {
+    let (name_bytes, queries) = (seen.vector[DNS_NAME_BYTES], seen.vector[DNS_QUERIES]);
+    let is_long = name_bytes >= 2.0 * CARRIER_NAME_BYTES || name_bytes >= CARRIER_NAME_BYTES && queries >= CARRIER_QUERIES;
+    seen.app == App::Dns && seen.vector[DNS_ODD_TYPES] > 0.5 && is_long
 }
 
 pub(super) fn is_login(seen: &Observation) -> bool {
@@ -397,6 +410,18 @@ pub(super) const DNS_ODD_TYPES: usize = 43;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_few_long_names_make_a_tunnel_and_a_few_short_ones_do_not() {
+        let asks = |queries: f32, name_bytes: f32, odd: f32| {
+            let (_, mut seen) = super::super::testing::flow(0, 1, 2, 53, true);
+            seen.app = App::Dns;
+            (seen.vector[DNS_QUERIES], seen.vector[DNS_NAME_BYTES], seen.vector[DNS_ODD_TYPES]) = (queries, name_bytes, odd);
+            is_tunnel(&seen, None)
+        };
+        assert!(asks(5.0, 90.0, 1.0) && asks(15.0, 30.0, 0.0) && asks(15.0, 10.0, 1.0));
+        assert!(!asks(3.0, 90.0, 1.0) && !asks(5.0, 90.0, 0.0) && !asks(5.0, 30.0, 1.0));
+    }
 
     #[test]
     fn every_class_has_its_own_number_and_name() {

@@ -3,7 +3,7 @@
 use super::evidence::{Contribution, Detail, Evidence, Of};
 use super::incident::{Cause, FlowRef};
 use super::prior::hour_bits;
-use crate::app::Family;
+use crate::app::{App, Family};
 use crate::feature::{FactKind, SCHEMA, size_in_words};
 
 /// One reason of an incident, in numbers and in words.
@@ -196,9 +196,16 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         _ if part.evidence == Evidence::NewFact(FactKind::RemoteControl) => {
             "; it counts more, since it takes control of another device or of a domain"
         }
+        _ if part.evidence == Evidence::NewFact(FactKind::RemoteInterface) => {
+            "; it counts more, being for the administration of devices, by a device whose kind does none"
+        }
+        _ if matches!(part.evidence, Evidence::NewFact(FactKind::Domain) | Evidence::NewPeer) && flow.app == App::Dns => {
+            "; it counts more, since its names are as long as those that carry data"
+        }
         Family::Clinical => "; it counts more, being clinical traffic of a device whose kind has none, or leaving home",
         Family::Industrial => "; it counts more, being control traffic of a device whose kind has none, or leaving home",
-        _ => "; it counts more, being made to hide traffic or to work for others",
+        Family::Covert => "; it counts more, being made to hide traffic or to work for others",
+        _ => "; it counts more, being for log-in or administration, by a service that devices of its kind do not use",
     };
     hour + touches
 }

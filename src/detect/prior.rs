@@ -2,9 +2,9 @@
 //!
 //! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here
 //! ever used and that exists to hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative
-//! access at an hour at which the device is never at work, or a remote call that takes control of another device.
+//! access at an hour at which the device is never at work, or remote calls that administer another device or take control of it.
 
-use super::class::is_login;
+use super::class::{carries_data, is_login};
 use super::evidence::Evidence;
 use crate::app::Family;
 use crate::feature::{Fact, FactKind, Observation};
@@ -12,6 +12,33 @@ use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo};
 
 /// Odds of 64 to 1.
 pub(super) const BITS: f64 = 6.0;
+/// Interfaces, and shares, by which devices are administered from afar: services, tasks, accounts, registry, logs, the directory, files
+/// of the system. What ordinary computers ask for all day (shares, names, printing, log-in) is not among them.
+const ADMINISTRATION: [&str; 23] = [
+    "svcctl",
+    "atsvc",
+    "ITaskSchedulerService",
+    "sasec",
+    "samr",
+    "winreg",
+    "eventlog",
+    "IEventService",
+    "initshutdown",
+    "drsuapi",
+    "DnsServer",
+    "BackupKey",
+    "efsrpc",
+    "FileServerVssAgent",
+    "IRemoteSCMActivator",
+    "IActivation",
+    "IWbemServices",
+    "IWbemLevel1Login",
+    "psexesvc",
+    "paexec",
+    "remcom_communication",
+    "ADMIN$",
+    "C$",
+];
 /// Odds of 256 to 1.
 const MORE_BITS: f64 = 8.0;
 
@@ -35,15 +62,26 @@ pub(super) fn hour_bits(days: u32) -> f64 {
 
 /// Bits that something new about a flow counts more for what it touches.
 pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> f64 {
+    let role = orig.filter(|host| host.local).map(|host| host.role);
+    let commons = &baselines.commons;
+    if carries_data(seen) && matches!(evidence, Evidence::NewFact(FactKind::Domain) | Evidence::NewPeer) {
+        let domain = seen.facts.iter().find(|fact| fact.kind == FactKind::Domain);
+        return domain.map_or(BITS, |&domain| hostile_bits(commons.known_to(Kind::Fact(domain.kind), domain, role)));
+    }
     if !matters(evidence) {
         return 0.0;
     }
-    let role = orig.filter(|host| host.local).map(|host| host.role);
-    let commons = &baselines.commons;
     if evidence == Evidence::NewFact(FactKind::RemoteControl) {
         let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
         let calls = seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl && is_new(fact));
         return calls.map(|&call| hostile_bits(commons.known_to(Kind::Fact(call.kind), call, role))).fold(0.0, f64::max);
+    }
+    if evidence == Evidence::NewFact(FactKind::RemoteInterface) {
+        let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
+        let administers = |fact: &Fact| ADMINISTRATION.iter().any(|name| *fact == Fact::new(FactKind::RemoteInterface, name));
+        let of_others = |fact: &Fact| commons.known_to(Kind::Fact(fact.kind), *fact, role) != KnownTo::Role;
+        let counts = seen.facts.iter().any(|fact| is_new(fact) && administers(fact) && of_others(fact));
+        return if counts { BITS } else { 0.0 };
     }
     let known = commons.known_to(Kind::Service, seen.service, role);
     match seen.app.family() {
@@ -59,6 +97,8 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
             }
         }
         Family::Covert => hostile_bits(known),
+        // Somebody with valid credentials is not told apart by what he does.
+        _ if is_login(seen) && seen.orig_local && seen.resp_local => hostile_bits(known) / 2.0,
         _ => 0.0,
     }
 }
@@ -85,6 +125,7 @@ const fn matters(evidence: Evidence) -> bool {
                     | FactKind::Hl7Type
                     | FactKind::MqttPacket
                     | FactKind::RemoteControl
+                    | FactKind::RemoteInterface
             )
         }
         _ => false,

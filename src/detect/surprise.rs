@@ -119,29 +119,40 @@ fn newness(
     let is_known = |fact: &Fact| orig.is_some_and(|host| host.facts.contains(*fact));
     let moved = names_service(seen.app) && seen.facts.iter().any(|fact| fact.kind == FactKind::Name && is_known(fact));
     let peer = if moved { None } else { by_orig.of(Evidence::NewPeer, Kind::Edge, |host| &host.edges, edge) };
-    let mut new = strongest(service, peer);
+    // What weighs more for what it touches is weighed before the strongest is taken: a call that takes control is not hidden by a new peer.
+    let weighed = |part: Option<Contribution>| part.map(|part| weigh(part, seen, orig, (baselines, without)));
+    let mut new = strongest(weighed(service), weighed(peer));
     for &fact in &seen.facts {
-        new = strongest(new, by_orig.of(Evidence::NewFact(fact.kind), Kind::Fact(fact.kind), |host| &host.facts, fact));
+        let part = by_orig.of(Evidence::NewFact(fact.kind), Kind::Fact(fact.kind), |host| &host.facts, fact);
+        new = strongest(new, weighed(part));
     }
     if resp.is_some_and(|host| host.local) {
         let by_resp = Newness { host: resp, baselines, without };
         // A device at home of which nothing is known is new to all whom it asks: that it is new, is told once.
         if orig.is_some() || !seen.orig_local {
-            new = strongest(new, by_resp.of(Evidence::NewClient, Kind::Client, HostBaseline::clients, client));
+            new = strongest(new, weighed(by_resp.of(Evidence::NewClient, Kind::Client, HostBaseline::clients, client)));
         }
         if seen.answered() && !seen.service.is_icmp() {
-            new = strongest(new, by_resp.of(Evidence::NewOffer, Kind::Offer, HostBaseline::offers, seen.service));
+            new = strongest(new, weighed(by_resp.of(Evidence::NewOffer, Kind::Offer, HostBaseline::offers, seen.service)));
         }
     }
-    new.map(|part| {
-        if without.has(Part::Prior) {
-            return part;
-        }
-        let days = odd_hour(seen, orig, part.evidence, baselines);
-        let prior_bits = prior_bits(seen, orig, part.evidence, baselines) + days.map_or(0.0, hour_bits);
-        let detail = days.map_or(part.detail, Detail::OddHour);
-        Contribution { prior_bits, detail, bits: (part.bits + prior_bits).min(MOST_BITS), ..part }
-    })
+    new
+}
+
+/// Something new with the bits that it has more for what it touches and when.
+fn weigh(
+    part: Contribution,
+    seen: &Observation,
+    orig: Option<&HostBaseline>,
+    (baselines, without): (&Baselines, Without),
+) -> Contribution {
+    if without.has(Part::Prior) {
+        return part;
+    }
+    let days = odd_hour(seen, orig, part.evidence, baselines);
+    let prior_bits = prior_bits(seen, orig, part.evidence, baselines) + days.map_or(0.0, hour_bits);
+    let detail = days.map_or(part.detail, Detail::OddHour);
+    Contribution { prior_bits, detail, bits: (part.bits + prior_bits).min(MOST_BITS), ..part }
 }
 
 /// Is it one of the probes of a device that scans as a matter of habit? Which port comes next is no news; how many it tries still counts,
@@ -292,6 +303,21 @@ mod tests {
         let (plain, clinical) = (part(App::Unknown), part(App::Dicom));
         assert_eq!(plain.prior_bits, 0.0);
         assert!(clinical.prior_bits > 0.0 && (clinical.bits - plain.bits - clinical.prior_bits).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_new_peer_hides_no_administration_by_a_device_whose_kind_does_none() {
+        let knowledge = knowledge();
+        let part = |interface: &str| {
+            let (_, mut seen) = flow(LATER_MS, 1, 101, 443, true);
+            seen.facts = vec![Fact::new(FactKind::RemoteInterface, interface)];
+            new(&knowledge, &seen).unwrap()
+        };
+        let (shares, services) = (part("srvsvc"), part("svcctl"));
+        assert_eq!(shares.prior_bits, 0.0);
+        assert_ne!(shares.evidence, services.evidence);
+        assert_eq!(services.evidence, Evidence::NewFact(FactKind::RemoteInterface));
+        assert!(services.prior_bits > 0.0 && services.bits > shares.bits, "{services:?} {shares:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::{App, DceRpcFacts, DicomFacts, Facts, Hl7Facts, MqttFacts, SHORT_LABEL};
+use crate::app::{App, DceRpcFacts, DicomFacts, Facts, Hl7Facts, MqttFacts, SHORT_LABEL, SmbFacts};
 
 /// What a fact speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,10 +35,12 @@ pub enum FactKind {
     Alpn,
     /// Remote procedure call that takes control of another device or of a domain.
     RemoteControl,
+    /// Interface for remote procedure calls, by the name of its service or pipe, or a share for administration.
+    RemoteInterface,
 }
 
 impl FactKind {
-    const ALL: [(Self, &'static str, &'static str); 12] = [
+    const ALL: [(Self, &'static str, &'static str); 13] = [
         (Self::Domain, "domain", "domain"),
         (Self::Name, "name", "name"),
         (Self::CallingAe, "calling_ae", "calling AE title"),
@@ -51,6 +53,7 @@ impl FactKind {
         (Self::SshSoftware, "ssh_software", "SSH software"),
         (Self::Alpn, "alpn", "protocol inside TLS"),
         (Self::RemoteControl, "remote_control", "remote call"),
+        (Self::RemoteInterface, "remote_interface", "remote interface"),
     ];
 
     /// All kinds.
@@ -138,8 +141,8 @@ pub fn fact_texts(facts: Option<&Facts>) -> Vec<(FactKind, &str)> {
         Facts::Http(http) => found.extend(http.method.map(|method| (FactKind::HttpMethod, method))),
         Facts::Ssh(ssh) => found.extend(ssh.software_orig.as_deref().map(|text| (FactKind::SshSoftware, text))),
         Facts::Tls(tls) => found.extend(tls.alpn.as_deref().map(|text| (FactKind::Alpn, text))),
-        Facts::DceRpc(calls) => found.extend(remote_control(calls)),
-        Facts::Smb(smb) => found.extend(smb.dcerpc.iter().flat_map(|calls| remote_control(calls))),
+        Facts::DceRpc(calls) => of_calls(calls, &mut found),
+        Facts::Smb(smb) => of_smb(smb, &mut found),
         _ => {}
     }
     found
@@ -174,8 +177,23 @@ fn of_mqtt<'f>(mqtt: &'f MqttFacts, found: &mut Vec<(FactKind, &'f str)>) {
     found.extend(seen(&packets).map(|packet| (FactKind::MqttPacket, packet)));
 }
 
-fn remote_control(calls: &DceRpcFacts) -> impl Iterator<Item = (FactKind, &str)> {
-    calls.controls().map(|call| (FactKind::RemoteControl, call))
+fn of_calls<'f>(calls: &'f DceRpcFacts, found: &mut Vec<(FactKind, &'f str)>) {
+    found.extend(calls.controls().map(|call| (FactKind::RemoteControl, call)));
+    found.extend(calls.interfaces.iter().map(|&interface| (FactKind::RemoteInterface, interface)));
+}
+
+fn of_smb<'f>(smb: &'f SmbFacts, found: &mut Vec<(FactKind, &'f str)>) {
+    if let Some(calls) = &smb.dcerpc {
+        of_calls(calls, found);
+    }
+    let shares = [(smb.admin_share, "ADMIN$"), (smb.drive_share, "C$")];
+    let pipes = smb.named_pipes.iter().copied().chain(shares.iter().filter(|(opened, _)| *opened).map(|&(_, name)| name));
+    // A pipe and the interface behind it have one name, mostly.
+    for pipe in pipes.map(|pipe| (FactKind::RemoteInterface, pipe)) {
+        if !found.contains(&pipe) {
+            found.push(pipe);
+        }
+    }
 }
 
 fn seen<'c>(counts: &'c [(u32, &'static str)]) -> impl Iterator<Item = &'static str> + 'c {
@@ -217,6 +235,21 @@ mod tests {
         ] {
             assert_eq!(domain(name), want);
         }
+    }
+
+    #[test]
+    fn a_pipe_and_the_interface_behind_it_are_one_fact() {
+        let mut calls = DceRpcFacts::default();
+        (calls.interfaces, calls.operations) = (vec!["srvsvc"], vec!["winreg.SetValue"]);
+        let smb = SmbFacts {
+            named_pipes: vec!["srvsvc", "svcctl"],
+            admin_share: true,
+            dcerpc: Some(Box::new(calls)),
+            ..SmbFacts::default()
+        };
+        let of = |name| (FactKind::RemoteInterface, name);
+        let wanted = [(FactKind::RemoteControl, "winreg.SetValue"), of("srvsvc"), of("svcctl"), of("ADMIN$")];
+        assert_eq!(fact_texts(Some(&Facts::Smb(smb))), wanted);
     }
 
     #[test]

@@ -41,7 +41,7 @@ const INTERFACES: [(&str, &str); 36] = [
 ];
 
 /// Operations by the name of their interface and by number, of those that attacks use.
-const OPERATIONS: [(&str, u16, &str); 33] = [
+const OPERATIONS: [(&str, u16, &str); 50] = [
     ("svcctl", 2, "svcctl.DeleteService"),
     ("svcctl", 12, "svcctl.CreateServiceW"),
     ("svcctl", 19, "svcctl.StartServiceW"),
@@ -52,34 +52,52 @@ const OPERATIONS: [(&str, u16, &str); 33] = [
     ("samr", 13, "samr.EnumDomainUsers"),
     ("samr", 17, "samr.LookupNames"),
     ("samr", 25, "samr.GetMembersInGroup"),
+    ("samr", 37, "samr.SetInformationUser"),
     ("samr", 38, "samr.ChangePasswordUser"),
     ("samr", 55, "samr.UnicodeChangePasswordUser2"),
     ("samr", 58, "samr.SetInformationUser2"),
     ("lsarpc", 43, "lsarpc.RetrievePrivateData"),
+    ("lsarpc", 37, "lsarpc.AddAccountRights"),
     ("netlogon", 15, "netlogon.ServerAuthenticate2"),
     ("netlogon", 26, "netlogon.ServerAuthenticate3"),
     ("netlogon", 30, "netlogon.ServerPasswordSet2"),
     ("drsuapi", 3, "drsuapi.GetNCChanges"),
     ("drsuapi", 5, "drsuapi.ReplicaAdd"),
     ("drsuapi", 17, "drsuapi.AddEntry"),
+    ("drsuapi", 20, "drsuapi.AddSidHistory"),
     ("srvsvc", 12, "srvsvc.NetSessEnum"),
     ("srvsvc", 15, "srvsvc.NetShareEnumAll"),
     ("wkssvc", 2, "wkssvc.NetWkstaUserEnum"),
+    ("winreg", 6, "winreg.CreateKey"),
+    ("winreg", 22, "winreg.SetValue"),
     ("atsvc", 0, "atsvc.JobAdd"),
     ("ITaskSchedulerService", 1, "ITaskSchedulerService.RegisterTask"),
     ("ITaskSchedulerService", 12, "ITaskSchedulerService.Run"),
+    ("spoolss", 14, "spoolss.AddPrintProcessor"),
+    ("spoolss", 46, "spoolss.AddMonitor"),
     ("spoolss", 65, "spoolss.RemoteFindFirstPrinterChangeNotificationEx"),
     ("spoolss", 89, "spoolss.AddPrinterDriverEx"),
+    ("IRemoteWinspool", 39, "IRemoteWinspool.AsyncAddPrinterDriver"),
+    ("IRemoteWinspool", 44, "IRemoteWinspool.AsyncAddPrintProcessor"),
+    ("IRemoteWinspool", 51, "IRemoteWinspool.AsyncAddMonitor"),
+    ("eventlog", 0, "eventlog.ClearELFW"),
+    ("eventlog", 12, "eventlog.ClearELFA"),
+    ("IEventService", 6, "IEventService.EvtRpcClearLog"),
+    ("initshutdown", 0, "initshutdown.BaseInitiateShutdown"),
+    ("initshutdown", 2, "initshutdown.BaseInitiateShutdownEx"),
     ("BackupKey", 0, "BackupKey.BackuprKey"),
     ("efsrpc", 0, "efsrpc.OpenFileRaw"),
+    ("DnsServer", 0, "DnsServer.Operation"),
+    ("DnsServer", 5, "DnsServer.Operation2"),
     ("IDispatch", 6, "IDispatch.Invoke"),
     ("IWbemServices", 24, "IWbemServices.ExecMethod"),
     ("IRemoteSCMActivator", 4, "IRemoteSCMActivator.RemoteCreateInstance"),
 ];
 
-/// Those that make another device run a program (a service, a task, an object, a driver), that read the secrets of a whole domain or
-/// change who is in it: ATT&CK T1569.002, T1053.005, T1047, T1021.003, T1068, T1003.006, T1207.
-const CONTROLS: [&str; 12] = [
+/// Those that make another device run a program (a service, a task, an object, a driver, what prints), change what it does (registry,
+/// shutdown, rights), wipe its logs, read secrets, or change who is in a domain: ATT&CK T1569.002, T1053.005, T1047, T1021.003, T1068,
+/// T1547.010, T1547.012, T1112, T1529, T1098, T1070.001, T1003.004, T1003.006, T1207, T1134.005.
+const CONTROLS: [&str; 29] = [
     "svcctl.CreateServiceW",
     "svcctl.CreateServiceA",
     "svcctl.CreateServiceWOW64A",
@@ -89,9 +107,26 @@ const CONTROLS: [&str; 12] = [
     "IDispatch.Invoke",
     "IWbemServices.ExecMethod",
     "spoolss.AddPrinterDriverEx",
+    "spoolss.AddPrintProcessor",
+    "spoolss.AddMonitor",
+    "IRemoteWinspool.AsyncAddPrinterDriver",
+    "IRemoteWinspool.AsyncAddPrintProcessor",
+    "IRemoteWinspool.AsyncAddMonitor",
+    "winreg.CreateKey",
+    "winreg.SetValue",
+    "initshutdown.BaseInitiateShutdown",
+    "initshutdown.BaseInitiateShutdownEx",
+    "eventlog.ClearELFW",
+    "eventlog.ClearELFA",
+    "IEventService.EvtRpcClearLog",
+    "lsarpc.AddAccountRights",
+    "lsarpc.RetrievePrivateData",
+    "samr.SetInformationUser",
+    "samr.SetInformationUser2",
     REPLICATES,
     "drsuapi.ReplicaAdd",
     "drsuapi.AddEntry",
+    "drsuapi.AddSidHistory",
 ];
 /// What a directory's servers ask each other for.
 pub const REPLICATES: &str = "drsuapi.GetNCChanges";

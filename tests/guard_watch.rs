@@ -9,7 +9,7 @@ mod veth_support;
 use std::io::BufRead;
 use std::os::unix::fs::chown;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::unistd::User;
 use support::{Folder, clinic, clinic_model, lines};
@@ -47,8 +47,13 @@ fn is_guarded(pid: u32, nobody: &User, has_filter: bool) {
     if has_filter {
         assert_eq!(status(pid, "Seccomp"), "2");
         // Not only the thread that began.
-        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().count();
-        assert!(threads > 3, "{threads} threads");
+        let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().count();
+        // What it says comes before all of them are started.
+        let end = Instant::now() + Duration::from_secs(20);
+        while threads() <= 3 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(threads() > 3, "{} threads", threads());
         for thread in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
             let text = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
             assert!(text.contains("Seccomp:\t2") && text.contains("CapEff:\t0000000000002000"), "{text}");

@@ -98,7 +98,7 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
         }
         Family::Covert => hostile_bits(known),
         // Somebody with valid credentials is not told apart by what he does.
-        _ if is_login(seen) && seen.orig_local && seen.resp_local => hostile_bits(known) / 2.0,
+        _ if is_login(seen) && !seen.failed && seen.orig_local && seen.resp_local => hostile_bits(known) / 2.0,
         _ => 0.0,
     }
 }

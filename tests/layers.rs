@@ -105,7 +105,7 @@ const HOMES: [(&str, &[&str]); 38] = [
     ("postcard", &["state"]),
     ("flate2", &["capture", "dataset"]),
     ("zstd", &["capture", "dataset"]),
-    ("rustix", &["capture", "guard", "sink"]),
+    ("rustix", &["capture", "guard", "pipeline", "sink"]),
     ("nix", &["guard"]),
     ("landlock", &["guard"]),
     ("seccompiler", &["guard"]),

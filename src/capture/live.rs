@@ -3,11 +3,11 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
-use pcap::{Active, Capture, Precision};
+use pcap::{Active, Capture, Precision, TimestampType};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::presence::{mtu, names};
+use super::presence::{has_clock, mtu, names};
 use super::reader::BLOCK_BYTES;
 use super::{Block, CaptureError, FrameSpan, Source};
 use crate::time::Timestamp;
@@ -39,11 +39,23 @@ pub struct LiveOptions {
     pub buffer_bytes: u32,
     /// Only frames that this takes, in the language of pcap-filter(7); default all.
     pub filter: Option<String>,
+    /// Who says when a frame came; default the kernel.
+    pub clock: Clock,
+}
+
+/// Who says when a frame came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clock {
+    /// The kernel, when it takes the frame over from the card: later by the time that the frame waited.
+    #[default]
+    Kernel,
+    /// The card, when the frame came; something else (ptp4l, phc2sys) keeps its clock at the system's time, UTC.
+    Card,
 }
 
 impl Default for LiveOptions {
     fn default() -> Self {
-        Self { snap_bytes: 262_144, promiscuous: true, buffer_bytes: 64 << 20, filter: None }
+        Self { snap_bytes: 262_144, promiscuous: true, buffer_bytes: 64 << 20, filter: None, clock: Clock::Kernel }
     }
 }
 
@@ -82,8 +94,16 @@ impl Live {
         let explain = |error| failure(interface, OPENING, &error);
         let bounded = |bytes: u32| i32::try_from(bytes).unwrap_or(i32::MAX);
         let nanos = offers_nanoseconds(interface);
-        let mut capture = Capture::from_device(interface)
-            .map_err(explain)?
+        // Without a clock libpcap would go on with the kernel's and say nothing.
+        if options.clock == Clock::Card && !has_clock(interface) {
+            let reason = "its card has no clock for time stamps (see ethtool -T)".to_owned();
+            return Err(CaptureError::Interface { interface: interface.to_owned(), action: OPENING, reason });
+        }
+        let mut capture = Capture::from_device(interface).map_err(explain)?;
+        if options.clock == Clock::Card {
+            capture = capture.tstamp_type(TimestampType::AdapterUnsynced);
+        }
+        let mut capture = capture
             .snaplen(bounded(options.snap_bytes))
             .promisc(options.promiscuous)
             .buffer_size(bounded(options.buffer_bytes))

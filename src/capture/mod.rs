@@ -37,7 +37,7 @@ pub use files::{CaptureFile, Files, open};
 pub use input::Input;
 pub use interfaces::{Change, InterfaceAccount, Interfaces};
 pub use link_name::link_type_name;
-pub use live::{Live, LiveOptions, LiveStatistics};
+pub use live::{Clock, Live, LiveOptions, LiveStatistics};
 pub use magic::Compression;
 pub use merge::MAX_OPEN;
 pub use pcapng_write::{PcapngBlocks, in_order_of_time};

@@ -50,6 +50,11 @@ pub(super) fn mtu(interface: &str) -> Option<u32> {
     number(&folder(interface), "mtu").ok()
 }
 
+/// Has its card a clock of its own (a PTP hardware clock)?
+pub(super) fn has_clock(interface: &str) -> bool {
+    folder(interface).join("device/ptp").exists()
+}
+
 fn folder(interface: &str) -> PathBuf {
     Path::new("/sys/class/net").join(interface)
 }

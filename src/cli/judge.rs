@@ -101,6 +101,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let mut config = setup::pipeline(&args.flow, None)?;
     config.idle_clock = Some(now);
     config.loss_limit = args.listen.loss_limit / 100.0;
+    config.cores = args.listen.cores()?.to_vec();
     let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names.to_vec(), &args.flow.home_net, state.state.is_some())?;
     let remembering = Remembering::open(&state, &mut plan, args.output.sinks.retention())?;
     let evidence = args.evidence.open(None, &mut config, (plan.hidden.as_ref(), args.output.sinks.retention()))?;

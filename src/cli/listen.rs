@@ -1,10 +1,10 @@
 //! Live interfaces from arguments, and what is told of them while they are listened to.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::exit::Usage;
-use crate::capture::{CaptureError, Change, Interfaces, LiveOptions};
-use crate::pipeline::{Condition, now};
+use crate::capture::{CaptureError, Change, Clock, Interfaces, LiveOptions};
+use crate::pipeline::{Condition, now, usable_cores};
 
 /// What is listened to, and how.
 #[derive(Debug, Args)]
@@ -25,10 +25,26 @@ pub struct ListenArgs {
     /// Bytes of each frame to take
     #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
     pub snap: u32,
+    /// Who says when a frame came: the kernel, or the card, whose clock something else must keep at the system's time
+    #[arg(long, value_name = "CLOCK", value_enum, default_value_t)]
+    pub timestamps: Timestamps,
+    /// Hold the reader, the workers and who judges each to a core, in turn: numbers, separated by commas
+    #[arg(long, value_name = "CORE", value_delimiter = ',')]
+    pub pin: Vec<usize>,
     /// Percent of frames, or of the bytes of TCP, that may be lost within a minute; beyond, alerts say that they are degraded and the
     /// exit status is 4
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0, value_parser = percent)]
     pub loss_limit: f64,
+}
+
+/// Who says when a frame came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Timestamps {
+    /// The kernel.
+    #[default]
+    Kernel,
+    /// The card.
+    Card,
 }
 
 fn percent(text: &str) -> Result<f64, String> {
@@ -51,6 +67,21 @@ impl ListenArgs {
         }
     }
 
+    /// The cores that threads are held to.
+    ///
+    /// # Errors
+    /// When this process may not use one.
+    pub fn cores(&self) -> anyhow::Result<&[usize]> {
+        let usable = usable_cores();
+        match self.pin.iter().find(|core| !usable.contains(core)) {
+            Some(core) => {
+                let usable = usable.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+                Err(Usage(format!("--pin {core}: this process may use the cores {usable}")).into())
+            }
+            None => Ok(&self.pin),
+        }
+    }
+
     /// Listens.
     ///
     /// # Errors
@@ -61,6 +92,10 @@ impl ListenArgs {
             promiscuous: !self.no_promiscuous,
             buffer_bytes: self.buffer << 20,
             filter: self.filter.clone(),
+            clock: match self.timestamps {
+                Timestamps::Kernel => Clock::Kernel,
+                Timestamps::Card => Clock::Card,
+            },
         };
         Interfaces::open(self.names()?, options, now, Box::new(tell)).map_err(|error| match error {
             CaptureError::BadFilter { .. } => Usage(format!("--filter: {error}")).into(),

@@ -12,6 +12,7 @@ use super::gate::Gate;
 use super::gauges::Gauges;
 use super::loss::{Condition, share};
 use super::merge::Merge;
+use super::pin::hold_to;
 use super::reader::Reader;
 use super::sightings::Sightings;
 use super::worker::Worker;
@@ -55,6 +56,8 @@ pub struct PipelineConfig {
     pub loss_limit: f64,
     /// Where it is told how the run is going, if anybody asks.
     pub gauges: Option<Arc<Gauges>>,
+    /// Cores that threads are held to, in turn: the reader, the workers, who judges; none by default.
+    pub cores: Vec<usize>,
 }
 
 impl PipelineConfig {
@@ -62,7 +65,8 @@ impl PipelineConfig {
     #[must_use]
     pub const fn new(workers: usize, limits: CheckedLimits, home: HomeNets) -> Self {
         let (vlan_key, deduplicate, from, to, packets, idle_clock, gauges) = (false, true, None, None, None, None, None);
-        Self { workers, limits, home, vlan_key, deduplicate, from, to, packets, idle_clock, loss_limit: 0.01, gauges }
+        let cores = Vec::new();
+        Self { workers, limits, home, vlan_key, deduplicate, from, to, packets, idle_clock, loss_limit: 0.01, gauges, cores }
     }
 
     /// The key of a packet's flow, and whether the packet came from the key's low end.
@@ -126,13 +130,18 @@ pub fn run(
         for (index, batches) in from_reader.into_iter().enumerate() {
             let worker = Worker::new(index, config, vocabulary.cloned(), &gate);
             let (recycle, tell) = (recycle.clone(), tell.clone());
-            scope.spawn(move || worker.run(&batches, &recycle, &tell));
+            scope.spawn(move || {
+                hold_to(&config.cores, 1 + index);
+                worker.run(&batches, &recycle, &tell);
+            });
         }
         drop((recycle, tell));
         let reading = scope.spawn(move || {
+            hold_to(&config.cores, 0);
             // Hanging up ends the workers.
             reader.run(source)
         });
+        hold_to(&config.cores, 1 + config.workers);
         let mut merge = Merge::new(config.workers, &gate, config.loss_limit);
         loop {
             match told.recv_timeout(Duration::from_millis(200)) {

@@ -320,3 +320,53 @@ fn no_source_file_is_too_long() {
         }
     }
 }
+
+/// What an output does not hand on, and need not. `Answered` is the one that says `hidden` and `answered`, and nobody says them to it or to
+/// `Kept` before it; `Kept` is the one that remembers, so it is asked first, asks nobody whether state is wanted, and is not asked what waits.
+const NOT_HANDED_ON: [(&str, &str); 7] = [
+    ("Answered", "hidden"),
+    ("Answered", "answered"),
+    ("Answered", "wants_state"),
+    ("Kept", "hidden"),
+    ("Kept", "answered"),
+    ("Kept", "waits"),
+    ("Outputs", "wants_state"),
+];
+
+/// Methods of a trait or an impl and their bodies, in source that rustfmt has formatted.
+fn methods(block: &str) -> BTreeMap<&str, &str> {
+    let parts = block.split("    fn ").skip(1);
+    parts.map(|part| (&part[..part.find(['(', '<']).unwrap()], part)).collect()
+}
+
+/// Both traits have empty bodies for who does not care; a wrapper that forgets a method would swallow what it should hand on.
+#[test]
+fn who_hands_on_hands_on_everything() {
+    let (files, mut wrappers, mut missing) = (sources(), 0, Vec::new());
+    for (name, place) in [("Consumer", "pipeline/run.rs"), ("Output", "replay/output.rs")] {
+        let block = |code: &str, head: &str| Some(code.split_once(head)?.1.split_once("\n}\n")?.0.to_owned());
+        let home = files.iter().find(|file| file.path.ends_with(place)).unwrap();
+        let wanted = block(&home.code, &format!("pub trait {name} {{")).unwrap();
+        let wanted: BTreeSet<&str> = methods(&wanted).into_keys().collect();
+        assert!(wanted.len() >= 6, "{wanted:?}");
+        for file in &files {
+            for part in file.built().split(&format!("\nimpl {name} for ")).skip(1) {
+                let (who, rest) = part.split_once(" {").unwrap();
+                let own = rest.split_once("\n}\n").map_or(rest, |(own, _)| own);
+                let own = methods(own);
+                let hands_on = own.iter().filter(|(method, body)| {
+                    ["self.to", "self.consumer", "self.judge", "also"].iter().any(|to| body.contains(&format!("{to}.{method}(")))
+                });
+                if hands_on.count() < 2 {
+                    continue;
+                }
+                wrappers += 1;
+                let who = who.split('<').next().unwrap();
+                let lacks = wanted.iter().filter(|method| !own.contains_key(**method) && !NOT_HANDED_ON.contains(&(who, method)));
+                missing.extend(lacks.map(|method| format!("{}: {who} does not hand on {name}::{method}", file.path.display())));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+    assert!(wrappers >= 6, "only {wrappers} wrappers were found");
+}

@@ -72,6 +72,14 @@ if cargo +nightly fuzz --version >/dev/null 2>&1; then
 else
     skip "fuzzing" "no nightly toolchain with cargo-fuzz (the same bodies run in the tests; fuzz/README.md says how to do without)"
 fi
+# Long, and of this machine's network: only where it is asked for (SOAK_MINUTES=1 and more).
+if [ -n "${SOAK_MINUTES:-}" ]; then
+    step "the program for the soak" cargo build --locked
+    # 77: something that it needs is missing, which it says.
+    step "soak" sh -c 'sh benches/soak.sh "$@" || [ $? = 77 ]' soak "${CARGO_TARGET_DIR:-target}/debug/auscult" --minutes "$SOAK_MINUTES"
+else
+    skip "soak" "SOAK_MINUTES=1 lets watch listen so long to looped traffic with faults (benches/soak.sh)"
+fi
 printf '\n== tests\n'
 if all_tests; then outcome=passed; else outcome=failed; fi
 if ! command -v valgrind >/dev/null 2>&1; then

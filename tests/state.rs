@@ -298,7 +298,13 @@ fn an_early_end_does_not_end_the_learning() {
     assert!(!folder.path("state/learned.json").exists(), "twenty minutes of forty are not all of it");
     // The next run writes its own model there.
     let of_first: Value = serde_json::from_slice(&folder.read("partial.json")).unwrap();
-    from_to(20.0, 50.0).said(&["goes on from there", "learned  from"]);
+    // What is learned outlives a new version of the program.
+    let mut checkpoint = folder.read("state/checkpoint");
+    assert!(checkpoint.starts_with(format!("auscult-state 2 {}", env!("CARGO_PKG_VERSION")).as_bytes()));
+    checkpoint[16] = b'9';
+    std::fs::write(folder.path("state/checkpoint"), checkpoint).unwrap();
+    let said = ["of another version of the program; set aside as checkpoint.aside", "what was learned goes on", "learned  from"];
+    from_to(20.0, 50.0).said(&said);
     assert!(folder.path("state/learned.json").exists() && !folder.path("state/lesson").exists());
     let model: Value = serde_json::from_slice(&folder.read("state/learned.json")).unwrap();
     let [all, first] = [&model, &of_first].map(|of| of["model"]["provenance"]["flows"].as_u64().unwrap());

@@ -208,3 +208,26 @@ fn the_packets_of_an_incident_are_kept_from_before_it_was_told() {
     let stats: Value = serde_json::from_slice(&folder.read("stats")).unwrap();
     assert_eq!(stats["evidence"]["begun_before_ring"], 0, "{stats}");
 }
+
+/// Hundredths of a second that a process has had of the processors.
+fn processor_time(id: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[test]
+fn silence_costs_less_than_a_hundredth_of_a_core() {
+    let Some(wire) = Wire::lay("idle") else { return };
+    let folder = Folder::new();
+    let (model, state) = (clinic_model(&folder), folder.name("state"));
+    let arguments = ["--model", &model, "--state", &state, "--http", "127.0.0.1:8080"];
+    let (watching, stderr) = watch(&wire, "tap0", &arguments);
+    // What a start costs is over by then.
+    std::thread::sleep(Duration::from_secs(5));
+    let before = processor_time(watching.0.id());
+    std::thread::sleep(Duration::from_secs(10));
+    let spent = processor_time(watching.0.id()) - before;
+    let (status, said) = end(watching, stderr, "-INT");
+    assert!(status == 0 && spent < 10, "{spent} hundredths of a second in ten seconds: {said}");
+}

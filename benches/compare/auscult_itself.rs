@@ -102,7 +102,7 @@ pub fn judge(recording: &Recording, learned: &Learned, without: Without) -> anyh
     let steps = recording.steps.clone();
     let watch = Stopwatch::start();
     let mut scores = Scores::default();
-    let config = DetectorConfig { score_flows: true, without };
+    let config = DetectorConfig { score_flows: true, without, ..DetectorConfig::default() };
     let mut judge = Judge::new(Mode::Model(Arc::clone(&learned.model), None), config, &mut scores)?;
     for step in steps {
         match step {

@@ -35,11 +35,11 @@ impl ClockWatch {
         self.origin = origin;
         let seconds = step.as_seconds().abs();
         Some(if step.nanos() > 0 {
-            format!("the clock was set forward by {seconds:.0} s: open incidents may be closed early, nothing else changes")
+            format!("the clock was set forward by {seconds:.0} s: that time counts as nobody's silence; flows that are open end")
         } else {
             format!(
-                "the clock was set back by {seconds:.0} s: judging goes on, but open incidents are closed only when the clock has caught up; \
-                 let the clock be kept by NTP"
+                "the clock was set back by {seconds:.0} s: time goes on here as before, so times in alerts are that far ahead until the next \
+                 start; let NTP keep the clock"
             )
         })
     }

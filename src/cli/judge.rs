@@ -36,6 +36,7 @@ use crate::model::Model;
 use crate::pipeline::{Consumer, Gauges, PipelineConfig, Stopwatch, now};
 use crate::replay::{Judge, Mode, Output, Verdict};
 use crate::sink::SinkGauge;
+use crate::time::Span;
 
 /// Judges captures.
 ///
@@ -51,7 +52,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     let names = source.files().iter().map(|file| file.input.name()).collect();
     let goes_on = args.state.state.is_some();
     let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.flow.home_net, goes_on)?;
-    let remembering = Remembering::open(&args.state, &mut plan)?;
+    let remembering = Remembering::open(&args.state, &mut plan, args.output.sinks.retention())?;
     let kept = (plan.hidden.as_ref(), args.output.sinks.retention());
     let evidence = args.evidence.open(Some(&source), &mut config, kept)?;
     let mut outputs = Outputs::open(&args.output, Bar::of(source.progress().map(|(_, size)| size)), goes_on)?;
@@ -85,6 +86,9 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
     )
 }
 
+/// Live there is a tick every second. The system may let the program wait for a while; a longer time was no time of listening.
+const MOST_PAUSE: Span = Span::from_secs(30);
+
 /// Judges live traffic until INT or TERM.
 ///
 /// # Errors
@@ -98,7 +102,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     config.idle_clock = Some(now);
     config.loss_limit = args.listen.loss_limit / 100.0;
     let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names.to_vec(), &args.flow.home_net, state.state.is_some())?;
-    let remembering = Remembering::open(&state, &mut plan)?;
+    let remembering = Remembering::open(&state, &mut plan, args.output.sinks.retention())?;
     let evidence = args.evidence.open(None, &mut config, (plan.hidden.as_ref(), args.output.sinks.retention()))?;
     let mut source = args.listen.open()?;
     tell!("auscult: listening on {}; INT or TERM ends", names.join(", "));
@@ -224,7 +228,8 @@ fn judge_and_report(
     let watch = Stopwatch::start();
     let live = hangups.is_some();
     outputs.keep_models(plan.versions.clone(), plan.save_model.clone());
-    let detector = DetectorConfig { score_flows: args.flows.is_some() || page.is_some(), ..DetectorConfig::default() };
+    let score_flows = args.flows.is_some() || page.is_some();
+    let detector = DetectorConfig { score_flows, most_pause: live.then_some(MOST_PAUSE), ..DetectorConfig::default() };
     let mut inventory = InventoryOutput::open(&args.inventory, home, plan.hidden.as_ref())?;
     if let Some(page) = &page {
         outputs.repeat_to(page.output());

@@ -23,6 +23,7 @@ use crate::flow::FlowRecord;
 use crate::model::{Model, Vocabulary};
 use crate::pipeline::{Condition, Progress, Stopwatch};
 use crate::replay::{Judge, Mode, Output, State};
+use crate::sink::Retention;
 use crate::state::{Fault, Folder, Found, Keeper, Tell};
 use crate::time::{Span, Timestamp};
 use crate::train::{Lesson, Spool};
@@ -62,18 +63,23 @@ struct Stored {
     anchor: Option<String>,
     /// Fingerprint of the key of pseudonyms.
     key: Option<String>,
-    /// How long it is learned in all, until when, how many bytes of the lesson are whole, and how many observations were too many.
-    learning: Option<(Span, Option<Timestamp>, u64, u64)>,
+    learning: Option<Learning>,
     memory: Option<Memory>,
     lives: Lives,
 }
+
+/// What it begins with: what was learned outlives a new version of the program, whose memory may be another.
+type Outliving = (Option<String>, Option<String>, Option<Learning>);
+
+/// How long it is learned in all, until when, how many bytes of the lesson are whole, and how many observations were too many.
+type Learning = (Span, Option<Timestamp>, u64, u64);
 
 /// The same, to be written. The order of the fields is their form.
 #[derive(Serialize)]
 struct Storing<'a> {
     anchor: Option<&'a str>,
     key: Option<&'a str>,
-    learning: Option<(Span, Option<Timestamp>, u64, u64)>,
+    learning: Option<Learning>,
     memory: Option<&'a Memory>,
     lives: &'a Lives,
 }
@@ -97,11 +103,13 @@ enum Noting<'a> {
 /// A folder and what was found in it.
 pub struct Remembering {
     folder: Arc<Folder>,
-    found: Found<Stored, Entry>,
+    found: Found<Stored, Entry, Outliving>,
     every: Span,
     anchor: Option<String>,
     key: Option<String>,
     learn: Option<Span>,
+    /// When what was set aside goes.
+    retention: Option<Retention>,
 }
 
 impl Remembering {
@@ -109,7 +117,7 @@ impl Remembering {
     ///
     /// # Errors
     /// Wrong usage; a folder that cannot be used.
-    pub fn open(args: &StateArgs, plan: &mut Plan) -> anyhow::Result<Option<Self>> {
+    pub fn open(args: &StateArgs, plan: &mut Plan, retention: Option<Retention>) -> anyhow::Result<Option<Self>> {
         let Some(path) = &args.state else { return Ok(None) };
         if matches!(plan.mode, Mode::SelfTaught { .. }) {
             return Err(Usage(format!(
@@ -145,7 +153,7 @@ impl Remembering {
         if let Some(remark) = &found.remark {
             tell!("auscult: {remark}");
         }
-        Ok(Some(Self { folder, found, every: args.state_every, anchor, key, learn }))
+        Ok(Some(Self { folder, found, every: args.state_every, anchor, key, learn, retention }))
     }
 }
 
@@ -189,6 +197,9 @@ struct Keeping {
     /// The lesson on disk, and how many observations it holds.
     lesson: Option<(Spool, usize)>,
     keeping_lesson: Fault,
+    retention: Option<Retention>,
+    /// When it was looked last for what is too old.
+    swept_s: f64,
 }
 
 /// What a judge goes on from.
@@ -219,7 +230,7 @@ impl<'a, 'o> Kept<'a, 'o> {
     /// When the folder cannot be used.
     pub fn open(remembering: Option<Remembering>, is_anchored: bool, to: &'a mut Answered<'o>) -> anyhow::Result<(Self, GoesOn)> {
         let mut goes_on = GoesOn::default();
-        let Some(Remembering { folder, mut found, every, anchor, key, learn }) = remembering else {
+        let Some(Remembering { folder, mut found, every, anchor, key, learn, retention }) = remembering else {
             return Ok((Self { to, keeping: None }, goes_on));
         };
         let tell: Tell = Arc::new(|text| tell!("auscult: {text}"));
@@ -241,7 +252,16 @@ impl<'a, 'o> Kept<'a, 'o> {
             learn,
             lesson,
             keeping_lesson,
+            retention,
+            swept_s: f64::NEG_INFINITY,
         };
+        if let Some((None, of_key, Some(learning))) = found.outlived.take().filter(|_| keeping.learn.is_some())
+            && of_key == keeping.key
+            && Some(learning.0) == keeping.learn
+        {
+            tell!("auscult: {}: what was learned goes on", keeping.folder.file(LESSON).display());
+            goes_on.learning = keeping.open_lesson_or_anew(Some(learning));
+        }
         if let Some((stored, entries)) = found.remembered.take() {
             let Stored { learning, memory, lives, .. } = stored;
             let gate = to.gate_mut();
@@ -259,21 +279,22 @@ impl<'a, 'o> Kept<'a, 'o> {
             let (folder, open) = (keeping.folder.file(""), memory.open_incidents());
             tell!("auscult: {}: goes on from there; open incidents: {open}", folder.display());
             goes_on.memory = Some(memory);
-            goes_on.learning = keeping.open_lesson(learning).unwrap_or_else(|error| {
-                tell!("auscult: {}; it is learned anew", in_one_line(&error));
-                None
-            });
+            goes_on.learning = keeping.open_lesson_or_anew(learning);
         }
         Ok((Self { to, keeping: Some(keeping) }, goes_on))
     }
 }
 
 impl Keeping {
+    fn open_lesson_or_anew(&mut self, learning: Option<Learning>) -> Option<(Option<Timestamp>, Lesson)> {
+        self.open_lesson(learning).unwrap_or_else(|error| {
+            tell!("auscult: {}; it is learned anew", in_one_line(&error));
+            None
+        })
+    }
+
     /// What was learned before.
-    fn open_lesson(
-        &mut self,
-        learning: Option<(Span, Option<Timestamp>, u64, u64)>,
-    ) -> anyhow::Result<Option<(Option<Timestamp>, Lesson)>> {
+    fn open_lesson(&mut self, learning: Option<Learning>) -> anyhow::Result<Option<(Option<Timestamp>, Lesson)>> {
         let Some((_, until, bytes, not_kept)) = learning else { return Ok(None) };
         let path = self.folder.file(LESSON);
         let place = || path.display().to_string();
@@ -316,6 +337,7 @@ impl Keeping {
             let kept = self.keep_lesson(lesson).map_err(|error| in_one_line(&error));
             self.keeping_lesson.note("what is learned", kept);
         }
+        self.sweep();
         // What was whole before stays whole.
         let bytes = self.lesson.as_ref().map_or(0, |(spool, _)| spool.bytes());
         self.last_s = self.watch.seconds();
@@ -323,6 +345,22 @@ impl Keeping {
         let anchor = if learning.is_some() { None } else { self.anchor.as_deref() };
         let storing = Storing { anchor, key: self.key.as_deref(), learning, memory: state.memory, lives };
         self.keeper.keep(&storing, state.is_last);
+    }
+
+    /// Once an hour: what was set aside, and a lesson that nobody goes on with, is kept no longer than other records.
+    fn sweep(&mut self) {
+        let now_s = self.watch.seconds();
+        if let Some(retention) = self.retention.as_ref().filter(|_| now_s - self.swept_s >= 3600.0) {
+            self.swept_s = now_s;
+            let unused: &[&str] = if self.learn.is_none() { &[LESSON] } else { &[] };
+            self.folder.forget(unused, |path| {
+                let is_over = retention.is_over(path).unwrap_or(false);
+                if is_over {
+                    (retention.tell)(&format!("{}: removed, as it is older than --keep", path.display()));
+                }
+                is_over
+            });
+        }
     }
 
     /// The model that was learned is to judge after a crash, too.

@@ -63,7 +63,7 @@ impl ListenArgs {
             filter: self.filter.clone(),
         };
         Interfaces::open(self.names()?, options, now, Box::new(tell)).map_err(|error| match error {
-            CaptureError::BadFilter { .. } => Usage(error.to_string()).into(),
+            CaptureError::BadFilter { .. } => Usage(format!("--filter: {error}")).into(),
             error => error.into(),
         })
     }

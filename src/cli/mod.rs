@@ -64,8 +64,8 @@ use crate::detect::AnswerKind;
 #[must_use]
 pub fn run() -> ExitCode {
     let argv: Vec<_> = std::env::args_os().collect();
-    let cli = match config::parse(&argv) {
-        Ok(said) => said.cli,
+    let (cli, places) = match config::parse(&argv) {
+        Ok(said) => (said.cli, said.places),
         Err(Refused::Usage(error)) => {
             let asked = !error.use_stderr();
             // A closed pipe is no error.
@@ -100,5 +100,5 @@ pub fn run() -> ExitCode {
         Command::Completions(args) => shell::completions(&args),
         Command::Manual(args) => shell::manual(&args),
     };
-    result.unwrap_or_else(|error| Outcome::of_error(&error)).report()
+    result.unwrap_or_else(|error| Outcome::of_error(&places.locate(error))).report()
 }

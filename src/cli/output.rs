@@ -176,6 +176,10 @@ impl Outputs {
     /// The first thing that could not be written.
     pub fn finish(mut self) -> anyhow::Result<Written> {
         let evidence = self.evidence.map(EvidenceOutput::finish);
+        for (_, lines) in &mut self.alerts {
+            // Where flows go to stdout, too, they wait for the end of a line; whether all was written is told below.
+            let _ = lines.inner_mut().catch_up();
+        }
         if let Some(Flows { path, to }) = &mut self.flows {
             let finished = to.flush().and_then(|()| to.get_mut().finish());
             keep(&mut self.failed, path, finished);

@@ -9,7 +9,7 @@ use super::args::{FlowArgs, TimeArgs};
 use super::exit::Usage;
 use super::feed::Opened;
 use crate::capture::{Content, Files, Input, open};
-use crate::flow::{FlowLimits, HomeNets};
+use crate::flow::{FlowLimits, HomeNets, LimitsError};
 use crate::pipeline::PipelineConfig;
 use crate::record::{self, RecordConfig, RecordFiles};
 use crate::time::Timestamp;
@@ -32,9 +32,19 @@ pub fn pipeline(flow: &FlowArgs, time: Option<&TimeArgs>) -> anyhow::Result<Pipe
     let (from, to) = time.map_or(Ok((None, None)), span)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = flow.workers.map_or(cores.min(64), usize::from);
-    let limits = limits.check().map_err(|error| Usage(error.to_string()))?;
+    let limits = limits.check().map_err(|error| Usage(in_flags(&error)))?;
     let (vlan_key, deduplicate) = (flow.vlan_key, !flow.keep_duplicates);
     Ok(PipelineConfig { vlan_key, deduplicate, from, to, ..PipelineConfig::new(workers, limits, home(&flow.home_net)?) })
+}
+
+/// What is wrong with limits, by the flags that give them.
+fn in_flags(error: &LimitsError) -> String {
+    match error {
+        LimitsError::Timeout { name, got } => {
+            format!("--{}: {got} s: wanted 1 to 86400", name.trim_end_matches("_s").replace('_', "-"))
+        }
+        LimitsError::Flows { got, wanted } => format!("--max-flows: {got}: wanted at least {wanted}"),
+    }
 }
 
 /// How flow records are read, as the arguments ask for.

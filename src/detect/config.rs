@@ -1,12 +1,16 @@
 //! What the detector shall do, and what it shall leave out where that is to be measured.
 
 use super::evidence::Evidence;
+use crate::time::Span;
 
 /// What the detector shall do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DetectorConfig {
     /// Hand out every flow with its bits (costs memory for the flows of five minutes).
     pub score_flows: bool,
+    /// Where ticks come every second, as live, a longer time between two of them is time in which nobody listened: the clock was set
+    /// forward, or the computer slept. None (the default) where time is that of packets, which may be far apart.
+    pub most_pause: Option<Span>,
     /// What it leaves out: nothing but in measurements of what each part is worth.
     pub without: Without,
 }

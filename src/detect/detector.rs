@@ -203,7 +203,7 @@ impl Detector {
 
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.
     pub fn tick(&mut self, now: Timestamp, notices: &mut Vec<Notice>, flows: &mut Vec<ScoredFlow>) {
-        self.memory.listen(now, std::mem::take(&mut self.is_resuming));
+        self.memory.listen(now, std::mem::take(&mut self.is_resuming), self.config.most_pause);
         if now >= self.memory.looked_for_silence + LOOK_EVERY && !self.config.without.has(Part::Silence) {
             self.look_for_silence(now);
         }

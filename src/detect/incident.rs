@@ -345,6 +345,11 @@ impl Incident {
         now.since(self.latest_evidence) >= QUIET
     }
 
+    /// Nobody listened for this long.
+    pub fn skip(&mut self, pause: Span) {
+        self.latest_evidence = self.latest_evidence + pause;
+    }
+
     fn notice(&mut self, raised: Timestamp, state: IncidentState) -> Notice {
         self.told = Some(Told { at: raised, flows: self.flows, bits: self.bits, peers: self.peers.len() });
         Notice { raised, state, incident: self.clone(), is_degraded: false }
@@ -400,6 +405,8 @@ mod tests {
         incident.touch(at(100));
         incident.touch(at(50));
         assert!(!incident.is_quiet(at(399)) && incident.is_quiet(at(400)));
+        incident.skip(Span::from_secs(3600));
+        assert!(!incident.is_quiet(at(3999)) && incident.is_quiet(at(4000)), "nobody listened for an hour");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::mirror::Mirror;
 use super::run::PipelineConfig;
 use super::shed::Shed;
 use super::sightings::Sightings;
-use crate::capture::{Block, CaptureError, FrameSpan, Source};
+use crate::capture::{Block, CaptureError, Source};
 use crate::flow::FlowKey;
 use crate::time::{Span, Timestamp};
 use crate::wire::{Checksum, Duplicates, Fragments, Frame, Packet, checksum, decode, quoted};
@@ -24,6 +24,8 @@ const LEAP: Span = Span::from_secs(3600);
 
 /// After this many packets within a second there is a tick too, so that the records of a flood do not pile up until the next.
 const PACKETS_PER_TICK: u32 = 1 << 14;
+/// Frames' times are the wall clock's; when it is this far from them, it was set.
+const STEP: Span = Span::from_secs(5);
 /// Seconds for what the kernel still holds when the end is asked for.
 const DRAIN_S: f64 = 5.0;
 
@@ -81,6 +83,8 @@ pub(super) struct Reader<'a> {
     spare_batches: Vec<Batch>,
     /// The second at which the source was asked last what was lost.
     told_at: Option<[Option<i64>; 2]>,
+    /// How far the wall clock was set back while this listened.
+    behind: Span,
 }
 
 impl<'a> Reader<'a> {
@@ -109,6 +113,7 @@ impl<'a> Reader<'a> {
             spare_blocks: Vec::new(),
             spare_batches: Vec::new(),
             told_at: None,
+            behind: Span::ZERO,
         }
     }
 
@@ -193,8 +198,12 @@ impl<'a> Reader<'a> {
         let workers = self.to_workers.len();
         let mut batches: Vec<Batch> = (0..workers).map(|_| self.spare_batches.pop().unwrap_or_default()).collect();
         self.hand_on_fragments(&mut batches);
+        let latest = self.keep_pace();
         for span in &block.frames {
-            self.frame(&block, span, &mut batches);
+            let mut frame = block.frame(span);
+            // What was stamped before the clock was set back is not moved ahead.
+            frame.time = (frame.time + self.behind).min(latest);
+            self.frame(&frame, span.bytes.start, &mut batches);
         }
         self.idle_tick(&block, &mut batches);
         self.sightings.tell();
@@ -212,29 +221,29 @@ impl<'a> Reader<'a> {
         self.take_back(block);
     }
 
-    /// Takes a frame, when it is within the time asked for.
+    /// Takes a frame that begins at `at` in its block, when it is within the time asked for.
     #[inline]
-    fn frame(&mut self, block: &Block, span: &FrameSpan, batches: &mut [Batch]) {
+    fn frame(&mut self, frame: &Frame<'_>, at: u32, batches: &mut [Batch]) {
         self.accounting.frames += 1;
-        if self.config.from.is_some_and(|from| span.time < from) || self.config.to.is_some_and(|to| span.time >= to) {
+        if self.config.from.is_some_and(|from| frame.time < from) || self.config.to.is_some_and(|to| frame.time >= to) {
             self.accounting.outside_time += 1;
             return;
         }
-        let frame = block.frame(span);
         self.accounting.cut += u64::from((frame.data.len() as u64) < u64::from(frame.wire_bytes));
-        let packet = decode(&frame);
-        if let Some(now) = self.tick(span.time) {
+        let packet = decode(frame);
+        if let Some(now) = self.tick(frame.time) {
             self.fragments.let_go_before(now, &mut self.fragments_out);
             self.hand_on_fragments(batches);
             self.beat(now, batches);
         }
         match packet {
-            Ok(packet) if self.is_left_out(&frame, &packet) => self.sightings.copy(&frame, &packet),
-            Ok(packet) if self.is_shed(&packet) => self.accounting.shed += 1,
-            Ok(packet) => self.packet(&frame, span.bytes.start, packet, batches),
+            Ok(packet) if self.is_left_out(frame, &packet) => self.sightings.copy(frame, &packet),
+            // A later fragment has no ports yet: whether its flow is let go is seen when it has been given them.
+            Ok(packet) if packet.fragment.is_none() && self.is_shed(&packet) => self.accounting.shed += 1,
+            Ok(packet) => self.packet(frame, at, packet, batches),
             Err(skip) => {
-                self.accounting.skip(&frame, skip);
-                self.sightings.skipped(&frame, skip);
+                self.accounting.skip(frame, skip);
+                self.sightings.skipped(frame, skip);
             }
         }
     }
@@ -299,6 +308,12 @@ impl<'a> Reader<'a> {
     fn hand_on_fragments(&mut self, batches: &mut [Batch]) {
         let mut packets = std::mem::take(&mut self.fragments_out);
         for packet in packets.drain(..) {
+            if self.is_shed(&packet) {
+                self.accounting.packets -= 1;
+                self.accounting.wire_bytes -= u64::from(packet.wire_bytes);
+                self.accounting.shed += 1;
+                continue;
+            }
             self.accounting.fragments += 1;
             self.accounting.odd_fragments += u64::from(packet.fragment.is_some_and(|fragment| fragment.odd));
             self.hand_on(packet, batches);
@@ -321,10 +336,24 @@ impl<'a> Reader<'a> {
         if block.frames.is_empty()
             && let Some(wall_clock) = self.config.idle_clock
             && self.clock.now().is_some()
-            && let Some(now) = self.clock.advance(wall_clock())
+            && let Some(now) = self.clock.advance(wall_clock() + self.behind)
         {
             self.beat(now, batches);
         }
+    }
+
+    /// Live, looks whether the wall clock was set: when it was set back, time goes on where it was, since flows and habits would be torn
+    /// otherwise; when it is set forward again, time returns to it. Gives the latest time that a frame can have.
+    fn keep_pace(&mut self) -> Timestamp {
+        let Some(wall_clock) = self.config.idle_clock else { return Timestamp::MAX };
+        let wall = wall_clock();
+        if let Some(now) = self.clock.now() {
+            let off = now.since(wall + self.behind);
+            if off > STEP || off.nanos() < -STEP.nanos() && self.behind > Span::ZERO {
+                self.behind = (self.behind + off).max(Span::ZERO);
+            }
+        }
+        wall + self.behind + STEP
     }
 
     /// All workers, and who takes sightings, get the same tick at the same place.
@@ -392,5 +421,64 @@ mod tests {
         clock.advance(at(5));
         clock.advance(at(50_000));
         assert_eq!(clock.advance(at(50_001)), Some(at(50_001)));
+    }
+
+    /// The wall clock of the test below, in seconds.
+    static WALL: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+
+    /// A datagram of one conversation each second, while the wall clock goes 1000 to 1019, 400 to 419 and 1040 to 1059.
+    struct SetClock(i64);
+
+    impl Source for SetClock {
+        fn fill(&mut self, block: &mut Block) -> Result<bool, CaptureError> {
+            block.clear();
+            let wall = [1000, 400, 1040][self.0 as usize / 20] + self.0 % 20;
+            WALL.store(wall, Ordering::Relaxed);
+            block.bytes.extend([2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 8, 0]);
+            block.bytes.extend([0x45, 0, 0, 48, 0, self.0 as u8, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 9]);
+            block.bytes.extend([0x10, 0, 0x27, 0x0f, 0, 28, 0, 0]);
+            block.bytes.extend([7; 20]);
+            // The first after the clock was set back was stamped before.
+            let time = at(if self.0 == 20 { 1019 } else { wall });
+            let bytes = 0..block.bytes.len() as u32;
+            block.frames.push(crate::capture::FrameSpan {
+                time,
+                link: crate::wire::LinkType::ETHERNET,
+                wire_bytes: bytes.end,
+                bytes,
+            });
+            self.0 += 1;
+            Ok(self.0 < 60)
+        }
+    }
+
+    #[derive(Default)]
+    struct Heard {
+        ticks: Vec<i64>,
+        flows: Vec<(i64, i64, u64)>,
+    }
+
+    impl super::super::Consumer for Heard {
+        fn record(&mut self, emitted: super::super::Emitted) {
+            let record = &emitted.record;
+            if record.reason != crate::flow::EndReason::FirstLook {
+                self.flows.push((record.start.seconds(), record.end.seconds(), record.orig.packets));
+            }
+        }
+        fn tick(&mut self, now: Timestamp) {
+            self.ticks.push(now.seconds());
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_tears_no_flow_and_time_returns_to_it() {
+        let limits = crate::flow::FlowLimits::default().check().unwrap();
+        let mut config = PipelineConfig::new(1, limits, crate::flow::HomeNets::default());
+        config.idle_clock = Some(|| at(WALL.load(Ordering::Relaxed)));
+        let mut heard = Heard::default();
+        let (account, _) = super::super::run(&mut SetClock(0), &config, None, &mut heard, &AtomicBool::new(false));
+        assert!(account.balanced() && account.packets == 60, "{account}");
+        assert!(heard.ticks.is_sorted() && heard.ticks.windows(2).all(|pair| pair[1] - pair[0] <= 6), "{:?}", heard.ticks);
+        assert_eq!(heard.flows, [(1000, 1059, 60)], "one conversation, and the wall clock's time again at the end");
     }
 }

@@ -69,12 +69,7 @@ fn capture(page: &mut Page, pulse: &Pulse) {
     page.sample("capture_packets_total", &[("iface", interface)], account.packets);
     page.family("capture_bytes_total", "counter", "Bytes of these on the wire.");
     page.sample("capture_bytes_total", &[("iface", interface)], account.wire_bytes);
-    page.family("capture_drops_total", "counter", "Frames lost before they could be read, by reason.");
-    let of_kernel = account.interfaces.iter().map(|of| of.kernel.dropped_kernel).sum::<u64>();
-    let of_interface = account.interfaces.iter().map(|of| of.kernel.dropped_interface).sum::<u64>();
-    for (reason, count) in [("kernel", of_kernel), ("interface", of_interface), ("shed", account.shed)] {
-        page.sample("capture_drops_total", &[("reason", reason)], count);
-    }
+    drops(page, &account);
     hearing(page, pulse, &account);
     page.family("capture_skipped_total", "counter", "Frames passed over, by reason.");
     for (reason, count) in account.skips() {
@@ -86,6 +81,29 @@ fn capture(page: &mut Page, pulse: &Pulse) {
     page.one("flows_active", "gauge", "Flows open.", account.flows.open);
     page.family("flow_evictions_total", "counter", "Flows ended early, by reason.");
     page.sample("flow_evictions_total", &[("reason", "table_full")], account.flows.evicted);
+}
+
+/// What was lost before it could be judged. What is let go under overload is let go of all interfaces' flows together.
+fn drops(page: &mut Page, account: &Accounting) {
+    page.family(
+        "capture_received_total",
+        "counter",
+        "Frames that the kernel had for this program, dropped ones included, by interface.",
+    );
+    for of in &account.interfaces {
+        page.sample("capture_received_total", &[("iface", &of.interface)], of.kernel.received);
+    }
+    page.family(
+        "capture_drops_total",
+        "counter",
+        "Frames lost before they could be judged, by reason, and by interface where it has one.",
+    );
+    for of in &account.interfaces {
+        for (reason, count) in [("kernel", of.kernel.dropped_kernel), ("interface", of.kernel.dropped_interface)] {
+            page.sample("capture_drops_total", &[("iface", &of.interface), ("reason", reason)], count);
+        }
+    }
+    page.sample("capture_drops_total", &[("reason", "shed")], account.shed);
 }
 
 /// How well the network is heard.

@@ -16,8 +16,10 @@ const CHECKPOINT: &str = "checkpoint";
 const LOCK: &str = "lock";
 /// What is set aside gets this behind its name; what was set aside before is lost.
 const ASIDE: &str = "aside";
-/// The form of what is remembered: to be raised with every change of a type in it.
+/// The form of what is remembered: to be raised with every change of a type in it, and of what a lesson holds.
 const FORMAT: u32 = 2;
+/// Which word of a checkpoint's first line is the program's version.
+const VERSION_WORD: usize = 2;
 /// Bytes of a checkpoint that is read, at the most.
 const MOST_BYTES: u64 = 4 << 30;
 /// Addresses are in it: its owner alone may read it.
@@ -31,9 +33,11 @@ pub struct Folder {
 }
 
 /// What was found.
-pub struct Found<T, E> {
+pub struct Found<T, E, P> {
     /// What was remembered at the latest checkpoint, and what was noted since.
     pub remembered: Option<(T, Vec<E>)>,
+    /// What a checkpoint of another version of the program, that is set aside, begins with.
+    pub outlived: Option<P>,
     /// Why nothing is, where there was something, or what is missing of it.
     pub remark: Option<String>,
     /// The number of the next journal.
@@ -68,14 +72,15 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Reads what was remembered, if `fits` says nothing against it; else it is set aside.
+    /// Reads what was remembered, if `fits` says nothing against it; else it is set aside. `P` is what a `T` begins with and what holds for
+    /// any version of the program.
     ///
     /// # Errors
     /// When what does not fit cannot be set aside.
-    pub fn find<T: DeserializeOwned, E: DeserializeOwned>(
+    pub fn find<T: DeserializeOwned, E: DeserializeOwned, P: DeserializeOwned>(
         &self,
         fits: impl FnOnce(&T) -> Result<(), String>,
-    ) -> Result<Found<T, E>, StateError> {
+    ) -> Result<Found<T, E, P>, StateError> {
         let numbers = journal::numbers(&self.path).map_err(StateError::io(&self.path, "reading"))?;
         let next = numbers.last().map_or(0, |last| last + 1);
         let read = self.read_checkpoint::<T>().and_then(|read| match read {
@@ -85,12 +90,14 @@ impl Folder {
         let why = match read {
             Ok(Some((number, state))) => {
                 let (entries, remark) = self.read_journals(numbers.into_iter().filter(|it| *it >= number));
-                return Ok(Found { remembered: Some((state, entries)), remark, next: next.max(number + 1) });
+                let (remembered, next) = (Some((state, entries)), next.max(number + 1));
+                return Ok(Found { remembered, outlived: None, remark, next });
             }
-            Ok(None) if numbers.is_empty() => return Ok(Found { remembered: None, remark: None, next }),
+            Ok(None) if numbers.is_empty() => return Ok(Found { remembered: None, outlived: None, remark: None, next }),
             Ok(None) => None,
             Err(why) => Some(why),
         };
+        let outlived = why.as_ref().and_then(|_| self.outlived());
         journal::forget_set_aside(&self.path).map_err(StateError::io(&self.path, "removing what was set aside before"))?;
         let (first, last) = (numbers.first().copied(), numbers.last().copied());
         let checkpoint = why.iter().map(|_| CHECKPOINT.to_owned());
@@ -109,7 +116,36 @@ impl Folder {
                 )
             }
         };
-        Ok(Found { remembered: None, remark: Some(remark), next })
+        Ok(Found { remembered: None, outlived, remark: Some(remark), next })
+    }
+
+    /// What a whole checkpoint of another version of the program, of the same form, begins with.
+    fn outlived<P: DeserializeOwned>(&self) -> Option<P> {
+        let path = self.file(CHECKPOINT);
+        if fs::metadata(&path).ok()?.len() > MOST_BYTES {
+            return None;
+        }
+        let bytes = fs::read(&path).ok()?;
+        let (head, content) = bytes.split_at(bytes.iter().take(200).position(|&byte| byte == b'\n')?);
+        let content = content.get(1..)?;
+        let (ours, head) = (header(content), std::str::from_utf8(head).ok()?);
+        let is_alike = |(place, (one, other)): (usize, (&str, &str))| place == VERSION_WORD || one == other;
+        let is_of_other_version = head != ours && head.split(' ').count() == ours.split(' ').count();
+        if !is_of_other_version || !head.split(' ').zip(ours.split(' ')).enumerate().all(is_alike) {
+            return None;
+        }
+        postcard::take_from_bytes::<(u64, P)>(content).ok().map(|((_, beginning), _)| beginning)
+    }
+
+    /// Removes what was set aside, and files of these names, where `is_over` says that they were kept long enough. What cannot be removed
+    /// stays for the next time.
+    pub fn forget(&self, names: &[&str], is_over: impl Fn(&Path) -> bool) {
+        let goes = |name: &str| names.contains(&name) || name.strip_suffix(ASIDE).is_some_and(|rest| rest.ends_with('.'));
+        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(goes) && is_over(&entry.path()) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Puts names in the folder on the disk, so that they outlive a loss of power.
@@ -232,7 +268,7 @@ mod tests {
     fn damaged_journals_are_told_and_set_aside_under_their_numbers() {
         let place = tempfile::tempdir().unwrap();
         let folder = Folder::open(&place.path().join("state")).unwrap();
-        let find = |fits: Result<(), String>| folder.find::<String, String>(|_| fits).unwrap();
+        let find = |fits: Result<(), String>| folder.find::<String, String, ()>(|_| fits).unwrap();
         folder.replace(&folder.pack(3, &"state").unwrap(), 3).unwrap();
         for number in [3, 4] {
             let entries = ["one", "two"].map(|text| journal::pack(&text).unwrap()).concat();
@@ -252,5 +288,34 @@ mod tests {
         let all = ["checkpoint.aside", "journal.3.aside", "journal.4.aside"];
         assert!(all.iter().all(|name| folder.file(name).exists()));
         assert_eq!(find(Ok(())).remark, None, "all of it is out of the way");
+    }
+
+    #[test]
+    fn what_was_set_aside_goes_when_it_was_kept_long_enough() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&place.path().join("state")).unwrap();
+        let names = ["checkpoint.aside", "journal.3.aside", "learned.json.aside", "aside", "lesson", "learned.json", "journal.4"];
+        names.iter().for_each(|name| fs::write(folder.file(name), "x").unwrap());
+        folder.forget(&["lesson"], |path| !path.ends_with("journal.3.aside"));
+        let left: Vec<&str> = names.into_iter().filter(|name| folder.file(name).exists()).collect();
+        assert_eq!(left, ["journal.3.aside", "aside", "learned.json", "journal.4"]);
+    }
+
+    #[test]
+    fn of_another_version_the_beginning_holds_and_nothing_of_another_form() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&place.path().join("state")).unwrap();
+        let content = folder.pack(3, &("learned", 7_u64)).unwrap();
+        let found = |head: &str| {
+            fs::write(folder.file(CHECKPOINT), [head.as_bytes(), b"\n", &content].concat()).unwrap();
+            folder.find::<(String, u64), String, String>(|_| Ok(())).unwrap().outlived
+        };
+        let ours = header(&content);
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(found(&ours), None);
+        assert_eq!(found(&ours.replace(version, "99.0.0")).as_deref(), Some("learned"));
+        assert_eq!(found(&ours.replace(version, "99.0.0").replace("sha256:", "sha256:0")), None);
+        assert_eq!(found(&ours.replace(&format!("state {FORMAT} {version}"), "state 1 99.0.0")), None);
+        assert_eq!(found(&format!("{ours} 99")), None);
     }
 }

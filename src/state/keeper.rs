@@ -65,7 +65,7 @@ impl Keeper {
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub fn start<T, E>(folder: Arc<Folder>, found: &super::Found<T, E>, tell: Tell) -> Result<Self, StateError> {
+    pub fn start<T, E, P>(folder: Arc<Folder>, found: &super::Found<T, E, P>, tell: Tell) -> Result<Self, StateError> {
         // One at a time: a disk that is slow makes checkpoints seldom, not judging slow.
         let (to_disk, packed) = mpsc::sync_channel(1);
         let (theirs, checkpoints) = (Arc::clone(&folder), Fault::new(Arc::clone(&tell), "judging"));

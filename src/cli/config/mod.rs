@@ -15,6 +15,7 @@ use clap::{Arg, ArgAction, Args, CommandFactory as _, FromArgMatches as _};
 use self::file::File;
 use self::given::Given;
 use super::args::{Cli, Command};
+use super::exit::Usage;
 
 /// Commands that run long; each may have a table of its own in the file.
 const COMMANDS: [&str; 4] = ["watch", "replay", "detect", "train"];
@@ -48,6 +49,32 @@ pub struct Said {
     pub cli: Cli,
     /// As it was given.
     pub flags: Flags,
+    /// Where the file says what.
+    pub places: Places,
+}
+
+/// Where a file says what, for what shows to be wrong only when it is used.
+#[derive(Debug, Default)]
+pub struct Places {
+    file: PathBuf,
+    /// Flags with their dashes, or the name of operands, and lines.
+    lines: Vec<(String, usize)>,
+}
+
+impl Places {
+    /// The same error, with the line of the file that it is about, where it names a flag that the file gave.
+    #[must_use]
+    pub fn locate(&self, error: anyhow::Error) -> anyhow::Error {
+        let Some(Usage(text)) = error.downcast_ref::<Usage>() else { return error };
+        let names = |flag: &str| {
+            let behind = |(at, _): (usize, &str)| !text[at + flag.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '-');
+            text.match_indices(flag).any(behind)
+        };
+        match self.lines.iter().find(|(flag, _)| names(flag)) {
+            Some((_, line)) => Usage(format!("{}, line {line}: {text}", self.file.display())).into(),
+            None => error,
+        }
+    }
 }
 
 /// A key of the file, as it is handed to clap.
@@ -90,6 +117,8 @@ pub fn parse(argv: &[OsString]) -> Result<Said, Refused> {
         all.extend(behind);
     }
     let mut said = read(&all, &kept, path)?;
+    let lines = kept.iter().filter_map(|it| Some((format!("--{}", it.arg.get_long()?), it.line))).collect();
+    said.places = Places { file: path.clone(), lines };
     match &mut said.cli.command {
         Command::Replay(args) => args.answers.mutes = rules,
         Command::Watch(args) => (args.answers.mutes, args.config.flags) = (rules, said.flags.clone()),
@@ -116,7 +145,7 @@ fn read(argv: &[OsString], settings: &[Setting<'_>], path: &Path) -> Result<Said
             }
         }
     }
-    Ok(Said { cli: Cli::from_arg_matches_mut(&mut matches).map_err(located)?, flags })
+    Ok(Said { cli: Cli::from_arg_matches_mut(&mut matches).map_err(located)?, flags, places: Places::default() })
 }
 
 fn locate(error: clap::Error, settings: &[Setting<'_>], path: &Path) -> Refused {
@@ -267,6 +296,21 @@ mod tests {
         }
         let missing = parse(&["auscult", "watch", "--config", "/nowhere/a.toml"].map(OsString::from)).err().unwrap();
         assert!(matches!(missing, Refused::File(text) if text == "/nowhere/a.toml: No such file or directory (os error 2)"));
+    }
+
+    #[test]
+    fn what_shows_when_it_is_used_has_its_line_too() {
+        let said =
+            parsed("seed = 2\n\nhome-net = \"10.0.0.0/40\"\nmax-flows = 3", &["auscult", "replay", "--config", "FILE", "x"]);
+        let places = said.unwrap().places;
+        let located = |text: &str| places.locate(Usage(text.to_owned()).into()).to_string();
+        assert!(
+            located("--home-net: \"10.0.0.0/40\" is no network")
+                .ends_with("/a.toml, line 3: --home-net: \"10.0.0.0/40\" is no network")
+        );
+        assert!(located("--max-flows: 3: wanted").contains("/a.toml, line 4: "));
+        assert_eq!(located("--home-nets: of another flag"), "--home-nets: of another flag");
+        assert_eq!(places.locate(anyhow::anyhow!("--home-net: no usage")).to_string(), "--home-net: no usage");
     }
 
     #[test]

@@ -63,9 +63,6 @@ pub struct Case {
     /// for.
     #[serde(skip)]
     weakest: BinaryHeap<Weak>,
-    /// No conversation's evidence is older than this; none where that is not known.
-    #[serde(skip)]
-    oldest: Option<Timestamp>,
     /// Flows with evidence since the last look, by class, also of conversations that are not kept.
     new_flows: BTreeMap<Class, u64>,
     /// Peers with evidence since the last look and their most bits, also of conversations that are not kept.
@@ -102,7 +99,6 @@ impl Case {
             }
         }
         new.flow = flow();
-        self.oldest = self.oldest.map(|oldest| oldest.min(new.seen));
         if !self.weakest.is_empty() {
             self.weakest.push(weak((peer, service), &new));
         }
@@ -138,28 +134,21 @@ impl Case {
 
     /// Forgets what is older than the window; is anything left?
     pub fn expire(&mut self, now: Timestamp) -> bool {
-        if self.oldest.is_none_or(|oldest| now.since(oldest) >= WINDOW) {
-            let before = self.exhibits.len();
-            self.exhibits.retain(|_, exhibit| now.since(exhibit.seen) < WINDOW);
-            self.oldest = self.exhibits.values().map(|exhibit| exhibit.seen).min();
-            // There is room again, and what fills it may be weaker than all that is kept.
-            if self.exhibits.len() < before {
-                self.floor_bits = 0.0;
-                self.weakest.clear();
-            }
-        }
+        self.exhibits.retain(|_, exhibit| now.since(exhibit.seen) < WINDOW);
+        self.floor_bits = 0.0;
+        self.weakest.clear();
         !self.exhibits.is_empty()
     }
 
-    /// Its conversations by what they speak of, each class in the order of its keys.
+    /// Scores by class, in bits.
     #[must_use]
-    pub fn by_class(&self) -> BTreeMap<Class, Vec<Shown<'_>>> {
+    pub fn scores(&self) -> BTreeMap<Class, f64> {
         let mut by_class: BTreeMap<Class, Vec<Shown<'_>>> = BTreeMap::new();
         let scanned = self.scanned();
         for (&key, exhibit) in &self.exhibits {
             by_class.entry(exhibit.class_among(key.0, &scanned)).or_default().push((key, exhibit));
         }
-        by_class
+        by_class.into_iter().map(|(class, exhibits)| (class, Score::bits_of(exhibits))).collect()
     }
 
     /// Peers that were scanned, in order.
@@ -170,16 +159,20 @@ impl Case {
         peers
     }
 
-    /// Puts the evidence of a class, `shown` by its conversations, into an incident, opened where there is none yet.
-    pub fn report(
-        &self,
-        shown: Vec<Shown<'_>>,
-        host: Host,
-        (class, bits): (Class, f64),
-        incident: Option<Incident>,
-    ) -> Option<Incident> {
-        let mut exhibits = shown;
-        exhibits.sort_unstable_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(&b.0)));
+    /// The conversation that speaks loudest of a class.
+    #[must_use]
+    pub fn strongest(&self, class: Class) -> Option<(Host, Service)> {
+        let scanned = self.scanned();
+        let of_class = self.exhibits.iter().filter(|((peer, _), exhibit)| exhibit.class_among(*peer, &scanned) == class);
+        of_class.max_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|(&key, _)| key)
+    }
+
+    /// Puts the evidence of a class into an incident, opened where there is none yet.
+    pub fn report(&mut self, class: Class, host: Host, bits: f64, incident: Option<Incident>) -> Option<Incident> {
+        let scanned = self.scanned();
+        let of_class = self.exhibits.iter().filter(|((peer, _), exhibit)| exhibit.class_among(*peer, &scanned) == class);
+        let mut exhibits: Vec<(&(Host, Service), &Exhibit)> = of_class.collect();
+        exhibits.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(b.0)));
         let first = exhibits.iter().map(|(_, exhibit)| exhibit.first).min()?;
         let best = exhibits.iter().find_map(|(_, exhibit)| exhibit.flow.clone())?;
         let opened = incident.is_none();
@@ -187,7 +180,7 @@ impl Case {
         if bits > incident.bits {
             (incident.bits, incident.flow) = (bits, best);
             incident.reasons = reasons(host, &exhibits);
-            incident.score = Score::of(&exhibits);
+            incident.score = Score::of(exhibits.iter().map(|&(&key, exhibit)| (key, exhibit)));
         }
         for ((peer, service), exhibit) in &exhibits {
             incident.first = incident.first.min(exhibit.first);
@@ -295,19 +288,14 @@ impl Exhibit {
     }
 }
 
-/// The conversation that speaks loudest.
-pub fn strongest(shown: &[Shown<'_>]) -> Option<(Host, Service)> {
-    shown.iter().max_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|&(key, _)| key)
-}
-
 fn weak(key: (Host, Service), exhibit: &Exhibit) -> Weak {
     Reverse((exhibit.bits().to_bits(), key))
 }
 
 /// The strongest reason of every kind, with the flow that gave it.
-fn reasons(host: Host, exhibits: &[Shown<'_>]) -> Vec<Cause> {
+fn reasons(host: Host, exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> {
     let mut reasons: Vec<Cause> = Vec::new();
-    for &((peer, service), exhibit) in exhibits {
+    for &(&(peer, service), exhibit) in exhibits {
         let Some(flow) = &exhibit.flow else { continue };
         let cause = |part| Cause { part, host, peer, service, flow: flow.clone() };
         for part in exhibit.parts.into_iter().chain([exhibit.row()]).flatten().filter(|part| part.bits >= MIN_REASON_BITS) {
@@ -347,10 +335,6 @@ mod tests {
         }
     }
 
-    fn scores(case: &Case) -> BTreeMap<Class, f64> {
-        case.by_class().into_iter().map(|(class, shown)| (class, Score::bits_of(&shown))).collect()
-    }
-
     fn tcp(port: u16) -> Service {
         Service { protocol: 6, port }
     }
@@ -374,7 +358,7 @@ mod tests {
         let mut case = Case::default();
         case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 5.0, 0), || None);
         case.add(host(3), tcp(80), exhibit(Class::Unusual, 6.0, 5.0, 0), || None);
-        assert_eq!(scores(&case)[&Class::Unusual], 5.0 + 8.0 + 6.0 / 2.0);
+        assert_eq!(case.scores()[&Class::Unusual], 5.0 + 8.0 + 6.0 / 2.0);
     }
 
     #[test]
@@ -383,7 +367,7 @@ mod tests {
         for _ in 0..100 {
             case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0), || None);
         }
-        assert_eq!(scores(&case)[&Class::Unusual], 8.0);
+        assert_eq!(case.scores()[&Class::Unusual], 8.0);
     }
 
     #[test]
@@ -393,7 +377,7 @@ mod tests {
             let odd = Exhibit { odd_flows: 1, ..exhibit(Class::CriticalAccess, 8.0, 0.0, 0) };
             case.add(host(2), tcp(104), odd, || None);
         }
-        assert_eq!(scores(&case)[&Class::CriticalAccess], 8.0 + 6.0);
+        assert_eq!(case.scores()[&Class::CriticalAccess], 8.0 + 6.0);
     }
 
     #[test]
@@ -402,7 +386,7 @@ mod tests {
         case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0), || None);
         case.add(host(2), tcp(81), exhibit(Class::Scan, 8.0, 0.0, 0), || None);
         case.add(host(3), tcp(80), exhibit(Class::Unusual, 1.0, 0.0, 0), || None);
-        let scores = scores(&case);
+        let scores = case.scores();
         assert_eq!((scores[&Class::Scan], scores[&Class::Unusual]), (12.0, 1.0));
     }
 

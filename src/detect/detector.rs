@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::anywhere::Attack;
 use super::arp::Dispute;
 use super::assessment::Assessment;
-use super::case::{Case, Exhibit, strongest};
+use super::case::{Case, Exhibit};
 use super::class::{Class, classify};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
@@ -17,7 +17,6 @@ use super::knowledge::Knowledge;
 use super::memory::{MAX_CASES, Memory};
 use super::rank::{HostRank, Ranks};
 use super::rarity::rarity;
-use super::score::Score;
 use super::silence::{LOOK_EVERY, Silent};
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
@@ -348,9 +347,8 @@ impl Detector {
         let is_doubtful = self.knowledge.is_of_other_time() && !self.memory.fit.holds();
         let is_unknown = || !self.knowledge.baselines(now).hosts.contains_key(&host);
         let doubt = if is_doubtful && is_unknown() { DOUBT_BITS } else { 0.0 };
-        for (class, shown) in case.by_class() {
-            let bits = Score::bits_of(&shown);
-            self.ranks.note(host, bits, class, || strongest(&shown));
+        for (class, bits) in case.scores() {
+            self.ranks.note(host, bits, class, || case.strongest(class));
             let mut open = self.memory.incidents.remove(&(host, class));
             if open.is_none() {
                 let threshold = self.knowledge.threshold_of(class);
@@ -361,7 +359,7 @@ impl Detector {
                     self.counters.held_back += 1;
                     continue;
                 }
-                let Some(strongest) = strongest(&shown) else { continue };
+                let Some(strongest) = case.strongest(class) else { continue };
                 let told = self.memory.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
                 let same = told.filter(|(_, incident)| incident.is_same(class, strongest)).map(|(&key, _)| key).next();
                 if let Some(key) = same {
@@ -374,7 +372,7 @@ impl Detector {
                 }
             }
             let is_new = open.is_none();
-            if let Some(mut incident) = case.report(shown, host, (class, bits), open) {
+            if let Some(mut incident) = case.report(class, host, bits, open) {
                 self.counters.incidents += u64::from(is_new);
                 self.counters.vague_incidents += u64::from(is_new && class.is_vague());
                 if is_new {

@@ -54,8 +54,8 @@ pub type Shown<'e> = ((Host, Service), &'e Exhibit);
 
 impl Score {
     /// The score of conversations of one class.
-    pub fn of(exhibits: &[Shown<'_>]) -> Self {
-        let Ranked { exhibits, shared_bits, own } = Ranked::of(exhibits.to_vec());
+    pub fn of<'e>(exhibits: impl IntoIterator<Item = Shown<'e>>) -> Self {
+        let Ranked { exhibits, shared_bits, own } = Ranked::of(exhibits.into_iter().collect());
         let term = |&(bits, repeated_bits, place): &(f64, f64, usize)| {
             let ((peer, service), exhibit) = exhibits[place];
             let counted = weighted(exhibit).chain(exhibit.row().map(|row| (row, 1.0)));
@@ -67,8 +67,8 @@ impl Score {
     }
 
     /// The bits of the score of conversations of one class.
-    pub fn bits_of(exhibits: &[Shown<'_>]) -> f64 {
-        let Ranked { shared_bits, own, .. } = Ranked::of(exhibits.to_vec());
+    pub fn bits_of(exhibits: Vec<Shown<'_>>) -> f64 {
+        let Ranked { shared_bits, own, .. } = Ranked::of(exhibits);
         let terms = own.iter().take(MAX_TERMS).map(|&(bits, ..)| bits).filter(|bits| *bits > 0.0);
         bits(shared_bits, terms, other_bits(&own))
     }

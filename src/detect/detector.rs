@@ -81,8 +81,13 @@ impl Detector {
 
     /// Judges an observation that looks like `found`, without filing it.
     pub fn assess(&mut self, seen: &Observation, found: Match) -> Assessment {
+        self.assess_beyond(seen, found, f64::NEG_INFINITY)
+    }
+
+    /// The same; class and reasons are worked out only of what has more than so many bits.
+    fn assess_beyond(&mut self, seen: &Observation, found: Match, least_bits: f64) -> Assessment {
         self.counters.observations += 1;
-        let mut surprise = Surprise::of(seen, found, &self.knowledge, self.config.without);
+        let mut surprise = Surprise::unnamed(seen, found, &self.knowledge, self.config.without);
         let population = self.share_with_others(seen, &mut surprise);
         self.memory.recent.observe(seen, &surprise);
         let context = self.memory.recent.context(seen, &surprise, &self.knowledge, self.config.without);
@@ -90,10 +95,16 @@ impl Detector {
         if seen.orig_local && seen.orig.is_device() {
             self.memory.fit.observe(seen.orig, known, seen.seen);
         }
-        let own_context = context.filter(|part| !part.evidence.is_crowd());
-        let hour = || self.memory.recent.hour(seen.orig);
-        let class = classify(seen, &surprise, own_context, (self.memory.recent.minute(), hour), known);
         let anywhere = self.anywhere(seen);
+        let is_ordinary = surprise.bits() + context.map_or(0.0, |part| part.bits) <= least_bits;
+        let class = if is_ordinary && anywhere.is_none() {
+            Class::Unusual
+        } else {
+            surprise.name_shape(seen, found, &self.knowledge.vocabulary);
+            let own_context = context.filter(|part| !part.evidence.is_crowd());
+            let hour = || self.memory.recent.hour(seen.orig);
+            classify(seen, &surprise, own_context, (self.memory.recent.minute(), hour), known)
+        };
         Assessment { surprise, context, class, anywhere, population }
     }
 
@@ -157,7 +168,7 @@ impl Detector {
 
     /// Assesses and files an observation; a flow is kept until it can be handed out with its bits, where that was asked for.
     pub fn observe(&mut self, seen: &Observation, found: Match, record: Box<FlowRecord>, flows: &mut Vec<ScoredFlow>) {
-        let assessment = self.assess(seen, found);
+        let assessment = self.assess_beyond(seen, found, self.ordinary_bits);
         self.file(seen, &assessment, Some(&record));
         if self.config.score_flows && seen.is_complete() {
             if self.held.len() >= MAX_HELD {

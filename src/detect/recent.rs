@@ -86,9 +86,10 @@ impl Recent {
         }
         found = strongest(found, slow(seen, surprise, &self.hour, (baselines, without)));
         // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
-        let established = baselines.host(seen.resp).is_some_and(|host| host.local && host.offers().contains(seen.service));
-        let has_rhythm = surprise.unknown_edge && !established && !without.has(Part::Rhythm);
-        strongest(found, if has_rhythm { self.rhythm(seen) } else { None })
+        let established = || baselines.host(seen.resp).is_some_and(|host| host.local && host.offers().contains(seen.service));
+        let may_have_rhythm = surprise.unknown_edge && !without.has(Part::Rhythm);
+        let rhythm = if may_have_rhythm { self.rhythm(seen).filter(|_| !established()) } else { None };
+        strongest(found, rhythm)
     }
 
     /// What the minute around a flow shows that is an attack on any network.
@@ -189,8 +190,9 @@ fn slow(
     let host = baselines.host(seen.orig);
     let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), (baselines, without));
     let mut found = None;
-    if surprise.unknown_edge && hour.targets() >= f64::from(MANY_TARGETS) {
-        found = rate(Evidence::SlowTargets, hour.targets());
+    let targets = if surprise.unknown_edge { hour.targets() } else { 0.0 };
+    if targets >= f64::from(MANY_TARGETS) {
+        found = rate(Evidence::SlowTargets, targets);
     }
     if fails {
         found = strongest(found, rate(Evidence::SlowFailures, f64::from(hour.failed)));

@@ -47,15 +47,16 @@ impl Rhythms {
     /// Takes the start of a flow.
     pub fn observe(&mut self, seen: &Observation) {
         let key = (seen.orig, seen.resp, seen.service);
-        if !self.beats.contains_key(&key) {
-            if self.beats.len() >= MAX_CONVERSATIONS
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.beats.remove(&oldest);
-            }
-            self.order.push_back(key);
+        if self.beats.len() >= MAX_CONVERSATIONS
+            && !self.beats.contains_key(&key)
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.beats.remove(&oldest);
         }
-        let beats = self.beats.entry(key).or_default();
+        let beats = self.beats.entry(key).or_insert_with(|| {
+            self.order.push_back(key);
+            Beats::default()
+        });
         let gap_s = beats.last.map(|last| seen.start.since(last).as_seconds());
         // Flows that begin together (a page and its parts) are one beat.
         if gap_s.is_some_and(|gap| gap < MIN_PERIOD_S) {
@@ -81,8 +82,8 @@ impl Rhythms {
         if gaps.len() < MIN_GAPS {
             return None;
         }
-        let period_s = median(gaps.iter().copied().collect());
-        let jitter_s = median(gaps.iter().map(|gap| (gap - period_s).abs()).collect());
+        let period_s = median(gaps.iter().copied());
+        let jitter_s = median(gaps.iter().map(|gap| (gap - period_s).abs()));
         // Half of the gaps lie within the median deviation by definition: the same share under chance would too for the
         // spread of Poisson gaps (about 0.7 of the median), so only what is tighter than that counts.
         let tightness = f64::from(jitter_s / period_s).max(0.01) / 0.7;
@@ -91,9 +92,12 @@ impl Rhythms {
     }
 }
 
-fn median(mut values: Vec<f32>) -> f32 {
-    values.sort_unstable_by(f32::total_cmp);
-    values[values.len() / 2]
+/// The median of at most [`GAPS`] values, one at least.
+fn median(values: impl ExactSizeIterator<Item = f32>) -> f32 {
+    let (mut sorted, many) = ([f32::INFINITY; GAPS], values.len().min(GAPS));
+    sorted.iter_mut().zip(values).for_each(|(place, value)| *place = value);
+    sorted[..many].sort_unstable_by(f32::total_cmp);
+    sorted[many / 2]
 }
 
 #[cfg(test)]

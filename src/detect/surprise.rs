@@ -8,7 +8,7 @@ use super::prior::{hour_bits, odd_hour, prior_bits};
 use super::range::{BYTES_ORIG, BYTES_RESP, Range, VOLUMES};
 use crate::feature::{Fact, FactKind, Observation, names_service};
 use crate::flow::Service;
-use crate::model::{Baselines, Edge, HostBaseline, Kind, Match, Shape, bits};
+use crate::model::{Baselines, Edge, HostBaseline, Kind, Match, Shape, Vocabulary, bits};
 
 /// Bits that one part can bring at the most.
 pub(super) const MOST_BITS: f64 = 30.0;
@@ -22,6 +22,8 @@ const SCANNER_FAILURES: f64 = 30.0;
 const SCANNER_MINUTES: u32 = 3;
 /// Payload of a probe at the most, in bytes: a certificate or a banner, no work done.
 const PROBE_BYTES: f32 = 8192.0;
+/// An odd shape of which it is not known yet which feature stands out.
+const UNNAMED: Evidence = Evidence::OddShape(0);
 /// Minutes in which a service must have been used before a new shape on it counts.
 const SERVICE_MINUTES: u32 = 3;
 
@@ -65,6 +67,14 @@ impl Surprise {
     /// Judges an observation by what is known, but for what is left out.
     #[must_use]
     pub fn of(seen: &Observation, found: Match, knowledge: &Knowledge, without: Without) -> Self {
+        let mut surprise = Self::unnamed(seen, found, knowledge, without);
+        surprise.name_shape(seen, found, &knowledge.vocabulary);
+        surprise
+    }
+
+    /// The same, but which feature of an odd shape stands out is left to [`name_shape`](Self::name_shape): it takes long to find, and most flows
+    /// are never told of.
+    pub(super) fn unnamed(seen: &Observation, found: Match, knowledge: &Knowledge, without: Without) -> Self {
         let baselines = knowledge.baselines(seen.seen);
         let orig = baselines.host(seen.orig);
         let resp = baselines.host(seen.resp);
@@ -96,6 +106,16 @@ impl Surprise {
             unknown_edge: unknown_client && !orig.is_some_and(|host| host.edges.contains(edge)),
             unknown_client,
             behaviour: found.behaviour,
+        }
+    }
+
+    /// Says which feature stands out where the shape is odd. The bits stay as they are.
+    pub(super) fn name_shape(&mut self, seen: &Observation, found: Match, vocabulary: &Vocabulary) {
+        let Some(part) = self.shape.as_mut().filter(|part| matches!(part.evidence, Evidence::OddShape(_))) else { return };
+        if let Some((feature, low, high)) = vocabulary.most_unusual(seen, found) {
+            part.evidence = Evidence::OddShape(feature as u8);
+            part.observed = f64::from(seen.vector[feature]);
+            part.usual = (low, high);
         }
     }
 }
@@ -177,14 +197,13 @@ fn shape(
     if seen.under_way {
         return volume;
     }
-    let odd_bits = bits(vocabulary.tail(found.ratio)).min(MOST_BITS);
-    let odd = vocabulary.most_unusual(seen, found).map(|(feature, low, high)| Contribution {
-        usual: (low, high),
+    let is_known = usize::from(found.behaviour) < vocabulary.behaviours.len();
+    let odd = Contribution {
         of: Of::Behaviour,
         detail: Detail::Distance(found.ratio),
-        ..Contribution::of(Evidence::OddShape(feature as u8), f64::from(seen.vector[feature]), odd_bits)
-    });
-    let odd = odd.filter(|part| !without.has_kind(part.evidence));
+        ..Contribution::of(UNNAMED, 0.0, bits(vocabulary.tail(found.ratio)).min(MOST_BITS))
+    };
+    let odd = Some(odd).filter(|part| is_known && !without.has_kind(part.evidence));
     strongest(strongest(odd, volume), new_shape(seen, found, orig, (baselines, without)))
 }
 

@@ -231,6 +231,7 @@ impl Baselines {
     /// Draws what is not stored: after loading.
     pub(super) fn prepare(&mut self) {
         self.identities.prepare();
+        self.hosts.values_mut().for_each(|host| host.prepare());
         self.commons = Commons::of(&self.hosts);
     }
 

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::sums::{Sums, Together};
+
 /// Values kept of one variable; further new ones only add to the count of values seen once.
 const MAX_VALUES: usize = 4096;
 
@@ -39,21 +41,25 @@ struct Rest<K> {
     values: Box<[(K, Seen)]>,
     /// Minutes with values beyond [`MAX_VALUES`].
     overflow: u32,
+    /// Of the values with a short form, once prepared.
+    sums: Sums,
 }
 
 /// What is kept of a value: in how many minutes it was seen, and, in the highest bit, whether it came late, that is, in a later
 /// part of the time than the device itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Seen(u32);
+pub(super) struct Seen(u32);
 
 const LATE: u32 = 1 << 31;
 
 impl Seen {
-    const fn minutes(self) -> u32 {
+    /// Minutes in which it was seen.
+    pub(super) const fn minutes(self) -> u32 {
         self.0 & !LATE
     }
 
-    const fn is_late(self) -> bool {
+    /// Did it come late?
+    pub(super) const fn is_late(self) -> bool {
         self.0 & LATE != 0
     }
 
@@ -70,7 +76,7 @@ impl<K: Value> Default for Counts<K> {
 
 impl<K> Default for Rest<K> {
     fn default() -> Self {
-        Self { values: Box::default(), overflow: 0 }
+        Self { values: Box::default(), overflow: 0, sums: Sums::default() }
     }
 }
 
@@ -109,7 +115,15 @@ impl<K: Value> Counts<K> {
         self.add_seen(value, Seen(minutes.min(LATE - 1)));
     }
 
+    /// Adds up ahead what [`unseen`](Self::unseen) asks for, until the next value is counted.
+    pub(super) fn prepare(&mut self) {
+        if let Some(sums) = Sums::of(&self.values, |&(_, seen)| seen) {
+            self.rest.get_or_insert_default().sums = sums;
+        }
+    }
+
     fn add_seen(&mut self, value: K, new: Seen) {
+        self.rest.iter_mut().for_each(|rest| rest.sums = Sums::default());
         let place = self.place(value);
         if let Some(seen) = self.at(&place).map(|seen| &mut *seen) {
             seen.add(new.minutes());
@@ -163,6 +177,14 @@ impl<K: Value> Counts<K> {
         let short = &self.values[within(&self.values, |&(short, _)| K::of(short), range)];
         let long = &self.long()[within(self.long(), |&(value, _)| value, range)];
         short.iter().map(|&(short, seen)| (K::of(short), seen)).chain(long.iter().copied())
+    }
+
+    /// The sum over all of what was seen within a range.
+    fn together(&self, range: &RangeInclusive<K>) -> Together {
+        let short = within(&self.values, |&(short, _)| K::of(short), range);
+        let Some(rest) = &self.rest else { return Sums::default().within(&self.values, short, |&(_, seen)| seen) };
+        let long = &rest.values[within(&rest.values, |&(value, _)| value, range)];
+        rest.sums.within(&self.values, short, |&(_, seen)| seen) + long.iter().map(|&(_, seen)| Together::from(seen)).sum()
     }
 
     /// All of what was seen, in the order of the values.
@@ -226,7 +248,8 @@ impl<K: Value> Counts<K> {
     /// Bytes that the values take behind their place in a device's baseline.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let rest = self.rest.as_ref().map_or(0, |rest| size_of::<Rest<K>>() + size_of_val(&*rest.values));
+        let rest =
+            self.rest.as_ref().map_or(0, |rest| size_of::<Rest<K>>() + size_of_val(&*rest.values) + rest.sums.heap_bytes());
         size_of_val(&*self.values) + rest
     }
 
@@ -250,12 +273,8 @@ impl<K: Value> Counts<K> {
     /// value most times (servers of the time out of a pool).
     #[must_use]
     pub fn unseen(&self, family: RangeInclusive<K>, prior: f64, weight: f64, life: Life) -> Unseen {
-        let (mut once, mut late, mut total) = (f64::from(self.overflow()), 0.0, f64::from(self.overflow()));
-        for (_, seen) in self.seen_within(&family) {
-            once += f64::from(u8::from(seen.minutes() == 1));
-            late += f64::from(u8::from(seen.is_late()));
-            total += f64::from(seen.minutes());
-        }
+        let (overflow, Together { once, late, minutes }) = (f64::from(self.overflow()), self.together(&family));
+        let (once, late, total) = (overflow + f64::from(once), f64::from(late), overflow + minutes as f64);
         Unseen { once, late, total, prior, weight, life }
     }
 }
@@ -382,6 +401,27 @@ mod tests {
         let roaming = (0..100).map(|n| (n, 1)).collect::<Counts<u32>>();
         assert!(settled.unseen(ALL, 0.1, 5.0, life(0.0)).p() < 0.01);
         assert!(roaming.unseen(ALL, 0.1, 5.0, life(0.0)).p() > 0.9);
+    }
+
+    #[test]
+    fn what_was_added_up_ahead_is_what_the_values_say() {
+        let mut counts = Counts::default();
+        counts.merge(&(0..1500).map(|n| (n, 1 + n % 3)).collect(), false);
+        counts.merge(&(1000..3000).map(|n| (n, 1 + n % 2)).collect(), true);
+        let ranges = [0..=u32::MAX, 0..=0, 1..=130, 128..=255, 127..=2049, 2900..=9999, 5000..=6000];
+        let told = |counts: &Counts<u32>| {
+            let sum = |range: &RangeInclusive<u32>| {
+                let Unseen { once, late, total, .. } = counts.unseen(range.clone(), 0.0, 0.0, life(0.0));
+                (once, late, total)
+            };
+            ranges.iter().map(sum).collect::<Vec<_>>()
+        };
+        let (plain, mut ahead) = (told(&counts), counts.clone());
+        ahead.prepare();
+        assert!(ahead.heap_bytes() > counts.heap_bytes(), "something was added up");
+        assert_eq!((told(&ahead), &ahead), (plain, &counts));
+        [&mut ahead, &mut counts].into_iter().for_each(|counts| counts.add(7, 5));
+        assert_eq!(told(&ahead), told(&counts), "and what comes later counts too");
     }
 
     #[test]

@@ -183,6 +183,18 @@ impl HostBaseline {
         counts.iter().sum::<usize>() + served + size_of_val(&*self.steady) + self.measured.heap_bytes()
     }
 
+    /// Draws what is not stored: after loading, and once all is learned.
+    pub(super) fn prepare(&mut self) {
+        self.services.prepare();
+        self.edges.prepare();
+        self.facts.prepare();
+        self.shapes.prepare();
+        if let Some(serving) = &mut self.serving {
+            serving.offers.prepare();
+            serving.clients.prepare();
+        }
+    }
+
     /// Adds what was learned of the same device in a later part of the time.
     pub(super) fn merge(&mut self, other: &Self) {
         let was_known = self.minutes > 0;

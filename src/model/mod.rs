@@ -30,6 +30,7 @@ mod role;
 mod scaler;
 mod steady;
 mod stood_out;
+mod sums;
 mod tail;
 mod text;
 mod window;

@@ -13,12 +13,12 @@ use support::{Folder, have, project};
 /// What happens inside: $1 is the folder of the packages, $2 one for the root that is made.
 const INSIDE: &str = r##"
 set -eu
-mount -t tmpfs none "$2" && mkdir "$2/up" "$2/work" "$2/root" "$2/packages"
+mount -t tmpfs none "$2" && mkdir "$2/up" "$2/work" "$2/system" "$2/packages"
 cp "$1"/*.deb "$2/packages"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$2/up,workdir=$2/work" "$2/root" || { echo "skipped: no overlay"; exit 0; }
-mount --bind "$2/packages" "$2/root/mnt"; mount -t proc proc "$2/root/proc"; mount -t sysfs sysfs "$2/root/sys"
-mount --rbind /dev "$2/root/dev"; mount -t tmpfs none "$2/root/run"
-exec chroot "$2/root" /bin/sh -eu <<'CHROOT'
+mount -t overlay overlay -o "lowerdir=/,upperdir=$2/up,workdir=$2/work" "$2/system" || { echo "skipped: no overlay"; exit 0; }
+mount --bind "$2/packages" "$2/system/mnt"; mount -t proc proc "$2/system/proc"; mount -t sysfs sysfs "$2/system/sys"
+mount --rbind /dev "$2/system/dev"; mount -t tmpfs none "$2/system/run"
+exec chroot "$2/system" /bin/sh -eu <<'CHROOT'
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C HOME=/root
 as_service() {
     exec setpriv --reuid auscult --regid auscult --init-groups --no-new-privs --bounding-set -all,+net_raw \

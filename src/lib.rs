@@ -14,6 +14,8 @@ pub mod feature;
 pub mod flow;
 pub mod guard;
 pub mod inventory;
+#[cfg(feature = "parquet")]
+pub mod lake;
 pub mod model;
 pub mod pipeline;
 pub mod pseudonym;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// somebody in records and sightings, so it stands behind `feature` and before all that learns, judges and writes; only `cli` holds a key. `record` stands beside
 /// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. `sink` is
 /// what `alert` is not: threads, sockets and files for what leaves; `state` is the same for what is remembered, whatever that is; `guard` gives up rights and knows of nothing here. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 27] = [
+const LAYERS: [(&str, &[&str]); 28] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
@@ -39,6 +39,7 @@ const LAYERS: [(&str, &[&str]); 27] = [
         &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "evidence", "dataset"],
     ),
     ("record", &["time", "wire", "app", "flow", "feature", "capture", "pipeline"]),
+    ("lake", &["time", "flow", "alert", "sink", "record"]),
     ("train", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
     (
         "replay",
@@ -80,6 +81,7 @@ const LAYERS: [(&str, &[&str]); 27] = [
             "sink",
             "state",
             "guard",
+            "lake",
         ],
     ),
     ("lib", &[]),

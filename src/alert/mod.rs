@@ -24,6 +24,6 @@ pub use format::{Format, Formatter, Message, UnknownFormat};
 pub use incident_line::IncidentLine;
 pub use lines::AlertLines;
 #[cfg(feature = "parquet")]
-pub use parquet::ParquetTable;
+pub use parquet::{PARQUET_SCHEMA_KEY, PARQUET_SCHEMA_VERSION, ParquetTable};
 pub use table::{Cell, Column, ColumnKind, CsvTable, FlowTable, TableError, cells, columns};
 pub use told::{Told, ToldConversation, ToldError, ToldPart};

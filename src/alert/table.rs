@@ -6,6 +6,7 @@ use super::fact_event::fact_object;
 use super::flow_event::{protocol_name, state};
 use crate::feature::{COUNT, SCHEMA, extract};
 use crate::flow::{FlowRecord, community_id};
+use crate::time::Timestamp;
 use crate::wire::Mac;
 
 /// What a column holds.
@@ -61,6 +62,9 @@ pub trait FlowTable {
     /// # Errors
     /// When the target cannot be written.
     fn write(&mut self, record: &FlowRecord) -> Result<(), TableError>;
+
+    /// It is that late by the clock of the capture.
+    fn tick(&mut self, _now: Timestamp) {}
 
     /// Writes what is left; the table is complete.
     ///
@@ -227,7 +231,7 @@ impl<W: Write> FlowTable for CsvTable<W> {
                 Cell::Text(text) if text.contains(['"', ',']) => write!(self.to, "{comma}\"{}\"", text.replace('"', "\"\""))?,
                 Cell::Text(text) => write!(self.to, "{comma}{text}")?,
                 Cell::Integer(value) => write!(self.to, "{comma}{value}")?,
-                Cell::Time(micros) => write!(self.to, "{comma}{}", crate::time::Timestamp::from_nanos(micros * 1000))?,
+                Cell::Time(micros) => write!(self.to, "{comma}{}", Timestamp::from_nanos(micros * 1000))?,
                 Cell::Number(value) => write!(self.to, "{comma}{value}")?,
             }
         }

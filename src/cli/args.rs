@@ -10,6 +10,7 @@ use super::evidence::EvidenceArgs;
 use super::guard::{PrivilegeArgs, SandboxArgs};
 use super::hidden::HideArgs;
 use super::kept::StateArgs;
+use super::lake::LakeArgs;
 use super::listen::ListenArgs;
 use super::model::ModelArgs;
 use super::page::PageArgs;
@@ -141,9 +142,13 @@ pub struct OutputArgs {
     /// behind a #: ca=, cert=, key=, token=FILE, index=, sourcetype=NAME [default: eve:-]
     #[arg(long, value_name = "[FORMAT:]TARGET")]
     pub alerts: Vec<String>,
-    /// Write every flow record with its bits here (- for stdout)
-    #[arg(long, value_name = "PATH")]
+    /// Write every flow record with its bits here (- for stdout): EVE flow events; Parquet by site, day and hour where it is a folder or ends
+    /// with a slash
+    #[arg(long, value_name = "PATH|DIR/")]
     pub flows: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub lake: LakeArgs,
     /// Write all devices ranked by bits here, as JSON Lines
     #[arg(long, value_name = "PATH")]
     pub hosts: Option<PathBuf>,
@@ -295,7 +300,7 @@ pub struct WatchArgs {
 #[derive(Debug, Args)]
 pub struct DetectArgs {
     /// Files of flow records, or - for standard input: EVE flow events or Zeek conn logs as JSON Lines, Zeek conn logs as TSV, CSV with
-    /// a header, Parquet; told by their content, merged by time
+    /// a header, Parquet; told by their content, merged by time; or folders of Parquet as --flows DIR/ writes them
     #[arg(required = true, value_name = "SOURCE")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
@@ -330,7 +335,7 @@ pub struct DetectArgs {
 /// `auscult train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Captures of normal time: files, folders, or - for standard input; or files of flow records, as detect reads them
+    /// Captures of normal time: files, folders, or - for standard input; or flow records, as detect reads them
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub inputs: Vec<PathBuf>,
     /// Write the model here
@@ -385,9 +390,12 @@ pub struct FlowsArgs {
     /// What to write
     #[arg(long, value_enum, default_value_t = FlowFormat::Jsonl)]
     pub format: FlowFormat,
-    /// Write here (- for stdout)
-    #[arg(long, value_name = "PATH", default_value = "-")]
+    /// Write here (- for stdout); Parquet also to a folder, by site, day and hour, where it is one or ends with a slash
+    #[arg(long, value_name = "PATH|DIR/", default_value = "-")]
     pub out: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub lake: LakeArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub inventory: InventoryArgs,

@@ -5,16 +5,17 @@ use std::io::{self, Write};
 use anyhow::Context as _;
 
 use super::args::{FlowFormat, FlowsArgs};
-use super::exit::Outcome;
+use super::exit::{Outcome, Usage};
 use super::feed::Damage;
 use super::hidden::{Hidden, Veiled};
 use super::inventory::{InventoryOutput, Watched, home_of};
+use super::lake::is_folder;
 use super::output::create;
 use super::progress::Bar;
-use super::{setup, stop};
+use super::{lake_use, setup, stop};
 use crate::alert::{ConnLog, CsvTable, FlowTable, TableError, flow_event};
 use crate::capture::Source as _;
-use crate::flow::{EndReason, FlowRecord};
+use crate::flow::{EndReason, FlowRecord, HomeNets};
 use crate::pipeline::{Consumer, Emitted, Progress, run};
 use crate::time::Timestamp;
 
@@ -26,18 +27,9 @@ pub fn run_flows(args: &FlowsArgs) -> anyhow::Result<Outcome> {
     let config = setup::pipeline(&args.flow, Some(&args.time))?;
     let mut files = setup::captures(&args.inputs)?;
     let mut hidden = Hidden::open(&args.hide)?;
-    let to = create(&args.out)?;
     let mut inventory = InventoryOutput::open(&args.inventory, &config.home, hidden.as_ref())?;
     let place = || format!("{}: cannot be written", args.out.display());
-    let table: Box<dyn FlowTable> = match args.format {
-        FlowFormat::Jsonl => Box::new(JsonTable { to }),
-        FlowFormat::Csv => Box::new(CsvTable::new(to).with_context(place)?),
-        FlowFormat::Parquet => parquet(to).with_context(place)?,
-        FlowFormat::Zeek | FlowFormat::ZeekJson => {
-            let home = home_of(&config.home, hidden.as_ref());
-            Box::new(ConnLog::new(to, home, args.format == FlowFormat::ZeekJson))
-        }
-    };
+    let table = table(args, home_of(&config.home, hidden.as_ref()))?;
     let mut writer = Writer { table, bar: Bar::of(files.progress().map(|(_, size)| size)), failed: None };
     let stop = stop::on_signals()?;
     let (accounting, damage) = {
@@ -56,6 +48,24 @@ pub fn run_flows(args: &FlowsArgs) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
+fn table(args: &FlowsArgs, home: HomeNets) -> anyhow::Result<Box<dyn FlowTable>> {
+    if is_folder(&args.out) {
+        if args.format != FlowFormat::Parquet {
+            let text = format!("--out {}: a folder holds Parquet: give --format parquet", args.out.display());
+            return Err(Usage(text).into());
+        }
+        return Ok(Box::new(lake_use::open(&args.out, &args.lake, false, None)?));
+    }
+    let place = || format!("{}: cannot be written", args.out.display());
+    let to = create(&args.out)?;
+    Ok(match args.format {
+        FlowFormat::Jsonl => Box::new(JsonTable { to }),
+        FlowFormat::Csv => Box::new(CsvTable::new(to).with_context(place)?),
+        FlowFormat::Parquet => parquet(to).with_context(place)?,
+        FlowFormat::Zeek | FlowFormat::ZeekJson => Box::new(ConnLog::new(to, home, args.format == FlowFormat::ZeekJson)),
+    })
+}
+
 #[cfg(feature = "parquet")]
 fn parquet(to: Box<dyn Write + Send>) -> anyhow::Result<Box<dyn FlowTable>> {
     Ok(Box::new(crate::alert::ParquetTable::new(to)?))
@@ -63,7 +73,7 @@ fn parquet(to: Box<dyn Write + Send>) -> anyhow::Result<Box<dyn FlowTable>> {
 
 #[cfg(not(feature = "parquet"))]
 fn parquet(_to: Box<dyn Write + Send>) -> anyhow::Result<Box<dyn FlowTable>> {
-    Err(super::exit::Usage(String::from("--format parquet: this program was built without the feature `parquet`")).into())
+    Err(Usage(String::from("--format parquet: this program was built without the feature `parquet`")).into())
 }
 
 /// So that a closed pipe is seen as what it is.
@@ -102,7 +112,9 @@ impl Consumer for Writer {
         }
     }
 
-    fn tick(&mut self, _now: Timestamp) {}
+    fn tick(&mut self, now: Timestamp) {
+        self.table.tick(now);
+    }
 
     fn progress(&mut self, progress: Progress) {
         self.bar.set(progress);

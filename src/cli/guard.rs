@@ -13,6 +13,7 @@ use super::evidence::EvidenceArgs;
 use super::exit::Usage;
 use super::hidden::{HideArgs, beside};
 use super::inventory::REGISTRIES;
+use super::lake::is_folder;
 use crate::guard::{
     Allowed, Capture, GuardError, Keep, User, fence, filter_calls, is_root, keep_only, no_new_privileges, runs_as,
 };
@@ -148,6 +149,8 @@ fn needed(
     allowed.read.extend(key.clone().map(|key| around(key)));
     let names = key.map(|key| beside(key, ".names"));
     let OutputArgs { flows, hosts, stats, inventory, .. } = output;
+    let (lake, flows) = if flows.as_deref().is_some_and(is_folder) { (flows, &None) } else { (&None, flows) };
+    folder(&mut allowed, lake.as_deref());
     let written = [flows, hosts, stats, &inventory.inventory, &answers.answers, &answers.hidden, &learn.save_model];
     for path in written.into_iter().flatten().cloned().chain(names) {
         file(&mut allowed, &path);

@@ -70,7 +70,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
 pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
     guard::of_detect(args)?;
     let config = setup::records(&args.home_net, &args.time)?;
-    let mut files = setup::record_files(&args.inputs)?;
+    let mut files = setup::record_files(&args.inputs, &args.time)?;
     let names = files.inputs().iter().map(Input::name).collect();
     let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.home_net, false)?;
     if let Mode::Learn { course, .. } = &mut plan.mode {

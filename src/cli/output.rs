@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use serde_json::Value;
 
 use super::args::OutputArgs;
 use super::evidence::{EvidenceOutput, EvidenceReport};
+use super::flow_output::FlowOutput;
 use super::line_file::LineFile;
 use super::listen::in_words;
 use super::patient::Patient;
@@ -18,7 +18,7 @@ use super::record_lines::go_on;
 use super::sinks::{Begun, Deliveries, open_all};
 use super::train::save;
 use super::versions::Versions;
-use crate::alert::{AlertContext, AlertLines, Chain, flow_event};
+use crate::alert::{AlertContext, AlertLines, Chain};
 use crate::detect::{Answers, IncidentState, Notice, ScoredFlow};
 use crate::evidence::Slices;
 use crate::feature::Host;
@@ -60,7 +60,7 @@ pub struct Outputs {
     targets: Vec<Begun>,
     alerts: Vec<(PathBuf, AlertLines<Patient<Writer>>)>,
     deliveries: Deliveries,
-    flows: Option<Flows>,
+    flows: Option<FlowOutput>,
     bar: Bar,
     /// Is somebody there to be told how the network is heard?
     watches: bool,
@@ -76,19 +76,6 @@ pub struct Outputs {
     evidence: Option<EvidenceOutput>,
     /// The first thing that could not be written.
     failed: Option<anyhow::Error>,
-}
-
-/// Flow records on their way to a file.
-struct Flows {
-    path: PathBuf,
-    to: BufWriter<Patient<LineFile>>,
-}
-
-impl Flows {
-    fn open(path: &Path, goes_on: bool) -> anyhow::Result<Self> {
-        let patient = Patient::new(path, LineFile::open(path, goes_on)?);
-        Ok(Self { path: path.to_owned(), to: BufWriter::with_capacity(1 << 16, patient) })
-    }
 }
 
 /// What was written, for the summary.
@@ -124,7 +111,8 @@ impl Outputs {
         // Lines of alerts would stand in the middle of it.
         let shares_terminal = io::stdout().is_terminal() && deliveries.gauges.iter().any(|gauge| gauge.kind == "stdout");
         let bar = if shares_terminal { Bar::none() } else { bar };
-        let flows = args.flows.as_ref().map(|path| Flows::open(path, watches)).transpose()?;
+        let open_flows = |path: &PathBuf| FlowOutput::open(path, watches, &args.lake, args.sinks.retention());
+        let flows = args.flows.as_ref().map(open_flows).transpose()?;
         let (alerts, foremost, versions, save_model, evidence) = (Vec::new(), Vec::new(), None, None, None);
         let (retention, also, failed) = (args.sinks.retention(), None, None);
         Ok(Self {
@@ -180,9 +168,9 @@ impl Outputs {
             // Where flows go to stdout, too, they wait for the end of a line; whether all was written is told below.
             let _ = lines.inner_mut().catch_up();
         }
-        if let Some(Flows { path, to }) = &mut self.flows {
-            let finished = to.flush().and_then(|()| to.get_mut().finish());
-            keep(&mut self.failed, path, finished);
+        if let Some(flows) = &mut self.flows {
+            let finished = flows.finish();
+            keep(&mut self.failed, flows.path(), finished);
         }
         for (path, lines) in &mut self.alerts {
             let finished = lines.inner_mut().finish();
@@ -195,14 +183,10 @@ impl Outputs {
         }
     }
 
-    fn write_flow(&mut self, event: impl FnOnce() -> Value) {
-        if let Some(Flows { path, to }) = &mut self.flows {
-            // In one piece: what is gathered is always whole lines.
-            let written = serde_json::to_vec(&event()).map_err(io::Error::from).and_then(|mut line| {
-                line.push(b'\n');
-                to.write_all(&line)
-            });
-            keep(&mut self.failed, path, written);
+    fn write_flow(&mut self, record: &FlowRecord, judged: Option<(f64, &str)>) {
+        if let Some(flows) = &mut self.flows {
+            let written = flows.write(record, judged);
+            keep(&mut self.failed, flows.path(), written);
         }
     }
 }
@@ -291,16 +275,14 @@ impl Output for Outputs {
         }
     }
 
-    fn tick(&mut self, _now: Timestamp) {
+    fn tick(&mut self, now: Timestamp) {
         for (path, lines) in &mut self.alerts {
             let written = lines.inner_mut().catch_up();
             keep(&mut self.failed, path, written);
         }
-        if let Some(Flows { path, to }) = &mut self.flows {
-            let is_to_turn = to.get_mut().inner_mut().is_to_turn();
-            let written = if is_to_turn { to.flush() } else { Ok(()) }.and_then(|()| to.get_mut().catch_up());
-            to.get_mut().inner_mut().turn();
-            keep(&mut self.failed, path, written);
+        if let Some(flows) = &mut self.flows {
+            let written = flows.tick(now);
+            keep(&mut self.failed, flows.path(), written);
         }
         if let Some(evidence) = &mut self.evidence {
             evidence.tick();
@@ -313,9 +295,9 @@ impl Output for Outputs {
 
     fn state(&mut self, _state: &State<'_>) {
         // What is remembered as told is out.
-        if let Some(Flows { path, to }) = &mut self.flows {
-            let flushed = to.flush();
-            keep(&mut self.failed, path, flushed);
+        if let Some(flows) = &mut self.flows {
+            let flushed = flows.flush();
+            keep(&mut self.failed, flows.path(), flushed);
         }
     }
 
@@ -356,14 +338,14 @@ impl Output for Outputs {
         if let Some(also) = &mut self.also {
             also.flow(flow, behaviour);
         }
-        self.write_flow(|| flow_event(&flow.record, Some((flow.bits, behaviour))));
+        self.write_flow(&flow.record, Some((flow.bits, behaviour)));
     }
 
     fn unjudged(&mut self, record: &FlowRecord) {
         if let Some(also) = &mut self.also {
             also.unjudged(record);
         }
-        self.write_flow(|| flow_event(record, None));
+        self.write_flow(record, None);
     }
 
     fn progress(&mut self, progress: Progress) {

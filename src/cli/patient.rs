@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use crate::sink::advice;
+
 /// Bytes that wait for an output at the most; beyond, the newest are lost, so that what is written stays whole up to there.
 const MOST_WAITING_BYTES: usize = 16 << 20;
 
@@ -66,15 +68,11 @@ impl<W: Write> Patient<W> {
             return Err(error);
         }
         if !std::mem::replace(&mut self.is_told, true) {
-            let what_to_do = match error.kind() {
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => "make room on its disk",
-                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "give write access to it",
-                _ => "see to its disk",
-            };
             tell!(
-                "auscult: {}: cannot be written ({error}); judging goes on and up to {} MiB of lines wait: {what_to_do}",
+                "auscult: {}: cannot be written ({error}); judging goes on and up to {} MiB of lines wait: {}",
                 self.path.display(),
-                MOST_WAITING_BYTES >> 20
+                MOST_WAITING_BYTES >> 20,
+                advice(error.kind())
             );
         }
         Ok(true)

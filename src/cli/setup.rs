@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use super::args::{FlowArgs, TimeArgs};
 use super::exit::Usage;
 use super::feed::Opened;
+use super::lake_use::expanded;
 use crate::capture::{Content, Files, Input, open};
 use crate::flow::{FlowLimits, HomeNets, LimitsError};
 use crate::pipeline::PipelineConfig;
@@ -77,12 +78,12 @@ pub fn captures(inputs: &[PathBuf]) -> anyhow::Result<Files> {
     open(&named(inputs)).context("nothing was read")
 }
 
-/// Opens files of flow records.
+/// Opens files of flow records, or folders of such.
 ///
 /// # Errors
 /// When one cannot be opened, or holds something else.
-pub fn record_files(inputs: &[PathBuf]) -> anyhow::Result<RecordFiles> {
-    record::open(&named(inputs)).context("nothing was read")
+pub fn record_files(inputs: &[PathBuf], time: &TimeArgs) -> anyhow::Result<RecordFiles> {
+    expanded(inputs, time).and_then(|inputs| Ok(record::open(&named(&inputs))?)).context("nothing was read")
 }
 
 /// Opens captures or files of flow records, whichever they hold.
@@ -91,11 +92,15 @@ pub fn record_files(inputs: &[PathBuf]) -> anyhow::Result<RecordFiles> {
 /// Wrong usage, or when one cannot be opened, or when both are named.
 pub fn opened(inputs: &[PathBuf], flow: &FlowArgs, time: &TimeArgs) -> anyhow::Result<Opened> {
     let config = pipeline(flow, Some(time))?;
-    let all = named(inputs);
+    let inputs = expanded(inputs, time).context("nothing was read")?;
+    let all = named(&inputs);
     let (of_records, others): (Vec<&Input>, Vec<&Input>) = all.iter().partition(|input| holds_records(input));
     match (of_records.as_slice(), others.as_slice()) {
-        ([], _) => Ok(Opened::Captures(captures(inputs)?, config)),
-        (_, []) => Ok(Opened::Records(record_files(inputs)?, records(&flow.home_net, time)?)),
+        ([], _) => Ok(Opened::Captures(captures(&inputs)?, config)),
+        (_, []) => {
+            let files = record::open(&all).context("nothing was read")?;
+            Ok(Opened::Records(files, records(&flow.home_net, time)?))
+        }
         ([records, ..], [other, ..]) => Err(Usage(format!(
             "captures and flow records in one call: {records} holds flow records, {other} does not; give one kind at a time"
         ))

@@ -183,7 +183,7 @@ fn told(error: SinkError) -> anyhow::Error {
 }
 
 /// The name of this machine.
-fn sensor() -> String {
+pub fn sensor() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
     let name = name.unwrap_or_default().trim().to_owned();
     if name.is_empty() { "auscult".to_owned() } else { name }

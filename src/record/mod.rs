@@ -29,4 +29,6 @@ pub use files::{MAX_OPEN, RecordFiles, open};
 pub use format::{Format, recognise};
 pub use kind::RecordKind;
 pub use line::{Lines, MAX_LINE_BYTES};
+#[cfg(feature = "parquet")]
+pub use parquet::parquet_starts;
 pub use run::{MAX_HELD, RecordConfig, run};

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 
+use parquet::basic::ConvertedType;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::file::statistics::Statistics;
 use parquet::record::Field;
 use parquet::record::reader::RowIter;
 
@@ -44,6 +47,33 @@ impl Rows {
         let cells = row.get_column_iter().map(|(_, field)| Cow::Owned(text(field))).collect();
         Ok(Some((table(&self.header, cells), self.number)))
     }
+}
+
+/// The first and the last beginning of the records of a file, as the statistics at its end tell; nothing where they do not.
+///
+/// # Errors
+/// What cannot be opened or is no Parquet.
+pub fn parquet_starts(path: &Path) -> Result<Option<(Timestamp, Timestamp)>, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
+    let about = reader.metadata();
+    let columns = about.file_metadata().schema_descr().columns();
+    let Some(place) = columns.iter().position(|column| column.name() == "flow_start") else { return Ok(None) };
+    if columns.get(place).is_some_and(|column| column.converted_type() != ConvertedType::TIMESTAMP_MICROS) {
+        return Ok(None);
+    }
+    let of_group = |group: &RowGroupMetaData| match group.column(place).statistics()? {
+        Statistics::Int64(told) => Some((*told.min_opt()?, *told.max_opt()?)),
+        _ => None,
+    };
+    let spans: Option<Vec<(i64, i64)>> = about.row_groups().iter().map(of_group).collect();
+    let time = |micros: i64| Timestamp::from_nanos(micros.saturating_mul(1000));
+    let first_and_last = spans.and_then(|spans| {
+        let first = spans.iter().map(|(first, _)| *first).min()?;
+        // What is told is cut to microseconds.
+        Some((time(first), time(spans.iter().map(|(_, last)| *last).max()?.saturating_add(1))))
+    });
+    Ok(first_and_last)
 }
 
 fn text(field: &Field) -> String {

@@ -10,6 +10,8 @@
 //! Every alert for the network is on disk before it is sent, in a [`Spool`] of EVE lines, so judging waits for the local disk alone,
 //! order is that of the spool, and what a target did not take is there after a restart.
 
+use std::io::ErrorKind;
+
 mod deliver;
 mod file;
 mod gauge;
@@ -38,6 +40,16 @@ pub use target::{Endpoint, Place, Target, TargetOptions};
 #[cfg(feature = "tls")]
 pub use tls::{certificates, private_key};
 pub use writer::{Opened, SinkOptions, Writer, open};
+
+/// What to do about a file or folder that cannot be written, by what the system said.
+#[must_use]
+pub const fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => "make room on its disk",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "give write access to it",
+        _ => "see to its disk",
+    }
+}
 
 /// Why a target is not opened or does not work.
 #[derive(Debug, thiserror::Error)]

@@ -99,6 +99,19 @@ need rsyslogd rsyslog
 need_file "/usr/lib/$(uname -m)-linux-gnu/rsyslog/lmnsd_gtls.so" rsyslog-gnutls
 need python3 python3
 need_file /usr/share/ieee-data/oui.csv ieee-data
+# What reads folders of Parquet, in an environment of its own; AUSCULT_TEST_PYTHON names another.
+readers="${AUSCULT_TEST_PYTHON:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/auscult-tests/python}"
+reads_parquet() { "$readers/bin/python" -c 'import duckdb, polars' >/dev/null 2>&1; }
+if ! reads_parquet; then
+    command -v python3 >/dev/null 2>&1 && python3 -m venv "$readers" >/dev/null 2>&1 || install python3-venv >/dev/null 2>&1 || true
+    { [ -x "$readers/bin/pip" ] || python3 -m venv "$readers"; } >/dev/null 2>&1 &&
+        timeout 300 "$readers/bin/pip" install -q --disable-pip-version-check 'duckdb>=1.4,<3' 'polars>=1.30,<3' >/dev/null 2>&1 || true
+    if reads_parquet; then
+        say "setup: duckdb and polars are installed in $readers"
+    else
+        say "setup: duckdb and polars could not be installed from PyPI: tests that need them are skipped"
+    fi
+fi
 for part in clippy fmt; do
     cargo "$part" --version >/dev/null 2>&1 && continue
     rustup component add "$(echo "$part" | sed s/fmt/rustfmt/)" >/dev/null 2>&1 ||

@@ -51,7 +51,7 @@ fn rules(allowed: &Allowed) -> Result<RulesetCreated, RulesetError> {
     let ruleset = Ruleset::default().handle_access(AccessFs::from_all(WANTED))?.handle_access(AccessNet::from_all(WANTED))?;
     let mut rules = ruleset.scope(scope)?.create()?;
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    let make = AccessFs::MakeReg | AccessFs::MakeDir | AccessFs::RemoveFile;
+    let make = AccessFs::MakeReg | AccessFs::MakeDir | AccessFs::RemoveFile | AccessFs::RemoveDir;
     let write = read | make | AccessFs::WriteFile | AccessFs::Truncate;
     for (paths, access) in [(&allowed.read, read), (&allowed.write, write)] {
         for path in paths {

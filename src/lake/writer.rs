@@ -307,3 +307,130 @@ impl FlowTable for Lake {
         Ok(Self::finish(&mut self)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::flow::testing::packet;
+    use crate::flow::{FlowKey, FlowLimits, HomeNets, Shard};
+
+    /// The record of one packet at this second.
+    fn record(second: i64) -> FlowRecord {
+        let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::default());
+        let (mut shard, mut out) = (Shard::default(), Vec::new());
+        let packet = packet(second * 1000, 1, 4000, 2, 53, 17);
+        let (key, from_low) = FlowKey::of(&packet);
+        shard.packet((key, from_low, key.hash()), &packet, &[], (&limits, &home), &mut out);
+        shard.finish(&limits, packet.time, &mut out);
+        *out.remove(0)
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_nanos(second * 1_000_000_000)
+    }
+
+    struct Test {
+        folder: tempfile::TempDir,
+        lake: Lake,
+        told: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Test {
+        fn new(part_bytes: u64) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let told = Arc::new(Mutex::new(Vec::new()));
+            let telling = Arc::clone(&told);
+            let options = LakeOptions {
+                site: "a".to_owned(),
+                part_bytes,
+                part_every: Span::from_secs(900),
+                goes_on: true,
+                retention: None,
+                tell: Arc::new(move |text| telling.lock().unwrap().push(text.to_owned())),
+            };
+            let lake = Lake::open(folder.path(), options).unwrap();
+            Self { folder, lake, told }
+        }
+
+        fn hour(&self, hour: u32) -> PathBuf {
+            self.folder.path().join(format!("site=a/date=1970-01-01/hour={hour:02}"))
+        }
+
+        /// Parts of an hour: whole ones and open ones.
+        fn parts(&self, hour: u32) -> (usize, usize) {
+            let names: Vec<_> = self.hour(hour).read_dir().into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+            let open = names.iter().filter(|path| path.extension().unwrap() == "tmp").count();
+            (names.len() - open, open)
+        }
+    }
+
+    #[test]
+    fn a_part_waits_for_records_that_are_told_late_and_then_ends() {
+        let mut test = Test::new(1 << 30);
+        test.lake.add(&record(100), None);
+        test.lake.add(&record(950), None);
+        test.lake.add(&record(890), None);
+        assert_eq!(test.parts(0), (0, 2), "two quarters of the hour");
+        test.lake.add(&record(900 + 360), None);
+        assert_eq!(test.parts(0), (1, 1));
+        // Too late for its part: a further one, which is open as long as another.
+        test.lake.add(&record(899), None);
+        test.lake.add(&record(898), None);
+        assert_eq!(test.parts(0), (1, 2));
+        test.lake.tick(at(1260 + 899));
+        assert_eq!(test.parts(0), (1, 2));
+        test.lake.tick(at(1260 + 900));
+        assert_eq!(test.parts(0), (3, 0), "the second quarter is over, too");
+        test.lake.add(&record(3599), None);
+        test.lake.add(&record(3600), None);
+        test.lake.end_all();
+        assert_eq!((test.parts(0), test.parts(1)), ((4, 0), (1, 0)));
+        test.lake.finish().unwrap();
+        assert!(test.told.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn parts_end_by_their_size() {
+        let mut test = Test::new(1);
+        // A part has whole groups of rows.
+        let record = record(100);
+        (0..40_000).for_each(|_| test.lake.add(&record, Some((1.5, "look-up"))));
+        assert_eq!(test.parts(0), (2, 1));
+        test.lake.finish().unwrap();
+        assert_eq!(test.parts(0), (3, 0));
+    }
+
+    #[test]
+    fn few_parts_are_open_however_wild_the_order() {
+        let mut test = Test::new(1 << 30);
+        for hour in [7, 1, 5, 3, 6, 2, 4, 0, 7] {
+            test.lake.add(&record(hour * 3600), None);
+            assert!(test.lake.open.len() <= MAX_OPEN_PARTS);
+        }
+        test.lake.finish().unwrap();
+        assert_eq!((0..8).map(|hour| test.parts(hour).0).sum::<usize>(), 8);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_counted_and_tried_again() {
+        let mut test = Test::new(1 << 30);
+        let day = test.folder.path().join("site=a/date=1970-01-01");
+        std::fs::write(&day, "in the way").unwrap();
+        (0..3).for_each(|second| test.lake.add(&record(second), None));
+        std::fs::remove_file(&day).unwrap();
+        test.lake.add(&record(3), None);
+        assert!(!day.exists(), "not tried again at once");
+        test.lake.tick(at(10));
+        test.lake.add(&record(11), None);
+        assert_eq!(test.parts(0), (0, 1));
+        // Somebody removes the folder under it.
+        std::fs::remove_dir_all(&day).unwrap();
+        let error = test.lake.finish().unwrap_err().to_string();
+        assert!(error.starts_with("5 flow records were not written ("), "{error}");
+        let told = test.told.lock().unwrap();
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told[0].contains("cannot be written") && told[1].ends_with("written to again; flow records lost meanwhile: 4"));
+    }
+}

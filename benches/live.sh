@@ -4,12 +4,22 @@
 #
 #     sudo sh benches/live.sh target/release/auscult [ROUNDS]
 #
+# With SENDER=PATH what benches/sender builds sends in its place, for five seconds at each of RATES (packets a second; max is as
+# fast as it goes) until the program loses some: the last rate before is its limit. With SPAN=1 they listen to a mirror of the
+# interface (tc mirred).
+#
+#     cargo build --release --manifest-path benches/sender/Cargo.toml
+#     sudo SENDER=benches/sender/target/release/sender SPAN=1 sh benches/live.sh target/release/auscult 1
+#
 # Needs tcpreplay, tcpdump, argus, ra, softflowd, softflowctl, python3, zstd (Debian: tcpreplay tcpdump argus-server argus-client softflowd).
 # Prints a line for each: packets sent and their rate, packets that the program says it got, processor time for each packet and as a
 # share of a core while sending. The last lines are of a silent interface.
 set -eu
 auscult=$(realpath "${1:?usage: live.sh AUSCULT [ROUNDS]}")
 rounds=${2:-3}
+sender=${SENDER:+$(realpath "$SENDER")}
+rates=${RATES:-100000 200000 300000 400000 500000 600000 800000 max}
+listen=tap0
 here=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 from="live-$$-a" to="live-$$-b" running=
@@ -26,6 +36,14 @@ ip netns add "$from"
 ip netns add "$to"
 ip -n "$from" link add tap0 type veth peer name tap0 netns "$to"
 for space in "$from" "$to"; do ip -n "$space" link set lo up; ip -n "$space" link set tap0 up; done
+
+if [ -n "${SPAN:-}" ]; then
+    listen=span1
+    ip -n "$to" link add name span0 type veth peer name span1
+    for port in span0 span1; do ip -n "$to" link set "$port" up; done
+    ip netns exec "$to" tc qdisc add dev tap0 clsact
+    ip netns exec "$to" tc filter add dev tap0 ingress protocol all u32 match u32 0 0 action mirred egress mirror dev span0
+fi
 
 # UDP of 1,000 conversations, in frames of this size without their checksum.
 packets() {
@@ -49,15 +67,15 @@ packets 1514 50000 "$work/1500.pcap"
 zstd -dqf "$here/datasets/clinic/clinic.pcap.zst" -o "$work/mixed.pcap"
 
 ticks() { awk '{print $14 + $15}' "/proc/$1/stat"; }
-sent() { ip netns exec "$to" cat /sys/class/net/tap0/statistics/rx_packets; }
+sent() { ip netns exec "$to" cat "/sys/class/net/$listen/statistics/rx_packets"; }
 seconds() { date +%s.%N; }
 
 start() {
     case $1 in
-    auscult) set -- "$auscult" watch tap0 --model "$here/models/clinic.json" --alerts /dev/null --stats "$work/stats" ;;
-    tcpdump) set -- tcpdump -i tap0 -B 65536 -w /dev/null ;;
-    argus) set -- argus -X -i tap0 -w "$work/argus" ;;
-    softflowd) set -- softflowd -d -i tap0 -n 127.0.0.1:9995 -v 9 -m 1000000 -p "$work/sf.pid" -c "$work/sf.ctl" ;;
+    auscult) set -- "$auscult" watch "$listen" --model "$here/models/clinic.json" --alerts /dev/null --stats "$work/stats" ;;
+    tcpdump) set -- tcpdump -i "$listen" -B 65536 -w /dev/null ;;
+    argus) set -- argus -X -i "$listen" -w "$work/argus" ;;
+    softflowd) set -- softflowd -d -i "$listen" -n 127.0.0.1:9995 -v 9 -m 1000000 -p "$work/sf.pid" -c "$work/sf.ctl" ;;
     esac
     rm -f "$work/argus" "$work/stats"
     ip netns exec "$to" "$@" >"$work/out" 2>&1 &
@@ -83,11 +101,23 @@ finish() {
     esac
 }
 
+# The packets of a set: so often with tcpreplay, or for five seconds at a rate.
+send() {
+    if [ -z "$sender" ]; then
+        ip netns exec "$from" tcpreplay -K -t -i tap0 --loop="$2" "$work/$1.pcap"
+    elif [ "$3" = max ]; then
+        ip netns exec "$from" "$sender" tap0 "$work/$1.pcap" 3000000
+    else
+        ip netns exec "$from" "$sender" tap0 "$work/$1.pcap" $(($3 * 5)) "$3"
+    fi >/dev/null 2>&1
+}
+
+# Says how it went; fails where packets were lost.
 measure() {
     program=$1 size=$2 loops=$3
     start "$program"
     cpu=$(ticks "$running") before=$(sent) begin=$(seconds)
-    ip netns exec "$from" tcpreplay -K -t -i tap0 --loop="$loops" "$work/$size.pcap" >/dev/null 2>&1
+    send "$size" "$loops" "${4:-max}"
     end=$(seconds) after=$(sent)
     sleep 2
     cpu=$(($(ticks "$running") - cpu))
@@ -95,6 +125,14 @@ measure() {
     awk -v p="$program" -v f="$size" -v n=$((after - before)) -v s="$begin $end" -v c="$cpu" -v g="$got" -v l="$(cut -d' ' -f1 /proc/loadavg)" 'BEGIN {
         split(s, at, " "); took = at[2] - at[1]; lost = g == "" ? "unknown" : sprintf("%.2f %%", n > g ? (n - g) / n * 100 : 0)
         printf "%-10s %-6s sent %8d at %4.0f k/s, got %8s, lost %s, %5.2f us of CPU a packet, %4.2f of a core (load %s)\n", p, f, n, n / took / 1000, g, lost, c * 1e4 / n, c / 100 / took, l }'
+    [ $((after - before)) -le "${got:-0}" ]
+}
+
+# Faster and faster, until some are lost.
+limit() {
+    for rate in $rates; do
+        measure "$1" "$2" "$3" "$rate" || return 0
+    done
 }
 
 idle() {
@@ -110,7 +148,9 @@ round=0
 while [ "$round" -lt "$rounds" ]; do
     round=$((round + 1))
     for set in "64 20" "mixed 18" "1500 30"; do
-        for program in tcpdump argus softflowd auscult; do measure "$program" $set; done
+        for program in tcpdump argus softflowd auscult; do
+            if [ -n "$sender" ]; then limit "$program" $set; else measure "$program" $set || true; fi
+        done
     done
 done
 for program in tcpdump argus softflowd auscult; do idle "$program"; done

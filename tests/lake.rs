@@ -44,8 +44,9 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
-                found.insert(path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap());
+            } else if let Ok(bytes) = fs::read(&path) {
+                // One that is being written may have got its name in between.
+                found.insert(path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned(), bytes);
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::sink::Retention;
 /// When it cannot be made.
 pub fn open(folder: &Path, args: &LakeArgs, goes_on: bool, retention: Option<Retention>) -> anyhow::Result<Lake> {
     let options = LakeOptions {
-        site: args.site.name(),
+        site: args.site.site.clone(),
         part_bytes: args.part_size,
         part_every: args.part_every,
         goes_on,

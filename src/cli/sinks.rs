@@ -33,8 +33,8 @@ pub struct SinkArgs {
     /// Old files to keep, PATH.1 being the newest
     #[arg(long, value_name = "N", default_value_t = 7)]
     pub rotate_keep: u32,
-    /// Remove old files of alerts, and old versions of a model that learns on, when they were last written to longer ago than this
-    /// (30d, 180d); never a file in use, nor answers
+    /// Remove old files of alerts and of a folder of flow records, and old versions of a model that learns on, when they were last
+    /// written to longer ago than this (30d, 180d); never a file in use, nor answers
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     pub keep: Option<Span>,
     /// Keep alerts for targets on the network in this folder until they have arrived [default: spool in STATE_DIRECTORY, or
@@ -183,7 +183,7 @@ fn told(error: SinkError) -> anyhow::Error {
 }
 
 /// The name of this machine.
-pub fn sensor() -> String {
+fn sensor() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
     let name = name.unwrap_or_default().trim().to_owned();
     if name.is_empty() { "auscult".to_owned() } else { name }

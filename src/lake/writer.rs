@@ -239,6 +239,7 @@ impl Lake {
     /// Writes what waits, and gives whole parts their names.
     fn settle(&mut self) {
         let mut failure = None;
+        let waited = self.waits();
         for open in self.open.values_mut() {
             failure = open.table.target_mut().catch_up().err().or(failure);
         }
@@ -253,7 +254,7 @@ impl Lake {
         });
         if failure.is_some() {
             self.failed(failure);
-        } else if !self.is_blocked {
+        } else if waited {
             self.recovered();
         }
     }
@@ -272,10 +273,14 @@ impl Lake {
     }
 
     fn recovered(&mut self) {
-        let waits = self.open.values_mut().any(|open| open.table.target_mut().waiting() > 0);
-        if !waits && self.unnamed.is_empty() && std::mem::take(&mut self.is_told) {
+        if !self.waits() && std::mem::take(&mut self.is_told) {
             self.tell(&format!("written to again; flow records lost meanwhile: {}", self.lost));
         }
+    }
+
+    /// Is there something that will be written when there is room?
+    fn waits(&mut self) -> bool {
+        !self.unnamed.is_empty() || self.open.values_mut().any(|open| open.table.target_mut().waiting() > 0)
     }
 
     fn sweep(&self) {
@@ -393,7 +398,7 @@ mod tests {
 
     #[test]
     fn parts_end_by_their_size() {
-        let mut test = Test::new(1);
+        let mut test = Test::new(1000);
         // A part has whole groups of rows.
         let record = record(100);
         (0..40_000).for_each(|_| test.lake.add(&record, Some((1.5, "look-up"))));

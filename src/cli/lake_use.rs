@@ -46,11 +46,14 @@ pub fn expanded(inputs: &[PathBuf], time: &TimeArgs) -> anyhow::Result<Vec<PathB
         if outside > 0 {
             tell!("auscult: {name}: files outside the time asked for: {outside}");
         }
-        if files.is_empty() {
-            let when = if outside > 0 { " in the time asked for" } else { "" };
-            anyhow::bail!("{name}: no file of flow records{when}");
+        if !files.is_empty() {
+            all.extend(files);
+        } else if outside > 0 {
+            anyhow::bail!("{name}: no file of flow records in the time asked for");
+        } else {
+            // Captures may lie in folders of such names, too.
+            all.push(input.clone());
         }
-        all.extend(files);
     }
     Ok(all)
 }

@@ -47,6 +47,7 @@ else
     skip "lints" "cargo clippy is not installed"
 fi
 step "without default features" cargo check --locked --no-default-features
+step "the sender of benches/live.sh" cargo check --locked --manifest-path benches/sender/Cargo.toml
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 if cargo deny --version >/dev/null 2>&1; then
     step "licences, sources, doubled crates" cargo deny --locked check bans licenses sources

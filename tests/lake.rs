@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::Value;
+
 use support::{CLINIC_SPLIT, Folder, Run, auscult, clinic, have, lines, program, project, text};
 
 /// The model of the clinic's normal time, made once.
@@ -187,7 +188,7 @@ fn a_second_run_adds_and_wrong_usage_is_told() {
     assert_eq!(after, (2 * before.0, 2 * before.1));
     for (wrong, said) in [
         (["--site", "a/b"], "wanted 1 to 63 letters"),
-        (["--part-every", "2h"], "wanted 1m to 1h"),
+        (["--part-every", "2h"], "wanted 5m to 1h"),
         (["--part-size", "9"], "is no size"),
     ] {
         let run =
@@ -343,4 +344,27 @@ fn what_cannot_be_written_is_counted_and_ends_nothing() {
     assert!(folder.read("alerts") == folder.read("wanted"), "judging goes on");
     folder.put("file", b"");
     line(&replay(&["--flows", &folder.name("file/lake/")]).ended(1), "file/lake/: cannot be written");
+}
+
+#[test]
+fn hup_ends_the_open_parts() {
+    let (folder, bytes) = (Folder::new(), recording());
+    let lake = folder.path("lake");
+    let mut command = program();
+    command.args(["replay", "-", "--model", model(), "--flows", &folder.name("lake/"), "--site", "a"]);
+    command.args(["--state", &folder.name("state"), "--alerts", "/dev/null"]);
+    let (first, rest) = bytes.split_at(bytes.len() * 3 / 4);
+    let (mut child, feeder) = feeding(command, first.to_vec());
+    let stderr = child.stderr.take().unwrap();
+    let said = std::thread::spawn(move || std::io::read_to_string(stderr).unwrap());
+    let mut stdin = feeder.join().unwrap();
+    eventually("an open part", || lake.exists() && files(&lake).keys().any(|name| name.ends_with(".tmp")));
+    assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
+    stdin.write_all(rest).unwrap();
+    drop(stdin);
+    assert!(child.wait().unwrap().success(), "{}", said.join().unwrap());
+    auscult(&["replay", text(&clinic()), "--model", model(), "--flows", &folder.name("whole/"), "--site", "a"]).ended(0);
+    let whole = folder.path("whole");
+    assert!(parts(&lake).len() > parts(&whole).len(), "{:?}", parts(&lake));
+    assert_eq!(count(&lake), count(&whole));
 }

@@ -18,14 +18,14 @@ pub struct LakeArgs {
     /// End a Parquet file of a folder of flow records when it is so long
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "128M")]
     pub part_size: u64,
-    /// Begin another for the records that end in the next so long of UTC, up to an hour
+    /// Begin another for the records that end in the next so long of UTC (5m to 1h)
     #[arg(long, value_name = "SPAN", value_parser = part_span, default_value = "15m")]
     pub part_every: Span,
 }
 
 fn part_span(text: &str) -> Result<Span, String> {
     let span = parse_span(text).map_err(|error| error.to_string())?;
-    if (Span::from_secs(60)..=Span::from_secs(3600)).contains(&span) { Ok(span) } else { Err("wanted 1m to 1h".to_owned()) }
+    if (Span::from_secs(300)..=Span::from_secs(3600)).contains(&span) { Ok(span) } else { Err("wanted 5m to 1h".to_owned()) }
 }
 
 /// Does it name a folder: one that is there, or by a slash at its end?
@@ -38,9 +38,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_lasts_a_minute_to_an_hour() {
+    fn a_part_lasts_five_minutes_to_an_hour() {
         assert_eq!(part_span("15m"), Ok(Span::from_secs(900)));
-        assert!(["59s", "61m", "1d", "", "x"].into_iter().all(|text| part_span(text).is_err()));
+        assert!(["299s", "61m", "1d", "", "x"].into_iter().all(|text| part_span(text).is_err()));
     }
 
     #[test]

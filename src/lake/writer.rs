@@ -13,16 +13,16 @@ use crate::sink::{Retention, Tell, advice};
 use crate::time::{Span, Timestamp};
 
 /// Parts that are written at the same time at the most; each holds up to 16,384 rows in memory, some 1 kB each.
-pub const MAX_OPEN_PARTS: usize = 4;
+pub const MAX_OPEN_PARTS: usize = 8;
 /// Bytes that wait for the disk at the most, and one group of rows more; what comes then is lost, and counted.
 const MOST_WAITING_BYTES: usize = 16 << 20;
 /// Whole parts that wait for their names at the most.
 const MOST_UNNAMED: usize = 16;
 /// Hours that are remembered at the most, to know which parts are another run's.
 const MOST_OWN: usize = 1024;
-/// A record is told when its flow has been silent for long enough, by default 300 s after its end; so long, and some more, a part
-/// waits for those of its time.
-const GRACE: Span = Span::from_secs(360);
+/// A record is told when its flow has been silent for long enough, by default 300 s after its end, and handed out with its bits 300 s
+/// later; so long, and some more, a part waits for those of its time.
+const GRACE: Span = Span::from_secs(660);
 
 /// How a lake is written.
 #[derive(Clone)]
@@ -378,15 +378,15 @@ mod tests {
         test.lake.add(&record(950), None);
         test.lake.add(&record(890), None);
         assert_eq!(test.parts(0), (0, 2), "two quarters of the hour");
-        test.lake.add(&record(900 + 360), None);
+        test.lake.add(&record(900 + 660), None);
         assert_eq!(test.parts(0), (1, 1));
         // Too late for its part: a further one, which is open as long as another.
         test.lake.add(&record(899), None);
         test.lake.add(&record(898), None);
         assert_eq!(test.parts(0), (1, 2));
-        test.lake.tick(at(1260 + 899));
+        test.lake.tick(at(1560 + 899));
         assert_eq!(test.parts(0), (1, 2));
-        test.lake.tick(at(1260 + 900));
+        test.lake.tick(at(1560 + 900));
         assert_eq!(test.parts(0), (3, 0), "the second quarter is over, too");
         test.lake.add(&record(3599), None);
         test.lake.add(&record(3600), None);
@@ -410,12 +410,12 @@ mod tests {
     #[test]
     fn few_parts_are_open_however_wild_the_order() {
         let mut test = Test::new(1 << 30);
-        for hour in [7, 1, 5, 3, 6, 2, 4, 0, 7] {
-            test.lake.add(&record(hour * 3600), None);
+        for quarter in [31, 1, 5, 3, 6, 2, 4, 0, 7, 8, 9, 10] {
+            test.lake.add(&record(quarter * 900), None);
             assert!(test.lake.open.len() <= MAX_OPEN_PARTS);
         }
         test.lake.finish().unwrap();
-        assert_eq!((0..8).map(|hour| test.parts(hour).0).sum::<usize>(), 8);
+        assert_eq!((0..8).map(|hour| test.parts(hour).0).sum::<usize>(), 12);
     }
 
     #[test]

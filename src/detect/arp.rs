@@ -33,7 +33,7 @@ struct Claim {
 }
 
 /// An address that two interfaces claim in turn.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Dispute {
     /// The address.
     pub address: Addr,

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::anywhere::Attack;
-use super::arp::Dispute;
 use super::class::Around;
 use super::config::{DetectorConfig, Part};
 use super::evidence::Contribution;
@@ -23,7 +22,6 @@ use super::surprise::Surprise;
 use crate::feature::Observation;
 use crate::flow::FlowRecord;
 use crate::model::Match;
-use crate::sighting::Sighting;
 use crate::time::Timestamp;
 
 /// What was found about one observation, before it is known what others show.
@@ -147,18 +145,6 @@ impl Assessor {
     /// Takes what a flow says of conversations that go on all the time.
     pub fn hear(&mut self, seen: &Observation, record: &FlowRecord) {
         self.lately.silences.observe(seen, record, self.knowledge.baselines(seen.seen));
-    }
-
-    /// Takes what a frame said of a device itself.
-    pub(super) fn sighting(&mut self, sighting: &Sighting) -> Option<Dispute> {
-        let dispute = self.lately.claims.observe(sighting);
-        dispute.filter(|dispute| !self.config.without.has_kind(dispute.part.evidence))
-    }
-
-    /// Takes what a frame said of one of its devices, to be submitted.
-    pub fn see(&mut self, sighting: &Sighting) {
-        let dispute = self.sighting(sighting);
-        self.submission.disputes.extend(dispute);
     }
 
     /// All that was known at `now` was assessed; `is_first` says that nobody listened since the tick before. Tells which conversations have

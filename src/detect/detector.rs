@@ -112,9 +112,7 @@ impl Detector {
 
     /// Takes what a frame said of a device itself.
     pub fn sighting(&mut self, sighting: &Sighting) {
-        if let Some(dispute) = self.assessor.sighting(sighting) {
-            self.docket.dispute(dispute);
-        }
+        self.docket.sighting(sighting);
     }
 
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.

@@ -1,6 +1,6 @@
 //! The second half of judging: what speaks against each device, and what is told of it.
 //!
-//! It takes what assessors found, in the order of judging, and keeps what concerns several devices at once: what many begin at the same
+//! It takes what assessors found, in the order of judging, and keeps what concerns several devices at once: who claims whose address, what many begin at the same
 //! time, cases against the ends of a conversation, incidents and the stories that they belong to.
 
 use std::sync::Arc;
@@ -23,8 +23,8 @@ use super::submission::{Submission, Submitted};
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
+use crate::sighting::Sighting;
 use crate::time::Timestamp;
-use crate::wire::Addr;
 
 /// Keeps cases, incidents and stories. Bounded in memory.
 pub struct Docket {
@@ -53,7 +53,6 @@ impl Docket {
     pub fn take(&mut self, submissions: Vec<Submission>, now: Timestamp, notices: &mut Vec<Notice>) {
         let mut all = Submission::join(submissions);
         self.listen(now);
-        all.disputes.drain(..).for_each(|dispute| self.dispute(dispute));
         all.heard.drain(..).for_each(|(device, is_known, at)| self.hear(device, is_known, at));
         let ordinary_bits = self.knowledge.calibration.ordinary_bits;
         for Submitted { seen, finding, flow, .. } in all.found {
@@ -68,7 +67,7 @@ impl Docket {
     /// many bits.
     pub fn weigh(&mut self, seen: &Observation, finding: &Finding, least_bits: f64) -> Assessment {
         let Finding { mut surprise, context, ref around, anywhere, is_known } = *finding;
-        let population = self.share_with_others(seen, &mut surprise);
+        let population = self.share_with_others(seen, &mut surprise).map(Box::new);
         let context = context.strongest();
         let is_ordinary = surprise.bits() + context.map_or(0.0, |part| part.bits) <= least_bits;
         let class = if is_ordinary && anywhere.is_none() {
@@ -76,7 +75,7 @@ impl Docket {
         } else {
             classify(seen, &surprise, context.filter(|part| !part.evidence.is_crowd()), around, is_known)
         };
-        Assessment { surprise, context, class, anywhere, population }
+        Assessment { surprise, context, class, anywhere: anywhere.map(Box::new), population }
     }
 
     /// Weakens what is new about a known device where many others have it too. Returns what is to be told of them all.
@@ -97,11 +96,15 @@ impl Docket {
     /// (as in calibration).
     pub fn file(&mut self, seen: &Observation, assessment: &Assessment, flow: &dyn Fn() -> Option<FlowRef>) {
         let ordinary_bits = self.knowledge.calibration.ordinary_bits;
-        let &Assessment { surprise, mut context, mut class, anywhere, ref population } = assessment;
-        if let Some(attack) = anywhere.filter(|attack| self.knowledge.judges_itself && !self.is_told(seen.orig, attack.class)) {
+        let &Assessment { surprise, mut context, mut class, ref anywhere, ref population } = assessment;
+        if let Some(attack) =
+            anywhere.as_deref().filter(|attack| self.knowledge.judges_itself && !self.is_told(seen.orig, attack.class))
+        {
             (context, class) = (Some(attack.part), attack.class);
         }
-        if let Some(((part, devices), flow)) = population.as_ref().zip(flow()) {
+        if let Some((part, devices)) = population.as_deref()
+            && let Some(flow) = flow()
+        {
             let times = (seen.start, seen.end, seen.seen);
             let exhibit = Exhibit::of_itself(Class::PopulationChange, *part, flow, times);
             devices.iter().for_each(|&device| self.put(seen.resp, device, seen.service, exhibit.clone()));
@@ -123,15 +126,15 @@ impl Docket {
         self.file_against(seen.orig, seen.resp, seen, exhibit, flow);
     }
 
-    /// Files an address that two interfaces claim.
-    pub(super) fn dispute(&mut self, dispute: Dispute) {
-        let Dispute { address, intruder, told, part, at } = dispute;
+    /// Takes what a frame said of a device itself.
+    pub fn sighting(&mut self, sighting: &Sighting) {
+        let dispute = self.filed.claims.observe(sighting).filter(|dispute| !self.config.without.has_kind(dispute.part.evidence));
+        let Some(Dispute { address, intruder, told, part, at }) = dispute else { return };
         let (victim, host) = (Host(address), Host(intruder.unwrap_or(address)));
         let flow = FlowRef::of_link(host, victim);
         let exhibit = Exhibit { also: Some(victim), ..Exhibit::of_itself(Class::ArpSpoofing, part, flow, (at, at, at)) };
         let service = Service { protocol: ARP, port: 0 };
-        let peers = [Some(address), told].into_iter().flatten().map(|address: Addr| Host(address));
-        for peer in peers.filter(|&peer| peer != host) {
+        for peer in [Some(victim), told.map(Host)].into_iter().flatten().filter(|&peer| peer != host) {
             self.put(host, peer, service, exhibit.clone());
         }
     }

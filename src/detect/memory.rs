@@ -60,7 +60,6 @@ impl Remembered<'_> {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Lately {
     pub recent: Recent,
-    pub claims: Claims,
     pub silences: Silences,
     pub looked_for_silence: Timestamp,
     listened: Listened,
@@ -93,6 +92,7 @@ pub(super) struct Filed {
     pub told: BTreeSet<(Host, Class)>,
     pub stories: Stories,
     pub changes: Changes,
+    pub claims: Claims,
     pub fit: Fit,
     listened: Listened,
 }

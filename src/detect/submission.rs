@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::arp::Dispute;
 use super::assessor::Finding;
 use super::incident::FlowRef;
 use super::silence::Silent;
@@ -29,7 +28,6 @@ pub struct Submission {
     pub(super) found: Vec<Submitted>,
     /// Devices at home that began a flow, and whether the model knows them.
     pub(super) heard: Vec<(Host, bool, Timestamp)>,
-    pub(super) disputes: Vec<Dispute>,
     pub(super) silent: Vec<Silent>,
 }
 
@@ -37,10 +35,9 @@ impl Submission {
     /// Puts those of all shares together: in the order of judging, and one finding where both ends of a conversation gave one.
     pub(super) fn join(submissions: Vec<Self>) -> Self {
         let mut all = Self::default();
-        for Self { found, heard, disputes, silent } in submissions {
+        for Self { found, heard, silent } in submissions {
             all.found.extend(found);
             all.heard.extend(heard);
-            all.disputes.extend(disputes);
             all.silent.extend(silent);
         }
         // Stable: of a flow that is told twice at one tick the share's own order holds.
@@ -52,7 +49,6 @@ impl Submission {
             }
             is_same
         });
-        all.disputes.sort_by_key(|dispute| (dispute.at, dispute.address));
         all.silent.sort_by_key(|silent| (silent.host, silent.edge));
         all
     }

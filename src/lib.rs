@@ -11,10 +11,14 @@ pub mod detect;
 pub mod eval;
 pub mod evidence;
 pub mod feature;
+#[cfg(feature = "nats")]
+pub mod fleet;
 pub mod flow;
 pub mod guard;
 pub mod inventory;
 pub mod model;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod pipeline;
 pub mod pseudonym;
 pub mod record;

@@ -452,3 +452,25 @@ fn a_watch_publishes_from_within_its_sandbox() {
     assert!(account["acknowledged"].as_u64().unwrap() >= 3, "{account}\n{}", run.stderr);
     assert_eq!((&account["acknowledged"], &account["failures"]), (&account["messages"], &0.into()), "{account}\n{}", run.stderr);
 }
+
+#[test]
+fn the_way_is_encrypted_to_a_server_whose_certificate_is_trusted() {
+    let folder = Folder::new();
+    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca = rcgen::CertifiedIssuer::self_signed(ca, rcgen::KeyPair::generate().unwrap()).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &ca).unwrap();
+    let trusted = folder.put("ca.pem", ca.pem().as_bytes());
+    let (cert, key) =
+        (folder.put("cert.pem", certificate.pem().as_bytes()), folder.put("key.pem", key.serialize_pem().as_bytes()));
+    let Some(server) = Server::start(&format!("tls {{ cert_file: \"{cert}\", key_file: \"{key}\" }}")) else { return };
+    let address = server.address().replace("nats://", "tls+nats://");
+    let short = ["--nats-ca", &trusted, "--to", "1780470000"];
+    auscult(&sensor(&address, &folder, "a", text(&project(CAPTURE)), &short)).ended(0);
+    let account = published(&folder, "a");
+    assert!(account["acknowledged"] == account["messages"] && account["records"].as_u64().unwrap() > 0, "{account}");
+    let untrusted = sensor(&address, &folder, "b", text(&project(CAPTURE)), &["--to", "1"]);
+    auscult(&untrusted).ended(1).said(&["certificate"]);
+}

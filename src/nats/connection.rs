@@ -85,10 +85,12 @@ impl Nats {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => {
                 let what = in_words(&error);
-                let is_refused = matches!(
-                    error.kind(),
-                    ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Tls
-                );
+                // The kind of a certificate that is not trusted is that of any error of the network.
+                let is_refused = what.contains("certificate")
+                    || matches!(
+                        error.kind(),
+                        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Tls
+                    );
                 return Err(if is_refused { NatsError::Refused { server, what } } else { NatsError::Later { server, what } });
             }
             Err(_) => return Err(NatsError::Later { server, what: "no answer".to_owned() }),

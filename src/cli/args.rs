@@ -36,7 +36,7 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Judge live traffic on a SPAN port
     Watch(WatchArgs),
-    /// Judge flow records that were made elsewhere: EVE, Zeek conn logs, CSV, Parquet, a stream of sensors
+    /// Judge flow records made elsewhere: EVE, Zeek conn logs, CSV, Parquet, NATS
     Detect(DetectArgs),
     /// Learn a model from captures or flow records
     Train(TrainArgs),
@@ -50,7 +50,7 @@ pub enum Command {
     Explain(ExplainArgs),
     /// One HTML page for people: incidents and why, devices, traffic, the model
     Report(ReportArgs),
-    /// Compare models; go back to an earlier version
+    /// Compare models; publish one; go back to an earlier version
     Model(ModelArgs),
     /// List, filter and follow incidents and answers
     Alerts(AlertsArgs),

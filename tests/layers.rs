@@ -39,7 +39,7 @@ const LAYERS: [(&str, &[&str]); 29] = [
         "pipeline",
         &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "evidence", "dataset"],
     ),
-    ("fleet", &["time", "wire", "app", "flow", "sighting", "feature", "evidence", "pipeline", "nats"]),
+    ("fleet", &["time", "wire", "app", "flow", "sighting", "feature", "detect", "evidence", "pipeline", "nats"]),
     ("record", &["time", "wire", "app", "flow", "feature", "capture", "pipeline"]),
     ("train", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
     (

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use nats_support::{Server, free_port, get, split, until};
 use serde_json::Value;
-use support::{Folder, Run, auscult, lines, program, project, text};
+use support::{Folder, Run, auscult, clinic, lines, program, project, text};
 
 const CAPTURE: &str = "datasets/hospital/intrusion-loud/capture.pcap.zst";
 const MODEL: &str = "models/hospital.json";
@@ -282,6 +282,13 @@ fn what_crosses_is_judged_as_where_it_came_from_byte_for_byte() {
     run.ended(0);
     assert!(alerts.len() > 20);
     assert!(folder.read("alerts-d") == in_one_process(), "the alerts differ");
+    // Another capture, of which nothing but its model is known here, published by a sensor that judges too.
+    let (address, model) = (format!("{}/clinic", server.address()), text(&project("models/clinic.json")).to_owned());
+    let (own, theirs) = (folder.name("own"), folder.name("theirs"));
+    auscult(&sensor(&address, &folder, "c", text(&clinic()), &["--model", &model, "--alerts", &own])).ended(0);
+    auscult(&["detect", &address, "--model", &model, "--until-caught-up", "--alerts", &theirs]).ended(0);
+    let own = folder.read("own");
+    assert!(lines(&own).len() > 5 && own == folder.read("theirs"), "the alerts of the clinic differ");
 }
 
 #[test]

@@ -12,8 +12,8 @@ use crate::time::{Span, Timestamp};
 
 /// Times further from the epoch than this, some 73 years either way, are damage.
 const MOST_NANOS: i64 = 1 << 61;
-/// Counters above this are damage: sums of two must not overflow.
-const MOST_COUNT: u64 = 1 << 60;
+/// Counters above this are damage: sums of many must not overflow.
+const MOST_COUNT: u64 = 1 << 48;
 
 /// Sums over the names that DNS was asked for: count, characters, bits.
 type Sums = (u32, u64, f64);

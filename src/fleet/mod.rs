@@ -13,7 +13,6 @@
 mod batch;
 mod form;
 mod merge;
-mod partition;
 mod publish;
 mod run;
 mod seen;
@@ -25,8 +24,7 @@ mod testing;
 pub use batch::{Clock, Content, MOST_BYTES, Message, Origin, VERSION, read, write_clock};
 pub use form::{Received, Side};
 pub use merge::{MergeAccount, MergeConfig};
-pub use partition::{MOST_PARTITIONS, PARTITIONS, partition};
-pub use publish::{Batching, Outbox, Published, PublishedAccount};
+pub use publish::{Batching, MOST_PARTITIONS, Outbox, PARTITIONS, Published, PublishedAccount};
 pub use run::{Source, StreamAccount, StreamConfig, run};
 pub use send::{Outgoing, OutgoingConfig, OutgoingState};
 pub use spool::Spool;

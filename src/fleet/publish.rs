@@ -4,12 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::{Clock, Origin, write_clock, write_records};
 use super::form::{RecordForm, Side};
-use super::partition::partition;
+use crate::detect::Share;
 use crate::evidence::Slices;
 use crate::pipeline::{Condition, Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
 use crate::time::{Span, Timestamp};
 
+/// Partitions where nobody says otherwise; sensors and detectors of one stream agree on the number. A device's is its share of so many
+/// ([`Share::place_of`]).
+pub const PARTITIONS: u16 = 64;
+/// Partitions at the most.
+pub const MOST_PARTITIONS: u16 = 1024;
 /// Records of a partition that are written in one message.
 const MOST_RECORDS: usize = 512;
 /// Records of all partitions that wait for their message, some 1.3 kB each.
@@ -87,7 +92,7 @@ impl<O: Outbox> Batching<O> {
     fn record(&mut self, emitted: &mut Emitted) {
         self.account.records += 1;
         let (orig, resp) = (emitted.observation.orig, emitted.observation.resp);
-        let (of_orig, of_resp) = (partition(orig, self.partitions), partition(resp, self.partitions));
+        let (of_orig, of_resp) = (Share::place_of(orig, self.partitions), Share::place_of(resp, self.partitions));
         let seen = self.behind_told(emitted.observation.seen);
         let side = if of_orig == of_resp { Side::Both } else { Side::Initiator };
         let base = self.base(of_orig, seen);

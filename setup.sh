@@ -97,6 +97,9 @@ need valgrind valgrind
 if ! command -v rsyslogd >/dev/null 2>&1 && [ -d /run/systemd/system ]; then as_root systemctl mask rsyslog.service >/dev/null 2>&1 || true; fi
 need rsyslogd rsyslog
 need_file "/usr/lib/$(uname -m)-linux-gnu/rsyslog/lmnsd_gtls.so" rsyslog-gnutls
+# As with argus, only the program is wanted.
+if ! command -v nats-server >/dev/null 2>&1 && [ -d /run/systemd/system ]; then as_root systemctl mask nats-server.service >/dev/null 2>&1 || true; fi
+need nats-server nats-server
 need python3 python3
 need_file /usr/share/ieee-data/oui.csv ieee-data
 # What reads folders of Parquet, in an environment of its own; AUSCULT_TEST_PYTHON names another.

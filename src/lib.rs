@@ -11,12 +11,16 @@ pub mod detect;
 pub mod eval;
 pub mod evidence;
 pub mod feature;
+#[cfg(feature = "nats")]
+pub mod fleet;
 pub mod flow;
 pub mod guard;
 pub mod inventory;
 #[cfg(feature = "parquet")]
 pub mod lake;
 pub mod model;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod pipeline;
 pub mod pseudonym;
 pub mod record;

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 /// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. `pseudonym` replaces what names
 /// somebody in records and sightings, so it stands behind `feature` and before all that learns, judges and writes; only `cli` holds a key. `record` stands beside
 /// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. `sink` is
-/// what `alert` is not: threads, sockets and files for what leaves; `state` is the same for what is remembered, whatever that is; `guard` gives up rights and knows of nothing here. Nothing imports `cli` but `main`.
-const LAYERS: [(&str, &[&str]); 28] = [
+/// what `alert` is not: threads, sockets and files for what leaves; `state` is the same for what is remembered, whatever that is; `guard` gives up rights and knows of nothing here, and so does `nats`. `fleet` is the seam stretched over it: it stands beside `pipeline` as `record` does. Nothing imports `cli` but `main`.
+const LAYERS: [(&str, &[&str]); 30] = [
     ("time", &[]),
     ("wire", &["time"]),
     ("app", &["time", "wire"]),
@@ -28,7 +28,8 @@ const LAYERS: [(&str, &[&str]); 28] = [
     ("model", &["time", "wire", "flow", "feature"]),
     ("detect", &["time", "wire", "flow", "app", "sighting", "feature", "model"]),
     ("alert", &["time", "wire", "flow", "app", "feature", "model", "detect"]),
-    ("sink", &["time", "feature", "alert"]),
+    ("nats", &[]),
+    ("sink", &["time", "feature", "alert", "nats"]),
     ("state", &["feature"]),
     ("guard", &[]),
     ("capture", &["time", "wire"]),
@@ -38,6 +39,7 @@ const LAYERS: [(&str, &[&str]); 28] = [
         "pipeline",
         &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "evidence", "dataset"],
     ),
+    ("fleet", &["time", "wire", "app", "flow", "sighting", "feature", "detect", "evidence", "pipeline", "nats"]),
     ("record", &["time", "wire", "app", "flow", "feature", "capture", "pipeline"]),
     ("lake", &["time", "flow", "alert", "sink", "record"]),
     ("train", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
@@ -82,6 +84,8 @@ const LAYERS: [(&str, &[&str]); 28] = [
             "state",
             "guard",
             "lake",
+            "nats",
+            "fleet",
         ],
     ),
     ("lib", &[]),
@@ -95,7 +99,7 @@ const NOT_IN_CORE: [&str; 8] =
     ["std::thread", "std::net", "std::fs", "std::process", "std::env", "SystemTime", "Instant::", "time::Instant"];
 
 /// The one home of each crate, so that replacing it touches one folder.
-const HOMES: [(&str, &[&str]); 38] = [
+const HOMES: [(&str, &[&str]); 40] = [
     ("aes_gcm", &["app", "pseudonym"]),
     ("hkdf", &["app", "pseudonym"]),
     ("hmac", &["pseudonym"]),
@@ -104,9 +108,11 @@ const HOMES: [(&str, &[&str]); 38] = [
     ("x509_parser", &["app"]),
     ("etherparse", &["wire"]),
     ("pcap", &["capture"]),
-    ("postcard", &["state"]),
+    ("postcard", &["fleet", "state"]),
+    ("async_nats", &["nats"]),
+    ("futures_util", &["nats"]),
     ("flate2", &["capture", "dataset"]),
-    ("zstd", &["capture", "dataset"]),
+    ("zstd", &["capture", "dataset", "fleet"]),
     ("rustix", &["capture", "guard", "pipeline", "sink"]),
     ("nix", &["guard"]),
     ("landlock", &["guard"]),
@@ -121,7 +127,7 @@ const HOMES: [(&str, &[&str]); 38] = [
     ("hyper_util", &["serve"]),
     ("http_body_util", &["serve"]),
     ("bytes", &["serve"]),
-    ("tokio", &["serve"]),
+    ("tokio", &["nats", "serve"]),
     ("tokio_rustls", &["serve"]),
     ("crossbeam", &["pipeline"]),
     ("clap", &["cli"]),

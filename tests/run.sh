@@ -22,7 +22,7 @@ skip() {
 
 # Shows the output of tests that pass too, since that is where they say what they skip.
 all_tests() {
-    { cargo test --locked --no-fail-fast -- --show-output 2>&1; echo "$?" >"$log/status"; } | tee "$log/tests"
+    { cargo test --locked --features nats --no-fail-fast -- --show-output 2>&1; echo "$?" >"$log/status"; } | tee "$log/tests"
     grep -h '^skipped:' "$log/tests" | sort -u >>"$log/skipped" || true
     return "$(cat "$log/status")"
 }
@@ -42,13 +42,15 @@ PATH="$PATH:/usr/sbin:/sbin"
 export PATH
 if cargo fmt --version >/dev/null 2>&1; then step "format" cargo fmt --check; else skip "format" "cargo fmt is not installed"; fi
 if cargo clippy --version >/dev/null 2>&1; then
-    step "lints" cargo clippy --locked --all-targets -- -D warnings
+    step "lints" cargo clippy --locked --all-targets --features nats -- -D warnings
 else
     skip "lints" "cargo clippy is not installed"
 fi
+# All else is built with the fleet; these are what most people build.
+step "as it is built by default" cargo check --locked
 step "without default features" cargo check --locked --no-default-features
 step "the sender of benches/live.sh" cargo check --locked --manifest-path benches/sender/Cargo.toml
-step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features nats
 if cargo deny --version >/dev/null 2>&1; then
     step "licences, sources, doubled crates" cargo deny --locked check bans licenses sources
     # Its database comes over the network, whose absence is no fault of the project.

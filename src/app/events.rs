@@ -1,9 +1,11 @@
 //! What happened within an application that is counted over time.
 
+use serde::{Deserialize, Serialize};
+
 use super::Facts;
 
 /// Counts of a flow, or of one segment of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Events {
     /// Logins that failed, where the protocol tells.
     pub login_failures: u32,

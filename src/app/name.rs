@@ -200,7 +200,7 @@ impl fmt::Display for App {
 }
 
 /// How an application was told; orders by certainty.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Basis {
     /// It was not.
     #[default]

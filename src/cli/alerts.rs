@@ -12,6 +12,7 @@ use super::answer_args::AlertsArgs;
 use super::answer_file::load;
 use super::exit::Outcome;
 use super::filter::Filter;
+use super::fleet::AlertStream;
 use super::follow::follow;
 use super::record_lines::{RecordLines, in_order};
 use crate::alert::IncidentLine;
@@ -52,8 +53,16 @@ pub fn run(args: &AlertsArgs) -> anyhow::Result<Outcome> {
     if args.follow {
         return follow(args, &filter, gate);
     }
-    let files = if args.files.is_empty() { vec![PathBuf::from("-")] } else { in_order(&args.files)? };
     let mut list = List::default();
+    if let Some(mut stream) = AlertStream::open(&args.files, &args.nats)? {
+        stream.read_all(&mut |bytes| {
+            let line = IncidentLine::read(bytes).context("an alert of the stream")?;
+            line.map_or(Ok(()), |line| list.add(line, &mut gate))
+        })?;
+        io::stdout().write_all(page(&list, &filter, args, gate.answers()).as_bytes()).context("standard output")?;
+        return Ok(Outcome::default());
+    }
+    let files = if args.files.is_empty() { vec![PathBuf::from("-")] } else { in_order(&args.files)? };
     for path in &files {
         let mut lines = RecordLines::open(path)?;
         while let Some(line) = lines.next()? {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::exit::Usage;
+use super::fleet::NatsArgs;
 use crate::detect::{Answer, Daily, Direction, Protocol};
 use crate::flow::Net;
 use crate::time::{Span, Timestamp};
@@ -208,7 +209,8 @@ pub enum StateArg {
 /// `auscult alerts`.
 #[derive(Debug, Args)]
 pub struct AlertsArgs {
-    /// Files of alerts, plain or compressed; the parts of a rotated file in any order [default: standard input]
+    /// Files of alerts, plain or compressed; the parts of a rotated file in any order; or nats://HOST:PORT[/PREFIX] [default:
+    /// standard input]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Only incidents with a device or another end in one of these networks
@@ -244,4 +246,7 @@ pub struct AlertsArgs {
     /// Print JSON Lines
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub nats: NatsArgs,
 }

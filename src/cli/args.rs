@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::answer_args::{AlertsArgs, AnswersArgs, CloseArgs, LearnAnswerArgs, MuteArgs, TakeBackArgs};
 use super::config::ConfigArgs;
 use super::evidence::EvidenceArgs;
+use super::fleet::{PublishArgs, StreamArgs};
 use super::guard::{PrivilegeArgs, SandboxArgs};
 use super::hidden::HideArgs;
 use super::kept::StateArgs;
@@ -36,7 +37,7 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Judge live traffic on a SPAN port
     Watch(WatchArgs),
-    /// Judge flow records that were made elsewhere: EVE, Zeek conn logs, CSV, Parquet
+    /// Judge flow records made elsewhere: EVE, Zeek conn logs, CSV, Parquet, NATS
     Detect(DetectArgs),
     /// Learn a model from captures or flow records
     Train(TrainArgs),
@@ -50,7 +51,7 @@ pub enum Command {
     Explain(ExplainArgs),
     /// One HTML page for people: incidents and why, devices, traffic, the model
     Report(ReportArgs),
-    /// Compare models; go back to an earlier version
+    /// Compare models; publish one; go back to an earlier version
     Model(ModelArgs),
     /// List, filter and follow incidents and answers
     Alerts(AlertsArgs),
@@ -138,8 +139,8 @@ pub struct InventoryArgs {
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// Where alerts go, may be repeated: a file, - for stdout, udp://, tcp:// or tls://HOST:PORT for syslog, https://… for a web hook,
-    /// hec+https://HOST:PORT for Splunk; in one of the formats eve, cef, ocsf, ecs, asim, zeek, csv, text. Options of a target stand
-    /// behind a #: ca=, cert=, key=, token=FILE, index=, sourcetype=NAME [default: eve:-]
+    /// hec+https://HOST:PORT for Splunk, nats://HOST:PORT[/PREFIX]; in one of the formats eve, cef, ocsf, ecs, asim, zeek, csv, text. Options of a target stand
+    /// behind a #: ca=, cert=, key=, token=, creds=FILE, index=, sourcetype=, site=NAME [default: eve:-]
     #[arg(long, value_name = "[FORMAT:]TARGET")]
     pub alerts: Vec<String>,
     /// Write every flow record with its bits here (- for stdout): EVE flow events; Parquet by site, day and hour where it is a folder or ends
@@ -170,7 +171,8 @@ pub struct OutputArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Judging")]
 pub struct JudgeArgs {
-    /// Judge by this model: a file, or a folder of its versions
+    /// Judge by this model: a file, or a folder of its versions; for detect on a stream also nats://HOST:PORT[/PREFIX], the one that
+    /// was published there
     #[arg(long, value_name = "MODEL")]
     pub model: Option<PathBuf>,
     /// Incidents per day of normal time at the most, for the whole network [default: the model's; for a capture without a
@@ -249,6 +251,9 @@ pub struct ReplayArgs {
     pub state: StateArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub publish: PublishArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub sandbox: SandboxArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -290,6 +295,9 @@ pub struct WatchArgs {
     pub state: StateArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub publish: PublishArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub privileges: PrivilegeArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -300,7 +308,8 @@ pub struct WatchArgs {
 #[derive(Debug, Args)]
 pub struct DetectArgs {
     /// Files of flow records, or - for standard input: EVE flow events or Zeek conn logs as JSON Lines, Zeek conn logs as TSV, CSV with
-    /// a header, Parquet; told by their content, merged by time; or folders of Parquet as --flows DIR/ writes them
+    /// a header, Parquet; told by their content, merged by time; or folders of Parquet as --flows DIR/ writes them. Or
+    /// nats://HOST:PORT[/PREFIX], which sensors publish to
     #[arg(required = true, value_name = "SOURCE")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
@@ -324,6 +333,9 @@ pub struct DetectArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub hide: HideArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub stream: StreamArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sandbox: SandboxArgs,

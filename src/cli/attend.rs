@@ -28,6 +28,41 @@ pub struct Asks {
     pub clock: Option<ClockWatch>,
 }
 
+impl Asks {
+    /// Looks what is asked, and answers as far as packets go. Says whether somebody wants to know how it is going.
+    fn attend(&mut self) -> bool {
+        if let Some(service) = &mut self.service {
+            service.is_alive();
+        }
+        if let Some(text) = self.clock.as_mut().and_then(ClockWatch::look) {
+            tell!("auscult: {text}");
+        }
+        let is_asked = self.counters.swap(false, Ordering::Relaxed);
+        if let (true, Some(gauges)) = (is_asked, &self.gauges) {
+            tell!("{}", Account::Packets(Box::new(gauges.account().0)));
+        }
+        is_asked
+    }
+}
+
+/// Takes what nobody judges, and looks what is asked as [`Attended`] does.
+pub struct Unjudged {
+    /// What is asked.
+    pub asks: Asks,
+}
+
+impl Consumer for Unjudged {
+    fn record(&mut self, _emitted: Emitted) {}
+
+    fn tick(&mut self, _now: Timestamp) {
+        self.asks.attend();
+    }
+
+    fn progress(&mut self, _progress: Progress) {
+        self.asks.attend();
+    }
+}
+
 /// Hands everything on to the judge, and looks what is asked after every tick and a few times a second.
 pub struct Attended<'a, 'o> {
     /// Who judges.
@@ -38,13 +73,7 @@ pub struct Attended<'a, 'o> {
 
 impl Attended<'_, '_> {
     fn attend(&mut self) {
-        if let Some(service) = &mut self.asks.service {
-            service.is_alive();
-        }
-        if let Some(text) = self.asks.clock.as_mut().and_then(ClockWatch::look) {
-            tell!("auscult: {text}");
-        }
-        if self.asks.counters.swap(false, Ordering::Relaxed) {
+        if self.asks.attend() {
             self.tell_counters();
         }
         if let Some(Reload { model, budget }) = self.asks.reloader.as_ref().and_then(Reloader::changed) {
@@ -53,9 +82,6 @@ impl Attended<'_, '_> {
     }
 
     fn tell_counters(&self) {
-        if let Some(gauges) = &self.asks.gauges {
-            tell!("{}", Account::Packets(Box::new(gauges.account().0)));
-        }
         let counters = self.judge.counters();
         tell!(
             "judged   {} observations so far: {} incidents in {} lines",

@@ -7,7 +7,11 @@ use std::sync::atomic::AtomicBool;
 use serde_json::Value;
 
 use crate::capture::{CaptureError, Files, Input, Source};
+#[cfg(feature = "nats")]
+use crate::fleet::{self, StreamAccount};
 use crate::model::{Model, Vocabulary};
+#[cfg(feature = "nats")]
+use crate::nats::NatsError;
 use crate::pipeline::{self, Accounting, Consumer, PipelineConfig};
 use crate::record::{self, RecordAccount, RecordConfig, RecordError, RecordFiles, RecordKind};
 
@@ -59,6 +63,9 @@ pub enum Feed<'a> {
     Packets(&'a mut dyn Source, &'a PipelineConfig),
     /// From files of records.
     Records(&'a mut RecordFiles, &'a RecordConfig),
+    /// From sensors.
+    #[cfg(feature = "nats")]
+    Stream(&'a mut fleet::Source),
 }
 
 impl Feed<'_> {
@@ -78,6 +85,11 @@ impl Feed<'_> {
                 let (account, damage) = record::run(files, config, consumer, stop);
                 (Account::Records(account), damage.into_iter().map(Damage::Records).collect())
             }
+            #[cfg(feature = "nats")]
+            Self::Stream(source) => {
+                let (account, damage) = fleet::run(source, consumer, stop);
+                (Account::Stream(Box::new(account)), damage.into_iter().map(Damage::Stream).collect())
+            }
         }
     }
 
@@ -85,6 +97,8 @@ impl Feed<'_> {
     pub fn warn_of_misfit(&self, model: &Model) {
         let kinds: &[RecordKind] = match self {
             Self::Packets(..) => &[RecordKind::Whole],
+            #[cfg(feature = "nats")]
+            Self::Stream(_) => &[RecordKind::Whole],
             Self::Records(files, _) => files.kinds(),
         };
         for text in kinds.iter().filter_map(|kind| kind.misfit(&model.provenance.records)) {
@@ -99,12 +113,20 @@ pub enum Account {
     Packets(Box<Accounting>),
     /// Of records.
     Records(RecordAccount),
+    /// Of a stream.
+    #[cfg(feature = "nats")]
+    Stream(Box<StreamAccount>),
 }
 
 impl Account {
-    /// Was more lost than the limit?
-    pub fn lost(&self) -> bool {
-        matches!(self, Self::Packets(account) if account.is_loss_exceeded)
+    /// Was more lost than the limit, which holds for packets when they are listened to `live`?
+    pub fn lost_some(&self, live: bool) -> bool {
+        match self {
+            Self::Packets(account) => live && account.is_loss_exceeded,
+            Self::Records(_) => false,
+            #[cfg(feature = "nats")]
+            Self::Stream(account) => account.merge.missing + account.merge.lost + account.merge.unreadable > 0,
+        }
     }
 
     /// What the account is of.
@@ -112,6 +134,8 @@ impl Account {
         match self {
             Self::Packets(_) => "capture",
             Self::Records(_) => "records",
+            #[cfg(feature = "nats")]
+            Self::Stream(_) => "stream",
         }
     }
 
@@ -121,6 +145,8 @@ impl Account {
         match self {
             Self::Packets(account) => format!("{:.2} million packets a second", account.packets as f64 / seconds / 1e6),
             Self::Records(account) => format!("{:.0} thousand lines a second", account.lines as f64 / seconds / 1e3),
+            #[cfg(feature = "nats")]
+            Self::Stream(account) => format!("{:.1} thousand records a second", account.merge.records as f64 / seconds / 1e3),
         }
     }
 
@@ -132,6 +158,8 @@ impl Account {
                 value["balanced"] = account.balanced().into();
                 value
             }),
+            #[cfg(feature = "nats")]
+            Self::Stream(account) => serde_json::to_value(account),
         };
         // Counters and names, none of which can fail.
         value.unwrap_or_default()
@@ -143,6 +171,8 @@ impl fmt::Display for Account {
         match self {
             Self::Packets(account) => account.fmt(f),
             Self::Records(account) => account.fmt(f),
+            #[cfg(feature = "nats")]
+            Self::Stream(account) => account.fmt(f),
         }
     }
 }
@@ -154,6 +184,9 @@ pub enum Damage {
     Capture(CaptureError),
     /// With a file of records.
     Records(RecordError),
+    /// With a stream.
+    #[cfg(feature = "nats")]
+    Stream(NatsError),
 }
 
 impl Damage {
@@ -162,6 +195,8 @@ impl Damage {
         match self {
             Self::Capture(error) => error.is_truncation(),
             Self::Records(error) => error.is_truncation(),
+            #[cfg(feature = "nats")]
+            Self::Stream(_) => false,
         }
     }
 }
@@ -171,6 +206,8 @@ impl fmt::Display for Damage {
         match self {
             Self::Capture(error) => error.fmt(f),
             Self::Records(error) => error.fmt(f),
+            #[cfg(feature = "nats")]
+            Self::Stream(error) => error.fmt(f),
         }
     }
 }

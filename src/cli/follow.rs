@@ -16,6 +16,7 @@ use super::answer_args::AlertsArgs;
 use super::answer_file::load;
 use super::exit::{Outcome, Usage};
 use super::filter::Filter;
+use super::fleet::AlertStream;
 use super::record_lines::MAX_LINE_BYTES;
 use super::stop;
 use crate::alert::IncidentLine;
@@ -97,7 +98,11 @@ pub fn follow(args: &AlertsArgs, filter: &Filter<'_>, mut gate: Gate) -> anyhow:
         return Err(Usage("--follow needs files of alerts".to_owned()).into());
     }
     let stop = stop::on_signals()?;
-    let mut files: Vec<Growing> = args.files.iter().cloned().map(Growing::of).collect();
+    let mut stream = AlertStream::open(&args.files, &args.nats)?;
+    let mut files: Vec<Growing> = match &stream {
+        Some(_) => Vec::new(),
+        None => args.files.iter().cloned().map(Growing::of).collect(),
+    };
     let mut stories = Vec::new();
     let mut told = None;
     let mut answers_seen = None;
@@ -125,6 +130,10 @@ pub fn follow(args: &AlertsArgs, filter: &Filter<'_>, mut gate: Gate) -> anyhow:
             }
             print(&if args.json { format!("{}\n", as_json(&listed)) } else { row(&listed, listed.line.state) })
         };
+        if let Some(stream) = &mut stream {
+            stream.look(&mut take)?;
+            continue;
+        }
         files.iter_mut().try_for_each(|file| file.look(&mut take))?;
         thread::sleep(LOOK_EVERY);
     }

@@ -65,6 +65,7 @@ pub fn of_watch(args: &WatchArgs, state: Option<&Path>) -> anyhow::Result<String
     of_evidence(&mut allowed, &args.evidence);
     folder(&mut allowed, state);
     args.page.allow(&mut allowed);
+    args.publish.allow(&args.output, &mut allowed);
     // How interfaces stand.
     allowed.read.extend(["/sys/class/net", "/sys/devices"].map(PathBuf::from));
     Ok(format!("{warning}{runs}; {}{advice}", close(&allowed, Capture::Live)?))
@@ -83,6 +84,7 @@ pub fn of_replay(args: &ReplayArgs) -> anyhow::Result<()> {
     of_evidence(&mut allowed, &args.evidence);
     folder(&mut allowed, args.state.state.as_deref());
     args.page.allow(&mut allowed);
+    args.publish.allow(&args.output, &mut allowed);
     of_files(&allowed)
 }
 
@@ -96,6 +98,7 @@ pub fn of_detect(args: &DetectArgs) -> anyhow::Result<()> {
     }
     let mut allowed = needed(&args.output, &args.answers, (&args.judge, &args.learn), (&args.hide, &args.config))?;
     allowed.read.extend(args.inputs.iter().cloned());
+    args.stream.allow(&args.inputs, &args.judge.model, &mut allowed);
     of_files(&allowed)
 }
 
@@ -164,7 +167,7 @@ fn needed(
             file(&mut allowed, path);
         }
         allowed.read.extend(target.files().map(|path| around(path)));
-        allowed.connect.extend(target.tcp_port());
+        allowed.connect.extend(target.tcp_ports());
     }
     if targets.iter().any(Target::is_remote) {
         folder(&mut allowed, output.sinks.spool_for(&targets)?.as_deref());
@@ -175,7 +178,7 @@ fn needed(
 
 /// To find a name's address and to trust a certificate. Files of the system, which may be put in place anew while this runs, so that their
 /// folders are named.
-fn of_network(allowed: &mut Allowed) {
+pub fn of_network(allowed: &mut Allowed) {
     let of_system = [
         "/etc",
         "/lib",
@@ -204,7 +207,7 @@ fn of_evidence(allowed: &mut Allowed, evidence: &EvidenceArgs) {
 
 /// A folder that is written to. It is made when it is not there, since only what is there can be allowed; why that fails is told by who
 /// needs it.
-fn folder(allowed: &mut Allowed, path: Option<&Path>) {
+pub fn folder(allowed: &mut Allowed, path: Option<&Path>) {
     let Some(path) = path else { return };
     let _ = DirBuilder::new().recursive(true).mode(0o700).create(path);
     allowed.write.push(path.to_owned());
@@ -226,7 +229,7 @@ fn file(allowed: &mut Allowed, path: &Path) {
 }
 
 /// What may be read for a file: its folder, since another may take its place; of a folder, all of it.
-fn around(path: &Path) -> PathBuf {
+pub fn around(path: &Path) -> PathBuf {
     if path.is_dir() { path.to_owned() } else { folder_of(path) }
 }
 

@@ -7,16 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
+use serde_json::Value;
 use signal_hook::iterator::Signals;
 
 use super::answer_args::AnswersArgs;
 use super::answered::Answered;
 use super::args::{DetectArgs, OutputArgs, ReplayArgs, WatchArgs};
-use super::attend::{Asks, Attended};
+use super::attend::{Asks, Attended, Unjudged};
 use super::clock::ClockWatch;
 use super::config::Flags;
 use super::exit::{ALERTS, FINISHED, Outcome, TRUNCATED, in_one_line};
 use super::feed::{Account, Damage, Feed};
+#[cfg(feature = "nats")]
+use super::fleet::ModelStore;
+use super::fleet::{PublishReport, Publishing, StreamArgs};
 use super::hidden::{Hidden, Veiled};
 use super::inventory::{InventoryOutput, Watched};
 use super::kept::{GoesOn, Kept, Remembering};
@@ -29,9 +33,11 @@ use super::service::Service;
 use super::told::told_before;
 use super::versions::Versions;
 use super::{guard, recheck, setup, stop, summary};
-use crate::capture::{Input, Source as _};
+use crate::capture::{Input, Source};
 use crate::detect::{DetectorConfig, Gate};
 use crate::flow::HomeNets;
+#[cfg(feature = "nats")]
+use crate::model::Budget;
 use crate::model::Model;
 use crate::pipeline::{Consumer, Gauges, PipelineConfig, Stopwatch, now};
 use crate::replay::{Judge, Mode, Output, Verdict};
@@ -49,6 +55,14 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     }
     let mut config = setup::pipeline(&args.flow, Some(&args.time))?;
     let mut source = setup::captures(&args.inputs)?;
+    config.every_second = args.publish.is_wanted();
+    let others = [("--evidence", args.evidence.evidence.is_some()), ("--http", args.page.is_wanted())];
+    let publishes_alone = args.publish.is_all(&args.judge, &args.learn, &args.output, &others)?;
+    let publishing = args.publish.open(&args.output, true, stop::on_signals()?)?;
+    if publishes_alone {
+        let hidden = Hidden::open(&args.hide)?;
+        return publish_alone((&mut source, &mut config), hidden, (publishing, &args.output));
+    }
     let names = source.files().iter().map(|file| file.input.name()).collect();
     let goes_on = args.state.state.is_some();
     let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.flow.home_net, goes_on)?;
@@ -59,7 +73,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     outputs.keep_evidence(evidence);
     let told = (Vec::new(), outputs.gauges());
     let page = page(&args.page, &mut config, (&plan, None), (&args.answers, &args.output), told)?;
-    let about = Beside { home: &config.home, page, remembering, hangups: None };
+    let about = Beside { publishing, ..Beside::of(&config.home, page, remembering) };
     judge_and_report(Feed::Packets(&mut source, &config), about, plan, (outputs, &args.output), &args.answers)
 }
 
@@ -69,6 +83,9 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
 /// As [`replay`].
 pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
     guard::of_detect(args)?;
+    if let Some(address) = StreamArgs::address(&args.inputs)? {
+        return detect_stream(args, address);
+    }
     let config = setup::records(&args.home_net, &args.time)?;
     let mut files = setup::record_files(&args.inputs, &args.time)?;
     let names = files.inputs().iter().map(Input::name).collect();
@@ -79,11 +96,82 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
     let outputs = Outputs::open(&args.output, Bar::of(files.size()), false)?;
     judge_and_report(
         Feed::Records(&mut files, &config),
-        Beside { home: &config.home, page: None, remembering: None, hangups: None },
+        Beside::of(&config.home, None, None),
         plan,
         (outputs, &args.output),
         &args.answers,
     )
+}
+
+/// Judges what sensors publish.
+#[cfg(feature = "nats")]
+fn detect_stream(args: &DetectArgs, address: &str) -> anyhow::Result<Outcome> {
+    super::fleet::check(args)?;
+    let config = setup::records(&args.home_net, &args.time)?;
+    let budget = args.judge.alert_budget.map(|per_day| Budget { per_day });
+    let store = ModelStore::of(&args.judge, &args.stream.nats)?;
+    let model = match (&store, &args.judge.model) {
+        (Some(store), _) => store.current()?,
+        (None, path) => load(path.as_deref().unwrap_or(Path::new("")))?,
+    };
+    let pseudonyms = model.provenance.pseudonyms.clone();
+    // Whose pseudonyms records come with is the sensors' business.
+    let plan = Plan::only(Mode::Model(Arc::new(model), budget), None);
+    let mut source = args.stream.open(address)?;
+    let reloader = store.map(|store| store.looking(pseudonyms, budget)).transpose()?;
+    let outputs = Outputs::open(&args.output, Bar::none(), !args.stream.until_caught_up)?;
+    judge_and_report(
+        Feed::Stream(&mut source),
+        Beside { reloader, ..Beside::of(&config.home, None, None) },
+        plan,
+        (outputs, &args.output),
+        &args.answers,
+    )
+}
+
+/// A program that was built without NATS has refused the address.
+#[cfg(not(feature = "nats"))]
+fn detect_stream(_args: &DetectArgs, _address: &str) -> anyhow::Result<Outcome> {
+    Ok(Outcome::default())
+}
+
+/// Makes flow records of packets, and publishes them; nothing is judged.
+#[cfg_attr(not(feature = "nats"), expect(unreachable_code, unused_variables, reason = "nothing is published"))]
+fn publish_alone(
+    (source, config): (&mut dyn Source, &mut PipelineConfig),
+    mut hidden: Option<Hidden>,
+    (publishing, output): (Option<Publishing>, &OutputArgs),
+) -> anyhow::Result<Outcome> {
+    let watch = Stopwatch::start();
+    let Some(mut publishing) = publishing else { return Ok(Outcome::default()) };
+    let mut inventory = InventoryOutput::open(&output.inventory, &config.home, hidden.as_ref())?;
+    let (account, damage) = {
+        let live = config.idle_clock.is_some();
+        let gauges = Arc::<Gauges>::default();
+        config.gauges = Some(Arc::clone(&gauges));
+        let (service, clock) = (live.then(Service::of_environment), live.then(ClockWatch::start));
+        service.iter().for_each(|service| service.tell("READY=1"));
+        let asks = Asks { counters: stop::on_question()?, gauges: Some(gauges), reloader: None, service, clock };
+        let mut nobody = Unjudged { asks };
+        let mut published = publishing.watching(&mut nobody);
+        let mut watched = Watched { consumer: &mut *published, output: inventory.as_mut() };
+        let mut veiled = Veiled { consumer: &mut watched, hidden: hidden.as_mut() };
+        Feed::Packets(source, config).run(None, &mut veiled, &*stop::on_signals()?)
+    };
+    let report = publishing.finish();
+    inventory.map_or(Ok(()), InventoryOutput::finish)?;
+    hidden.map_or(Ok(()), Hidden::finish)?;
+    let mut outcome = Outcome::default();
+    outcome.add_damage(&damage);
+    let seconds = watch.seconds();
+    tell!("{account}\n{}took     {seconds:.2} s ({})", report.text(), account.rate(seconds));
+    if let Some(path) = &output.stats {
+        write_stats(path, &serde_json::json!({account.noun(): account.json(), "published": report.json()}))?;
+    }
+    if outcome.status == FINISHED && (report.has_lost() || account.lost_some(config.idle_clock.is_some())) {
+        outcome.status = TRUNCATED;
+    }
+    Ok(outcome)
 }
 
 /// Live there is a tick every second. The system may let the program wait for a while; a longer time was no time of listening.
@@ -102,6 +190,17 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     config.idle_clock = Some(now);
     config.loss_limit = args.listen.loss_limit / 100.0;
     config.cores = args.listen.cores()?.to_vec();
+    config.every_second = args.publish.is_wanted();
+    let others = [("--evidence", args.evidence.evidence.is_some()), ("--http", args.page.is_wanted())];
+    let publishes_alone = args.publish.is_all(&args.judge, &args.learn, &args.output, &others)?;
+    let publishing = args.publish.open(&args.output, false, stop::on_signals()?)?;
+    if publishes_alone {
+        let hidden = Hidden::open(&args.hide)?;
+        let mut source = args.listen.open()?;
+        tell!("auscult: listening on {}; INT or TERM ends", names.join(", "));
+        tell!("auscult: {guarded}");
+        return publish_alone((&mut source, &mut config), hidden, (publishing, &args.output));
+    }
     let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names.to_vec(), &args.flow.home_net, state.state.is_some())?;
     let remembering = Remembering::open(&state, &mut plan, args.output.sinks.retention())?;
     let evidence = args.evidence.open(None, &mut config, (plan.hidden.as_ref(), args.output.sinks.retention()))?;
@@ -120,7 +219,8 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let heard = Some(names.join(", "));
     let told = (if args.page.is_wanted() { told_before(&args.output)? } else { Vec::new() }, outputs.gauges());
     let page = page(&args.page, &mut config, (&plan, heard), (&args.answers, &args.output), told)?;
-    let about = Beside { home: &config.home, page, remembering, hangups: Some((hangups, args.config.flags.clone())) };
+    let hangups = Some((hangups, args.config.flags.clone()));
+    let about = Beside { hangups, publishing, ..Beside::of(&config.home, page, remembering) };
     judge_and_report(Feed::Packets(&mut source, &config), about, plan, (outputs, &args.output), &args.answers)
 }
 
@@ -175,7 +275,15 @@ pub fn judge(
     detector: DetectorConfig,
     (output, inventory): (&mut dyn Output, Option<&mut InventoryOutput>),
 ) -> anyhow::Result<(Account, Vec<Damage>, anyhow::Result<Verdict>)> {
-    carry_out(feed, plan, detector, (output, inventory), (None, &mut Asks::default(), &*stop::on_signals()?), GoesOn::default())
+    carry_out(
+        feed,
+        plan,
+        detector,
+        (output, inventory),
+        (None, None),
+        (&mut Asks::default(), &*stop::on_signals()?),
+        GoesOn::default(),
+    )
 }
 
 fn carry_out(
@@ -183,7 +291,8 @@ fn carry_out(
     plan: &mut Plan,
     detector: DetectorConfig,
     (output, inventory): (&mut dyn Output, Option<&mut InventoryOutput>),
-    (page, asks, stop): (Option<&Page>, &mut Asks, &AtomicBool),
+    (page, publishing): (Option<&Page>, Option<&mut Publishing>),
+    (asks, stop): (&mut Asks, &AtomicBool),
     goes_on: GoesOn,
 ) -> anyhow::Result<(Account, Vec<Damage>, anyhow::Result<Verdict>)> {
     let vocabulary = match &plan.mode {
@@ -199,13 +308,24 @@ fn carry_out(
         judge = judge.adapting(adapt, plan.anchor.as_ref())?;
     }
     goes_on.hand_to(&mut judge);
-    let mut attended = Attended { judge: &mut judge, asks };
-    let mut watched = Watched { consumer: &mut attended, output: inventory };
-    let run =
-        |consumer: &mut dyn Consumer| feed.run(vocabulary.as_ref(), &mut Veiled { consumer, hidden: plan.hidden.as_mut() }, stop);
-    let (accounting, damage) = match page {
-        Some(page) => run(&mut *page.watching(&mut watched)),
-        None => run(&mut watched),
+    let (accounting, damage) = {
+        let mut attended = Attended { judge: &mut judge, asks };
+        let mut publisher;
+        let published: &mut dyn Consumer = match publishing {
+            Some(publishing) => {
+                publisher = publishing.watching(&mut attended);
+                &mut *publisher
+            }
+            None => &mut attended,
+        };
+        let mut watched = Watched { consumer: published, output: inventory };
+        let run = |consumer: &mut dyn Consumer| {
+            feed.run(vocabulary.as_ref(), &mut Veiled { consumer, hidden: plan.hidden.as_mut() }, stop)
+        };
+        match page {
+            Some(page) => run(&mut *page.watching(&mut watched)),
+            None => run(&mut watched),
+        }
     };
     Ok((accounting, damage, judge.finish().map_err(Into::into)))
 }
@@ -217,11 +337,21 @@ struct Beside<'a> {
     remembering: Option<Remembering>,
     /// Of a program that watches, which reads again what it was told.
     hangups: Option<(Signals, Flags)>,
+    publishing: Option<Publishing>,
+    /// What looks whether another model is to judge.
+    reloader: Option<Reloader>,
+}
+
+impl<'a> Beside<'a> {
+    /// Of a program that reads what there is, and publishes nothing.
+    const fn of(home: &'a HomeNets, page: Option<Page>, remembering: Option<Remembering>) -> Self {
+        Self { home, page, remembering, hangups: None, publishing: None, reloader: None }
+    }
 }
 
 fn judge_and_report(
     feed: Feed<'_>,
-    Beside { home, page, remembering, hangups }: Beside<'_>,
+    Beside { home, page, remembering, hangups, mut publishing, reloader }: Beside<'_>,
     mut plan: Plan,
     (mut outputs, args): (Outputs, &OutputArgs),
     answers: &AnswersArgs,
@@ -239,15 +369,23 @@ fn judge_and_report(
     let mut answered = Answered::open(answers, live, page.as_ref().map(Page::on_answers), &mut outputs)?;
     let gauges = if let Feed::Packets(_, config) = &feed { config.gauges.clone() } else { None };
     let judging = plan.judging()?;
-    let reloader = hangups.map(|(signals, flags)| Reloader::start(signals, flags, (plan.fitting(), judging), answered.stand()));
-    let (reloader, clock) = (reloader.transpose()?, live.then(ClockWatch::start));
+    let of_hangups = hangups.map(|(signals, flags)| Reloader::start(signals, flags, (plan.fitting(), judging), answered.stand()));
+    let (reloader, clock) = (of_hangups.transpose()?.or(reloader), live.then(ClockWatch::start));
     let service = live.then(Service::of_environment);
     let mut asks = Asks { counters: stop::on_question()?, gauges, reloader, service, clock };
     let (mut kept, goes_on) = Kept::open(remembering, plan.adapt.is_some(), &mut answered)?;
     asks.service.iter().for_each(|service| service.tell("READY=1"));
-    let (accounting, damage, verdict) =
-        carry_out(feed, &mut plan, detector, (&mut kept, inventory.as_mut()), (page.as_ref(), &mut asks, &*stop), goes_on)?;
+    let (accounting, damage, verdict) = carry_out(
+        feed,
+        &mut plan,
+        detector,
+        (&mut kept, inventory.as_mut()),
+        (page.as_ref(), publishing.as_mut()),
+        (&mut asks, &*stop),
+        goes_on,
+    )?;
     drop((asks, kept));
+    let published = publishing.map(Publishing::finish);
     // Each is ended although another may have failed: what is known is written.
     let gate = answered.finish();
     if let Account::Packets(account) = &accounting {
@@ -265,12 +403,15 @@ fn judge_and_report(
         Verdict::default()
     });
     tell!("{}", summary::text(&accounting, &verdict, (&written, &gate), watch.seconds()).trim_end());
-    write_reports(args, &accounting, &verdict, (&gate, &written))?;
+    if let Some(published) = &published {
+        tell!("{}", published.text().trim_end());
+    }
+    write_reports(args, &accounting, &verdict, (&gate, &written, published.as_ref()))?;
     if let Some(page) = page {
         page.finish(&stop);
     }
     drop(watcher);
-    let lost = (live && accounting.lost()) || written.has_lost();
+    let lost = accounting.lost_some(live) || written.has_lost() || published.is_some_and(|published| published.has_lost());
     if outcome.status == FINISHED && lost {
         outcome.status = TRUNCATED;
     }
@@ -284,13 +425,14 @@ fn write_reports(
     args: &OutputArgs,
     accounting: &Account,
     verdict: &Verdict,
-    (gate, written): (&Gate, &Written),
+    (gate, written, published): (&Gate, &Written, Option<&PublishReport>),
 ) -> anyhow::Result<()> {
     if let Some(path) = &args.stats {
-        let mut to = create(path)?;
-        serde_json::to_writer_pretty(&mut to, &summary::stats(accounting, verdict, gate, written))?;
-        writeln!(to)?;
-        to.flush().with_context(|| format!("{}: cannot be written", path.display()))?;
+        let mut stats = summary::stats(accounting, verdict, gate, written);
+        if let Some(published) = published {
+            stats["published"] = published.json();
+        }
+        write_stats(path, &stats)?;
     }
     if let Some(path) = &args.hosts {
         let mut to = create(path)?;
@@ -301,4 +443,11 @@ fn write_reports(
         to.flush().with_context(|| format!("{}: cannot be written", path.display()))?;
     }
     Ok(())
+}
+
+fn write_stats(path: &Path, stats: &Value) -> anyhow::Result<()> {
+    let mut to = create(path)?;
+    serde_json::to_writer_pretty(&mut to, stats)?;
+    writeln!(to)?;
+    to.flush().with_context(|| format!("{}: cannot be written", path.display()))
 }

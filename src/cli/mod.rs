@@ -18,6 +18,8 @@ mod exit;
 mod explain;
 mod feed;
 mod filter;
+#[cfg_attr(not(feature = "nats"), path = "fleet_off.rs")]
+mod fleet;
 mod flow_output;
 mod flows;
 mod follow;

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+#[cfg(feature = "nats")]
+use std::time::Duration;
 
 use anyhow::Context as _;
 use signal_hook::consts::SIGHUP;
@@ -48,10 +51,15 @@ pub fn hangups() -> anyhow::Result<Signals> {
     Signals::new([SIGHUP]).context("setting a signal handler")
 }
 
-/// Waits for HUP. Those that come while one is at work are one.
+/// How often it is looked whether something else is to judge.
+#[cfg(feature = "nats")]
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Waits for HUP, those that come while one is at work being one, or looks elsewhere for what is to judge.
 pub struct Reloader {
     newest: Arc<Mutex<Option<Reload>>>,
-    handle: Handle,
+    handle: Option<Handle>,
+    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -79,7 +87,36 @@ impl Reloader {
             }
         };
         let thread = thread::Builder::new().name("reload".to_owned()).spawn(wait).context("starting a thread")?;
-        Ok(Self { newest, handle, thread: Some(thread) })
+        Ok(Self { newest, handle: Some(handle), stop: Arc::default(), thread: Some(thread) })
+    }
+
+    /// Looks now and then; what cannot be read is told, once as long as it stays so, and what judges still holds.
+    ///
+    /// # Errors
+    /// When the system refuses the thread.
+    #[cfg(feature = "nats")]
+    pub fn looking(mut look: impl FnMut() -> anyhow::Result<Option<Reload>> + Send + 'static) -> anyhow::Result<Self> {
+        let (newest, stop) = (Arc::new(Mutex::new(None)), Arc::<AtomicBool>::default());
+        let (slot, over) = (Arc::clone(&newest), Arc::clone(&stop));
+        let wait = move || {
+            let mut told = None;
+            while !over.load(Ordering::Relaxed) {
+                match look() {
+                    Ok(Some(reload)) => *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(reload),
+                    Ok(None) => told = None,
+                    Err(error) => {
+                        let error = in_one_line(&error);
+                        if told.as_ref() != Some(&error) {
+                            tell!("auscult: the model: {error}; the one before still judges");
+                        }
+                        told = Some(error);
+                    }
+                }
+                thread::sleep(LOOK_EVERY);
+            }
+        };
+        let thread = thread::Builder::new().name("models".to_owned()).spawn(wait).context("starting a thread")?;
+        Ok(Self { newest, handle: None, stop, thread: Some(thread) })
     }
 
     /// What judges from now on, when that has changed.
@@ -90,7 +127,8 @@ impl Reloader {
 
 impl Drop for Reloader {
     fn drop(&mut self) {
-        self.handle.close();
+        self.stop.store(true, Ordering::Relaxed);
+        self.handle.iter().for_each(Handle::close);
         if let Some(thread) = self.thread.take() {
             // It only ends with a panic, which was told.
             let _ = thread.join();

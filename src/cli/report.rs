@@ -254,7 +254,7 @@ fn of_captures(args: &ReportArgs, outcome: &mut Outcome) -> anyhow::Result<Repor
     plan.hidden.map_or(Ok(()), Hidden::finish)?;
     gather.finish();
     outcome.add_damage(&damage);
-    if outcome.status == FINISHED && account.lost() {
+    if outcome.status == FINISHED && account.lost_some(true) {
         outcome.status = TRUNCATED;
     }
     tell!("{account}");

@@ -183,7 +183,7 @@ fn told(error: SinkError) -> anyhow::Error {
 }
 
 /// The name of this machine.
-fn sensor() -> String {
+pub fn sensor() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
     let name = name.unwrap_or_default().trim().to_owned();
     if name.is_empty() { "auscult".to_owned() } else { name }
@@ -196,7 +196,11 @@ pub fn of_service() -> Option<PathBuf> {
     first.filter(|folder| !folder.as_os_str().is_empty())
 }
 
-fn usual_spool() -> anyhow::Result<PathBuf> {
+/// The folder where what is on its way waits, where none is named.
+///
+/// # Errors
+/// When the system gives none.
+pub fn usual_spool() -> anyhow::Result<PathBuf> {
     let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let of_service = of_service().map(|folder| folder.join("spool"));
     let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));

@@ -9,12 +9,12 @@ const MOST_LETTERS: usize = 63;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct SiteArgs {
-    /// Name of the network that is heard: letters, digits, - and _
+    /// Name of the network that is heard, in folders of Parquet and in what is published: letters, digits, - and _
     #[arg(long, value_name = "NAME", value_parser = site, default_value = "main")]
     pub site: String,
 }
 
-/// It stands in names of folders.
+/// It stands in names of folders and in subjects.
 fn site(text: &str) -> Result<String, String> {
     let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
     let is_name = !text.is_empty() && text.len() <= MOST_LETTERS && text.chars().all(is_letter);

@@ -2,11 +2,13 @@
 
 use core::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::net::{Net, ParseNetError};
 use crate::wire::{Addr, Packet, TcpFlags};
 
 /// How the initiator was decided (RFC 5103, 5.1 to 5.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum DirectionBasis {
     /// A SYN without ACK came from the initiator, or a SYN with ACK from the responder.
     Syn,

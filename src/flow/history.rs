@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::wire::TcpFlags;
 
 /// Letters that a connection keeps. A connection without trouble has some ten; what comes after the last is left out.
@@ -66,6 +68,18 @@ impl History {
             *place = letter;
             self.length += 1;
         }
+    }
+}
+
+impl Serialize for History {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for History {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|letters| Self::of_letters(&letters))
     }
 }
 

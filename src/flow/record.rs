@@ -1,5 +1,7 @@
 //! The flow record: the seam between everything that works per packet and everything that works per flow.
 
+use serde::{Deserialize, Serialize};
+
 use super::direction::is_ephemeral;
 use super::{ConnState, DirectionBasis, FIRST_SIZES, FlowKey, History, Service, SideStats};
 use crate::app::{App, Basis, Events, Facts};
@@ -7,7 +9,7 @@ use crate::time::{Span, Timestamp};
 use crate::wire::{Addr, Fragment, Quoted, Tunnel};
 
 /// Why a record was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum EndReason {
     /// TCP closed, and the time for late packets is over.
     Closed,
@@ -59,7 +61,7 @@ impl EndReason {
 }
 
 /// Whether the detector has met this segment before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sight {
     /// For the first and only time: it ended before its first look was due.
     Whole,
@@ -70,7 +72,7 @@ pub enum Sight {
 }
 
 /// Fragments of a flow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fragments {
     /// Packets that were fragments.
     pub packets: u32,
@@ -86,7 +88,7 @@ impl Fragments {
 }
 
 /// ICMP errors about a flow's packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IcmpError {
     /// Type of the latest; of ICMPv6 where the flow is IPv6.
     pub kind: u8,
@@ -106,7 +108,7 @@ impl IcmpError {
 }
 
 /// One flow, or one segment of a long one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FlowRecord {
     /// The flow's key.
     pub key: FlowKey,
@@ -153,7 +155,8 @@ pub struct FlowRecord {
     pub response_delay: Option<Span>,
     /// Application and how sure.
     pub app: (App, Basis),
-    /// What the application said of itself, where it was recognised.
+    /// What the application said of itself, where it was recognised. It has forms of its own wherever it is written.
+    #[serde(skip)]
     pub facts: Option<Box<Facts>>,
     /// What happened within the application in the segment.
     pub events: Events,

@@ -1,5 +1,7 @@
 //! Statistics of one direction of a flow in constant memory.
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::{Span, Timestamp};
 use crate::wire::{Packet, TcpFlags};
 
@@ -9,7 +11,7 @@ use super::tcp::Sequence;
 pub const FIRST_SIZES: usize = 8;
 
 /// What one side of a flow sent. Sums are exact for sizes, floating point for squares and gaps.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SideStats {
     /// Packets.
     pub packets: u64,

@@ -1,5 +1,7 @@
 //! A TCP connection's state as a passive listener can tell it (RFC 9293; names of the outcome as in Zeek's conn.log).
 
+use serde::{Deserialize, Serialize};
+
 use super::history::{History, Told};
 use crate::wire::{Packet, Tcp, TcpFlags};
 
@@ -7,7 +9,7 @@ use crate::wire::{Packet, Tcp, TcpFlags};
 ///
 /// A connection of which no SYN was captured is [`ConnState::Oth`] however it ended. One whose SYN was not captured while its
 /// SYN-ACK and an answer to that were is established.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ConnState {
     /// SYN seen, no answer.
     S0,

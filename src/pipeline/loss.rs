@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::flow::{EndReason, FlowRecord};
 use crate::time::Timestamp;
@@ -93,7 +93,7 @@ impl TcpAccount {
 }
 
 /// How well the network is heard, over the last minute.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Condition {
     /// Is loss above the limit, or an interface away? What is told meanwhile may be wrong for what is missing.
     pub is_degraded: bool,

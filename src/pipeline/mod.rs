@@ -13,6 +13,7 @@
 
 mod accounting;
 mod batch;
+mod beats;
 mod clock;
 mod gate;
 mod gauges;

@@ -7,6 +7,7 @@ use crossbeam::channel::{Receiver, Sender};
 
 use super::accounting::Accounting;
 use super::batch::{Batch, Event, Item};
+use super::beats::Beats;
 use super::clock::Stopwatch;
 use super::loss::Reading;
 use super::mirror::Mirror;
@@ -69,6 +70,7 @@ pub(super) struct Reader<'a> {
     pub recycled: Receiver<Batch>,
     pub accounting: Accounting,
     pub clock: CaptureClock,
+    beats: Beats,
     pub errors: Vec<CaptureError>,
     sightings: Sightings<'a>,
     /// Packets since the latest tick.
@@ -102,6 +104,7 @@ impl<'a> Reader<'a> {
             recycled,
             accounting: Accounting::default(),
             clock: CaptureClock::default(),
+            beats: Beats::new(config.every_second),
             errors: Vec::new(),
             sightings,
             since_tick: 0,
@@ -358,8 +361,10 @@ impl<'a> Reader<'a> {
 
     /// All workers, and who takes sightings, get the same tick at the same place.
     fn beat(&mut self, now: Timestamp, batches: &mut [Batch]) {
-        batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
-        self.sightings.tick(now, self.reading());
+        for now in self.beats.until(now) {
+            batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
+            self.sightings.tick(now, self.reading());
+        }
     }
 
     fn collect_spares(&mut self) {

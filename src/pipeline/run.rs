@@ -50,6 +50,9 @@ pub struct PipelineConfig {
     pub to: Option<Timestamp>,
     /// How much of every packet is handed to the consumer; nothing of any by default.
     pub packets: Option<Cut>,
+    /// Is there a tick at every full second that the capture's time passes, whether a packet came in it or not, so that several listeners
+    /// have the same ticks? Else at the first packet of a new second.
+    pub every_second: bool,
     /// Live only: the wall clock, for when no packet moves the time.
     pub idle_clock: Option<fn() -> Timestamp>,
     /// The share of frames, or of TCP's bytes, that may be lost in a minute before results are degraded, 0 to 1; default 0.01.
@@ -65,8 +68,23 @@ impl PipelineConfig {
     #[must_use]
     pub const fn new(workers: usize, limits: CheckedLimits, home: HomeNets) -> Self {
         let (vlan_key, deduplicate, from, to, packets, idle_clock, gauges) = (false, true, None, None, None, None, None);
+        let every_second = false;
         let cores = Vec::new();
-        Self { workers, limits, home, vlan_key, deduplicate, from, to, packets, idle_clock, loss_limit: 0.01, gauges, cores }
+        Self {
+            workers,
+            limits,
+            home,
+            vlan_key,
+            deduplicate,
+            from,
+            to,
+            packets,
+            every_second,
+            idle_clock,
+            loss_limit: 0.01,
+            gauges,
+            cores,
+        }
     }
 
     /// The key of a packet's flow, and whether the packet came from the key's low end.

@@ -1,9 +1,11 @@
 //! Address resolution (RFC 826): who says that an IPv4 address is theirs.
 
+use serde::{Deserialize, Serialize};
+
 use crate::wire::{Addr, Mac};
 
 /// An ARP packet for IPv4 over Ethernet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arp {
     /// 1 asks, 2 answers; any other is kept as it came.
     pub operation: u16,

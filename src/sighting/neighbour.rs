@@ -1,12 +1,14 @@
 //! Neighbour discovery (RFC 4861): who says that an IPv6 address is theirs, and who routes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::wire::{Addr, Frame, Mac, Packet};
 
 /// Options that are passed at the most.
 const MOST_OPTIONS: usize = 16;
 
 /// Which message it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NeighbourKind {
     /// Asks for routers.
     RouterSolicitation,
@@ -19,7 +21,7 @@ pub enum NeighbourKind {
 }
 
 /// A message of neighbour discovery, reduced to what it says of its sender.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Neighbour {
     /// Which message.
     pub kind: NeighbourKind,

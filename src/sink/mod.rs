@@ -17,6 +17,8 @@ mod file;
 mod gauge;
 #[cfg(feature = "tls")]
 mod http;
+#[cfg(feature = "nats")]
+mod jetstream;
 mod retention;
 mod send;
 mod spool;

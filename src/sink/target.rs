@@ -34,6 +34,8 @@ pub enum Place {
     Http(String),
     /// Splunk's HTTP Event Collector: its address.
     Hec(String),
+    /// NATS JetStream: its address.
+    Nats(String),
 }
 
 impl Place {
@@ -48,6 +50,7 @@ impl Place {
             Self::Tls(_) => "tls",
             Self::Http(_) => "http",
             Self::Hec(_) => "hec",
+            Self::Nats(_) => "nats",
         }
     }
 }
@@ -78,8 +81,13 @@ pub struct TargetOptions {
     pub sourcetype: Option<String>,
     /// HTTP without TLS to another machine.
     pub plain: bool,
+    /// Credentials of NATS.
+    pub creds: Option<PathBuf>,
+    /// The site that stands in the subject of NATS.
+    pub site: Option<String>,
 }
 
+const NATS_PORT: u16 = 4222;
 const SYSLOG_PORT: u16 = 514;
 const SYSLOG_TLS_PORT: u16 = 6514;
 const HEC_PATH: &str = "/services/collector/event";
@@ -117,24 +125,27 @@ impl Target {
         !matches!(self.place, Place::Stdout | Place::File(_))
     }
 
-    /// The port of TCP that it is sent to, where it is.
+    /// Ports of TCP that it is sent to.
     #[must_use]
-    pub fn tcp_port(&self) -> Option<u16> {
-        match &self.place {
-            Place::Stdout | Place::File(_) | Place::Udp(_) => None,
-            Place::Tcp(endpoint) | Place::Tls(endpoint) => Some(endpoint.port),
-            Place::Http(address) | Place::Hec(address) => {
-                let (scheme, rest) = address.split_once("://")?;
-                let authority = rest.split(['/', '?']).next()?;
-                Endpoint::parse(authority, if scheme == "https" { 443 } else { 80 }).ok().map(|endpoint| endpoint.port)
-            }
-        }
+    pub fn tcp_ports(&self) -> Vec<u16> {
+        let (address, usual) = match &self.place {
+            Place::Stdout | Place::File(_) | Place::Udp(_) => return Vec::new(),
+            Place::Tcp(endpoint) | Place::Tls(endpoint) => return vec![endpoint.port],
+            Place::Http(address) | Place::Hec(address) => (address, if address.starts_with("https:") { 443 } else { 80 }),
+            Place::Nats(address) => (address, NATS_PORT),
+        };
+        let authority = address.split_once("://").and_then(|(_, rest)| rest.split(['/', '?']).next()).unwrap_or_default();
+        authority
+            .split(',')
+            .filter_map(|authority| Endpoint::parse(authority, usual).ok())
+            .map(|endpoint| endpoint.port)
+            .collect()
     }
 
     /// Files that it is made from.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        let TargetOptions { ca, cert, key, token, .. } = &self.options;
-        [ca, cert, key, token].into_iter().flatten()
+        let TargetOptions { ca, cert, key, token, creds, .. } = &self.options;
+        [ca, cert, key, token, creds].into_iter().flatten()
     }
 }
 
@@ -156,7 +167,7 @@ fn network(text: &str) -> Result<(Place, TargetOptions), String> {
     let Some((scheme, rest)) = address.split_once("://") else { return Err("no address".to_owned()) };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     if authority.contains('@') {
-        return Err("no user name or password stands in an address: other users see it; name a file with #token=FILE".to_owned());
+        return Err("no user name or password stands in an address: other users see it; name a file with #token=FILE, for NATS #creds=FILE".to_owned());
     }
     let bare = |port| if authority == rest { Endpoint::parse(rest, port) } else { Err(format!("{scheme} has no path")) };
     let place = match scheme {
@@ -172,7 +183,13 @@ fn network(text: &str) -> Result<(Place, TargetOptions), String> {
             let path = if matches!(&rest[authority.len()..], "" | "/") { HEC_PATH } else { &rest[authority.len()..] };
             Place::Hec(format!("{}://{authority}{path}", scheme.trim_start_matches("hec+")))
         }
-        other => return Err(format!("{other:?} is no way to send: wanted udp, tcp, tls, https, http, hec+https or hec+http")),
+        "nats" | "tls+nats" => {
+            authority.split(',').try_for_each(|authority| Endpoint::parse(authority, NATS_PORT).map(drop))?;
+            Place::Nats(address.to_owned())
+        }
+        other => {
+            return Err(format!("{other:?} is no way to send: wanted udp, tcp, tls, https, http, hec+https, hec+http or nats"));
+        }
     };
     Ok((place, options))
 }
@@ -214,7 +231,7 @@ impl Endpoint {
 
 impl TargetOptions {
     fn parse(text: &str) -> Result<Self, String> {
-        const KNOWN: &str = "ca=FILE, cert=FILE, key=FILE, token=FILE, index=NAME, sourcetype=NAME, plain";
+        const KNOWN: &str = "ca=FILE, cert=FILE, key=FILE, token=FILE, index=NAME, sourcetype=NAME, creds=FILE, site=NAME, plain";
         let mut options = Self::default();
         for option in text.split(',') {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
@@ -228,6 +245,8 @@ impl TargetOptions {
                 "token" => options.token = Some(value.into()),
                 "index" => options.index = Some(value.to_owned()),
                 "sourcetype" => options.sourcetype = Some(value.to_owned()),
+                "creds" => options.creds = Some(value.into()),
+                "site" => options.site = Some(site(value)?),
                 "plain" => options.plain = true,
                 _ => return Err(format!("{option:?} is no option: wanted {KNOWN}")),
             }
@@ -242,13 +261,15 @@ impl TargetOptions {
             Place::Hec(address) => (Some(address), true),
             _ => (None, false),
         };
-        let secure = matches!(place, Place::Tls(_)) || address.is_some_and(|address| address.starts_with("https:"));
+        let is_nats = matches!(place, Place::Nats(_));
+        let secure = is_nats || matches!(place, Place::Tls(_)) || address.is_some_and(|address| address.starts_with("https:"));
         let only = |given: bool, fits: bool, what: &str| if given && !fits { Err(what.to_owned()) } else { Ok(()) };
         only(self.ca.is_some() || self.cert.is_some() || self.key.is_some(), secure, "ca, cert and key are for tls and https")?;
         only(self.cert.is_some() != self.key.is_some(), false, "cert and key belong together")?;
         only(self.token.is_some(), address.is_some(), "token is for https and hec")?;
         only(self.index.is_some() || self.sourcetype.is_some(), is_hec, "index and sourcetype are for hec")?;
         only(self.plain, address.is_some(), "plain is for http")?;
+        only(self.creds.is_some() || self.site.is_some(), is_nats, "creds and site are for nats")?;
         if let Some(rest) = address.and_then(|address| address.strip_prefix("http://")) {
             let authority = rest.split(['/', '?']).next().unwrap_or_default();
             let stays = Endpoint::parse(authority, 80)?.is_loopback();
@@ -256,6 +277,12 @@ impl TargetOptions {
         }
         Ok(())
     }
+}
+
+/// A name that stands in a subject.
+fn site(text: &str) -> Result<String, String> {
+    let fits = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if fits { Ok(text.to_owned()) } else { Err(format!("site={text}: wanted letters, digits, - and _, at most 64 of them")) }
 }
 
 #[cfg(test)]
@@ -277,9 +304,11 @@ mod tests {
 
     #[test]
     fn ports_of_tcp_are_known() {
-        let port = |spec: &str| Target::parse(spec).unwrap().tcp_port();
+        let ports = |spec: &str| Target::parse(spec).unwrap().tcp_ports();
+        let port = |spec: &str| ports(spec).first().copied();
         let specs = ["-", "file", "udp://siem", "tcp://siem", "tls://[::1]", "tls://siem:7"];
         assert_eq!(specs.map(port), [None, None, None, Some(514), Some(6514), Some(7)]);
+        assert_eq!(ports("nats://a,b:7,[::1]:8/x#site=north"), [4222, 7, 8]);
         let specs = ["https://siem/hook", "https://siem:8443/hook?a=b", "hec+https://siem:8088", "http://127.0.0.1/hook"];
         assert_eq!(specs.map(port), [Some(443), Some(8443), Some(8088), Some(80)]);
     }
@@ -333,6 +362,10 @@ mod tests {
             ("tls://siem#token=x", "https and hec"),
             ("https://hook#index=x", "for hec"),
             ("tls://siem#plain", "for http"),
+            ("tls://siem#creds=x", "for nats"),
+            ("nats://siem#site=a.b", "letters"),
+            ("nats://siem#token=x", "https and hec"),
+            ("nats://me:secret@siem", "creds=FILE"),
             ("tls://siem#ca", "wanted ca=FILE"),
             ("tls://siem#nonsense=1", "wanted ca=FILE"),
         ] {

@@ -107,6 +107,10 @@ pub fn open(target: &Target, name: &str, options: &SinkOptions, reopen: Arc<Atom
         Place::Udp(endpoint) => Box::new(Udp { endpoint: endpoint.clone(), sensor: options.sensor.clone() }),
         Place::Tcp(endpoint) => Box::new(Tcp { endpoint: endpoint.clone(), sensor: options.sensor.clone() }),
         Place::Tls(_) | Place::Http(_) | Place::Hec(_) => secure(target, options)?,
+        #[cfg(feature = "nats")]
+        Place::Nats(address) => Box::new(super::jetstream::JetStream::new(address, &target.options, &options.sensor)?),
+        #[cfg(not(feature = "nats"))]
+        Place::Nats(_) => return Err(SinkError::Usage("nats is not in this build: build with --features nats".to_owned())),
     };
     let spool = Spool::open(&spool_folder(&options.spool, name), options.spool_bytes)?;
     let worker = Worker { sender, formatter: formatter.alone(), tell: Arc::clone(&options.tell), number: 0 };

@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Addr, Tunnel};
 use crate::time::Timestamp;
 
@@ -87,7 +89,7 @@ pub struct Fragment {
 }
 
 /// The packet that an ICMP error message quotes (RFC 792; RFC 4443, 3), as its sender sent it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quoted {
     /// Source address: who gets the error.
     pub src: Addr,

@@ -3,6 +3,8 @@
 //! A tunnel is entered only when all that its header states holds and an IP packet stands behind it; else the outer packet is
 //! the packet, so that nothing is lost to a guess by port.
 
+use serde::{Deserialize, Serialize};
+
 use super::link::{self, Family, Link};
 use super::{Addr, Packet};
 
@@ -10,7 +12,7 @@ use super::{Addr, Packet};
 const MAX_OPTIONS: usize = 16;
 
 /// The outermost packet of a frame whose inner packet is the one that counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tunnel {
     /// Kind of the outermost tunnel.
     pub kind: TunnelKind,
@@ -29,7 +31,7 @@ pub struct Tunnel {
 }
 
 /// How a packet is carried in another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TunnelKind {
     /// IPv4 or IPv6 straight in IP (RFC 2003, RFC 2473, RFC 4213).
     Ip,

@@ -1,0 +1,479 @@
+//! `--publish`, and `detect nats://…`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::args::{DetectArgs, JudgeArgs, LearnArgs, OutputArgs};
+use super::exit::Usage;
+use super::guard::folder;
+use super::reload::{Reload, Reloader};
+use super::sinks::{sensor, size, usual_spool};
+use crate::fleet::{
+    Batching, MOST_PARTITIONS, MergeConfig, Origin, Outgoing, OutgoingConfig, OutgoingState, PARTITIONS, Published,
+    PublishedAccount, Source, StreamConfig,
+};
+use crate::guard::Allowed;
+use crate::model::{Budget, Model};
+use crate::nats::{Access, Address, Keeping, Nats, NatsError, Reading, ReadingConfig, name_of};
+use crate::pipeline::{Consumer, now};
+use crate::time::{Span, parse_span};
+
+/// Ticks of one message in a replay: a minute.
+const TICKS_IN_REPLAY: usize = 60;
+/// Records that a detector holds for their order.
+const MOST_HELD: usize = 200_000;
+
+/// Lines of a stream that are asked for at once.
+const MOST_LINES: usize = 500;
+
+/// What opens a server of NATS.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "NATS")]
+pub struct NatsArgs {
+    /// Credentials for nats://…: as nsc writes them, or a file of one line USER PASSWORD
+    #[arg(long, value_name = "FILE")]
+    pub nats_creds: Option<PathBuf>,
+    /// Certificates (PEM) that are trusted in place of the system's
+    #[arg(long, value_name = "FILE")]
+    pub nats_ca: Option<PathBuf>,
+    /// This program's own certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "nats_key")]
+    pub nats_cert: Option<PathBuf>,
+    /// Its key (PEM)
+    #[arg(long, value_name = "FILE", requires = "nats_cert")]
+    pub nats_key: Option<PathBuf>,
+}
+
+impl NatsArgs {
+    fn access(&self) -> Access {
+        let Self { nats_creds, nats_ca, nats_cert, nats_key } = self;
+        Access { creds: nats_creds.clone(), ca: nats_ca.clone(), cert: nats_cert.clone(), key: nats_key.clone() }
+    }
+
+    fn allow(&self, address: &str, allowed: &mut Allowed) {
+        let access = self.access();
+        allowed.read.extend(access.files().map(|path| super::guard::around(path)));
+        // What is no address is told by who reads it.
+        let address = Address::parse(address).into_iter();
+        allowed.connect.extend(address.flat_map(|address| address.servers).map(|(_, port)| port));
+        super::guard::of_network(allowed);
+    }
+}
+
+/// Where flow records are published.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "NATS")]
+pub struct PublishArgs {
+    /// Publish flow records to NATS JetStream, for auscult detect; without --model and --learn nothing is judged here
+    #[arg(long, value_name = "nats://HOST:PORT[/PREFIX]")]
+    pub publish: Option<String>,
+    /// The name of this sensor, which no other of the site has [default: this machine's]
+    #[arg(long, value_name = "NAME", value_parser = name_of)]
+    pub sensor: Option<String>,
+    /// Parts of all devices, by their addresses; the same for all sensors and detectors of a stream
+    #[arg(long, value_name = "N", default_value_t = PARTITIONS, value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_PARTITIONS)))]
+    pub partitions: u16,
+    /// Where there is no stream yet: it keeps records so long
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "1d")]
+    pub stream_age: Span,
+    /// … at the most so many bytes of them
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1G")]
+    pub stream_size: u64,
+    /// … on so many servers of a cluster
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub stream_replicas: u8,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub nats: NatsArgs,
+}
+
+impl PublishArgs {
+    /// Is it asked for?
+    pub const fn is_wanted(&self) -> bool {
+        self.publish.is_some()
+    }
+
+    /// Is it all that is asked for? Then nothing is judged.
+    ///
+    /// # Errors
+    /// When something is wanted that only a judge gives.
+    pub fn is_all(
+        &self,
+        judge: &JudgeArgs,
+        learn: &LearnArgs,
+        output: &OutputArgs,
+        others: &[(&str, bool)],
+    ) -> anyhow::Result<bool> {
+        if !self.is_wanted() || judge.model.is_some() || learn.learn.is_some() || learn.adapt.is_some() {
+            return Ok(false);
+        }
+        let OutputArgs { alerts, flows, hosts, .. } = output;
+        let of_judge = [("--alerts", !alerts.is_empty()), ("--flows", flows.is_some()), ("--hosts", hosts.is_some())];
+        match of_judge.iter().chain(others).find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => {
+                Err(Usage(format!("{flag} needs a judge, and --publish alone judges nothing: give --model too")).into())
+            }
+            None => Ok(true),
+        }
+    }
+
+    /// What it needs of the system.
+    pub fn allow(&self, output: &OutputArgs, allowed: &mut Allowed) {
+        let Some(address) = &self.publish else { return };
+        self.nats.allow(address, allowed);
+        folder(allowed, self.spool(output).ok().as_deref());
+    }
+
+    fn sensor(&self) -> String {
+        let fit = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+        self.sensor.clone().unwrap_or_else(|| sensor().chars().map(fit).take(64).collect())
+    }
+
+    fn spool(&self, output: &OutputArgs) -> anyhow::Result<PathBuf> {
+        let folder = output.sinks.spool.clone().map_or_else(usual_spool, Ok)?;
+        Ok(folder.join(format!("publish-{}-{}", output.lake.site.site, self.sensor())))
+    }
+
+    /// Begins to publish, where that is asked for; a replay `waits` for room in the spool.
+    ///
+    /// # Errors
+    /// Wrong usage, a spool that cannot be used, a server that refuses.
+    pub fn open(&self, output: &OutputArgs, waits: bool, stop: Arc<AtomicBool>) -> anyhow::Result<Option<Publishing>> {
+        let Some(address) = &self.publish else { return Ok(None) };
+        let address = Address::parse(address).map_err(told)?;
+        let (sinks, site, sensor) = (&output.sinks, output.lake.site.site.clone(), self.sensor());
+        let keeping =
+            Keeping { age: duration(self.stream_age), bytes: self.stream_size, replicas: usize::from(self.stream_replicas) };
+        let config = OutgoingConfig {
+            access: self.nats.access(),
+            site: site.clone(),
+            name: format!("auscult sensor {site} {sensor}"),
+            spool: self.spool(output)?,
+            spool_bytes: sinks.spool_size,
+            keeping,
+            waits,
+            tell: Arc::new(|text| tell!("auscult: {text}")),
+            address: address.clone(),
+        };
+        let outgoing = Outgoing::start(config, stop).map_err(told)?;
+        // It grows from one run to the next, also where a clock was set back by less than the time between them.
+        let epoch = u64::try_from(now().nanos()).unwrap_or_default();
+        let origin = Origin { site, sensor, epoch };
+        let batching = Batching::new(outgoing, origin, self.partitions, if waits { TICKS_IN_REPLAY } else { 1 });
+        Ok(Some(Publishing { batching, address, patience: duration(sinks.drain) }))
+    }
+}
+
+fn duration(span: Span) -> Duration {
+    Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0))
+}
+
+pub(super) fn told(error: NatsError) -> anyhow::Error {
+    match error {
+        NatsError::Usage(text) => Usage(text).into(),
+        error => error.into(),
+    }
+}
+
+/// Records on their way to a stream.
+pub struct Publishing {
+    batching: Batching<Outgoing>,
+    address: Address,
+    patience: Duration,
+}
+
+impl Publishing {
+    /// Shows records to it on their way.
+    pub fn watching<'a>(&'a mut self, consumer: &'a mut dyn Consumer) -> Box<dyn Consumer + 'a> {
+        Box::new(Published { consumer, batching: Some(&mut self.batching) })
+    }
+
+    /// Nothing more comes: waits until it has arrived, and says what became of it.
+    pub fn finish(self) -> PublishReport {
+        let (made, outgoing) = self.batching.finish();
+        PublishReport { address: self.address, made, state: outgoing.finish(self.patience) }
+    }
+}
+
+/// What was published.
+pub struct PublishReport {
+    address: Address,
+    made: PublishedAccount,
+    state: OutgoingState,
+}
+
+impl PublishReport {
+    /// Is something lost?
+    pub const fn has_lost(&self) -> bool {
+        self.made.lost > 0
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let Self { address, made, state } = self;
+        let PublishedAccount { records, copies, lost, messages, bytes } = *made;
+        let OutgoingState { acknowledged, doubles, waiting, found, failures, error, .. } = state;
+        let mut text = format!(
+            "published {records} records in {copies} copies, {messages} messages of {bytes} bytes, to {address}: {acknowledged} acknowledged, {waiting} wait in the spool\n"
+        );
+        if *found > 0 {
+            text.push_str(&format!("note     {found} messages of an earlier run were in the spool\n"));
+        }
+        if *doubles > 0 {
+            text.push_str(&format!("note     {doubles} messages were there already\n"));
+        }
+        if *failures > 0 {
+            let why = error.as_deref().unwrap_or("the server was away");
+            text.push_str(&format!("note     {failures} tries failed, the last since {why}\n"));
+        }
+        if lost > 0 {
+            text.push_str(&format!("warning  {lost} copies of records were lost: the spool was full (--spool-size)\n"));
+        }
+        text
+    }
+
+    /// For programs.
+    pub fn json(&self) -> Value {
+        let Self { address, made, state } = self;
+        json!({
+            "address": address.to_string(), "records": made.records, "copies": made.copies, "lost": made.lost,
+            "messages": made.messages, "bytes": made.bytes, "acknowledged": state.acknowledged, "doubles": state.doubles,
+            "waiting": state.waiting, "found": state.found, "failures": state.failures,
+        })
+    }
+}
+
+/// How a stream is read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "NATS")]
+pub struct StreamArgs {
+    /// The name by which the server remembers how far this detector has read
+    #[arg(long, value_name = "NAME", value_parser = name_of, default_value = "detector")]
+    pub detector: String,
+    /// Judge nothing of a stream before so many sensors were heard
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub sensors: usize,
+    /// Wait so long for a sensor that is not heard before the others are judged without it
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "30s")]
+    pub patience: Span,
+    /// End when all that the stream holds was judged
+    #[arg(long)]
+    pub until_caught_up: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub nats: NatsArgs,
+}
+
+impl StreamArgs {
+    /// Where it is, where a stream is named.
+    pub fn address(inputs: &[PathBuf]) -> anyhow::Result<Option<&str>> {
+        let addresses: Vec<&str> =
+            inputs.iter().filter_map(|input| input.to_str()).filter(|text| Address::is_one(text)).collect();
+        match (addresses.as_slice(), inputs.len()) {
+            ([], _) => Ok(None),
+            ([address], 1) => Ok(Some(address)),
+            _ => Err(Usage("a stream is judged alone: give one nats://… and no files".to_owned()).into()),
+        }
+    }
+
+    /// What it needs of the system.
+    pub fn allow(&self, inputs: &[PathBuf], model: &Option<PathBuf>, allowed: &mut Allowed) {
+        for address in [inputs, model.as_slice()].into_iter().filter_map(|named| Self::address(named).ok().flatten()) {
+            self.nats.allow(address, allowed);
+        }
+    }
+
+    /// Opens a stream.
+    ///
+    /// # Errors
+    /// Wrong usage; a server that is away or refuses, or has no such stream.
+    pub fn open(&self, address: &str) -> anyhow::Result<Source> {
+        let patience_s = self.patience.as_seconds();
+        let merge = MergeConfig { sensors: self.sensors, patience_s, most_held: MOST_HELD, goes_on: false };
+        let config = StreamConfig {
+            address: Address::parse(address).map_err(told)?,
+            access: self.nats.access(),
+            name: self.detector.clone(),
+            merge,
+            until_caught_up: self.until_caught_up,
+            tell: Arc::new(|text| tell!("auscult: {text}")),
+        };
+        Source::open(config).map_err(told)
+    }
+}
+
+/// Refuses what does not fit a stream.
+///
+/// # Errors
+/// Wrong usage.
+pub fn check(args: &DetectArgs) -> anyhow::Result<()> {
+    if args.judge.model.is_none() {
+        bail!(Usage("records of sensors are judged by a model: give --model".to_owned()));
+    }
+    if args.hide.pseudonyms.is_some() {
+        bail!(Usage("--pseudonyms belongs to the sensors: what they publish names nobody then".to_owned()));
+    }
+    if args.learn.learn.is_some() || args.learn.adapt.is_some() {
+        bail!(Usage("--learn and --adapt are for files and interfaces, not for a stream".to_owned()));
+    }
+    if args.time.from.is_some() || args.time.to.is_some() {
+        bail!(Usage("--from and --to are for files, not for a stream".to_owned()));
+    }
+    Ok(())
+}
+
+/// How long what stands in a stream is waited for, and looks without a line after which that was all.
+const LOOK: Duration = Duration::from_millis(300);
+const QUIET_LOOKS: u32 = 2;
+
+/// Alerts of a stream.
+pub struct AlertStream {
+    connection: Nats,
+    reading: Reading,
+    behind: u64,
+}
+
+impl AlertStream {
+    /// Opens the stream that is named, if one is.
+    ///
+    /// # Errors
+    /// Wrong usage; a server that is away or refuses, or has no alerts.
+    pub fn open(files: &[PathBuf], args: &NatsArgs) -> anyhow::Result<Option<Self>> {
+        let Some(address) = StreamArgs::address(files)? else { return Ok(None) };
+        let address = Address::parse(address).map_err(told)?;
+        let connection = Nats::connect(&address, &args.access(), "auscult alerts").map_err(told)?;
+        let (stream, subjects) = (address.stream("alerts"), address.subject("alerts.>"));
+        let reading =
+            ReadingConfig { stream, subjects, durable: None, again_after: Duration::from_secs(3600), most_unconfirmed: -1 };
+        let reading = connection.read(&reading).map_err(told)?;
+        Ok(Some(Self { behind: reading.waiting, connection, reading }))
+    }
+
+    /// Takes the lines that have come. Says whether there were any.
+    ///
+    /// # Errors
+    /// When the server is away, or a line is not taken.
+    pub fn look(&mut self, take: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<bool> {
+        let messages = self.connection.next(&self.reading, MOST_LINES, LOOK).map_err(told)?;
+        self.behind = messages.last().map_or(self.behind, |last| last.behind);
+        messages.iter().try_for_each(|message| take(&message.payload))?;
+        Ok(!messages.is_empty())
+    }
+
+    /// Takes all lines that there are.
+    ///
+    /// # Errors
+    /// As [`Self::look`].
+    pub fn read_all(&mut self, take: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let mut quiet = 0;
+        while self.behind > 0 && quiet < QUIET_LOOKS {
+            quiet = if self.look(take)? { 0 } else { quiet + 1 };
+        }
+        Ok(())
+    }
+}
+
+/// The key whose value is the digest of the model in use.
+const CURRENT: &str = "current";
+/// Bytes of a model.
+const MOST_MODEL_BYTES: u64 = 1 << 30;
+
+/// Models of a system: files by their digests, and which of them is in use.
+pub struct ModelStore {
+    connection: Nats,
+    files: String,
+    uses: String,
+}
+
+impl ModelStore {
+    /// The store that `--model` names, where it names one.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of(judge: &JudgeArgs, args: &NatsArgs) -> anyhow::Result<Option<Self>> {
+        let named = judge.model.as_ref().and_then(|path| path.to_str()).filter(|text| Address::is_one(text));
+        named.map(|address| Self::open(address, args)).transpose()
+    }
+
+    /// Connects to it.
+    ///
+    /// # Errors
+    /// Wrong usage; a server that is away or refuses.
+    pub fn open(address: &str, args: &NatsArgs) -> anyhow::Result<Self> {
+        let address = Address::parse(address).map_err(told)?;
+        let connection = Nats::connect(&address, &args.access(), "auscult model").map_err(told)?;
+        Ok(Self { connection, files: address.stream("models"), uses: address.stream("model") })
+    }
+
+    /// Keeps a model, and puts it in use. Returns its digest.
+    ///
+    /// # Errors
+    /// When the server does not take it.
+    pub fn publish(&self, model: &Model) -> anyhow::Result<String> {
+        let digest = model.digest()?;
+        let mut bytes = Vec::new();
+        model.save(&mut bytes)?;
+        self.connection.put_file(&self.files, &digest, &bytes).map_err(told)?;
+        // Only a file that is there whole is put in use.
+        self.connection.set(&self.uses, CURRENT, &digest).map_err(told)?;
+        Ok(digest)
+    }
+
+    /// Puts the model in use that was so before. Returns the digests of both.
+    ///
+    /// # Errors
+    /// When there was none.
+    pub fn roll_back(&self) -> anyhow::Result<(String, String)> {
+        let values = self.connection.values(&self.uses, CURRENT).map_err(told)?;
+        let now = values.last().cloned().unwrap_or_default();
+        let Some(before) = values.iter().rev().find(|value| **value != now) else {
+            bail!("there is no model before the one in use ({now})");
+        };
+        self.connection.set(&self.uses, CURRENT, before).map_err(told)?;
+        Ok((now, before.clone()))
+    }
+
+    /// The model in use.
+    ///
+    /// # Errors
+    /// When there is none, or it is another than its digest says.
+    pub fn current(&self) -> anyhow::Result<Model> {
+        self.load(&self.connection.value(&self.uses, CURRENT).map_err(told)?)
+    }
+
+    fn load(&self, digest: &str) -> anyhow::Result<Model> {
+        let bytes = self.connection.file(&self.files, digest, MOST_MODEL_BYTES).map_err(told)?;
+        let model = Model::load(bytes.as_slice()).with_context(|| format!("the model {digest}"))?;
+        if model.digest()? != digest {
+            bail!("the file {digest} holds another model");
+        }
+        Ok(model)
+    }
+
+    /// Looks whether another model is in use, which then judges from the next tick on.
+    ///
+    /// # Errors
+    /// When the system refuses the thread.
+    pub fn looking(self, pseudonyms: Option<String>, budget: Option<Budget>) -> anyhow::Result<Reloader> {
+        let mut judging = self.connection.value(&self.uses, CURRENT).map_err(told)?;
+        Reloader::looking(move || {
+            let now = self.connection.value(&self.uses, CURRENT).map_err(told)?;
+            if now == judging {
+                return Ok(None);
+            }
+            let model = self.load(&now)?;
+            if model.provenance.pseudonyms != pseudonyms {
+                bail!("the model {now} knows devices by other names than the one that judges (--pseudonyms)");
+            }
+            tell!("auscult: the model is {now} from the next tick on, instead of {judging}");
+            judging = now;
+            Ok(Some(Reload { model: Arc::new(model), budget }))
+        })
+    }
+}

@@ -1,0 +1,215 @@
+//! Messages of a sensor, and how they are written: an envelope of seven bytes (`auscult` in short, what it is, version) around postcard in
+//! zstd.
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 0 to 3 | `AUSF` |
+//! | 4, 5 | version of the form, little endian |
+//! | 6 on | zstd frame of postcard: [`Message`] |
+
+use serde::{Deserialize, Serialize};
+
+use super::FormError;
+use super::form::{Received, RecordForm};
+use crate::flow::HomeNets;
+use crate::pipeline::Condition;
+use crate::sighting::{Arp, Neighbour, Seen, Sighting};
+use crate::time::Timestamp;
+use crate::wire::{Addr, Mac};
+
+/// The form's version: to be raised with every change of a type that crosses.
+pub const VERSION: u16 = 1;
+const MAGIC: [u8; 4] = *b"AUSF";
+const HEAD_BYTES: usize = 6;
+/// Bytes of a message that is read, as it came and unpacked, at the most.
+pub const MOST_BYTES: usize = 1 << 20;
+const MOST_UNPACKED_BYTES: usize = 8 << 20;
+const ZSTD_LEVEL: i32 = 3;
+
+/// Who published: site, sensor, and which run of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Origin {
+    /// The site's name.
+    pub site: String,
+    /// The sensor's name, alone of its name at its site.
+    pub sensor: String,
+    /// The number of its run: it grows from one to the next.
+    pub epoch: u64,
+}
+
+/// What a sensor publishes.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Who.
+    pub origin: Origin,
+    /// Its number among those of this sensor's run for the same subject, from 0.
+    pub seq: u64,
+    /// What.
+    pub content: Content,
+}
+
+/// What a message holds.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Flow records of a partition.
+    Records {
+        /// Which.
+        partition: u16,
+        /// In the order in which the sensor judges.
+        records: Vec<Received>,
+    },
+    /// How far the sensor is.
+    Clock(Clock),
+}
+
+/// How far a sensor is, and what it saw beside records.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Clock {
+    /// Ticks whose records were all published, in order.
+    pub ticks: Vec<Timestamp>,
+    /// Messages of partitions so far: where a partition has new ones since the clock before.
+    pub ends: Vec<(u16, u64)>,
+    /// Messages of the run before this one, of all subjects.
+    pub messages: u64,
+    /// How well the network is heard from these ticks on.
+    pub conditions: Vec<(Timestamp, Condition)>,
+    /// Who claims which address, by tick.
+    pub(super) sightings: Vec<(Timestamp, SightingForm)>,
+    /// Records that were not published, of the whole run: the spool was full.
+    pub lost: u64,
+    /// Does nothing come after it?
+    pub is_last: bool,
+}
+
+/// A frame in which somebody claims an address. Others stay at the sensor: they name devices, which is for its inventory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct SightingForm {
+    time: Timestamp,
+    src_mac: Mac,
+    src: Option<Addr>,
+    vlans: [u16; 2],
+    what: Claim,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Claim {
+    Arp(Arp),
+    Neighbour(Neighbour),
+}
+
+impl Clock {
+    /// Adds what a frame said, seen before this tick, where it is a claim of an address.
+    pub fn add_sighting(&mut self, tick: Timestamp, sighting: &Sighting) {
+        let what = match &sighting.what {
+            Seen::Arp(arp) => Claim::Arp(*arp),
+            Seen::Neighbour(neighbour) => Claim::Neighbour(*neighbour),
+            Seen::Dhcp(_) | Seen::Announcement(_) => return,
+        };
+        let Sighting { time, src_mac, src, vlans, .. } = *sighting;
+        self.sightings.push((tick, SightingForm { time, src_mac, src, vlans, what }));
+    }
+
+    /// Claims of addresses, each with its tick.
+    pub fn take_sightings(&mut self) -> impl Iterator<Item = (Timestamp, Sighting)> + use<> {
+        std::mem::take(&mut self.sightings).into_iter().map(|(tick, form)| {
+            let SightingForm { time, src_mac, src, vlans, what } = form;
+            let what = match what {
+                Claim::Arp(arp) => Seen::Arp(arp),
+                Claim::Neighbour(neighbour) => Seen::Neighbour(neighbour),
+            };
+            (tick, Sighting { time, src_mac, src, vlans, what })
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    origin: &'a Origin,
+    seq: u64,
+    content: WrittenContent<'a>,
+}
+
+#[derive(Serialize)]
+enum WrittenContent<'a> {
+    Records { partition: u16, base: Timestamp, records: &'a [RecordForm] },
+    Clock(&'a Clock),
+}
+
+#[derive(Deserialize)]
+struct Read {
+    origin: Origin,
+    seq: u64,
+    content: ReadContent,
+}
+
+#[derive(Deserialize)]
+enum ReadContent {
+    Records { partition: u16, base: Timestamp, records: Vec<RecordForm> },
+    Clock(Clock),
+}
+
+/// Writes records of a partition.
+///
+/// # Errors
+/// When they are too many for one message.
+pub(super) fn write_records(
+    (origin, seq): (&Origin, u64),
+    (partition, base): (u16, Timestamp),
+    records: &[RecordForm],
+) -> Result<Vec<u8>, FormError> {
+    write(&Written { origin, seq, content: WrittenContent::Records { partition, base, records } })
+}
+
+/// Writes how far a sensor is.
+///
+/// # Errors
+/// When it is too much for one message.
+pub fn write_clock(origin: &Origin, seq: u64, clock: &Clock) -> Result<Vec<u8>, FormError> {
+    write(&Written { origin, seq, content: WrittenContent::Clock(clock) })
+}
+
+fn write(message: &Written<'_>) -> Result<Vec<u8>, FormError> {
+    let plain = postcard::to_stdvec(message).map_err(|error| FormError::Damaged(error.to_string()))?;
+    if plain.len() > MOST_UNPACKED_BYTES {
+        return Err(FormError::TooLong { bytes: plain.len(), most: MOST_UNPACKED_BYTES });
+    }
+    let packed = zstd::bulk::compress(&plain, ZSTD_LEVEL).map_err(|error| FormError::Damaged(error.to_string()))?;
+    if HEAD_BYTES + packed.len() > MOST_BYTES {
+        return Err(FormError::TooLong { bytes: HEAD_BYTES + packed.len(), most: MOST_BYTES });
+    }
+    Ok([&MAGIC[..], &VERSION.to_le_bytes(), &packed].concat())
+}
+
+/// Reads a message. Memory: 8 MiB unpacked at the most, however it was packed.
+///
+/// # Errors
+/// Says what it is instead: nothing of auscult, another version, cut or damaged.
+pub fn read(bytes: &[u8]) -> Result<Message, FormError> {
+    let Some((head, packed)) = bytes.split_first_chunk::<HEAD_BYTES>() else { return Err(FormError::Foreign) };
+    let [m0, m1, m2, m3, low, high] = *head;
+    if [m0, m1, m2, m3] != MAGIC {
+        return Err(FormError::Foreign);
+    }
+    let got = u16::from_le_bytes([low, high]);
+    if got != VERSION {
+        return Err(FormError::Version { got, wanted: VERSION });
+    }
+    if bytes.len() > MOST_BYTES {
+        return Err(FormError::TooLong { bytes: bytes.len(), most: MOST_BYTES });
+    }
+    let damaged = |error: String| FormError::Damaged(error);
+    let plain = zstd::bulk::decompress(packed, MOST_UNPACKED_BYTES).map_err(|error| damaged(error.to_string()))?;
+    let (Read { origin, seq, content }, rest) = postcard::take_from_bytes(&plain).map_err(|error| damaged(error.to_string()))?;
+    if !rest.is_empty() {
+        return Err(damaged(format!("{} bytes behind its end", rest.len())));
+    }
+    let content = match content {
+        ReadContent::Clock(clock) => Content::Clock(clock),
+        ReadContent::Records { partition, base, records } => {
+            let home = HomeNets::default();
+            let records = records.into_iter().map(|form| form.receive(base, &home)).collect::<Result<_, _>>()?;
+            Content::Records { partition, records }
+        }
+    };
+    Ok(Message { origin, seq, content })
+}

@@ -1,0 +1,376 @@
+//! Puts what many sensors published into the order of one.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Serialize;
+
+use super::FormError;
+use super::batch::{Clock, Content, Message, Origin, read};
+use super::form::Side;
+use super::seen::Row;
+use crate::flow::FlowKey;
+use crate::pipeline::{Condition, Consumer, Emitted};
+use crate::sighting::Sighting;
+use crate::time::Timestamp;
+
+/// Runs of sensors followed at the most; further ones are counted as unreadable.
+const MOST_RUNS: usize = 10_000;
+/// Clocks of a run that wait for one before them.
+const MOST_CLOCKS: usize = 1024;
+
+/// How sensors are waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct MergeConfig {
+    /// Nothing is judged before so many sensors were heard.
+    pub sensors: usize,
+    /// Seconds, of the wall clock, that a sensor that is not heard, or a message that does not come, holds the others back.
+    pub patience_s: f64,
+    /// Records held for their order at the most, some 1.5 kB each; then the earliest are judged.
+    pub most_held: usize,
+    /// Was the stream read before, so that runs are met in their middle?
+    pub goes_on: bool,
+}
+
+/// What came, and what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MergeAccount {
+    /// Messages that came.
+    pub messages: u64,
+    /// Records that were judged.
+    pub records: u64,
+    /// Copies for the responder's partition, whose initiator's is read here too.
+    pub copies: u64,
+    /// Messages that came again.
+    pub doubles: u64,
+    /// Records that came after their tick was judged; they were judged at the next.
+    pub late: u64,
+    /// Messages that sensors published and that did not come.
+    pub missing: u64,
+    /// Messages that could not be read.
+    pub unreadable: u64,
+    /// Of these, messages of another version.
+    pub other_version: u64,
+    /// Ticks that were judged before all sensors were there, since too much was held.
+    pub hurried: u64,
+    /// Copies that sensors could not publish: their spool was full.
+    pub lost: u64,
+    /// Runs of sensors that were heard.
+    pub runs: u64,
+}
+
+/// What one run of a sensor has said.
+#[derive(Default)]
+struct Run {
+    rows: BTreeMap<u16, Row>,
+    clocks: BTreeMap<u64, Clock>,
+    /// The number of the next clock; none before the first.
+    next: Option<u64>,
+    /// Was it met in its middle?
+    is_joined: bool,
+    watermark: Option<Timestamp>,
+    heard_s: f64,
+    /// Since when a clock waits for messages before it.
+    stuck_s: Option<f64>,
+    condition: Condition,
+    lost: u64,
+    is_over: bool,
+}
+
+/// What belongs to a tick.
+#[derive(Default)]
+struct Held {
+    records: Vec<HeldRecord>,
+    sightings: Vec<Sighting>,
+    conditions: Vec<(Origin, Condition)>,
+    confirm: Vec<String>,
+}
+
+struct HeldRecord {
+    order: (Timestamp, Timestamp, FlowKey, u32),
+    origin: Origin,
+    seq: u64,
+    place: usize,
+    emitted: Emitted,
+}
+
+impl HeldRecord {
+    fn key(&self) -> (&(Timestamp, Timestamp, FlowKey, u32), &Origin, u64, usize) {
+        (&self.order, &self.origin, self.seq, self.place)
+    }
+}
+
+/// Holds what came until all sensors have told their time beyond it; then it is handed on tick by tick, as one process would.
+pub(super) struct Merge {
+    config: MergeConfig,
+    runs: BTreeMap<Origin, Run>,
+    held: BTreeMap<Timestamp, Held>,
+    records_held: usize,
+    late: VecDeque<Emitted>,
+    /// The latest tick that was handed on.
+    handed: Option<Timestamp>,
+    condition: Condition,
+    /// Messages that can be confirmed.
+    pub confirm: Vec<String>,
+    pub account: MergeAccount,
+    /// What is to be told, once each.
+    pub remark: Option<FormError>,
+}
+
+impl Merge {
+    pub fn new(config: MergeConfig) -> Self {
+        Self {
+            config,
+            runs: BTreeMap::new(),
+            held: BTreeMap::new(),
+            records_held: 0,
+            late: VecDeque::new(),
+            handed: None,
+            condition: Condition::default(),
+            confirm: Vec::new(),
+            account: MergeAccount::default(),
+            remark: None,
+        }
+    }
+
+    /// Takes a message that came at this second of the wall clock, and how it is confirmed.
+    pub fn take(&mut self, payload: &[u8], confirm: String, now_s: f64) {
+        self.account.messages += 1;
+        match read(payload) {
+            Ok(message) if self.runs.len() < MOST_RUNS || self.runs.contains_key(&message.origin) => {
+                self.take_message(message, confirm, now_s);
+            }
+            other => {
+                self.account.unreadable += 1;
+                self.account.other_version += u64::from(matches!(other, Err(FormError::Version { .. })));
+                self.remark = self.remark.take().or(other.err());
+                // It would come again for ever.
+                self.confirm.push(confirm);
+            }
+        }
+    }
+
+    fn take_message(&mut self, Message { origin, seq, content }: Message, confirm: String, now_s: f64) {
+        if !self.runs.contains_key(&origin) {
+            self.account.runs += 1;
+            // Its spool was sent before: nothing of an earlier run comes any more.
+            let is_earlier =
+                |other: &&Origin| other.site == origin.site && other.sensor == origin.sensor && other.epoch < origin.epoch;
+            let earlier: Vec<Origin> = self.runs.keys().filter(is_earlier).cloned().collect();
+            earlier.iter().for_each(|origin| self.end(origin));
+        }
+        let run = self.runs.entry(origin.clone()).or_default();
+        run.heard_s = now_s;
+        match content {
+            Content::Records { partition, records } => {
+                let is_double = run.rows.entry(partition).or_default().is_double(seq);
+                self.account.doubles += u64::from(is_double);
+                let mut latest = None;
+                for (place, received) in records.into_iter().enumerate() {
+                    let seen = received.emitted.observation.seen;
+                    latest = latest.max(Some(seen));
+                    if !is_double {
+                        self.hold(received.side, received.emitted, (&origin, seq, place));
+                    }
+                }
+                self.confirm_after(latest, confirm);
+            }
+            Content::Clock(clock) => {
+                let is_known = run.next.is_some_and(|next| seq < next) || run.clocks.contains_key(&seq);
+                let latest = clock.ticks.last().copied();
+                if is_known {
+                    self.account.doubles += 1;
+                } else {
+                    run.clocks.insert(seq, clock);
+                    self.follow(&origin, now_s);
+                }
+                self.confirm_after(latest, confirm);
+            }
+        }
+    }
+
+    fn hold(&mut self, side: Side, emitted: Emitted, (origin, seq, place): (&Origin, u64, usize)) {
+        if side == Side::Responder {
+            self.account.copies += 1;
+            return;
+        }
+        let seen = emitted.observation.seen;
+        self.records_held += 1;
+        if self.handed.is_some_and(|handed| seen <= handed) {
+            self.account.late += 1;
+            self.late.push_back(emitted);
+            return;
+        }
+        let held = HeldRecord { order: emitted.record.order(), origin: origin.clone(), seq, place, emitted };
+        self.held.entry(seen).or_default().records.push(held);
+    }
+
+    /// A message is confirmed when its last tick was judged.
+    fn confirm_after(&mut self, tick: Option<Timestamp>, confirm: String) {
+        match tick.filter(|tick| self.handed.is_none_or(|handed| *tick > handed)) {
+            Some(tick) => self.held.entry(tick).or_default().confirm.push(confirm),
+            None => self.confirm.push(confirm),
+        }
+    }
+
+    /// Takes the clocks of a run whose records have all come.
+    fn follow(&mut self, origin: &Origin, now_s: f64) {
+        let Some(run) = self.runs.get_mut(origin) else { return };
+        while let Some((&seq, clock)) = run.clocks.first_key_value() {
+            let is_too_much = run.clocks.len() > MOST_CLOCKS || run.is_over;
+            let is_patient = !is_too_much && run.stuck_s.is_none_or(|since| now_s - since < self.config.patience_s);
+            let is_begun = run.next.is_some() || seq == 0 || self.config.goes_on;
+            if !is_begun && is_patient {
+                run.stuck_s.get_or_insert(now_s);
+                return;
+            }
+            let next = *run.next.get_or_insert_with(|| {
+                run.is_joined = seq > 0;
+                if run.is_joined && !self.config.goes_on {
+                    // All of its ends that came, too, lie in this clock: a stream lets go the oldest, whatever it is.
+                    let came = clock.ends.iter().filter_map(|(partition, end)| Some(run.rows.get(partition)?.below(*end)));
+                    self.account.missing += clock.messages.saturating_sub(came.sum());
+                }
+                seq
+            });
+            let has_all = clock.ends.iter().all(|&(partition, end)| {
+                let row = run.rows.entry(partition).or_default();
+                if run.is_joined {
+                    // What came before this reading began is none of its business.
+                    row.begin(end);
+                }
+                row.reaches(end)
+            });
+            if !(seq == next && has_all) {
+                if is_patient {
+                    run.stuck_s.get_or_insert(now_s);
+                    return;
+                }
+                let ends = clock.ends.iter();
+                let of_rows = ends.map(|(partition, end)| run.rows.entry(*partition).or_default().give_up(*end)).sum::<u64>();
+                self.account.missing += seq - next + of_rows;
+            }
+            let Some((_, clock)) = run.clocks.pop_first() else { return };
+            (run.next, run.stuck_s) = (Some(seq + 1), None);
+            run.watermark = clock.ticks.last().copied().max(run.watermark);
+            run.is_over |= clock.is_last;
+            self.account.lost += clock.lost.saturating_sub(std::mem::replace(&mut run.lost, clock.lost));
+            Self::take_clock(&mut self.held, self.handed, origin, clock);
+        }
+    }
+
+    fn take_clock(held: &mut BTreeMap<Timestamp, Held>, handed: Option<Timestamp>, origin: &Origin, mut clock: Clock) {
+        let is_to_come = |tick: &Timestamp| handed.is_none_or(|handed| *tick > handed);
+        for &tick in clock.ticks.iter().filter(|tick| is_to_come(tick)) {
+            held.entry(tick).or_default();
+        }
+        for (tick, sighting) in clock.take_sightings().filter(|(tick, _)| is_to_come(tick)) {
+            held.entry(tick).or_default().sightings.push(sighting);
+        }
+        for (tick, condition) in clock.conditions.into_iter().filter(|(tick, _)| is_to_come(tick)) {
+            held.entry(tick).or_default().conditions.push((origin.clone(), condition));
+        }
+    }
+
+    /// Nothing more of a run comes.
+    fn end(&mut self, origin: &Origin) {
+        if let Some(run) = self.runs.get_mut(origin) {
+            run.is_over = true;
+        }
+        self.follow(origin, f64::INFINITY);
+    }
+
+    /// Hands on what all sensors have told their time beyond.
+    pub fn advance(&mut self, now_s: f64, consumer: &mut dyn Consumer) {
+        let waiting: Vec<Origin> =
+            self.runs.iter().filter(|(_, run)| !run.clocks.is_empty()).map(|(origin, _)| origin.clone()).collect();
+        waiting.iter().for_each(|origin| self.follow(origin, now_s));
+        if self.runs.len() >= self.config.sensors {
+            let is_followed = |run: &&Run| !run.is_over && now_s - run.heard_s < self.config.patience_s;
+            let followed = self.runs.values().filter(is_followed).map(|run| run.watermark);
+            let until = match followed.min() {
+                Some(watermark) => watermark,
+                // Nobody is heard: what is known is all there is to know.
+                None => self.runs.values().filter_map(|run| run.watermark).max(),
+            };
+            while let Some((&tick, _)) =
+                self.held.first_key_value().filter(|(tick, _)| until.is_some_and(|until| **tick <= until))
+            {
+                self.hand_on(tick, consumer);
+            }
+        }
+        while self.records_held > self.config.most_held
+            && let Some((&tick, _)) = self.held.first_key_value()
+        {
+            self.account.hurried += 1;
+            self.hand_on(tick, consumer);
+        }
+        if self.runs.len() > MOST_RUNS / 2 {
+            self.runs.retain(|_, run| !run.is_over || now_s - run.heard_s < self.config.patience_s);
+        }
+    }
+
+    /// Nothing more comes: hands on the rest.
+    pub fn finish(&mut self, consumer: &mut dyn Consumer) {
+        let all: Vec<Origin> = self.runs.keys().cloned().collect();
+        all.iter().for_each(|origin| self.end(origin));
+        while let Some((&tick, _)) = self.held.first_key_value() {
+            self.hand_on(tick, consumer);
+        }
+        if let (false, Some(handed)) = (self.late.is_empty(), self.handed) {
+            self.held.entry(handed).or_default();
+            self.hand_on(handed, consumer);
+        }
+    }
+
+    /// Too much is held: hands on what is known, whoever is waited for.
+    pub fn hurry(&mut self, consumer: &mut dyn Consumer) {
+        while let Some((&tick, _)) = self.held.first_key_value() {
+            self.account.hurried += 1;
+            self.hand_on(tick, consumer);
+        }
+    }
+
+    fn hand_on(&mut self, tick: Timestamp, consumer: &mut dyn Consumer) {
+        let Some(Held { mut records, mut sightings, conditions, confirm }) = self.held.remove(&tick) else { return };
+        self.handed = Some(tick);
+        sightings.sort_by_key(|sighting| sighting.time);
+        sightings.into_iter().for_each(|sighting| consumer.sighting(sighting));
+        records.sort_by(|a, b| a.key().cmp(&b.key()));
+        self.records_held -= records.len() + self.late.len();
+        self.account.records += (records.len() + self.late.len()) as u64;
+        for mut emitted in self.late.drain(..) {
+            emitted.observation.seen = tick;
+            consumer.record(emitted);
+        }
+        records.into_iter().for_each(|held| consumer.record(held.emitted));
+        if !conditions.is_empty() {
+            for (origin, condition) in conditions {
+                if let Some(run) = self.runs.get_mut(&origin) {
+                    run.condition = condition;
+                }
+            }
+            let all = self.runs.values().filter(|run| !run.is_over).map(|run| run.condition).fold(Condition::default(), worse);
+            if all != std::mem::replace(&mut self.condition, all) {
+                consumer.condition(all);
+            }
+        }
+        consumer.tick(tick);
+        self.confirm.extend(confirm);
+    }
+
+    /// Messages that wait to be confirmed.
+    pub fn unconfirmed(&self) -> usize {
+        self.held.values().map(|held| held.confirm.len()).sum()
+    }
+}
+
+/// What is wrong with either.
+fn worse(one: Condition, other: Condition) -> Condition {
+    Condition {
+        is_degraded: one.is_degraded || other.is_degraded,
+        lost: one.lost.max(other.lost),
+        missing: one.missing.max(other.missing),
+        is_deaf: one.is_deaf || other.is_deaf,
+        is_one_way: one.is_one_way || other.is_one_way,
+    }
+}

@@ -1,0 +1,185 @@
+//! Hands the records of a stream to a consumer.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::merge::{Merge, MergeAccount, MergeConfig};
+use crate::nats::{Access, Address, Nats, NatsError, Reading, ReadingConfig};
+use crate::pipeline::{Consumer, Progress, Stopwatch};
+
+/// Messages that are asked for at once, and how long they are waited for.
+const MOST_AT_ONCE: usize = 200;
+const WITHIN: Duration = Duration::from_millis(200);
+/// A message that is not confirmed for so long comes again: longer than a silent sensor may hold others back.
+const AGAIN_AFTER: Duration = Duration::from_secs(120);
+/// Messages that wait to be confirmed at the most.
+const MOST_UNCONFIRMED: i64 = 50_000;
+/// How long a server that is away is left alone.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Looks without a message after which nothing more is taken to come.
+const QUIET_LOOKS: u32 = 3;
+
+/// How a stream is read.
+#[derive(Clone)]
+pub struct StreamConfig {
+    /// Where it is.
+    pub address: Address,
+    /// What opens it.
+    pub access: Access,
+    /// The name by which the server remembers how far it was read.
+    pub name: String,
+    /// How sensors are waited for.
+    pub merge: MergeConfig,
+    /// Does it end when all that there is was judged?
+    pub until_caught_up: bool,
+    /// Told in a sentence what happens.
+    pub tell: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// A stream that was opened.
+pub struct Source {
+    config: StreamConfig,
+    connection: Nats,
+    reading: Reading,
+}
+
+/// What was read of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StreamAccount {
+    /// What came.
+    #[serde(flatten)]
+    pub merge: MergeAccount,
+    /// Messages that were confirmed.
+    pub confirmed: u64,
+    /// How often the server was away.
+    pub outages: u64,
+}
+
+impl Source {
+    /// Connects, and begins where it was left off.
+    ///
+    /// # Errors
+    /// When the server is away or refuses, or has no such stream.
+    pub fn open(config: StreamConfig) -> Result<Self, NatsError> {
+        let connection = Nats::connect(&config.address, &config.access, &format!("auscult detect {}", config.name))?;
+        let reading = connection.read(&ReadingConfig {
+            stream: config.address.stream("flows"),
+            subjects: config.address.subject("flows.>"),
+            durable: Some(config.name.clone()),
+            again_after: AGAIN_AFTER,
+            most_unconfirmed: MOST_UNCONFIRMED,
+        })?;
+        let goes_on = if reading.goes_on { "goes on with" } else { "begins with" };
+        (config.tell)(&format!("reads {} as {}: {goes_on} {} messages", config.address, config.name, reading.waiting));
+        Ok(Self { config, connection, reading })
+    }
+}
+
+/// Reads a stream until `stop`, or to its end where that is asked for, and hands every record to `consumer` in the order of one process:
+/// (tick, end, start, key, segment). A message is confirmed when its records were handed on, and the tick after them.
+///
+/// A sensor that is not heard holds the others back for the patience of the configuration, no longer; what comes after its tick was judged
+/// is judged at the next, and counted. On `stop`, what is held is neither handed on nor confirmed: it comes again.
+///
+/// # Errors
+/// A server that is away is waited for; only where it reads to the end, no longer than the patience.
+pub fn run(source: &mut Source, consumer: &mut dyn Consumer, stop: &AtomicBool) -> (StreamAccount, Option<NatsError>) {
+    let Source { config, connection, reading } = source;
+    let watch = Stopwatch::start();
+    let mut merge = Merge::new(MergeConfig { goes_on: reading.goes_on, ..config.merge });
+    let (mut account, mut is_away, mut away_since_s, mut quiet) = (StreamAccount::default(), false, 0.0, 0);
+    let mut behind = reading.waiting;
+    let mut is_told = false;
+    let mut failed = None;
+    while !stop.load(Ordering::Relaxed) {
+        let unconfirmed = i64::try_from(merge.unconfirmed()).unwrap_or(i64::MAX);
+        match connection.next(reading, MOST_AT_ONCE, WITHIN) {
+            Ok(messages) => {
+                if std::mem::take(&mut is_away) {
+                    (config.tell)(&format!("{}: the stream is read again", connection.server()));
+                }
+                quiet = if messages.is_empty() { quiet + 1 } else { 0 };
+                for message in messages {
+                    behind = message.behind;
+                    merge.take(&message.payload, message.confirm, watch.seconds());
+                }
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut is_away, true) {
+                    (account.outages, away_since_s) = (account.outages + 1, watch.seconds());
+                    (config.tell)(&format!("{error}; it is tried again"));
+                }
+                if config.until_caught_up && watch.seconds() - away_since_s > config.merge.patience_s {
+                    failed = Some(error);
+                    break;
+                }
+                std::thread::sleep(PAUSE);
+            }
+        }
+        merge.advance(watch.seconds(), consumer);
+        let is_full = quiet >= QUIET_LOOKS && unconfirmed >= MOST_UNCONFIRMED * 9 / 10;
+        let is_over = config.until_caught_up && quiet >= QUIET_LOOKS && behind == 0;
+        if is_over {
+            merge.finish(consumer);
+        } else if is_full {
+            merge.hurry(consumer);
+        }
+        if let Some(remark) = merge.remark.take().filter(|_| !std::mem::replace(&mut is_told, true)) {
+            (config.tell)(&format!("{remark}; passed over, and counted"));
+        }
+        let confirm = std::mem::take(&mut merge.confirm);
+        account.confirmed += confirm.len() as u64;
+        if !confirm.is_empty()
+            && let Err(error) = connection.confirm(confirm)
+        {
+            // They come again, and are told from others by their numbers.
+            failed = Some(error);
+        }
+        consumer.progress(Progress { read_bytes: 0 });
+        if is_over {
+            failed = None;
+            break;
+        }
+    }
+    account.merge = merge.account;
+    (account, failed.filter(|_| is_away))
+}
+
+/// A few aligned lines for people.
+impl fmt::Display for StreamAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MergeAccount { messages, records, copies, doubles, late, missing, unreadable, other_version, hurried, lost, runs } =
+            self.merge;
+        write!(
+            f,
+            "messages {messages} of {runs} runs of sensors, {} confirmed; {records} records, {copies} copies for the other end",
+            self.confirmed
+        )?;
+        if doubles > 0 {
+            write!(f, "\nnote     {doubles} messages came again")?;
+        }
+        if unreadable > 0 {
+            write!(f, "\nwarning  {unreadable} messages could not be read, {other_version} of another version")?;
+        }
+        if missing > 0 {
+            write!(f, "\nwarning  {missing} messages that sensors published did not come")?;
+        }
+        if lost > 0 {
+            write!(f, "\nwarning  {lost} copies of records were not published: the spool of a sensor was full")?;
+        }
+        if late > 0 {
+            write!(f, "\nwarning  {late} records came after their time was judged")?;
+        }
+        if hurried > 0 {
+            write!(f, "\nwarning  {hurried} ticks were judged before all sensors were there: too much was held")?;
+        }
+        if self.outages > 0 {
+            write!(f, "\nnote     the server was away {} times", self.outages)?;
+        }
+        Ok(())
+    }
+}

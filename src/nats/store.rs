@@ -1,0 +1,106 @@
+//! Files, and which of them is in use: the object store and the key-value store.
+
+use async_nats::jetstream::stream::{self, DiscardPolicy};
+use async_nats::jetstream::{kv, object_store};
+use futures_util::StreamExt as _;
+use tokio::io::AsyncReadExt as _;
+
+use super::connection::Nats;
+use super::error::NatsError;
+
+/// Earlier values of a key that are kept: all that the server can.
+const HISTORY: i64 = 64;
+
+impl Nats {
+    /// Keeps a file by this name; the bucket is made where there is none.
+    ///
+    /// # Errors
+    /// When the server does not answer or will not have it.
+    pub fn put_file(&self, bucket: &str, name: &str, bytes: &[u8]) -> Result<(), NatsError> {
+        let opened = self.wait("the object store", self.jetstream.get_object_store(bucket));
+        let store = match opened {
+            Ok(store) => store,
+            Err(_) => {
+                let config = object_store::Config { bucket: bucket.to_owned(), ..object_store::Config::default() };
+                self.wait("making the object store", self.jetstream.create_object_store(config))?
+            }
+        };
+        let mut bytes = bytes;
+        self.wait("keeping the file", store.put(name, &mut bytes)).map(drop)
+    }
+
+    /// A file, of at most so many bytes.
+    ///
+    /// # Errors
+    /// When the server does not answer, or has no such file, or it is longer.
+    pub fn file(&self, bucket: &str, name: &str, most_bytes: u64) -> Result<Vec<u8>, NatsError> {
+        let store = self.wait("the object store", self.jetstream.get_object_store(bucket))?;
+        let object = self.wait(&format!("the file {name}"), store.get(name))?;
+        let mut bytes = Vec::new();
+        self.wait(&format!("reading the file {name}"), object.take(most_bytes + 1).read_to_end(&mut bytes))?;
+        if bytes.len() as u64 > most_bytes {
+            return Err(self.later(&format!("the file {name} is longer than {most_bytes} bytes")));
+        }
+        Ok(bytes)
+    }
+
+    /// Gives a key a value; the bucket is made where there is none.
+    ///
+    /// # Errors
+    /// When the server does not answer or will not have it.
+    pub fn set(&self, bucket: &str, key: &str, value: &str) -> Result<(), NatsError> {
+        let opened = self.wait("the key-value store", self.jetstream.get_key_value(bucket));
+        let store = match opened {
+            Ok(store) => store,
+            Err(_) => {
+                self.wait("making the key-value store", self.jetstream.create_stream(key_value(bucket)))?;
+                self.wait("the key-value store", self.jetstream.get_key_value(bucket))?
+            }
+        };
+        self.wait(&format!("setting {key}"), store.put(key, value.to_owned().into())).map(drop)
+    }
+
+    /// The values that a key had, the one in use last.
+    ///
+    /// # Errors
+    /// When the server does not answer, or has no such store.
+    pub fn values(&self, bucket: &str, key: &str) -> Result<Vec<String>, NatsError> {
+        let store = self.wait("the key-value store", self.jetstream.get_key_value(bucket))?;
+        let entries = self.wait(&format!("the history of {key}"), async {
+            let mut history = store.history(key).await.map_err(std::io::Error::other)?;
+            let mut entries = Vec::new();
+            while let Some(entry) = history.next().await {
+                entries.push(entry.map_err(std::io::Error::other)?);
+            }
+            Ok::<_, std::io::Error>(entries)
+        })?;
+        let put = entries.into_iter().filter(|entry| entry.operation == kv::Operation::Put);
+        Ok(put.map(|entry| String::from_utf8_lossy(&entry.value).into_owned()).collect())
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When the server does not answer, or has no such store or key.
+    pub fn value(&self, bucket: &str, key: &str) -> Result<String, NatsError> {
+        let store = self.wait("the key-value store", self.jetstream.get_key_value(bucket))?;
+        let found = self.wait(&format!("the value of {key}"), store.get(key))?;
+        found.map(|value| String::from_utf8_lossy(&value).into_owned()).ok_or_else(|| self.later(&format!("{key} has no value")))
+    }
+}
+
+/// The stream below a key-value store (ADR-8). The client would ask for the account first, whose answer it does not read from a server of
+/// version 2.9.
+fn key_value(bucket: &str) -> stream::Config {
+    stream::Config {
+        name: format!("KV_{bucket}"),
+        subjects: vec![format!("$KV.{bucket}.>")],
+        max_messages_per_subject: HISTORY,
+        discard: DiscardPolicy::New,
+        allow_rollup: true,
+        deny_delete: true,
+        allow_direct: true,
+        num_replicas: 1,
+        ..stream::Config::default()
+    }
+}

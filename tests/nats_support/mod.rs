@@ -1,0 +1,130 @@
+//! Servers of NATS on loopback, which end with the test, and captures that are split among sensors.
+
+#![allow(dead_code, reason = "each test program uses its own part")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests fail by panicking and say what they skip")]
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+/// A port that is free by now.
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// The server's program; says so where there is none.
+pub fn server_program() -> Option<PathBuf> {
+    let mut folders: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
+    folders.push("/usr/sbin".into());
+    let found = folders.into_iter().map(|folder| folder.join("nats-server")).find(|path| path.is_file());
+    if found.is_none() {
+        println!("skipped: nats-server is missing");
+    }
+    found
+}
+
+/// A server with its own store.
+pub struct Server {
+    program: PathBuf,
+    pub port: u16,
+    folder: tempfile::TempDir,
+    config: String,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Starts one with JetStream; `more` stands in its configuration.
+    pub fn start(more: &str) -> Option<Self> {
+        let port = free_port();
+        let mut server = Self::named("alone", port, more)?;
+        server.go_on();
+        Some(server)
+    }
+
+    /// One that is not started yet.
+    pub fn named(name: &str, port: u16, more: &str) -> Option<Self> {
+        let program = server_program()?;
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().display();
+        let config = format!(
+            "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{store}\", max_file_store: 8G }}\n{more}\n"
+        );
+        Some(Self { program, port, folder, config, child: None })
+    }
+
+    /// Starts it, again with the same store.
+    pub fn go_on(&mut self) {
+        let path = self.folder.path().join("server.conf");
+        std::fs::write(&path, &self.config).unwrap();
+        let mut command = Command::new(&self.program);
+        command.arg("-c").arg(&path).arg("-l").arg(self.folder.path().join("log"));
+        self.child = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        until("the server listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok());
+    }
+
+    /// Kills it as a loss of power does.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    pub fn address(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Waits until it holds, at most 20 s.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if holds() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{what}: not within 20 s");
+}
+
+/// Splits a capture into as many as there are sensors: each conversation is heard by one, that of its lower address.
+pub fn split(capture: &Path, sensors: usize) -> Vec<Vec<u8>> {
+    let bytes = zstd::decode_all(std::fs::File::open(capture).unwrap()).unwrap();
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let mut parts = vec![bytes[..24].to_vec(); sensors];
+    let mut at = 24;
+    while at < bytes.len() {
+        let end = at + 16 + word(at + 8) as usize;
+        let frame = &bytes[at + 16..end];
+        let sensor = match frame.get(12..14) {
+            Some([0x08, 0x00]) => usize::from(frame[29].min(frame[33])) % sensors,
+            Some([0x86, 0xdd]) => usize::from(frame[37].min(frame[53])) % sensors,
+            _ => 0,
+        };
+        parts[sensor].extend_from_slice(&bytes[at..end]);
+        at = end;
+    }
+    parts
+}
+
+/// What a server's monitor says.
+pub fn get(port: u16, path: &str) -> String {
+    let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return String::new() };
+    let mut text = String::new();
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+    let _ = stream.read_to_string(&mut text);
+    text
+}

@@ -98,21 +98,18 @@ impl Recent {
     #[must_use]
     pub(super) fn context(&self, seen: &Observation, surprise: &Surprise, knowledge: &Knowledge, without: Without) -> Context {
         let baselines = knowledge.baselines(seen.seen);
-        let mut context = Context::default();
-        context.now = if without.has(Part::NewDevice) { None } else { new_device(seen, baselines) };
-        if let Some(window) = self.minute_around(seen) {
-            context.now = strongest(context.now, initiated_rate(seen, surprise, window, (baselines, without)));
-            // Only clients that are new share the blame for a crowd.
-            if surprise.unknown_client {
-                context.crowd = served_rate(seen, window, (baselines, without));
-            }
-        }
+        let minute = self.minute_around(seen);
+        let new = if without.has(Part::NewDevice) { None } else { new_device(seen, baselines) };
+        let rates = minute.and_then(|window| initiated_rate(seen, surprise, window, (baselines, without)));
+        // Only clients that are new share the blame for a crowd.
+        let crowded = minute.filter(|_| surprise.unknown_client);
+        let crowd = crowded.and_then(|window| served_rate(seen, window, (baselines, without)));
         // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
         let established = || baselines.host(seen.resp).is_some_and(|host| host.local && host.offers().contains(seen.service));
         let may_have_rhythm = surprise.unknown_edge && !without.has(Part::Rhythm);
         let rhythm = if may_have_rhythm { self.rhythm(seen).filter(|_| !established()) } else { None };
-        context.slow = strongest(slow(seen, surprise, &self.hour, (baselines, without)), rhythm);
-        context
+        let slow = strongest(slow(seen, surprise, &self.hour, (baselines, without)), rhythm);
+        Context { now: strongest(new, rates), crowd, slow }
     }
 
     /// What the responder of a flow gets in its minute, too much of it for what is usual.

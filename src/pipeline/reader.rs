@@ -299,9 +299,10 @@ impl<'a> Reader<'a> {
             let vlans = if self.config.vlan_key { packet.vlans } else { [0; 2] };
             let key = FlowKey { vlans, ..FlowKey::of_quoted(quoted) };
             let (kind, code) = (packet.src_port as u8, packet.dst_port as u8);
-            push(batches, Item { hash: key.hash(), event: Event::IcmpError { key, kind, code } });
+            push(batches, Item::new(key, Event::IcmpError { kind, code }));
         }
-        push(batches, Item { hash: self.config.key(&packet).0.hash(), event: Event::Packet(packet) });
+        let (key, from_low) = self.config.key(&packet);
+        push(batches, Item::new(key, Event::Packet { from_low, packet }));
     }
 
     #[cold]

@@ -16,7 +16,7 @@ use super::judge::load_file;
 use super::plan::Plan;
 use super::train::save_as;
 use crate::alert::AlertContext;
-use crate::detect::{Lives, Memory, Notice, ScoredFlow};
+use crate::detect::{Lives, Memory, Notice, Remembered, ScoredFlow};
 use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::FlowRecord;
@@ -80,7 +80,7 @@ struct Storing<'a> {
     anchor: Option<&'a str>,
     key: Option<&'a str>,
     learning: Option<Learning>,
-    memory: Option<&'a Memory>,
+    memory: Option<Remembered<'a>>,
     lives: &'a Lives,
 }
 

@@ -4,6 +4,8 @@
 //! can be told without knowing the network, as signatures do: what ordinary devices do not do so often within a minute. They count only
 //! where a capture judges itself, and once for each device; a model knows better, for example that a scanner is allowed.
 
+use serde::{Deserialize, Serialize};
+
 use super::class::{Class, DNS_ODD_TYPES, DNS_QUERIES, is_login, is_tunnel};
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use crate::app::{App, REPLICATES};
@@ -30,7 +32,7 @@ const BITS_PER_DOUBLING: f64 = 2.0;
 const MOST_BITS: f64 = 40.0;
 
 /// An attack on any network.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attack {
     /// What kind.
     pub class: Class,

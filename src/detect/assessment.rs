@@ -35,16 +35,16 @@ pub(super) fn rate_bits<const N: usize>(parts: &[Option<Contribution>; N]) -> f6
     own.map(|part| part.bits).fold(0.0, f64::max)
 }
 
-/// What was found about one observation.
+/// What was found about one observation. Of a capture that teaches itself many are kept: what is rare is boxed.
 #[derive(Clone, Debug)]
 pub struct Assessment {
     pub(super) surprise: Surprise,
     pub(super) context: Option<Contribution>,
     pub(super) class: Class,
     /// What is an attack on any network, where a capture judges itself.
-    pub(super) anywhere: Option<Attack>,
+    pub(super) anywhere: Option<Box<Attack>>,
     /// What is new to many devices, and to which.
-    pub(super) population: Option<(Contribution, Vec<Host>)>,
+    pub(super) population: Option<Box<(Contribution, Vec<Host>)>>,
 }
 
 impl Assessment {

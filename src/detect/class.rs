@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Contribution, Evidence};
+use super::recent::Context;
 use super::surprise::Surprise;
 use crate::app::{App, Family};
 use crate::feature::{FactKind, Observation};
@@ -325,29 +326,54 @@ const CARRIER_QUERIES: f32 = 4.0;
 /// TCP ports of log-in and administration.
 const LOGIN_PORTS: [u16; 14] = [21, 22, 23, 88, 135, 139, 389, 445, 1433, 3306, 3389, 5432, 5900, 5985];
 
+/// What the minute and the hour around a flow say of what it is part of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Around {
+    /// What the minute's counts make it.
+    counted: Option<Class>,
+    is_tunnel: bool,
+    /// Targets and peers of the initiator in the hour, where they are too many.
+    targets: f64,
+    peers: f64,
+}
+
+impl Around {
+    /// Looks at the minute, and at the hour where it is what was found.
+    pub(super) fn of(
+        seen: &Observation,
+        (surprise, context): (&Surprise, &Context),
+        minute: Option<&Minute>,
+        hour: impl Fn() -> HourOfDevice,
+    ) -> Self {
+        let counted = minute.and_then(|minute| by_count(seen, surprise, minute));
+        let hour = context.slow.filter(|slow| slow.evidence == Evidence::SlowTargets).map(|_| hour()).unwrap_or_default();
+        Self { counted, is_tunnel: is_tunnel(seen, minute), targets: hour.targets(), peers: hour.peers() }
+    }
+}
+
 /// What one flow's surprise speaks of.
 #[must_use]
-pub fn classify(
+pub(super) fn classify(
     seen: &Observation,
     surprise: &Surprise,
     context: Option<Contribution>,
-    (window, hour): (Option<&Minute>, impl Fn() -> HourOfDevice),
+    around: &Around,
     known_device: bool,
 ) -> Class {
     let evidence = context.map(|part| part.evidence);
-    if let Some(class) = window.and_then(|window| by_count(seen, surprise, window)) {
+    if let Some(class) = around.counted {
         return class;
     }
     let family = seen.app.family();
     let is_new = surprise.new.is_some_and(|part| part.bits >= TELLING_BITS);
     let strongest = [surprise.new, surprise.shape, context].into_iter().flatten().reduce(|a, b| a.stronger(Some(b)));
     match strongest.map(|part| (part.evidence, part.observed)) {
-        _ if is_tunnel(seen, window) => Class::Tunnel,
+        _ if around.is_tunnel => Class::Tunnel,
         Some((Evidence::FileChanges, _)) => Class::FileActivity,
         Some((Evidence::LoginFailures, _)) => Class::BruteForce,
         Some((Evidence::SlowFailures, _)) if seen.events.login_failures > 0 => Class::BruteForce,
-        Some((Evidence::SlowTargets, _)) if hour().peers() >= f64::from(SWEEP_PEERS) => Class::Sweep,
-        Some((Evidence::SlowTargets, _)) if hour().targets() >= SCAN_SERVICES_PER_PEER * hour().peers() => Class::Scan,
+        Some((Evidence::SlowTargets, _)) if around.peers >= f64::from(SWEEP_PEERS) => Class::Sweep,
+        Some((Evidence::SlowTargets, _)) if around.targets >= SCAN_SERVICES_PER_PEER * around.peers => Class::Scan,
         _ if is_new && family == Family::Covert => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,

@@ -213,6 +213,11 @@ impl Contribution {
         Self { evidence, observed, usual, of, about: 0, prior_bits: 0.0, detail, bits }
     }
 
+    /// Is it something new that other devices may begin at the same time?
+    pub(super) const fn is_news(&self) -> bool {
+        self.about != 0 && self.evidence.is_by_initiator()
+    }
+
     /// The one with more bits.
     #[must_use]
     pub fn stronger(self, other: Option<Self>) -> Self {

@@ -24,26 +24,81 @@ pub(super) const MAX_CASES: usize = 100_000;
 /// What was seen and told. Every part of it is bounded.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Memory {
-    pub(super) recent: Recent,
-    pub(super) cases: BTreeMap<Host, Case>,
-    pub(super) touched: BTreeSet<Host>,
-    pub(super) incidents: BTreeMap<(Host, Class), Incident>,
-    pub(super) habits: Habits,
-    /// Devices whose attacks on any network were told: a scanner that comes every hour is told once.
-    pub(super) told: BTreeSet<(Host, Class)>,
-    pub(super) stories: Stories,
-    pub(super) changes: Changes,
-    pub(super) fit: Fit,
-    pub(super) claims: Claims,
-    pub(super) silences: Silences,
-    pub(super) looked_for_silence: Timestamp,
-    /// Until when it was listened.
-    pub(super) last_tick: Timestamp,
+    pub(super) lately: Lately,
+    pub(super) filed: Filed,
 }
 
 impl Memory {
     /// Takes a notice that was told after all of this was remembered: the incident goes on as it was told.
     pub fn take_up(&mut self, notice: &Notice) {
+        self.filed.take_up(notice);
+    }
+
+    /// Incidents that go on.
+    #[must_use]
+    pub fn open_incidents(&self) -> usize {
+        self.filed.incidents.len()
+    }
+}
+
+/// The same as it is, to be written. The order of the fields is their form.
+#[derive(Clone, Copy, Serialize)]
+pub struct Remembered<'d> {
+    pub(super) lately: &'d Lately,
+    pub(super) filed: &'d Filed,
+}
+
+impl Remembered<'_> {
+    /// Incidents that go on.
+    #[must_use]
+    pub fn open_incidents(&self) -> usize {
+        self.filed.incidents.len()
+    }
+}
+
+/// What devices did lately: what an [`Assessor`](super::Assessor) remembers.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Lately {
+    pub recent: Recent,
+    pub silences: Silences,
+    pub looked_for_silence: Timestamp,
+    listened: Listened,
+}
+
+impl Lately {
+    /// Notes that it is listened now; `is_first` says that it was not since the last time.
+    pub fn listen(&mut self, now: Timestamp, is_first: bool, most_pause: Option<Span>) {
+        // An end without a single packet has no time.
+        if now == Timestamp::MIN {
+            return;
+        }
+        self.recent.begin(now);
+        let last = self.listened.until;
+        let pause = self.listened.now(now, most_pause);
+        if is_first || pause.is_some() {
+            self.silences.skip(last, now);
+        }
+    }
+}
+
+/// What speaks against devices and what was told of it: what a [`Docket`](super::Docket) remembers.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Filed {
+    pub cases: BTreeMap<Host, Case>,
+    pub touched: BTreeSet<Host>,
+    pub incidents: BTreeMap<(Host, Class), Incident>,
+    pub habits: Habits,
+    /// Devices whose attacks on any network were told: a scanner that comes every hour is told once.
+    pub told: BTreeSet<(Host, Class)>,
+    pub stories: Stories,
+    pub changes: Changes,
+    pub claims: Claims,
+    pub fit: Fit,
+    listened: Listened,
+}
+
+impl Filed {
+    fn take_up(&mut self, notice: &Notice) {
         let Notice { raised, state, incident, .. } = notice;
         self.incidents.retain(|_, open| open.id != incident.id);
         self.stories.take_up(incident, *raised);
@@ -55,37 +110,40 @@ impl Memory {
         }
     }
 
-    /// Notes that it is listened now; `is_first` says that it was not since the last time.
-    pub(super) fn listen(&mut self, now: Timestamp, is_first: bool, most_pause: Option<Span>) {
-        // An end without a single packet has no time.
-        if now == Timestamp::MIN {
-            return;
-        }
-        let is_pause = self.last_tick != Timestamp::default() && most_pause.is_some_and(|most| now.since(self.last_tick) > most);
-        if is_first || is_pause {
-            self.silences.skip(self.last_tick, now);
-        }
-        if is_pause {
+    /// Notes that it is listened now.
+    pub fn listen(&mut self, now: Timestamp, most_pause: Option<Span>) {
+        if let Some(pause) = self.listened.now(now, most_pause) {
             // What nobody could see is no sign that an incident is over.
-            let pause = now.since(self.last_tick);
             self.incidents.values_mut().for_each(|incident| incident.skip(pause));
         }
-        self.last_tick = now;
     }
 
     /// Remembers an incident that is over.
-    pub(super) fn remember(&mut self, incident: &Incident, now: Timestamp) {
+    pub fn remember(&mut self, incident: &Incident, now: Timestamp) {
         self.habits.remember(incident, now);
         let is_of_any_network = incident.reasons.iter().any(|reason| reason.part.of == Of::AnyNetwork);
         if is_of_any_network && self.told.len() < MAX_CASES {
             self.told.insert((incident.host, incident.class));
         }
     }
+}
 
-    /// Incidents that go on.
-    #[must_use]
-    pub fn open_incidents(&self) -> usize {
-        self.incidents.len()
+/// Until when it was listened.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Listened {
+    until: Timestamp,
+}
+
+impl Listened {
+    /// It is listened now. Tells of a pause before that was longer than it may be.
+    fn now(&mut self, now: Timestamp, most_pause: Option<Span>) -> Option<Span> {
+        // An end without a single packet has no time.
+        if now == Timestamp::MIN {
+            return None;
+        }
+        let last = std::mem::replace(&mut self.until, now);
+        let pause = now.since(last);
+        (last != Timestamp::default() && most_pause.is_some_and(|most| pause > most)).then_some(pause)
     }
 }
 
@@ -97,12 +155,12 @@ mod tests {
 
     #[test]
     fn an_end_without_a_packet_is_no_time_of_listening() {
-        let mut memory = Memory::default();
-        memory.listen(Timestamp::from_parts(6000, 0), false, None);
-        memory.listen(Timestamp::MIN, true, None);
-        assert_eq!(memory.last_tick.seconds(), 6000);
-        memory.listen(Timestamp::from_parts(7200, 0), true, None);
-        assert_eq!(memory.last_tick.seconds(), 7200);
+        let mut lately = Lately::default();
+        lately.listen(Timestamp::from_parts(6000, 0), false, None);
+        lately.listen(Timestamp::MIN, true, None);
+        assert_eq!(lately.listened.until.seconds(), 6000);
+        lately.listen(Timestamp::from_parts(7200, 0), true, None);
+        assert_eq!(lately.listened.until.seconds(), 7200);
     }
 
     #[test]
@@ -110,15 +168,15 @@ mod tests {
         let at = |second: i64| Timestamp::from_parts(second, 0);
         let second = Some(Span::from_secs(1));
         let incident = Incident::new(Class::Scan, host(1), FlowRef::of_link(host(1), host(2)), at(1000));
-        let mut memory = Memory::default();
-        memory.incidents.insert((host(1), Class::Scan), incident);
-        let is_quiet = |memory: &Memory, now: i64| memory.incidents[&(host(1), Class::Scan)].is_quiet(at(now));
-        memory.listen(at(1001), false, second);
-        memory.listen(at(4601), false, second);
-        assert!(!is_quiet(&memory, 4601) && !is_quiet(&memory, 4898) && is_quiet(&memory, 4900), "3600 s that nobody saw");
-        memory.listen(at(1002), false, second);
-        assert!(is_quiet(&memory, 4900) && !is_quiet(&memory, 1302));
-        memory.listen(at(9000), false, None);
-        assert!(is_quiet(&memory, 9000), "of packets that are far apart nobody missed any");
+        let mut filed = Filed::default();
+        filed.incidents.insert((host(1), Class::Scan), incident);
+        let is_quiet = |filed: &Filed, now: i64| filed.incidents[&(host(1), Class::Scan)].is_quiet(at(now));
+        filed.listen(at(1001), second);
+        filed.listen(at(4601), second);
+        assert!(!is_quiet(&filed, 4601) && !is_quiet(&filed, 4898) && is_quiet(&filed, 4900), "3600 s that nobody saw");
+        filed.listen(at(1002), second);
+        assert!(is_quiet(&filed, 4900) && !is_quiet(&filed, 1302));
+        filed.listen(at(9000), None);
+        assert!(is_quiet(&filed, 9000), "of packets that are far apart nobody missed any");
     }
 }

@@ -15,9 +15,10 @@ use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::model::{Baselines, HostBaseline, Hour, HourOfDevice, Minute, Served, bits};
+use crate::time::Timestamp;
 
 /// Minutes kept, so that a flow can be judged with what came after it.
-const MINUTES: usize = 7;
+const MINUTES: i64 = 7;
 /// Different targets within a minute below which their number says nothing: a name, the time and a page are three.
 const MANY_TARGETS: u32 = 5;
 /// Files changed within a minute below which their number says nothing: saving one document creates, renames and deletes.
@@ -43,53 +44,80 @@ fn minute_of(seen: &Observation) -> i64 {
     seen.first_seen.seconds().div_euclid(60)
 }
 
+/// What the minutes and the hour around a flow add to its surprise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Context {
+    /// What its initiator is or does in this minute.
+    pub now: Option<Contribution>,
+    /// What its responder gets.
+    pub crowd: Option<Contribution>,
+    /// What its initiator does too slowly for a minute to show.
+    pub slow: Option<Contribution>,
+}
+
+impl Context {
+    /// The strongest.
+    pub(super) fn strongest(&self) -> Option<Contribution> {
+        strongest(strongest(self.now, self.crowd), self.slow)
+    }
+}
+
 impl Recent {
+    /// Counts hours from `at`, the first tick, where none was counted yet: the same for all shares of the devices.
+    pub(super) fn begin(&mut self, at: Timestamp) {
+        self.hour.begin(at);
+    }
+
     /// Counts an observation.
     pub fn observe(&mut self, seen: &Observation, surprise: &Surprise) {
+        self.hour.add(seen);
+        self.observe_served(seen);
+        if seen.is_first_sight() && surprise.unknown_edge && !seen.service.maintains_link() {
+            self.rhythms.observe(seen);
+        }
+    }
+
+    /// Counts an observation as one that its responder gets.
+    pub(super) fn observe_served(&mut self, seen: &Observation) {
         let minute = seen.seen.seconds().div_euclid(60);
         if self.minutes.back().is_none_or(|&(last, _)| last < minute) {
             if let Some((_, last)) = self.minutes.back_mut() {
                 last.end();
             }
             self.minutes.push_back((minute, Minute::default()));
-            if self.minutes.len() > MINUTES {
+            while self.minutes.front().is_some_and(|&(first, _)| first + MINUTES <= minute) {
                 self.minutes.pop_front();
             }
         }
-        self.hour.add(seen);
         if let Some((_, window)) = self.minutes.back_mut() {
             window.count(seen);
-        }
-        if seen.is_first_sight() && surprise.unknown_edge && !seen.service.maintains_link() {
-            self.rhythms.observe(seen);
         }
     }
 
     /// What the minute around a flow adds to its surprise, but for what is left out.
     #[must_use]
-    pub fn context(
-        &self,
-        seen: &Observation,
-        surprise: &Surprise,
-        knowledge: &Knowledge,
-        without: Without,
-    ) -> Option<Contribution> {
+    pub(super) fn context(&self, seen: &Observation, surprise: &Surprise, knowledge: &Knowledge, without: Without) -> Context {
         let baselines = knowledge.baselines(seen.seen);
-        let minute = self.minute_around(seen);
-        let mut found = if without.has(Part::NewDevice) { None } else { new_device(seen, baselines) };
-        if let Some(window) = minute {
-            found = strongest(found, initiated_rate(seen, surprise, window, (baselines, without)));
+        let mut context = Context::default();
+        context.now = if without.has(Part::NewDevice) { None } else { new_device(seen, baselines) };
+        if let Some(window) = self.minute_around(seen) {
+            context.now = strongest(context.now, initiated_rate(seen, surprise, window, (baselines, without)));
             // Only clients that are new share the blame for a crowd.
             if surprise.unknown_client {
-                found = strongest(found, served_rate(seen, window, (baselines, without)));
+                context.crowd = served_rate(seen, window, (baselines, without));
             }
         }
-        found = strongest(found, slow(seen, surprise, &self.hour, (baselines, without)));
         // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
         let established = || baselines.host(seen.resp).is_some_and(|host| host.local && host.offers().contains(seen.service));
         let may_have_rhythm = surprise.unknown_edge && !without.has(Part::Rhythm);
         let rhythm = if may_have_rhythm { self.rhythm(seen).filter(|_| !established()) } else { None };
-        strongest(found, rhythm)
+        context.slow = strongest(slow(seen, surprise, &self.hour, (baselines, without)), rhythm);
+        context
+    }
+
+    /// What the responder of a flow gets in its minute, too much of it for what is usual.
+    pub(super) fn crowd(&self, seen: &Observation, knowledge: &Knowledge, without: Without) -> Option<Contribution> {
+        served_rate(seen, self.minute_around(seen)?, (knowledge.baselines(seen.seen), without))
     }
 
     /// What the minute around a flow shows that is an attack on any network.

@@ -33,7 +33,7 @@ struct Heard {
 }
 
 /// A conversation that has stopped.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Silent {
     /// Who began it.
     pub host: Host,

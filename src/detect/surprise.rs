@@ -1,5 +1,7 @@
 //! A flow's own surprise: what is new about it, and what is odd about its shape.
 
+use serde::{Deserialize, Serialize};
+
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Detail, Evidence, Of, strongest};
 use super::knowledge::Knowledge;
@@ -28,7 +30,7 @@ const UNNAMED: Evidence = Evidence::OddShape(0);
 const SERVICE_MINUTES: u32 = 3;
 
 /// A flow's own surprise.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Surprise {
     /// The strongest thing that is new.
     pub new: Option<Contribution>,

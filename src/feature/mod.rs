@@ -6,11 +6,13 @@
 mod extract;
 mod fact;
 mod observation;
+pub(crate) mod packing;
 mod schema;
 
 pub use extract::extract;
 pub use fact::{Fact, FactKind, ParseFactError, fact_texts, names_service};
 pub use observation::{Host, Observation};
+pub use packing::{pack, unpack};
 pub use schema::{COUNT, Feature, SCHEMA, Scale, hex, markdown, schema_hash};
 
 /// The features of one flow, in the order and units of [`SCHEMA`]. Every value is finite.

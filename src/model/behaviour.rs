@@ -42,7 +42,7 @@ pub struct Behaviour {
 }
 
 /// How a flow fits the vocabulary.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Match {
     /// Index of the nearest behaviour.
     pub behaviour: u16,

@@ -136,6 +136,11 @@ pub struct Hour {
 }
 
 impl Hour {
+    /// Begins at `at` where it has not begun.
+    pub fn begin(&mut self, at: Timestamp) {
+        self.start.get_or_insert(at);
+    }
+
     /// Counts an observation. Returns what the hour before held, when a new one begins with it and that one was whole.
     pub fn add(&mut self, seen: &Observation) -> Option<Devices> {
         let start = *self.start.get_or_insert(seen.seen);

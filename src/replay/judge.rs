@@ -297,7 +297,7 @@ impl<'a> Judge<'a> {
                         self.judge_again(Emitted { found, ..emitted }, &assessment);
                     }
                 }
-                Step::Sighting(sighting) => self.sighting(sighting),
+                Step::Sighting(sighting) => self.sighting(*sighting),
                 Step::Degraded(is_degraded) => self.is_degraded = is_degraded,
                 Step::Tick(now) => self.beat(now),
             }
@@ -319,7 +319,7 @@ impl<'a> Judge<'a> {
                     self.hand_out_unjudged(&emitted);
                     self.judge(emitted);
                 }
-                Step::Sighting(sighting) => self.sighting(sighting),
+                Step::Sighting(sighting) => self.sighting(*sighting),
                 Step::Degraded(is_degraded) => self.is_degraded = is_degraded,
                 Step::Tick(now) => self.beat(now),
             }
@@ -394,7 +394,7 @@ impl Consumer for Judge<'_> {
         if let Some(detector) = &mut self.detector {
             detector.sighting(&sighting);
         } else if self.learning.is_none() && self.failed.is_none() && self.kept.len() < MAX_STEPS {
-            self.kept.push(Step::Sighting(sighting));
+            self.kept.push(Step::Sighting(Box::new(sighting)));
         }
     }
 

@@ -12,7 +12,8 @@ pub(super) const MAX_STEPS: usize = 4_000_000;
 
 /// What came, to be judged later.
 pub(super) enum Step {
-    Sighting(Sighting),
+    /// Boxed, since most steps are records.
+    Sighting(Box<Sighting>),
     Record(Emitted),
     /// What is told from here on is told in a degraded state, or not.
     Degraded(bool),

@@ -1,6 +1,6 @@
 //! What a judge remembers.
 
-use crate::detect::Memory;
+use crate::detect::Remembered;
 use crate::time::Timestamp;
 use crate::train::Lesson;
 
@@ -8,7 +8,7 @@ use crate::train::Lesson;
 #[derive(Default)]
 pub struct State<'a> {
     /// What was seen and told; none while it is still learned.
-    pub memory: Option<&'a Memory>,
+    pub memory: Option<Remembered<'a>>,
     /// What was learned so far, and until when it is; none when that is over.
     pub learning: Option<(Option<Timestamp>, &'a Lesson)>,
     /// Does nothing come after it?

@@ -8,7 +8,6 @@ mod listener;
 mod matches;
 mod material;
 mod ordinary;
-mod packing;
 mod scratch;
 mod spool;
 mod spooled;

@@ -70,8 +70,8 @@ fn extraordinary(conversations: u64) -> usize {
 mod tests {
     use proptest::strategy::{Strategy as _, ValueTree as _};
 
-    use super::super::packing::tests::observation;
     use super::*;
+    use crate::feature::packing::tests::observation;
     use crate::time::Span;
 
     /// As it is defined: all are kept and put in order.

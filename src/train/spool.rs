@@ -12,8 +12,7 @@ use foldhash::quality::FixedState;
 use tempfile::SpooledTempFile;
 
 use super::material::Tally;
-use super::packing::{pack, unpack};
-use crate::feature::Observation;
+use crate::feature::{Observation, pack, unpack};
 
 /// Length of a block when it is written out.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -222,8 +221,8 @@ mod tests {
     use proptest::prelude::*;
     use proptest::strategy::ValueTree as _;
 
-    use super::super::packing::tests::{observation, told};
     use super::*;
+    use crate::feature::packing::tests::{observation, told};
 
     fn filled(observations: &[Observation]) -> Spool {
         let mut spool = Spool::nameless(Path::new("."));

@@ -1,9 +1,12 @@
-//! Observations as bytes, for a file that one program writes and reads again: little endian, some 200 bytes each.
+//! Observations as bytes, for what the same version of the program reads again: little endian, some 200 bytes each.
 
 use std::sync::LazyLock;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{COUNT, Fact, FactKind, Host, Observation};
 use crate::app::{App, Events};
-use crate::feature::{COUNT, Fact, FactKind, Host, Observation};
 use crate::flow::{Service, Sight};
 use crate::time::Timestamp;
 use crate::wire::{Addr, Mac};
@@ -118,6 +121,22 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
         continued,
         vector,
     })
+}
+
+impl Serialize for Observation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = Vec::with_capacity(256);
+        pack(self, &mut bytes);
+        bytes.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Observation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = Vec::<u8>::deserialize(deserializer)?;
+        let mut rest = bytes.as_slice();
+        unpack(&mut rest).filter(|_| rest.is_empty()).ok_or_else(|| D::Error::custom("bytes that are no observation"))
+    }
 }
 
 fn unpack_address(is_v4: bool, bytes: &mut &[u8]) -> Option<Addr> {

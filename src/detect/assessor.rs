@@ -1,0 +1,198 @@
+//! The first half of judging: what each observation shows, by what is known and by what happened lately.
+//!
+//! It needs no device but the two of the conversation. So the devices can be shared out over several assessors, each of which takes all
+//! conversations of its own; what they find is put together by one [`Docket`](super::Docket).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::anywhere::Attack;
+use super::class::Around;
+use super::config::{DetectorConfig, Part};
+use super::evidence::Contribution;
+use super::incident::FlowRef;
+use super::knowledge::Knowledge;
+use super::memory::Lately;
+use super::recent::Context;
+use super::share::Share;
+use super::silence::{LOOK_EVERY, Silent};
+use super::submission::{Submission, Submitted};
+use super::surprise::Surprise;
+use crate::feature::Observation;
+use crate::flow::FlowRecord;
+use crate::model::Match;
+use crate::time::Timestamp;
+
+/// What was found about one observation, before it is known what others show.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    pub(super) surprise: Surprise,
+    pub(super) context: Context,
+    /// Worked out only where there is more than what is ordinary.
+    pub(super) around: Around,
+    /// What is an attack on any network, where a capture judges itself.
+    pub(super) anywhere: Option<Attack>,
+    /// Is the initiator a device that the model knows?
+    pub(super) is_known: bool,
+}
+
+impl Finding {
+    /// All its bits, before it is known what others show.
+    #[must_use]
+    pub fn bits(&self) -> f64 {
+        self.surprise.bits() + self.context.strongest().map_or(0.0, |part| part.bits)
+    }
+
+    /// The same observation, found by whoever looks after its initiator and by whoever looks after its responder.
+    #[must_use]
+    pub(super) const fn with_crowd_of(mut self, responder: &Self) -> Self {
+        self.context.crowd = responder.context.crowd;
+        self
+    }
+
+    /// Does it bear on what is judged, where ordinary flows have so many bits?
+    #[must_use]
+    pub fn tells(&self, ordinary_bits: f64) -> bool {
+        let is_news = self.is_known && self.surprise.new.is_some_and(|new| new.is_news());
+        is_news || self.anywhere.is_some() || self.bits() > ordinary_bits
+    }
+}
+
+/// Judges each observation by itself and by the last minutes of its devices. Bounded in memory.
+pub struct Assessor {
+    knowledge: Arc<Knowledge>,
+    config: DetectorConfig,
+    share: Share,
+    lately: Lately,
+    observations: u64,
+    submission: Submission,
+}
+
+impl Assessor {
+    /// One that looks after these devices.
+    #[must_use]
+    pub fn new(knowledge: Arc<Knowledge>, config: DetectorConfig, share: Share) -> Self {
+        Self { knowledge, config, share, lately: Lately::default(), observations: 0, submission: Submission::default() }
+    }
+
+    /// Judges an observation that looks like `found`; what an incident would be named after is worked out only beyond `least_bits`.
+    pub fn assess(&mut self, seen: &Observation, found: Match, least_bits: f64) -> Finding {
+        self.observations += 1;
+        let (knowledge, without) = (&*self.knowledge, self.config.without);
+        let mut surprise = Surprise::unnamed(seen, found, knowledge, without);
+        self.lately.recent.observe(seen, &surprise);
+        let mut context = self.lately.recent.context(seen, &surprise, knowledge, without);
+        if !self.share.holds(seen.resp) {
+            context.crowd = None;
+        }
+        let is_known = knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
+        let anywhere = self.anywhere(seen);
+        let mut around = Around::default();
+        let bits = surprise.bits() + context.strongest().map_or(0.0, |part| part.bits);
+        if anywhere.is_some() || bits > least_bits {
+            surprise.name_shape(seen, found, &knowledge.vocabulary);
+            let (minute, hour) = (self.lately.recent.minute(), || self.lately.recent.hour(seen.orig));
+            around = Around::of(seen, (&surprise, &context), minute, hour);
+        }
+        Finding { surprise, context, around, anywhere, is_known }
+    }
+
+    /// Takes an observation of the devices that it looks after and keeps what is to be submitted of it.
+    pub fn observe(&mut self, seen: &Observation, found: Match, record: &FlowRecord) {
+        let is_of_initiator = self.share.holds(seen.orig);
+        let ordinary_bits = self.knowledge.calibration.ordinary_bits;
+        let finding = if is_of_initiator {
+            self.hear(seen, record);
+            let finding = self.assess(seen, found, ordinary_bits);
+            if seen.orig_local && seen.orig.is_device() {
+                self.submission.heard.push((seen.orig, finding.is_known, seen.seen));
+            }
+            Some(finding).filter(|finding| finding.tells(ordinary_bits))
+        } else if self.share.holds(seen.resp) {
+            self.assess_served(seen, found)
+        } else {
+            None
+        };
+        if let Some(finding) = finding {
+            let (end, start, key, segment) = record.order();
+            let order = (end, start, key, segment, seen.is_complete());
+            let flow = FlowRef::of(record);
+            self.submission.found.push(Submitted { order, seen: seen.clone(), finding, flow, is_of_initiator });
+        }
+    }
+
+    /// All that was known at `now` was observed. Gives what was found.
+    pub fn submit(&mut self, now: Timestamp, is_first: bool) -> Submission {
+        self.submission.silent = self.tick(now, is_first);
+        std::mem::take(&mut self.submission)
+    }
+
+    /// Takes an observation of which only the responder is one of its devices. Tells when it is one of a crowd.
+    fn assess_served(&mut self, seen: &Observation, found: Match) -> Option<Finding> {
+        self.observations += 1;
+        let (knowledge, without) = (&*self.knowledge, self.config.without);
+        self.lately.recent.observe_served(seen);
+        let crowd = self.lately.recent.crowd(seen, knowledge, without);
+        crowd.as_ref()?;
+        let surprise = Surprise::unnamed(seen, found, knowledge, without);
+        let context = Context { crowd: crowd.filter(|_| surprise.unknown_client), ..Context::default() };
+        let is_known = knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
+        let finding = Finding { surprise, context, around: Around::default(), anywhere: None, is_known };
+        context.crowd.map(|_| finding)
+    }
+
+    /// Takes what a flow says of conversations that go on all the time.
+    pub fn hear(&mut self, seen: &Observation, record: &FlowRecord) {
+        self.lately.silences.observe(seen, record, self.knowledge.baselines(seen.seen));
+    }
+
+    /// All that was known at `now` was assessed; `is_first` says that nobody listened since the tick before. Tells which conversations have
+    /// stopped.
+    pub(super) fn tick(&mut self, now: Timestamp, is_first: bool) -> Vec<Silent> {
+        self.lately.listen(now, is_first, self.config.most_pause);
+        let is_time = now >= self.lately.looked_for_silence + LOOK_EVERY && !self.config.without.has(Part::Silence);
+        if !is_time {
+            return Vec::new();
+        }
+        self.lately.looked_for_silence = now;
+        self.lately.silences.look(now)
+    }
+
+    /// What the minutes and the hour around an observation show by now.
+    pub(super) fn context(&self, seen: &Observation, surprise: &Surprise, knowledge: &Knowledge) -> Option<Contribution> {
+        self.lately.recent.context(seen, surprise, knowledge, self.config.without).strongest()
+    }
+
+    /// What is an attack on any network, where a capture judges itself.
+    pub(super) fn anywhere(&self, seen: &Observation) -> Option<Attack> {
+        let baselines = || self.knowledge.baselines(seen.seen);
+        self.knowledge.judges_itself.then(|| self.lately.recent.anywhere(seen, baselines())).flatten()
+    }
+
+    /// Observations assessed.
+    #[must_use]
+    pub const fn observations(&self) -> u64 {
+        self.observations
+    }
+
+    /// Judges by other knowledge from now on.
+    pub fn judge_by(&mut self, knowledge: Arc<Knowledge>) {
+        self.knowledge = knowledge;
+    }
+
+    /// What happened lately.
+    pub(super) const fn lately(&self) -> &Lately {
+        &self.lately
+    }
+
+    /// Goes on from the minutes and hours that `other` saw.
+    pub(super) fn continue_from(&mut self, other: Self) {
+        self.lately.recent = other.lately.recent;
+    }
+
+    /// Goes on from what another one remembered.
+    pub(super) fn remember(&mut self, lately: Lately) {
+        self.lately = lately;
+    }
+}

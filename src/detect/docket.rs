@@ -1,0 +1,334 @@
+//! The second half of judging: what speaks against each device, and what is told of it.
+//!
+//! It takes what assessors found, in the order of judging, and keeps what concerns several devices at once: who claims whose address, what many begin at the same
+//! time, cases against the ends of a conversation, incidents and the stories that they belong to.
+
+use std::sync::Arc;
+
+use super::arp::Dispute;
+use super::assessment::Assessment;
+use super::assessor::Finding;
+use super::case::{Case, Exhibit};
+use super::class::{Class, classify};
+use super::config::{DetectorConfig, Part};
+use super::counters::DetectorCounters;
+use super::evidence::Contribution;
+use super::fit::DOUBT_BITS;
+use super::incident::{ARP, FlowRef, Notice};
+use super::knowledge::Knowledge;
+use super::memory::{Filed, MAX_CASES};
+use super::rank::{HostRank, Ranks};
+use super::silence::Silent;
+use super::submission::{Submission, Submitted};
+use super::surprise::Surprise;
+use crate::feature::{Host, Observation};
+use crate::flow::Service;
+use crate::sighting::Sighting;
+use crate::time::Timestamp;
+
+/// Keeps cases, incidents and stories. Bounded in memory.
+pub struct Docket {
+    knowledge: Arc<Knowledge>,
+    config: DetectorConfig,
+    filed: Filed,
+    ranks: Ranks,
+    counters: DetectorCounters,
+}
+
+impl Docket {
+    /// An empty one.
+    #[must_use]
+    pub fn new(knowledge: Arc<Knowledge>, config: DetectorConfig) -> Self {
+        let (filed, ranks, counters) = (Filed::default(), Ranks::default(), DetectorCounters::default());
+        Self { knowledge, config, filed, ranks, counters }
+    }
+
+    /// Hears that a device at home began a flow, and whether the model knows it.
+    pub fn hear(&mut self, device: Host, is_known: bool, at: Timestamp) {
+        self.filed.fit.observe(device, is_known, at);
+    }
+
+    /// Takes what assessors found at one tick, each of its own devices, and tells what comes of it at `now`. The same for any number of
+    /// shares.
+    pub fn take(&mut self, submissions: Vec<Submission>, now: Timestamp, notices: &mut Vec<Notice>) {
+        let mut all = Submission::join(submissions);
+        self.listen(now);
+        all.heard.drain(..).for_each(|(device, is_known, at)| self.hear(device, is_known, at));
+        let ordinary_bits = self.knowledge.calibration.ordinary_bits;
+        for Submitted { seen, finding, flow, .. } in all.found {
+            let assessment = self.weigh(&seen, &finding, ordinary_bits);
+            self.file(&seen, &assessment, &|| Some(flow.clone()));
+        }
+        all.silent.drain(..).for_each(|silent| self.silent(silent, now));
+        self.tick(now, notices);
+    }
+
+    /// Weighs a finding with what others show at the same time, without filing it; its class is worked out only where it has more than so
+    /// many bits.
+    pub fn weigh(&mut self, seen: &Observation, finding: &Finding, least_bits: f64) -> Assessment {
+        let Finding { mut surprise, context, ref around, anywhere, is_known } = *finding;
+        let population = self.share_with_others(seen, &mut surprise).map(Box::new);
+        let context = context.strongest();
+        let is_ordinary = surprise.bits() + context.map_or(0.0, |part| part.bits) <= least_bits;
+        let class = if is_ordinary && anywhere.is_none() {
+            Class::Unusual
+        } else {
+            classify(seen, &surprise, context.filter(|part| !part.evidence.is_crowd()), around, is_known)
+        };
+        Assessment { surprise, context, class, anywhere: anywhere.map(Box::new), population }
+    }
+
+    /// Weakens what is new about a known device where many others have it too. Returns what is to be told of them all.
+    fn share_with_others(&mut self, seen: &Observation, surprise: &mut Surprise) -> Option<(Contribution, Vec<Host>)> {
+        if self.config.without.has(Part::Population) {
+            return None;
+        }
+        let baselines = self.knowledge.baselines(seen.seen);
+        let new = surprise.new.as_mut().filter(|new| new.is_news())?;
+        let is_known = baselines.host(seen.orig).is_some_and(|host| host.local);
+        let change =
+            is_known.then(|| self.filed.changes.observe(new.about, seen.orig, baselines.pooled.devices, seen.seen)).flatten()?;
+        new.bits = new.bits.min(change.bits);
+        change.news
+    }
+
+    /// Takes an assessed observation as evidence. `flow` tells of its flow where that is at hand: without it no incident can be told
+    /// (as in calibration).
+    pub fn file(&mut self, seen: &Observation, assessment: &Assessment, flow: &dyn Fn() -> Option<FlowRef>) {
+        let ordinary_bits = self.knowledge.calibration.ordinary_bits;
+        let &Assessment { surprise, mut context, mut class, ref anywhere, ref population } = assessment;
+        if let Some(attack) =
+            anywhere.as_deref().filter(|attack| self.knowledge.judges_itself && !self.is_told(seen.orig, attack.class))
+        {
+            (context, class) = (Some(attack.part), attack.class);
+        }
+        if let Some((part, devices)) = population.as_deref()
+            && let Some(flow) = flow()
+        {
+            let times = (seen.start, seen.end, seen.seen);
+            let exhibit = Exhibit::of_itself(Class::PopulationChange, *part, flow, times);
+            devices.iter().for_each(|&device| self.put(seen.resp, device, seen.service, exhibit.clone()));
+        }
+        if surprise.bits() + context.map_or(0.0, |part| part.bits) <= ordinary_bits {
+            return;
+        }
+        let crowd = context.filter(|part| part.evidence.is_crowd());
+        if let Some(crowd) = crowd.filter(|_| seen.resp.is_device()) {
+            let exhibit = Exhibit::of(seen, Class::Flood, [Some(crowd), None, None], ordinary_bits);
+            self.file_against(seen.resp, seen.orig, seen, exhibit, flow);
+            // One of a crowd from outside is no case of its own: its address may even be forged.
+            if !seen.orig_local {
+                return;
+            }
+        }
+        let context = if crowd.is_some() { None } else { context };
+        let exhibit = Exhibit::of(seen, class, [surprise.own_new(), surprise.shape, context], ordinary_bits);
+        self.file_against(seen.orig, seen.resp, seen, exhibit, flow);
+    }
+
+    /// Takes what a frame said of a device itself.
+    pub fn sighting(&mut self, sighting: &Sighting) {
+        let dispute = self.filed.claims.observe(sighting).filter(|dispute| !self.config.without.has_kind(dispute.part.evidence));
+        let Some(Dispute { address, intruder, told, part, at }) = dispute else { return };
+        let (victim, host) = (Host(address), Host(intruder.unwrap_or(address)));
+        let flow = FlowRef::of_link(host, victim);
+        let exhibit = Exhibit { also: Some(victim), ..Exhibit::of_itself(Class::ArpSpoofing, part, flow, (at, at, at)) };
+        let service = Service { protocol: ARP, port: 0 };
+        for peer in [Some(victim), told.map(Host)].into_iter().flatten().filter(|&peer| peer != host) {
+            self.put(host, peer, service, exhibit.clone());
+        }
+    }
+
+    /// Files a conversation that has stopped by `now`.
+    pub(super) fn silent(&mut self, silent: Silent, now: Timestamp) {
+        let Silent { host, edge, flow, last, part } = silent;
+        let exhibit = Exhibit::of_itself(Class::SilentChannel, part, flow, (last, now, now));
+        self.put(host, edge.peer, edge.service, exhibit);
+    }
+
+    /// Notes that it is listened now.
+    pub(super) fn listen(&mut self, now: Timestamp) {
+        self.filed.listen(now, self.config.most_pause);
+    }
+
+    /// Looks at all devices with new evidence and closes what went quiet.
+    pub fn tick(&mut self, now: Timestamp, notices: &mut Vec<Notice>) {
+        for host in std::mem::take(&mut self.filed.touched) {
+            self.review(host, now, notices);
+        }
+        let quiet: Vec<(Host, Class)> =
+            self.filed.incidents.iter().filter(|(_, incident)| incident.is_quiet(now)).map(|(&key, _)| key).collect();
+        for key in quiet {
+            self.close(key, now, notices);
+        }
+        if now.seconds() % 60 == 0 || self.filed.cases.len() >= MAX_CASES {
+            self.filed.cases.retain(|_, case| case.expire(now));
+        }
+    }
+
+    /// Closes every incident.
+    pub fn finish(&mut self, now: Timestamp, notices: &mut Vec<Notice>) {
+        let open: Vec<(Host, Class)> = self.filed.incidents.keys().copied().collect();
+        for key in open {
+            self.close(key, now, notices);
+        }
+    }
+
+    /// Devices at home that the model knows and that it does not know, where these are too many for it to fit.
+    #[must_use]
+    pub fn misfit(&self) -> Option<(usize, usize)> {
+        (self.knowledge.is_of_other_time() && !self.filed.fit.holds()).then(|| self.filed.fit.counts())
+    }
+
+    /// What was counted so far; of observations it knows nothing.
+    #[must_use]
+    pub const fn counters(&self) -> DetectorCounters {
+        DetectorCounters { stories_refused: self.filed.stories.refused, ..self.counters }
+    }
+
+    /// Devices by their highest score, highest first.
+    #[must_use]
+    pub fn ranks(&self) -> Vec<HostRank> {
+        self.ranks.sorted()
+    }
+
+    /// Devices and their highest scores since the last call.
+    pub fn take_ranks(&mut self) -> impl Iterator<Item = HostRank> + use<> {
+        std::mem::take(&mut self.ranks).into_values()
+    }
+
+    /// Is an incident of this device open, or was one within the last day?
+    #[must_use]
+    pub fn is_suspect(&self, host: Host, now: Timestamp) -> bool {
+        let open = self.filed.incidents.range((host, Class::Scan)..=(host, Class::Unusual)).next();
+        open.is_some() || self.filed.habits.is_suspect(host, now)
+    }
+
+    /// Judges by other knowledge from now on.
+    pub fn judge_by(&mut self, knowledge: Arc<Knowledge>) {
+        self.knowledge = knowledge;
+    }
+
+    /// Goes on with what all devices together showed to `other`.
+    pub(super) fn continue_from(&mut self, other: Self) {
+        self.filed.changes = other.filed.changes;
+        self.filed.fit = other.filed.fit;
+    }
+
+    /// What is filed.
+    pub(super) const fn filed(&self) -> &Filed {
+        &self.filed
+    }
+
+    /// Goes on from what another one remembered.
+    pub(super) fn remember(&mut self, filed: Filed) {
+        self.filed = filed;
+    }
+
+    fn file_against(
+        &mut self,
+        host: Host,
+        peer: Host,
+        seen: &Observation,
+        mut exhibit: Exhibit,
+        flow: &dyn Fn() -> Option<FlowRef>,
+    ) {
+        if let Some((own_bits, shared_bits)) = self.filed.habits.told(host, peer, seen.service, exhibit.class, seen.seen) {
+            exhibit.own_bits = (exhibit.own_bits - own_bits).max(0.0);
+            exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);
+            exhibit.odd_flows = 0;
+            self.counters.repeats += 1;
+        }
+        if self.config.without.has(Part::Row) {
+            exhibit.odd_flows = 0;
+        }
+        if exhibit.own_bits + exhibit.shared_bits <= 0.0 {
+            return;
+        }
+        if let Some(case) = self.case(host) {
+            case.add(peer, seen.service, exhibit, flow);
+        }
+    }
+
+    /// Files an exhibit that has its flow.
+    fn put(&mut self, host: Host, peer: Host, service: Service, exhibit: Exhibit) {
+        if let Some(case) = self.case(host) {
+            let flow = exhibit.flow.clone();
+            case.add(peer, service, exhibit, || flow.clone());
+        }
+    }
+
+    /// The case of a device, to be reviewed; none when there are too many.
+    fn case(&mut self, host: Host) -> Option<&mut Case> {
+        if self.filed.cases.len() >= MAX_CASES && !self.filed.cases.contains_key(&host) {
+            self.counters.cases_refused += 1;
+            return None;
+        }
+        self.filed.touched.insert(host);
+        Some(self.filed.cases.entry(host).or_default())
+    }
+
+    fn review(&mut self, host: Host, now: Timestamp, notices: &mut Vec<Notice>) {
+        let Some(case) = self.filed.cases.get_mut(&host) else { return };
+        if !case.expire(now) {
+            self.filed.cases.remove(&host);
+            return;
+        }
+        let is_doubtful = self.knowledge.is_of_other_time() && !self.filed.fit.holds();
+        let is_unknown = || !self.knowledge.baselines(now).hosts.contains_key(&host);
+        let doubt = if is_doubtful && is_unknown() { DOUBT_BITS } else { 0.0 };
+        for (class, bits) in case.scores() {
+            self.ranks.note(host, bits, class, || case.strongest(class));
+            let mut open = self.filed.incidents.remove(&(host, class));
+            if open.is_none() {
+                let threshold = self.knowledge.threshold_of(class);
+                if bits < threshold {
+                    continue;
+                }
+                if bits < threshold + doubt {
+                    self.counters.held_back += 1;
+                    continue;
+                }
+                let Some(strongest) = case.strongest(class) else { continue };
+                let told = self.filed.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
+                let same = told.filter(|(_, incident)| incident.is_same(class, strongest)).map(|(&key, _)| key).next();
+                if let Some(key) = same {
+                    // The same conversation under a name that tells less: it was told already.
+                    if key.1 < class {
+                        continue;
+                    }
+                    open = self.filed.incidents.remove(&key);
+                    open.iter_mut().for_each(|incident| incident.class = class);
+                }
+            }
+            let is_new = open.is_none();
+            if let Some(mut incident) = case.report(class, host, bits, open) {
+                self.counters.incidents += u64::from(is_new);
+                self.counters.vague_incidents += u64::from(is_new && class.is_vague());
+                if is_new {
+                    self.filed.stories.join(&mut incident, now);
+                }
+                self.filed.stories.note(&incident, now);
+                if let Some(notice) = incident.tell(now) {
+                    self.counters.notices += 1;
+                    notices.push(notice);
+                }
+                self.filed.incidents.insert((host, class), incident);
+            }
+        }
+        case.looked();
+    }
+
+    fn close(&mut self, key: (Host, Class), now: Timestamp, notices: &mut Vec<Notice>) {
+        if let Some(mut incident) = self.filed.incidents.remove(&key) {
+            self.filed.remember(&incident, now);
+            self.counters.notices += 1;
+            notices.push(incident.close(now));
+        }
+    }
+
+    /// Was an attack of this class told of a device, and is it over?
+    fn is_told(&self, host: Host, class: Class) -> bool {
+        self.filed.told.contains(&(host, class))
+    }
+}

@@ -1,0 +1,123 @@
+//! What an assessor hands to the docket at a tick.
+
+use serde::{Deserialize, Serialize};
+
+use super::assessor::Finding;
+use super::incident::FlowRef;
+use super::silence::Silent;
+use crate::feature::{Host, Observation};
+use crate::flow::FlowKey;
+use crate::time::Timestamp;
+
+/// An observation that bears on what is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Submitted {
+    /// Its place among those of the tick: the order of judging, a first look before what it was a look at.
+    pub(super) order: (Timestamp, Timestamp, FlowKey, u32, bool),
+    pub(super) seen: Observation,
+    pub(super) finding: Finding,
+    pub(super) flow: FlowRef,
+    /// Was it found by whoever looks after its initiator? Else it is a crowd around its responder.
+    pub(super) is_of_initiator: bool,
+}
+
+/// What was found of one share of the devices at one tick.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Submission {
+    /// In the order of judging.
+    pub(super) found: Vec<Submitted>,
+    /// Devices at home that began a flow, and whether the model knows them.
+    pub(super) heard: Vec<(Host, bool, Timestamp)>,
+    pub(super) silent: Vec<Silent>,
+}
+
+impl Submission {
+    /// Puts those of all shares together: in the order of judging, and one finding where both ends of a conversation gave one.
+    pub(super) fn join(submissions: Vec<Self>) -> Self {
+        let mut all = Self::default();
+        for Self { found, heard, silent } in submissions {
+            all.found.extend(found);
+            all.heard.extend(heard);
+            all.silent.extend(silent);
+        }
+        // Stable: of a flow that is told twice at one tick the share's own order holds.
+        all.found.sort_by_key(|submitted| (submitted.order, !submitted.is_of_initiator));
+        all.found.dedup_by(|responder, initiator| {
+            let is_same = responder.order == initiator.order && !responder.is_of_initiator && initiator.is_of_initiator;
+            if is_same {
+                initiator.finding = initiator.finding.with_crowd_of(&responder.finding);
+            }
+            is_same
+        });
+        all.silent.sort_by_key(|silent| (silent.host, silent.edge));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::testing::{LATER_MS, detector, flow, host, show, taught};
+    use super::super::{Assessor, DetectorConfig, Docket, Notice, Share};
+    use super::*;
+    use crate::flow::FlowRecord;
+
+    type Flows = Vec<(Box<FlowRecord>, Observation)>;
+
+    /// A device scans; a crowd of others, from home and from outside, turns to another; many begin the same new thing.
+    fn busy_hour() -> Flows {
+        let scan = (0..200_u16).map(|n| flow(LATER_MS + i64::from(n) * 10, 1, 100, 1000 + n, false));
+        let crowd = (0..400_u16).map(|n| flow(LATER_MS + 60_000 + i64::from(n) * 40, 120 + (n % 120) as u8, 100, 80, n % 3 == 0));
+        let change = (1..=10_u8).flat_map(|n| (0..2).map(move |k| (LATER_MS + 200_000 + i64::from(n) * 20_000 + k * 900, n)));
+        let change = change.map(|(ms, n)| flow(ms, n, 200, 8443, true));
+        let mut flows: Flows = scan.chain(crowd).chain(change).collect();
+        flows.iter_mut().for_each(|(_, seen)| {
+            seen.orig_local = !(123..=239).any(|n| seen.orig == host(n));
+        });
+        flows.sort_by_key(|(record, seen)| (seen.seen, record.order()));
+        flows
+    }
+
+    /// The same shown to assessors of so many shares, whose findings one docket takes.
+    fn show_shared(shares: u16, flows: &Flows) -> Vec<Notice> {
+        let (knowledge, config) = (taught(), DetectorConfig::default());
+        let share = |place| Share::new(place, shares).unwrap();
+        let mut assessors: Vec<Assessor> =
+            (0..shares).map(|place| Assessor::new(Arc::clone(&knowledge), config, share(place))).collect();
+        let (mut docket, mut notices) = (Docket::new(Arc::clone(&knowledge), config), Vec::new());
+        let mut tick = |assessors: &mut Vec<Assessor>, now| {
+            // Those who are done first come first: whose turn it is must not matter.
+            let across = |submission: Submission| {
+                let bytes = postcard::to_stdvec(&submission).unwrap();
+                postcard::from_bytes(&bytes).unwrap()
+            };
+            let submissions = assessors.iter_mut().rev().map(|assessor| across(assessor.submit(now, false))).collect();
+            docket.take(submissions, now, &mut notices);
+        };
+        let mut now = Timestamp::MIN;
+        for (record, seen) in flows {
+            if seen.seen > now {
+                tick(&mut assessors, now.max(seen.seen - crate::time::Span::from_secs(1)));
+            }
+            now = seen.seen;
+            let found = knowledge.vocabulary.matches(seen);
+            assessors.iter_mut().for_each(|assessor| assessor.observe(seen, found, record));
+        }
+        tick(&mut assessors, now);
+        notices
+    }
+
+    #[test]
+    fn shares_tell_together_what_one_detector_tells() {
+        let flows = busy_hour();
+        let text = |notices: Vec<Notice>| notices.iter().map(|it| format!("{it:?}")).collect::<Vec<_>>();
+        let whole = text(show(&mut detector(&taught()), flows.clone()));
+        for class in ["Scan", "Flood", "PopulationChange"] {
+            assert!(whole.iter().any(|notice| notice.contains(&format!("class: {class},"))), "no {class} in {whole:#?}");
+        }
+        for shares in [1, 3, 64] {
+            assert_eq!(text(show_shared(shares, &flows)), whole, "{shares} shares");
+        }
+    }
+}

@@ -1,8 +1,6 @@
 //! Fingerprints of hellos and of key exchanges: JA3 and JA3S (Althouse, Atkinson and Atkins 2017), JA4 (FoxIO 2023), HASSH
 //! (Reardon 2018). Made-up values (RFC 8701) are left out.
 
-use std::fmt::Write as _;
-
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
@@ -36,18 +34,23 @@ pub(super) fn md5_hex(text: &[u8]) -> Box<str> {
 }
 
 fn hex(bytes: &[u8]) -> Box<str> {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.into()
+    bytes.iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 0x0f)]).collect::<String>().into()
+}
+
+/// A number below 16 as a digit. Digits are written by hand: a hello has hundreds, and the formatter takes a while for each number.
+const fn hex_digit(digit: u8) -> char {
+    (if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }) as char
 }
 
 /// Numbers in decimal with dashes between them.
 fn dashed(numbers: impl Iterator<Item = u16>, text: &mut String) {
     for (place, number) in numbers.enumerate() {
-        let _ = write!(text, "{}{number}", if place == 0 { "" } else { "-" });
+        if place > 0 {
+            text.push('-');
+        }
+        let digits = [10_000, 1000, 100, 10].map(|unit| (number >= unit, (number / unit % 10) as u8));
+        let leading = digits.into_iter().filter_map(|(counts, digit)| counts.then_some(digit));
+        text.extend(leading.chain([(number % 10) as u8]).map(hex_digit));
     }
 }
 
@@ -125,7 +128,10 @@ fn ja4_alpn(alpn: &[u8]) -> (char, char) {
 fn listed(numbers: &[u16]) -> String {
     let mut text = String::with_capacity(numbers.len() * 5);
     for (place, number) in numbers.iter().enumerate() {
-        let _ = write!(text, "{}{number:04x}", if place == 0 { "" } else { "," });
+        if place > 0 {
+            text.push(',');
+        }
+        text.extend([12, 8, 4, 0].map(|shift| hex_digit((number >> shift & 0x0f) as u8)));
     }
     text
 }

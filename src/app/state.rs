@@ -101,6 +101,12 @@ impl AppState {
         self.listener.as_deref().map(|listener| &listener.facts)
     }
 
+    /// The same, taken out: the flow is over.
+    #[must_use]
+    pub fn take_facts(&mut self) -> Option<Facts> {
+        self.listener.take().map(|listener| listener.facts)
+    }
+
     /// What was counted in the current segment of the flow.
     #[must_use]
     pub fn events(&self) -> Events {

@@ -6,7 +6,7 @@ use super::{
     ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, Fragments, History, HomeNets, IcmpError, SideStats,
     Sight, TcpTracker,
 };
-use crate::app::{AppState, Payload, Ports, Side};
+use crate::app::{AppState, Facts, Payload, Ports, Side};
 use crate::time::{Span, Timestamp};
 use crate::wire::{Packet, Quoted, Tunnel};
 
@@ -139,6 +139,32 @@ impl Flow {
         }
     }
 
+    /// Reads what a packet changes.
+    #[inline]
+    pub(super) fn warm(&self) {
+        let Self { last, orig, resp, tcp, app, first_sizes_len, .. } = self;
+        std::hint::black_box((*last, orig.packets, orig.gap_square_sum, resp.packets, resp.gap_square_sum));
+        std::hint::black_box((tcp.closed(), tcp.established(), app.wants_more(), *first_sizes_len));
+    }
+
+    /// Is it a TCP connection that is over, but for late packets?
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.key.protocol == TCP && self.tcp.closed()
+    }
+
+    /// Is its first packet later than this?
+    #[must_use]
+    pub fn begins_after(&self, time: Timestamp) -> bool {
+        self.start > time
+    }
+
+    /// Does its application look at payloads?
+    #[must_use]
+    pub const fn listens(&self) -> bool {
+        self.app.wants_more()
+    }
+
     /// Bytes of messages that the application holds until their rest has come.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
@@ -222,6 +248,18 @@ impl Flow {
     /// The record of the current segment.
     #[must_use]
     pub fn record(&self, reason: EndReason) -> FlowRecord {
+        self.record_with(reason, self.app.facts().cloned())
+    }
+
+    /// The record of the last segment: what the application said is taken out of the flow.
+    #[must_use]
+    pub fn last_record(&mut self, reason: EndReason) -> FlowRecord {
+        let events = self.app.events();
+        let facts = self.app.take_facts();
+        FlowRecord { events, ..self.record_with(reason, facts) }
+    }
+
+    fn record_with(&self, reason: EndReason, facts: Option<Facts>) -> FlowRecord {
         let sight = match (reason, self.looked_at().is_some()) {
             (EndReason::FirstLook, _) => Sight::Early,
             (_, true) => Sight::Again,
@@ -252,7 +290,7 @@ impl Flow {
             first_sizes: self.first_sizes,
             response_delay: heard.then(|| self.resp.first.since(self.orig.first)),
             app: self.app.app(self.ports()),
-            facts: self.app.facts().cloned().map(Box::new),
+            facts: facts.map(Box::new),
             events: self.app.events(),
             macs: self.macs,
             vlans: self.vlans,

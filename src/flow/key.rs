@@ -39,6 +39,7 @@ pub struct FlowKey {
 impl FlowKey {
     /// The key of a packet, and whether the packet came from the key's `low` end.
     #[must_use]
+    #[inline]
     pub fn of(packet: &Packet) -> (Self, bool) {
         let (mut src_port, mut dst_port) = (packet.src_port, packet.dst_port);
         if packet.protocol == ICMP || packet.protocol == ICMP_V6 {
@@ -50,8 +51,11 @@ impl FlowKey {
         if packet.lacks_ports() {
             (src_port, dst_port) = (0, 0);
         }
-        let key = Self { low_port: src_port, high_port: dst_port, one_way: false, ..Self::one_way(packet) };
-        if (packet.src, src_port) <= (packet.dst, dst_port) { (key, true) } else { (key.turned(), false) }
+        let ends = [(packet.src, src_port), (packet.dst, dst_port)];
+        let from_low = ends[0] <= ends[1];
+        // Chosen by number: which end sorts first cannot be predicted by a branch.
+        let ((low, low_port), (high, high_port)) = (ends[usize::from(!from_low)], ends[usize::from(from_low)]);
+        (Self { low, high, low_port, high_port, protocol: packet.protocol, one_way: false, vlans: [0; 2] }, from_low)
     }
 
     /// The same with the packet's VLANs in the key: for networks that use addresses again in another VLAN.

@@ -89,16 +89,44 @@ impl Default for Shard {
 }
 
 impl Shard {
+    /// The slot of a flow whose key has this hash, most probably of the one that a packet with this hash belongs to.
+    #[inline]
+    #[must_use]
+    pub fn probable_slot(&self, hash: u64) -> Option<u32> {
+        self.index.find(hash, |&slot| self.slots[slot as usize].hash == hash).copied()
+    }
+
+    /// Reads of the flow in this slot what its next packet changes, so that it is in the cache by then.
+    #[inline]
+    pub fn warm(&self, slot: u32) {
+        if let Some(flow) = &self.slots[slot as usize].flow {
+            flow.warm();
+        }
+    }
+
     /// Takes a packet whose key has this hash; appends the records that it causes to `out`.
     pub fn packet(
         &mut self,
         (key, from_low, hash): (FlowKey, bool, u64),
         packet: &Packet,
         payload: &[u8],
+        settings: (&CheckedLimits, &HomeNets),
+        out: &mut Vec<Box<FlowRecord>>,
+    ) {
+        self.packet_at(None, (&key, from_low, hash), (packet, payload), settings, out);
+    }
+
+    /// The same when it was asked before where the flow is, with the answer of [`probable_slot`](Self::probable_slot): it may have
+    /// changed since.
+    pub fn packet_at(
+        &mut self,
+        probable_slot: Option<u32>,
+        (key, from_low, hash): (&FlowKey, bool, u64),
+        (packet, payload): (&Packet, &[u8]),
         (limits, home): (&CheckedLimits, &HomeNets),
         out: &mut Vec<Box<FlowRecord>>,
     ) {
-        let mut slot = self.find(&key, hash);
+        let mut slot = probable_slot.filter(|&slot| self.is_of(slot, key)).or_else(|| self.find(key, hash));
         if let Some(found) = slot
             && let Some(flow) = self.slots[found as usize].flow.as_mut()
         {
@@ -112,13 +140,20 @@ impl Shard {
                 self.reschedule(found, limits);
             }
         }
-        let slot = slot.unwrap_or_else(|| self.open((key, from_low, hash), packet, (limits, home), out));
-        let Some(flow) = self.slots[slot as usize].flow.as_mut() else { return };
-        let held_bytes = flow.held_bytes();
-        flow.observe(packet, from_low, payload, self.held_bytes < MOST_HELD_BYTES);
-        self.held_bytes = self.held_bytes - held_bytes + flow.held_bytes();
-        // Closing brings the end nearer than the timer that is set; everything else only puts it off.
-        if packet.tcp.is_some() && flow.next_look(limits) < self.slots[slot as usize].look_at {
+        let slot = slot.unwrap_or_else(|| self.open((*key, from_low, hash), packet, (limits, home), out));
+        let entry = &mut self.slots[slot as usize];
+        let Some(flow) = entry.flow.as_mut() else { return };
+        let is_earlier = packet.tcp.is_some() && flow.begins_after(packet.time);
+        if packet.payload_bytes > 0 && flow.listens() {
+            let held_bytes = flow.held_bytes();
+            flow.observe(packet, from_low, payload, self.held_bytes < MOST_HELD_BYTES);
+            self.held_bytes = self.held_bytes - held_bytes + flow.held_bytes();
+        } else {
+            flow.observe(packet, from_low, payload, false);
+        }
+        // Closing brings the end nearer than the timer that is set, and so does a packet from before the first; everything else only
+        // puts it off.
+        if (flow.is_closed() || is_earlier) && flow.next_look(limits) < entry.look_at {
             self.reschedule(slot, limits);
         }
     }
@@ -171,8 +206,12 @@ impl Shard {
     }
 
     fn find(&self, key: &FlowKey, hash: u64) -> Option<u32> {
-        let is_it = |&slot: &u32| self.slots[slot as usize].flow.as_ref().is_some_and(|flow| flow.key() == key);
-        self.index.find(hash, is_it).copied()
+        self.index.find(hash, |&slot| self.is_of(slot, key)).copied()
+    }
+
+    #[inline]
+    fn is_of(&self, slot: u32, key: &FlowKey) -> bool {
+        self.slots[slot as usize].flow.as_ref().is_some_and(|flow| flow.key() == key)
     }
 
     fn open(
@@ -208,13 +247,14 @@ impl Shard {
 
     fn end(&mut self, slot: u32, reason: EndReason, out: &mut Vec<Box<FlowRecord>>) {
         let entry = &mut self.slots[slot as usize];
-        let Some(flow) = entry.flow.take() else { return };
+        let Some(flow) = &mut entry.flow else { return };
+        self.held_bytes -= flow.held_bytes();
+        out.push(Box::new(flow.last_record(reason)));
+        entry.flow = None;
         if let Ok(found) = self.index.find_entry(entry.hash, |&other| other == slot) {
             found.remove();
         }
         self.free.push(slot);
-        self.held_bytes -= flow.held_bytes();
-        out.push(Box::new(flow.record(reason)));
         self.counters.open -= 1;
         if reason == EndReason::Evicted { self.counters.evicted += 1 } else { self.counters.ended += 1 }
     }

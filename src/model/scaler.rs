@@ -20,7 +20,8 @@ pub struct Scaler {
 #[must_use]
 pub fn transform(raw: &Scaled) -> Scaled {
     let mut out = *raw;
-    for (value, feature) in out.iter_mut().zip(&SCHEMA) {
+    // Most are 0, which stays what it is on every scale.
+    for (value, feature) in out.iter_mut().zip(&SCHEMA).filter(|(value, _)| **value != 0.0) {
         *value = match feature.scale {
             Scale::Log => value.max(0.0).ln_1p(),
             Scale::SignedLog => value.signum() * value.abs().ln_1p(),

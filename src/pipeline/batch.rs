@@ -12,20 +12,28 @@ use crate::sighting::Sighting;
 use crate::time::Timestamp;
 use crate::wire::Packet;
 
-/// What goes to the worker that owns the shard of this hash.
+/// What goes to the worker that owns the shard of this key.
 #[derive(Debug)]
 pub(super) struct Item {
+    pub key: FlowKey,
+    /// The key's.
     pub hash: u64,
     pub event: Event,
+}
+
+impl Item {
+    pub(super) fn new(key: FlowKey, event: Event) -> Self {
+        Self { key, hash: key.hash(), event }
+    }
 }
 
 /// What happens to a flow.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A packet of it. Its payload range is in the batch's block.
-    Packet(Packet),
+    /// A packet of it, from the key's low end or not. Its payload range is in the batch's block.
+    Packet { from_low: bool, packet: Packet },
     /// An ICMP error of this type and code about a packet of it.
-    IcmpError { key: FlowKey, kind: u8, code: u8 },
+    IcmpError { kind: u8, code: u8 },
 }
 
 /// Packets of one block for one worker, and the ticks between them.

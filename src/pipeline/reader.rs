@@ -27,6 +27,9 @@ const LEAP: Span = Span::from_secs(3600);
 const PACKETS_PER_TICK: u32 = 1 << 14;
 /// Frames' times are the wall clock's; when it is this far from them, it was set.
 const STEP: Span = Span::from_secs(5);
+/// Blocks that are kept to be filled again: as many as are under way when a worker's queue of a replay is full. A new one costs the clearing of
+/// its pages.
+const MOST_SPARE_BLOCKS: usize = 8;
 /// Seconds for what the kernel still holds when the end is asked for.
 const DRAIN_S: f64 = 5.0;
 
@@ -302,9 +305,10 @@ impl<'a> Reader<'a> {
             let vlans = if self.config.vlan_key { packet.vlans } else { [0; 2] };
             let key = FlowKey { vlans, ..FlowKey::of_quoted(quoted) };
             let (kind, code) = (packet.src_port as u8, packet.dst_port as u8);
-            push(batches, Item { hash: key.hash(), event: Event::IcmpError { key, kind, code } });
+            push(batches, Item::new(key, Event::IcmpError { kind, code }));
         }
-        push(batches, Item { hash: self.config.key(&packet).0.hash(), event: Event::Packet(packet) });
+        let (key, from_low) = self.config.key(&packet);
+        push(batches, Item::new(key, Event::Packet { from_low, packet }));
     }
 
     #[cold]
@@ -380,7 +384,7 @@ impl<'a> Reader<'a> {
     fn take_back(&mut self, block: Arc<Block>) {
         if let Some(block) = Arc::into_inner(block)
             && block.bytes.capacity() > 0
-            && self.spare_blocks.len() < 4
+            && self.spare_blocks.len() < MOST_SPARE_BLOCKS
         {
             self.spare_blocks.push(block);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Sender};
 
-use super::batch::{Batch, Emitted, Event, Tick, Told};
+use super::batch::{Batch, Emitted, Event, Item, Tick, Told};
 use super::gate::Gate;
 use super::run::PipelineConfig;
 use crate::feature::Observation;
@@ -16,6 +16,9 @@ use crate::time::{Span, Timestamp};
 /// filled the table in one, and what is older by the second.
 const LAST_PARTS: (i64, Span) = (100, Span::from_nanos(100_000_000));
 const OLDER_PARTS: i64 = 300;
+
+/// Items of which the flows are looked for together.
+const GROUP: usize = 16;
 
 pub(super) struct Worker<'a> {
     pub index: usize,
@@ -97,24 +100,53 @@ impl<'a> Worker<'a> {
     fn work(&mut self, batch: &Batch) -> Vec<Tick> {
         let mut told = Vec::with_capacity(batch.ticks.len());
         let mut ticks = batch.ticks.iter().peekable();
-        for (place, item) in batch.items.iter().enumerate() {
-            while let Some(&&(_, now)) = ticks.peek().filter(|&&&(before, _)| before <= place) {
-                told.push(self.tick(now));
-                ticks.next();
-            }
-            let shard = &mut self.shards[FlowKey::shard(item.hash) / self.config.workers];
-            match &item.event {
-                Event::Packet(packet) => {
-                    let payload = batch.block.bytes.get(packet.payload.start as usize..packet.payload.end as usize);
-                    let (key, from_low) = self.config.key(packet);
-                    let settings = (&self.config.limits, &self.config.home);
-                    shard.packet((key, from_low, item.hash), packet, payload.unwrap_or_default(), settings, &mut self.fresh);
+        let mut place = 0;
+        for group in batch.items.chunks(GROUP) {
+            let slots = self.look_ahead(group);
+            for (item, slot) in group.iter().zip(slots) {
+                while let Some(&(_, now)) = ticks.next_if(|&&(before, _)| before <= place) {
+                    told.push(self.tick(now));
                 }
-                Event::IcmpError { key, kind, code } => _ = shard.icmp_error((key, item.hash), *kind, *code),
+                self.item(item, slot, &batch.block.bytes);
+                place += 1;
             }
         }
         ticks.for_each(|&(_, now)| told.push(self.tick(now)));
         told
+    }
+
+    /// Finds the flows of items and reads them, before the first is counted: so the processor waits for the memory of all at once.
+    fn look_ahead(&self, items: &[Item]) -> [Option<u32>; GROUP] {
+        let mut slots = [None; GROUP];
+        for (slot, item) in slots.iter_mut().zip(items) {
+            *slot = self.shards[self.shard(item.hash)].probable_slot(item.hash);
+        }
+        for (slot, item) in slots.iter().zip(items) {
+            if let Some(slot) = *slot {
+                self.shards[self.shard(item.hash)].warm(slot);
+            }
+        }
+        slots
+    }
+
+    #[inline]
+    fn item(&mut self, item: &Item, slot: Option<u32>, block: &[u8]) {
+        let place = self.shard(item.hash);
+        let shard = &mut self.shards[place];
+        match &item.event {
+            Event::Packet { from_low, packet } => {
+                let payload = block.get(packet.payload.start as usize..packet.payload.end as usize).unwrap_or_default();
+                let settings = (&self.config.limits, &self.config.home);
+                shard.packet_at(slot, (&item.key, *from_low, item.hash), (packet, payload), settings, &mut self.fresh);
+            }
+            Event::IcmpError { kind, code } => _ = shard.icmp_error((&item.key, item.hash), *kind, *code),
+        }
+    }
+
+    /// Where the shard of a hash is.
+    #[inline]
+    const fn shard(&self, hash: u64) -> usize {
+        FlowKey::shard(hash) / self.config.workers
     }
 
     fn tick(&mut self, now: Timestamp) -> Tick {

@@ -2,7 +2,7 @@
 
 use super::link::Link;
 use super::tunnel::{self, Tunnel};
-use super::{Frame, Packet, Skip, link, network, transport};
+use super::{Frame, Packet, Skip, link, network, plain, transport};
 
 /// Tunnels that are entered in one frame; what is deeper is the payload of the deepest.
 const MAX_TUNNELS: u8 = 4;
@@ -17,6 +17,15 @@ const MAX_TUNNELS: u8 = 4;
 /// The reason why the frame is not a packet; see [`Skip`].
 #[inline]
 pub fn decode(frame: &Frame<'_>) -> Result<Packet, Skip> {
+    match plain::read(frame) {
+        Some(packet) if !tunnel::may_be(&packet) => Ok(packet),
+        _ => layers(frame),
+    }
+}
+
+/// The same, layer by layer.
+#[inline(never)]
+pub(super) fn layers(frame: &Frame<'_>) -> Result<Packet, Skip> {
     let link = link::read(frame.link, frame.data)?;
     let on_wire = u64::from(frame.wire_bytes).max(frame.data.len() as u64);
     match read(frame, frame.data, on_wire, link) {

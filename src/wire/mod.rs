@@ -14,6 +14,7 @@ mod mac;
 mod mix;
 mod network;
 mod packet;
+mod plain;
 mod quoted;
 mod skip;
 mod transport;

@@ -55,6 +55,7 @@ fn detect(address: &str, folder: &Folder, name: &str, more: &[&str]) -> (Run, Ve
     ];
     all.extend(more);
     let run: Run = auscult(&all);
+    assert!(folder.path(&format!("stats-{name}")).exists(), "{}", run.stderr);
     let stats = serde_json::from_slice::<Value>(&folder.read(&format!("stats-{name}"))).unwrap()["stream"].clone();
     (run, lines(&folder.read(&format!("alerts-{name}"))), stats)
 }

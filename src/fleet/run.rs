@@ -20,6 +20,8 @@ const AGAIN_AFTER: Duration = Duration::from_secs(120);
 const MOST_UNCONFIRMED: i64 = 50_000;
 /// How long a server that is away is left alone.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long a stream is waited for at the beginning, in seconds: a cluster that has lost its leader has another within a few.
+const OPEN_WITHIN_S: f64 = 10.0;
 /// Looks without a message after which nothing more is taken to come.
 const QUIET_LOOKS: u32 = 3;
 
@@ -60,19 +62,31 @@ pub struct StreamAccount {
 }
 
 impl Source {
-    /// Connects, and begins where it was left off.
+    /// Connects, and begins where it was left off. A stream that is not there, or whose servers have no leader yet, is waited for.
     ///
     /// # Errors
-    /// When the server is away or refuses, or has no such stream.
+    /// When the server is away or refuses, or has no such stream within ten seconds.
     pub fn open(config: StreamConfig) -> Result<Self, NatsError> {
         let connection = Nats::connect(&config.address, &config.access, &format!("auscult detect {}", config.name))?;
-        let reading = connection.read(&ReadingConfig {
+        let wanted = ReadingConfig {
             stream: config.address.stream("flows"),
             subjects: config.address.subject("flows.>"),
             durable: Some(config.name.clone()),
             again_after: AGAIN_AFTER,
             most_unconfirmed: MOST_UNCONFIRMED,
-        })?;
+        };
+        let (watch, mut is_told) = (Stopwatch::start(), false);
+        let reading = loop {
+            match connection.read(&wanted) {
+                Err(error) if error.is_passing() && watch.seconds() < OPEN_WITHIN_S => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        (config.tell)(&format!("{error}; it is tried again for {OPEN_WITHIN_S:.0} s"));
+                    }
+                    std::thread::sleep(PAUSE);
+                }
+                done => break done?,
+            }
+        };
         let goes_on = if reading.goes_on { "goes on with" } else { "begins with" };
         (config.tell)(&format!("reads {} as {}: {goes_on} {} messages", config.address, config.name, reading.waiting));
         Ok(Self { config, connection, reading })

@@ -18,7 +18,7 @@ use crate::time::{Span, Timestamp};
 /// How long evidence counts.
 pub const WINDOW: Span = Span::from_secs(300);
 /// Conversations with evidence kept of one device; beyond, the weakest goes.
-const MAX_CONVERSATIONS: usize = 256;
+pub(super) const MAX_CONVERSATIONS: usize = 256;
 /// Reasons told of an incident.
 const MAX_REASONS: usize = 5;
 /// A reason with fewer bits explains nothing.
@@ -79,8 +79,8 @@ const MAX_NEW_PEERS: usize = 1024;
 
 impl Case {
     /// Takes the evidence of one flow. Bits of flows of one conversation do not add: the strongest stands for all.
-    /// `flow` is asked for the flow only when it is needed.
-    pub fn add(&mut self, peer: Host, service: Service, mut new: Exhibit, flow: impl Fn() -> Option<FlowRef>) {
+    /// `flow` is asked for the flow only when it is needed. Beyond `most` conversations the weakest goes.
+    pub fn add(&mut self, (peer, service): (Host, Service), mut new: Exhibit, most: usize, flow: impl Fn() -> Option<FlowRef>) {
         *self.new_flows.entry(new.class).or_default() += new.flows;
         if self.new_peers.len() < MAX_NEW_PEERS || self.new_peers.contains_key(&(new.class, peer)) {
             let most = self.new_peers.entry((new.class, peer)).or_default();
@@ -92,7 +92,7 @@ impl Case {
             old.merge(new, flow);
             return;
         }
-        if self.exhibits.len() >= MAX_CONVERSATIONS {
+        if self.exhibits.len() >= most {
             self.has_left_out = true;
             if !self.make_room(new.bits()) {
                 return;
@@ -103,6 +103,11 @@ impl Case {
             self.weakest.push(weak((peer, service), &new));
         }
         self.exhibits.insert((peer, service), new);
+    }
+
+    /// Conversations that are kept.
+    pub fn conversations(&self) -> usize {
+        self.exhibits.len()
     }
 
     /// Lets the weakest conversation go if it is weaker than `bits`; looks for it only when that may be so.
@@ -356,8 +361,8 @@ mod tests {
     #[test]
     fn the_strongest_counts_whole_and_the_shared_once() {
         let mut case = Case::default();
-        case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 5.0, 0), || None);
-        case.add(host(3), tcp(80), exhibit(Class::Unusual, 6.0, 5.0, 0), || None);
+        case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 5.0, 0), MAX_CONVERSATIONS, || None);
+        case.add((host(3), tcp(80)), exhibit(Class::Unusual, 6.0, 5.0, 0), MAX_CONVERSATIONS, || None);
         assert_eq!(case.scores()[&Class::Unusual], 5.0 + 8.0 + 6.0 / 2.0);
     }
 
@@ -365,7 +370,7 @@ mod tests {
     fn flows_of_one_conversation_do_not_add() {
         let mut case = Case::default();
         for _ in 0..100 {
-            case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0), || None);
+            case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, || None);
         }
         assert_eq!(case.scores()[&Class::Unusual], 8.0);
     }
@@ -375,7 +380,7 @@ mod tests {
         let mut case = Case::default();
         for _ in 0..16 {
             let odd = Exhibit { odd_flows: 1, ..exhibit(Class::CriticalAccess, 8.0, 0.0, 0) };
-            case.add(host(2), tcp(104), odd, || None);
+            case.add((host(2), tcp(104)), odd, MAX_CONVERSATIONS, || None);
         }
         assert_eq!(case.scores()[&Class::CriticalAccess], 8.0 + 6.0);
     }
@@ -383,9 +388,9 @@ mod tests {
     #[test]
     fn the_first_flows_of_a_scan_belong_to_it() {
         let mut case = Case::default();
-        case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0), || None);
-        case.add(host(2), tcp(81), exhibit(Class::Scan, 8.0, 0.0, 0), || None);
-        case.add(host(3), tcp(80), exhibit(Class::Unusual, 1.0, 0.0, 0), || None);
+        case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, || None);
+        case.add((host(2), tcp(81)), exhibit(Class::Scan, 8.0, 0.0, 0), MAX_CONVERSATIONS, || None);
+        case.add((host(3), tcp(80)), exhibit(Class::Unusual, 1.0, 0.0, 0), MAX_CONVERSATIONS, || None);
         let scores = case.scores();
         assert_eq!((scores[&Class::Scan], scores[&Class::Unusual]), (12.0, 1.0));
     }
@@ -394,7 +399,7 @@ mod tests {
     fn memory_is_bounded_and_the_strongest_stay() {
         let mut case = Case::default();
         for port in 0..5000 {
-            case.add(host(2), tcp(port), exhibit(Class::Unusual, f64::from(port % 1000), 0.0, 0), || None);
+            case.add((host(2), tcp(port)), exhibit(Class::Unusual, f64::from(port % 1000), 0.0, 0), MAX_CONVERSATIONS, || None);
         }
         assert_eq!(case.exhibits.len(), MAX_CONVERSATIONS);
         assert!(case.exhibits.values().any(|exhibit| exhibit.own_bits == 999.0));
@@ -403,9 +408,19 @@ mod tests {
     }
 
     #[test]
+    fn where_little_room_is_left_the_strongest_few_stay() {
+        let mut case = Case::default();
+        for port in 0..100 {
+            case.add((host(2), tcp(port)), exhibit(Class::Unusual, f64::from(port % 10), 0.0, 0), 4, || None);
+        }
+        assert_eq!(case.conversations(), 4);
+        assert!(case.exhibits.values().all(|exhibit| exhibit.own_bits == 9.0) && case.has_left_out);
+    }
+
+    #[test]
     fn old_evidence_is_forgotten() {
         let mut case = Case::default();
-        case.add(host(2), tcp(80), exhibit(Class::Unusual, 8.0, 0.0, 0), || None);
+        case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, || None);
         assert!(case.expire(Timestamp::from_parts(299, 0)));
         assert!(!case.expire(Timestamp::from_parts(300, 0)));
     }
@@ -418,7 +433,7 @@ mod tests {
             let (peer, service) = (host((state >> 40) as u8), Service { protocol: 6, port: (state >> 50) as u16 % 4 });
             // Few values, so that many are alike.
             let bits = (1 + (state >> 33) % 40) as f64;
-            case.add(peer, service, exhibit(Class::Unusual, bits, 0.0, 0), || None);
+            case.add((peer, service), exhibit(Class::Unusual, bits, 0.0, 0), MAX_CONVERSATIONS, || None);
             let weakest = wanted.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(&key, &bits)| (key, bits));
             let is_known = wanted.contains_key(&(peer, service));
             let is_kept = match weakest.filter(|_| !is_known && wanted.len() >= MAX_CONVERSATIONS) {

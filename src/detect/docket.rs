@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::arp::Dispute;
 use super::assessment::Assessment;
 use super::assessor::Finding;
-use super::case::{Case, Exhibit};
+use super::case::{Case, Exhibit, MAX_CONVERSATIONS};
 use super::class::{Class, classify};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
@@ -31,16 +31,23 @@ pub struct Docket {
     knowledge: Arc<Knowledge>,
     config: DetectorConfig,
     filed: Filed,
+    /// Conversations of all cases.
+    conversations: usize,
     ranks: Ranks,
     counters: DetectorCounters,
 }
+
+/// Conversations with evidence, of all devices, from which on a device keeps few; some 600 bytes each.
+const MAX_EVIDENCE: usize = 200_000;
+/// So few. A flood from forged addresses at home has as many devices as addresses.
+const FEW_CONVERSATIONS: usize = 4;
 
 impl Docket {
     /// An empty one.
     #[must_use]
     pub fn new(knowledge: Arc<Knowledge>, config: DetectorConfig) -> Self {
         let (filed, ranks, counters) = (Filed::default(), Ranks::default(), DetectorCounters::default());
-        Self { knowledge, config, filed, ranks, counters }
+        Self { knowledge, config, filed, conversations: 0, ranks, counters }
     }
 
     /// Hears that a device at home began a flow, and whether the model knows it.
@@ -163,6 +170,7 @@ impl Docket {
         }
         if now.seconds() % 60 == 0 || self.filed.cases.len() >= MAX_CASES {
             self.filed.cases.retain(|_, case| case.expire(now));
+            self.count_conversations();
         }
     }
 
@@ -223,6 +231,7 @@ impl Docket {
     /// Goes on from what another one remembered.
     pub(super) fn remember(&mut self, filed: Filed) {
         self.filed = filed;
+        self.count_conversations();
     }
 
     fn file_against(
@@ -245,32 +254,39 @@ impl Docket {
         if exhibit.own_bits + exhibit.shared_bits <= 0.0 {
             return;
         }
-        if let Some(case) = self.case(host) {
-            case.add(peer, seen.service, exhibit, flow);
-        }
+        self.add(host, (peer, seen.service), exhibit, flow);
     }
 
     /// Files an exhibit that has its flow.
     fn put(&mut self, host: Host, peer: Host, service: Service, exhibit: Exhibit) {
-        if let Some(case) = self.case(host) {
-            let flow = exhibit.flow.clone();
-            case.add(peer, service, exhibit, || flow.clone());
-        }
+        let flow = exhibit.flow.clone();
+        self.add(host, (peer, service), exhibit, &|| flow.clone());
     }
 
-    /// The case of a device, to be reviewed; none when there are too many.
-    fn case(&mut self, host: Host) -> Option<&mut Case> {
+    /// Adds an exhibit to the case of a device, which is to be reviewed then; refused where there are too many cases.
+    fn add(&mut self, host: Host, with: (Host, Service), exhibit: Exhibit, flow: &dyn Fn() -> Option<FlowRef>) {
         if self.filed.cases.len() >= MAX_CASES && !self.filed.cases.contains_key(&host) {
             self.counters.cases_refused += 1;
-            return None;
+            return;
         }
         self.filed.touched.insert(host);
-        Some(self.filed.cases.entry(host).or_default())
+        let most = if self.conversations < MAX_EVIDENCE { MAX_CONVERSATIONS } else { FEW_CONVERSATIONS };
+        let case = self.filed.cases.entry(host).or_default();
+        let before = case.conversations();
+        case.add(with, exhibit, most, flow);
+        self.conversations += case.conversations().saturating_sub(before);
+    }
+
+    fn count_conversations(&mut self) {
+        self.conversations = self.filed.cases.values().map(Case::conversations).sum();
     }
 
     fn review(&mut self, host: Host, now: Timestamp, notices: &mut Vec<Notice>) {
         let Some(case) = self.filed.cases.get_mut(&host) else { return };
-        if !case.expire(now) {
+        let before = case.conversations();
+        let is_left = case.expire(now);
+        self.conversations -= (before - case.conversations()).min(self.conversations);
+        if !is_left {
             self.filed.cases.remove(&host);
             return;
         }

@@ -11,7 +11,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use support::flood::{Behaved, HOSTS, write};
+use support::flood::{Behaved, HOSTS, from_outside, write};
 use support::{Folder, program, project, text};
 
 const FLOOD: u64 = 600_000;
@@ -25,7 +25,7 @@ const MOST_JUDGED_MIB: u64 = 400;
 /// Feeds the flood to the program; returns what was sent and the most memory that it took, in MiB, as far as the system tells.
 fn feed(child: &mut Child) -> (Behaved, Option<u64>) {
     let mut to = BufWriter::new(child.stdin.take().unwrap());
-    let behaved = write(&mut to, FLOOD).unwrap();
+    let behaved = write(&mut to, FLOOD, from_outside).unwrap();
     drop(to);
     let mut peak = None;
     while child.try_wait().unwrap().is_none() {

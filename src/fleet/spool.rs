@@ -6,8 +6,6 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::batch::MOST_BYTES;
 use crate::nats::Parcel;
 
@@ -37,13 +35,6 @@ pub struct Spool {
 struct Segment {
     number: u64,
     bytes: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    subject: String,
-    id: String,
-    payload: Vec<u8>,
 }
 
 impl Spool {
@@ -113,8 +104,7 @@ impl Spool {
     /// # Errors
     /// When the disk does not take it; then nothing of it is left.
     pub fn append(&mut self, parcel: &Parcel) -> io::Result<bool> {
-        let Parcel { subject, id, payload } = parcel.clone();
-        let body = postcard::to_stdvec(&Stored { subject, id, payload }).map_err(io::Error::other)?;
+        let body = postcard::to_stdvec(parcel).map_err(io::Error::other)?;
         let length = u32::try_from(body.len()).map_err(io::Error::other)?;
         let frame = [&length.to_le_bytes()[..], &check_sum(&body).to_le_bytes(), &body].concat();
         let bytes = frame.len() as u64;
@@ -156,8 +146,7 @@ impl Spool {
             };
             at += HEAD_BYTES + body.len() as u64;
             size += body.len();
-            let Stored { subject, id, payload } = postcard::from_bytes(&body).map_err(io::Error::other)?;
-            parcels.push(Parcel { subject, id, payload });
+            parcels.push(postcard::from_bytes(&body).map_err(io::Error::other)?);
         }
         Ok(parcels)
     }
@@ -167,9 +156,8 @@ impl Spool {
     /// # Errors
     /// When the disk does not take it; they may be sent again then.
     pub fn confirm(&mut self, parcels: &[Parcel]) -> io::Result<()> {
-        for Parcel { subject, id, payload } in parcels {
-            let stored = Stored { subject: subject.clone(), id: id.clone(), payload: payload.clone() };
-            let body = postcard::experimental::serialized_size(&stored).map_err(io::Error::other)?;
+        for parcel in parcels {
+            let body = postcard::experimental::serialized_size(parcel).map_err(io::Error::other)?;
             self.position += HEAD_BYTES + body as u64;
             self.waiting = self.waiting.saturating_sub(1);
         }

@@ -37,11 +37,25 @@ fn spoofed(n: u64) -> End {
     ([11 + (mixed >> 24) as u8, b, c, d], 1024 + (n % 60_000) as u16)
 }
 
-/// Writes a pcap with `flood` SYNs, rounded down to a whole number of steps.
+/// Whom the SYN `n` of a flood is from, and to.
+pub type Ends = fn(u64) -> (End, End);
+
+/// One victim, and another sender from outside each time.
+pub fn from_outside(n: u64) -> (End, End) {
+    (spoofed(n), VICTIM)
+}
+
+/// 60,000 senders at home, each of which tries another port of another device each time.
+pub fn from_home(n: u64) -> (End, End) {
+    let ([_, _, a, b], [_, _, c, d]) = (((n % 60_000) as u32).to_be_bytes(), ((n / 60_000) as u32).to_be_bytes());
+    (([10, 2, a, b], 1024 + (n * 7919 % 60_000) as u16), ([172, 16, c, d], 5000 + (n % 4000) as u16))
+}
+
+/// Writes a pcap with `flood` SYNs between these, rounded down to a whole number of steps.
 ///
 /// # Errors
 /// When `to` cannot be written.
-pub fn write(to: &mut impl Write, flood: u64) -> io::Result<Behaved> {
+pub fn write(to: &mut impl Write, flood: u64, ends: Ends) -> io::Result<Behaved> {
     to.write_all(&pcap(&[]))?;
     let steps = flood / STEP;
     assert!(steps >= 20, "a flood of {flood} is too short");
@@ -51,7 +65,8 @@ pub fn write(to: &mut impl Write, flood: u64) -> io::Result<Behaved> {
         let start = EPOCH + step * 10_000;
         for n in step * STEP..(step + 1) * STEP {
             let micros = start + (n % STEP) * 10_000 / STEP;
-            shots.push(Shot { micros, data: tcp(spoofed(n), VICTIM, n as u32, 0, SYN, &[]) });
+            let (from, at) = ends(n);
+            shots.push(Shot { micros, data: tcp(from, at, n as u32, 0, SYN, &[]) });
         }
         for n in 0..HOSTS {
             talk(&mut shots, start, n, (step, steps), &mut behaved);

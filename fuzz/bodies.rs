@@ -1,4 +1,4 @@
-//! What each fuzz target does with its bytes: one home for `fuzz_targets/` and for the stable test `tests/fuzz_bodies.rs`.
+//! What each fuzz target does with its bytes: one home for `fuzz_targets/` and for the stable test `tests/library/fuzz_bodies.rs`.
 
 use std::io::Cursor;
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the models and their cards again. The same source code gives the same bytes; a test compares (tests/model_reproduces.rs).
+# Makes the models and their cards again. The same source code gives the same bytes; a test compares (tests/program/model_reproduces.rs).
 set -eu
 cd "$(dirname "$0")/.."
 # Of any profile: the bytes do not depend on it.

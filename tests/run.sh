@@ -63,7 +63,7 @@ else
     skip "licences and advisories" "cargo-deny is not installed (cargo install cargo-deny)"
 fi
 # The targets that reach everything, for a short time each, since every one is a build of its own; the stable toolchain runs the
-# bodies of all of them in tests/fuzz_bodies.rs.
+# bodies of all of them in tests/library/fuzz_bodies.rs.
 fuzz_all() {
     for target in ${FUZZ_TARGETS:-decode capture flow model sighting app_any}; do
         mkdir -p "fuzz/corpus/$target"

@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
 
-use super::assessment::{own_bits, rate_bits};
 use super::class::Class;
-use super::evidence::Contribution;
+use super::exhibit::Exhibit;
 use super::incident::{Cause, FlowRef, Incident};
-use super::row::{is_odd, row};
 use super::score::{Score, Shown};
-use crate::feature::{Host, Observation};
+use crate::feature::Host;
 use crate::flow::Service;
 use crate::time::{Span, Timestamp};
 
@@ -23,35 +21,6 @@ pub(super) const MAX_CONVERSATIONS: usize = 256;
 const MAX_REASONS: usize = 5;
 /// A reason with fewer bits explains nothing.
 const MIN_REASON_BITS: f64 = 1.0;
-
-/// Evidence of one conversation: its strongest flow.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Exhibit {
-    /// What it speaks of.
-    pub class: Class,
-    /// The flow's own bits beyond what ordinary flows have, 0 or more.
-    pub own_bits: f64,
-    /// The bits that were taken off for that.
-    pub ordinary_bits: f64,
-    /// Bits that it shares with others of its minute: a crowd counts once, however many are in it.
-    pub shared_bits: f64,
-    /// What the bits are made of.
-    pub parts: [Option<Contribution>; 3],
-    /// The flow, where its record was at hand.
-    pub flow: Option<FlowRef>,
-    /// Another device that it is about.
-    pub also: Option<Host>,
-    /// First packet of the conversation's first flow with evidence.
-    pub first: Timestamp,
-    /// Last packet of its latest flow with evidence.
-    pub last: Timestamp,
-    /// Tick of its latest evidence.
-    pub seen: Timestamp,
-    /// Flows, or parts of a long one, whose shape alone is odd, none more than [`WINDOW`] after other evidence of the conversation.
-    pub odd_flows: u32,
-    /// Flows with evidence; one that was looked at while open and again at its end counts once.
-    pub flows: u64,
-}
 
 /// All evidence about one device.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -216,83 +185,6 @@ impl Case {
     }
 }
 
-impl Exhibit {
-    /// What an observation of this class shows, of which an ordinary one shows so many bits too.
-    pub fn of(seen: &Observation, class: Class, parts: [Option<Contribution>; 3], ordinary_bits: f64) -> Self {
-        let shared = parts.iter().flatten().filter(|part| part.evidence.is_shared());
-        let (own_bits, rate_bits) = (own_bits(&parts), rate_bits(&parts));
-        // Nothing is taken off the rate at which something is done that ordinary life does not do.
-        let ordinary_bits = if class.recurs() { ordinary_bits.min(own_bits - rate_bits) } else { ordinary_bits };
-        Self {
-            class,
-            own_bits: (own_bits - ordinary_bits).max(0.0),
-            ordinary_bits,
-            shared_bits: shared.map(|part| part.bits).sum(),
-            parts,
-            flow: None,
-            also: None,
-            first: seen.start,
-            last: seen.end,
-            seen: seen.seen,
-            odd_flows: u32::from(seen.is_complete() && is_odd(parts[1])),
-            flows: u64::from(seen.is_first_sight()),
-        }
-    }
-
-    /// An exhibit of one reason that needs no comparison with ordinary flows: first and last packet, and the tick.
-    pub fn of_itself(
-        class: Class,
-        part: Contribution,
-        flow: FlowRef,
-        (first, last, seen): (Timestamp, Timestamp, Timestamp),
-    ) -> Self {
-        let (own_bits, ordinary_bits, shared_bits) = (0.0, 0.0, part.bits);
-        let parts = [Some(part), None, None];
-        let (also, odd_flows, flows) = (None, 0, 1);
-        Self { class, own_bits, ordinary_bits, shared_bits, parts, flow: Some(flow), also, first, last, seen, odd_flows, flows }
-    }
-
-    /// What it speaks of among the others: the first flows of a scan look merely unusual and belong to the scan of the same
-    /// peer.
-    fn class_among(&self, peer: Host, scanned: &[Host]) -> Class {
-        let is_vague = matches!(self.class, Class::Unusual | Class::NewDevice);
-        if is_vague && scanned.binary_search(&peer).is_ok() { Class::Scan } else { self.class }
-    }
-
-    fn merge(&mut self, new: Self, flow: impl Fn() -> Option<FlowRef>) {
-        self.first = self.first.min(new.first);
-        self.last = self.last.max(new.last);
-        self.seen = self.seen.max(new.seen);
-        self.flows += new.flows;
-        self.odd_flows = self.odd_flows.saturating_add(new.odd_flows);
-        let stronger = new.bits() > self.bits();
-        // The class that tells most among flows of like strength: what belongs to a tunnel is no mere flood.
-        let is_alike = new.bits().min(self.bits()) >= 0.5 * new.bits().max(self.bits());
-        self.class = match (is_alike, stronger) {
-            (true, _) => self.class.min(new.class),
-            (false, true) => new.class,
-            (false, false) => self.class,
-        };
-        if stronger {
-            self.own_bits = new.own_bits;
-            self.ordinary_bits = new.ordinary_bits;
-            self.shared_bits = new.shared_bits;
-            self.parts = new.parts;
-            self.flow = flow().or(self.flow.take());
-        }
-    }
-
-    /// What it adds that several of its flows are odd.
-    pub(super) fn row(&self) -> Option<Contribution> {
-        row(self.odd_flows, self.class)
-    }
-
-    /// All its bits.
-    const fn bits(&self) -> f64 {
-        self.own_bits + self.shared_bits
-    }
-}
-
 fn weak(key: (Host, Service), exhibit: &Exhibit) -> Weak {
     Reverse((exhibit.bits().to_bits(), key))
 }
@@ -318,7 +210,7 @@ fn reasons(host: Host, exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::evidence::Evidence;
+    use super::super::evidence::{Contribution, Evidence};
     use super::super::testing::{flow, host};
     use super::*;
 

@@ -16,6 +16,7 @@ mod counters;
 mod detector;
 mod docket;
 mod evidence;
+mod exhibit;
 mod explain;
 mod fit;
 mod habit;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::assessment::weights;
-use super::case::Exhibit;
+use super::exhibit::Exhibit;
 use super::evidence::{Contribution, Evidence};
 use crate::feature::Host;
 use crate::flow::Service;

@@ -92,32 +92,44 @@ impl<'h> Range<'h> {
     /// The probability of a value at least this large, where it is small enough to be told.
     pub(super) fn rare(&self, value: f64) -> Option<f64> {
         // Most values end here: whatever the others do, it is usual for the device itself.
-        if let Some(own) = self.own {
-            let (total, tail) = own.total_and_tail(value, self.minutes[0]);
+        let own = self.own_tail(value);
+        if let Some((total, tail)) = own {
             let n = f64::from(total).max(self.minutes[0]);
             if n * tail > STANDS_OUT * (n + PRIOR_VALUES) {
                 return None;
             }
         }
-        Some(self.tail(value)).filter(|&p| p <= STANDS_OUT)
+        Some(self.tail(value, own)).filter(|&p| p <= STANDS_OUT)
+    }
+
+    /// Values of its own, and the probability of one at least this large among them.
+    fn own_tail(&self, value: f64) -> Option<(u32, f64)> {
+        self.own.map(|own| own.total_and_tail(value, self.minutes[0]))
     }
 
     /// The probability of a value at least this large.
-    fn tail(&self, value: f64) -> f64 {
-        let (own, role, _) = self.steps(value);
+    fn tail(&self, value: f64, own: Option<(u32, f64)>) -> f64 {
+        let (own, role, _) = self.steps_from(value, own);
         own.unwrap_or(role).p
     }
 
     /// How the probability of a value at least this large comes about: among the device's own values where there are any, drawn
     /// towards that of its role, which is drawn towards that of the network.
     pub(super) fn steps(&self, value: f64) -> (Option<Step>, Step, Step) {
+        self.steps_from(value, self.own_tail(value))
+    }
+
+    fn steps_from(&self, value: f64, own_tail: Option<(u32, f64)>) -> (Option<Step>, Step, Step) {
         let [own, role, network] = self.minutes;
         // Of what nobody was looked at for nothing is known.
         let is_known = self.network.total() > 0 || network > 0.0;
         let tail = if is_known { self.network.tail(value, network) } else { 1.0 };
+        // A device of which nothing is known has no role: both are the network's.
+        let is_network = is_known && std::ptr::eq(self.role, self.network) && role == network;
+        let role_tail = if is_network { tail } else { self.role.tail(value, role) };
         let network = Step { values: f64::from(self.network.total()).max(network), tail, p: tail };
-        let role = Step::of((self.role.total(), self.role.tail(value, role)), role, network.p);
-        (self.own.map(|histogram| Step::of(histogram.total_and_tail(value, own), own, role.p)), role, network)
+        let role = Step::of((self.role.total(), role_tail), role, network.p);
+        (own_tail.map(|own_tail| Step::of(own_tail, own, role.p)), role, network)
     }
 
     /// The range from the fifth to the ninety-fifth of a hundred values: the device's own where it has shown enough, else its
@@ -176,10 +188,14 @@ mod tests {
         Range { own: own.map(Packed::of), role, network, minutes: [0.0; 3] }
     }
 
+    fn steps(range: &Range<'_>, value: f64) -> f64 {
+        range.tail(value, range.own_tail(value))
+    }
+
     #[test]
     fn what_others_do_all_day_is_less_odd_than_what_nobody_does() {
         let (own, busy, quiet) = (of(2.0, 200).pack(), of(50.0, 1000), of(2.0, 1000));
-        let p = |role, network| range(Some(&own), role, network).tail(50.0);
+        let p = |role, network| steps(&range(Some(&own), role, network), 50.0);
         assert!(p(&busy, &busy) > 0.09 && p(&quiet, &quiet) < 0.001, "{} {}", p(&busy, &busy), p(&quiet, &quiet));
         assert!(p(&quiet, &quiet) < p(&quiet, &busy) && p(&quiet, &busy) < p(&busy, &busy));
     }
@@ -191,11 +207,11 @@ mod tests {
             (range(Some(&few), &like, &like).whose(), range(Some(&many), &like, &like).whose()),
             (Of::Network, Of::Device)
         );
-        assert!(range(Some(&few), &like, &like).tail(5.0) > 0.8 && range(Some(&many), &like, &like).tail(5.0) < 0.01);
+        assert!(steps(&range(Some(&few), &like, &like), 5.0) > 0.8 && steps(&range(Some(&many), &like, &like), 5.0) < 0.01);
         let nothing = Histogram::default();
         let quiet = Range { minutes: [600.0, 6000.0, 9000.0], ..range(Some(&[]), &nothing, &nothing) };
-        assert!(quiet.tail(3.0) < 0.01, "what never happened in all minutes is rare");
-        assert!(range(Some(&[]), &nothing, &nothing).tail(3.0) == 1.0, "of what was never looked for nothing is known");
+        assert!(steps(&quiet, 3.0) < 0.01, "what never happened in all minutes is rare");
+        assert!(steps(&range(Some(&[]), &nothing, &nothing), 3.0) == 1.0, "of what was never looked for nothing is known");
         assert!(range(None, &nothing, &nothing).usual().is_none());
         assert_eq!(range(None, &nothing, &like).usual(), range(None, &like, &like).usual());
     }

@@ -1,6 +1,7 @@
 //! A histogram over orders of magnitude: what a device usually sends, how often, how long.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -101,9 +102,15 @@ impl Histogram {
     #[must_use]
     pub fn tail(&self, value: f64, windows: f64) -> f64 {
         let total = f64::from(self.total()).max(windows);
-        let at = bucket(value);
-        let at_least: u32 = self.buckets.iter().rev().take_while(|&&(bucket, _)| bucket >= at).map(|&(_, count)| count).sum();
-        tail_of(value, at_least, total, self.buckets.last().map(|&(bucket, _)| bucket))
+        tail_of(value, self.at_least(bucket(value)), total, self.buckets.last().map(|&(bucket, _)| bucket))
+    }
+
+    /// How many values are in this bucket or beyond: the shorter part is added up.
+    fn at_least(&self, at: i16) -> u32 {
+        let (below, beyond) = self.buckets.split_at(self.buckets.partition_point(|&(bucket, _)| bucket < at));
+        let sum = |part: &[(i16, u32)]| part.iter().map(|&(_, count)| count).sum::<u32>();
+        // A total that was reached is no sum.
+        if below.len() < beyond.len() && self.total < u32::MAX { self.total - sum(below) } else { sum(beyond) }
     }
 }
 
@@ -115,12 +122,42 @@ pub(super) fn tail_of(value: f64, at_least: u32, total: f64, largest: Option<i16
 }
 
 pub(super) fn bucket(value: f64) -> i16 {
-    if value < 1e-3 { i16::MIN } else { (value.log2() * PER_DOUBLING).floor() as i16 }
+    if value < 1e-3 { i16::MIN } else { quarter(value).unwrap_or_else(|| by_logarithm(value)) }
+}
+
+fn by_logarithm(value: f64) -> i16 {
+    (value.log2() * PER_DOUBLING).floor() as i16
+}
+
+/// Where a doubling is cut into buckets, beginning with its start: 2^(n/4).
+const CUTS: [f64; 5] = [1.0, 1.189_207_115_002_721, core::f64::consts::SQRT_2, 1.681_792_830_507_429, 2.0];
+/// So near to a cut the rounding of a logarithm decides.
+const NEAR: f64 = 1e-9;
+
+/// The bucket of a value without its logarithm, by its exponent and mantissa; none very near to a cut, and of what is no number.
+fn quarter(value: f64) -> Option<i16> {
+    const MANTISSA: u64 = (1 << 52) - 1;
+    let bits = value.to_bits();
+    let (exponent, mantissa) = ((bits >> 52) as i16, f64::from_bits(bits & MANTISSA | 1.0_f64.to_bits()));
+    let is_near = CUTS.iter().any(|cut| (mantissa - cut).abs() < NEAR) && mantissa != 1.0;
+    let passed = CUTS[1..4].iter().map(|&cut| i16::from(mantissa > cut)).sum::<i16>();
+    (!is_near && exponent < 0x7ff).then(|| (exponent - 1023) * 4 + passed)
+}
+
+/// Edges of the buckets from 0 on, as far as values usually reach.
+static EDGES: LazyLock<[f64; 192]> = LazyLock::new(|| std::array::from_fn(|bucket| edge_above(bucket as i16)));
+
+fn edge_above(bucket: i16) -> f64 {
+    ((f64::from(bucket) + 1.0) / PER_DOUBLING).exp2()
 }
 
 /// The largest value of a bucket.
 pub(super) fn upper_edge(bucket: i16) -> f64 {
-    if bucket == i16::MIN { 0.0 } else { ((f64::from(bucket) + 1.0) / PER_DOUBLING).exp2() }
+    if bucket == i16::MIN {
+        return 0.0;
+    }
+    let known = usize::try_from(bucket).ok().and_then(|place| EDGES.get(place));
+    known.copied().unwrap_or_else(|| edge_above(bucket))
 }
 
 #[cfg(test)]
@@ -146,6 +183,19 @@ mod tests {
             let largest = values.iter().copied().fold(0.0, f64::max);
             let told = of(&values).quantile(1.0).unwrap();
             prop_assert!(told >= largest && told <= largest * 1.2);
+        }
+    }
+
+    #[test]
+    fn buckets_are_those_of_the_logarithm() {
+        let edges = (-45..300).map(|bucket| 2f64.powf(f64::from(bucket) / 4.0));
+        // Values around every edge, step by step of their last bits.
+        let around = edges.flat_map(|edge| (-40..40).map(move |step| f64::from_bits(edge.to_bits().wrapping_add_signed(step))));
+        let others = (0..100_000).map(|n| f64::from(n) * 0.37);
+        let odd = [0.0, -1.0, 1e-3, f64::MAX, f64::INFINITY, f64::NAN, f64::MIN_POSITIVE];
+        for value in around.chain(others).chain(odd) {
+            let wanted = if value < 1e-3 { i16::MIN } else { by_logarithm(value) };
+            assert_eq!(bucket(value), wanted, "{value}");
         }
     }
 

@@ -323,8 +323,10 @@ const TUNNEL_QUERIES: f32 = 15.0;
 const CARRIER_NAME_BYTES: f32 = 50.0;
 /// Questions for such names, and for records that clients do not ask for.
 const CARRIER_QUERIES: f32 = 4.0;
-/// TCP ports of log-in and administration.
-const LOGIN_PORTS: [u16; 14] = [21, 22, 23, 88, 135, 139, 389, 445, 1433, 3306, 3389, 5432, 5900, 5985];
+/// Is it a TCP port of log-in and administration?
+const fn is_login_port(port: u16) -> bool {
+    matches!(port, 21 | 22 | 23 | 88 | 135 | 139 | 389 | 445 | 1433 | 3306 | 3389 | 5432 | 5900 | 5985)
+}
 
 /// What the minute and the hour around a flow say of what it is part of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -417,7 +419,7 @@ pub(super) fn carries_data(seen: &Observation) -> bool {
 }
 
 pub(super) fn is_login(seen: &Observation) -> bool {
-    seen.app.family() == Family::Access || seen.service.protocol == 6 && LOGIN_PORTS.contains(&seen.service.port)
+    seen.app.family() == Family::Access || seen.service.protocol == 6 && is_login_port(seen.service.port)
 }
 
 fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {

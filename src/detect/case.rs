@@ -38,6 +38,12 @@ pub struct Case {
     new_peers: BTreeMap<(Class, Host), f64>,
     /// Was evidence of a conversation not kept, because there were too many?
     has_left_out: bool,
+    /// Scores by class, until one may have changed.
+    #[serde(skip)]
+    scores: Option<Vec<(Class, f64)>>,
+    /// No conversation was without evidence since before this; nothing until they were looked through.
+    #[serde(skip)]
+    oldest: Option<Timestamp>,
 }
 
 /// A conversation and its bits, as an integer of the same order: they are never negative.
@@ -58,7 +64,9 @@ impl Case {
             self.has_left_out = true;
         }
         if let Some(old) = self.exhibits.get_mut(&(peer, service)) {
-            old.merge(new, flow);
+            if old.merge(new, flow) {
+                self.scores = None;
+            }
             return;
         }
         if self.exhibits.len() >= most {
@@ -68,6 +76,9 @@ impl Case {
             }
         }
         new.flow = flow();
+        self.scores = None;
+        self.oldest = if self.exhibits.is_empty() { Some(new.seen) } else { self.oldest.map(|oldest| oldest.min(new.seen)) };
+        self.floor_bits = self.floor_bits.min(new.bits());
         if !self.weakest.is_empty() {
             self.weakest.push(weak((peer, service), &new));
         }
@@ -108,21 +119,31 @@ impl Case {
 
     /// Forgets what is older than the window; is anything left?
     pub fn expire(&mut self, now: Timestamp) -> bool {
-        self.exhibits.retain(|_, exhibit| now.since(exhibit.seen) < WINDOW);
-        self.floor_bits = 0.0;
-        self.weakest.clear();
+        if self.oldest.is_none_or(|oldest| now.since(oldest) >= WINDOW) {
+            let before = self.exhibits.len();
+            self.exhibits.retain(|_, exhibit| now.since(exhibit.seen) < WINDOW);
+            self.oldest = self.exhibits.values().map(|exhibit| exhibit.seen).min();
+            if self.exhibits.len() < before {
+                (self.scores, self.floor_bits) = (None, 0.0);
+                self.weakest.clear();
+            }
+        }
         !self.exhibits.is_empty()
     }
 
-    /// Scores by class, in bits.
+    /// Scores by class, in bits, in the order of the classes.
     #[must_use]
-    pub fn scores(&self) -> BTreeMap<Class, f64> {
-        let mut by_class: BTreeMap<Class, Vec<Shown<'_>>> = BTreeMap::new();
-        let scanned = self.scanned();
-        for (&key, exhibit) in &self.exhibits {
-            by_class.entry(exhibit.class_among(key.0, &scanned)).or_default().push((key, exhibit));
+    pub fn scores(&mut self) -> Vec<(Class, f64)> {
+        if self.scores.is_none() {
+            let mut by_class = Class::ALL.map(|_| Vec::<Shown<'_>>::new());
+            let scanned = self.scanned();
+            for (&key, exhibit) in &self.exhibits {
+                by_class[exhibit.class_among(key.0, &scanned) as usize].push((key, exhibit));
+            }
+            let shown = Class::ALL.into_iter().zip(by_class).filter(|(_, exhibits)| !exhibits.is_empty());
+            self.scores = Some(shown.map(|(class, exhibits)| (class, Score::bits_of(exhibits))).collect());
         }
-        by_class.into_iter().map(|(class, exhibits)| (class, Score::bits_of(exhibits))).collect()
+        self.scores.clone().unwrap_or_default()
     }
 
     /// Peers that were scanned, in order.
@@ -141,40 +162,48 @@ impl Case {
         of_class.max_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|(&key, _)| key)
     }
 
-    /// Puts the evidence of a class into an incident, opened where there is none yet.
+    /// Puts the evidence of a class into an incident, opened where there is none yet. What is in it and has not changed is passed over:
+    /// an incident only grows.
     pub fn report(&mut self, class: Class, host: Host, bits: f64, incident: Option<Incident>) -> Option<Incident> {
         let scanned = self.scanned();
-        let of_class = self.exhibits.iter().filter(|((peer, _), exhibit)| exhibit.class_among(*peer, &scanned) == class);
-        let mut exhibits: Vec<(&(Host, Service), &Exhibit)> = of_class.collect();
-        exhibits.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(b.0)));
-        let first = exhibits.iter().map(|(_, exhibit)| exhibit.first).min()?;
-        let best = exhibits.iter().find_map(|(_, exhibit)| exhibit.flow.clone())?;
         let opened = incident.is_none();
-        let mut incident = incident.unwrap_or_else(|| Incident::new(class, host, best.clone(), first));
-        if bits > incident.bits {
-            (incident.bits, incident.flow) = (bits, best);
-            incident.reasons = reasons(host, &exhibits);
-            incident.score = Score::of(exhibits.iter().map(|&(&key, exhibit)| (key, exhibit)));
+        if incident.as_ref().is_none_or(|incident| incident.class != class) {
+            let of_another = self.exhibits.values_mut().filter(|exhibit| exhibit.reported == Some(class));
+            of_another.for_each(|exhibit| exhibit.reported = None);
         }
-        for ((peer, service), exhibit) in &exhibits {
-            incident.first = incident.first.min(exhibit.first);
-            exhibit.also.into_iter().for_each(|host| incident.add_subject(host));
-            incident.last = incident.last.max(exhibit.last);
-            incident.touch(exhibit.seen);
-            incident.add_peer(*peer, exhibit.bits());
-            if incident.conversations.len() < MAX_CONVERSATIONS || incident.conversations.contains_key(&(*peer, *service)) {
-                let (own, shared) = incident.conversations.entry((*peer, *service)).or_default();
-                (*own, *shared) = (own.max(exhibit.own_bits), shared.max(exhibit.shared_bits));
+        let is_stronger = incident.as_ref().is_none_or(|incident| bits > incident.bits);
+        let of_class = self.exhibits.iter().filter(|((peer, _), exhibit)| exhibit.class_among(*peer, &scanned) == class);
+        let is_new = |exhibit: &Exhibit| exhibit.reported != Some(class);
+        let mut exhibits: Vec<(&(Host, Service), &Exhibit)> =
+            of_class.filter(|(_, exhibit)| is_stronger || is_new(exhibit)).collect();
+        exhibits.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(b.0)));
+        let mut incident = if is_stronger {
+            let first = exhibits.iter().map(|(_, exhibit)| exhibit.first).min()?;
+            let best = exhibits.iter().find_map(|(_, exhibit)| exhibit.flow.clone())?;
+            let mut incident = incident.unwrap_or_else(|| Incident::new(class, host, best.clone(), first));
+            if bits > incident.bits {
+                (incident.bits, incident.flow) = (bits, best);
+                incident.reasons = reasons(host, &exhibits);
+                incident.score = Score::of(exhibits.iter().map(|&(&key, exhibit)| (key, exhibit)));
             }
-            incident.add_service(*service, exhibit.flow.as_ref());
-        }
+            incident
+        } else {
+            incident?
+        };
+        incident.class = class;
+        let kept_flows = exhibits.iter().map(|(_, exhibit)| exhibit.flows).sum();
+        exhibits.retain(|(_, exhibit)| is_new(exhibit));
+        exhibits.iter().for_each(|&(&with, exhibit)| tell(&mut incident, with, exhibit));
         for (&(_, peer), &bits) in self.new_peers.iter().filter(|((noted, _), _)| *noted == class) {
             incident.add_peer(peer, bits);
         }
         incident.is_complete &= !self.has_left_out;
         let new_flows = self.new_flows.get(&class).copied().unwrap_or(0);
-        let kept_flows = exhibits.iter().map(|(_, exhibit)| exhibit.flows).sum();
         incident.flows += if opened { new_flows.max(kept_flows).max(1) } else { new_flows };
+        let told: Vec<(Host, Service)> = exhibits.into_iter().map(|(&with, _)| with).collect();
+        for with in told {
+            self.exhibits.entry(with).and_modify(|exhibit| exhibit.reported = Some(class));
+        }
         Some(incident)
     }
 
@@ -183,6 +212,20 @@ impl Case {
         self.new_flows.clear();
         self.new_peers.clear();
     }
+}
+
+/// Puts what a conversation shows into an incident.
+fn tell(incident: &mut Incident, (peer, service): (Host, Service), exhibit: &Exhibit) {
+    incident.first = incident.first.min(exhibit.first);
+    exhibit.also.into_iter().for_each(|host| incident.add_subject(host));
+    incident.last = incident.last.max(exhibit.last);
+    incident.touch(exhibit.seen);
+    incident.add_peer(peer, exhibit.bits());
+    if incident.conversations.len() < MAX_CONVERSATIONS || incident.conversations.contains_key(&(peer, service)) {
+        let (own, shared) = incident.conversations.entry((peer, service)).or_default();
+        (*own, *shared) = (own.max(exhibit.own_bits), shared.max(exhibit.shared_bits));
+    }
+    incident.add_service(service, exhibit.flow.as_ref());
 }
 
 fn weak(key: (Host, Service), exhibit: &Exhibit) -> Weak {
@@ -229,7 +272,12 @@ mod tests {
             seen: at,
             odd_flows: 0,
             flows: 1,
+            reported: None,
         }
+    }
+
+    fn score(case: &mut Case, class: Class) -> f64 {
+        case.scores().into_iter().find(|&(of, _)| of == class).map_or(0.0, |(_, bits)| bits)
     }
 
     fn tcp(port: u16) -> Service {
@@ -255,7 +303,7 @@ mod tests {
         let mut case = Case::default();
         case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 5.0, 0), MAX_CONVERSATIONS, || None);
         case.add((host(3), tcp(80)), exhibit(Class::Unusual, 6.0, 5.0, 0), MAX_CONVERSATIONS, || None);
-        assert_eq!(case.scores()[&Class::Unusual], 5.0 + 8.0 + 6.0 / 2.0);
+        assert_eq!(score(&mut case, Class::Unusual), 5.0 + 8.0 + 6.0 / 2.0);
     }
 
     #[test]
@@ -264,7 +312,7 @@ mod tests {
         for _ in 0..100 {
             case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, || None);
         }
-        assert_eq!(case.scores()[&Class::Unusual], 8.0);
+        assert_eq!(score(&mut case, Class::Unusual), 8.0);
     }
 
     #[test]
@@ -274,7 +322,7 @@ mod tests {
             let odd = Exhibit { odd_flows: 1, ..exhibit(Class::CriticalAccess, 8.0, 0.0, 0) };
             case.add((host(2), tcp(104)), odd, MAX_CONVERSATIONS, || None);
         }
-        assert_eq!(case.scores()[&Class::CriticalAccess], 8.0 + 6.0);
+        assert_eq!(score(&mut case, Class::CriticalAccess), 8.0 + 6.0);
     }
 
     #[test]
@@ -283,8 +331,7 @@ mod tests {
         case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, || None);
         case.add((host(2), tcp(81)), exhibit(Class::Scan, 8.0, 0.0, 0), MAX_CONVERSATIONS, || None);
         case.add((host(3), tcp(80)), exhibit(Class::Unusual, 1.0, 0.0, 0), MAX_CONVERSATIONS, || None);
-        let scores = case.scores();
-        assert_eq!((scores[&Class::Scan], scores[&Class::Unusual]), (12.0, 1.0));
+        assert_eq!(case.scores(), [(Class::Scan, 12.0), (Class::Unusual, 1.0)]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::counters::DetectorCounters;
 use super::evidence::Contribution;
 use super::exhibit::Exhibit;
 use super::fit::DOUBT_BITS;
-use super::incident::{ARP, FlowRef, Notice};
+use super::incident::{ARP, FlowRef, Incident, Notice};
 use super::knowledge::Knowledge;
 use super::memory::{Filed, MAX_CASES};
 use super::rank::{HostRank, Ranks};
@@ -36,6 +36,8 @@ pub struct Docket {
     conversations: usize,
     ranks: Ranks,
     counters: DetectorCounters,
+    /// No incident is quiet before this.
+    quiet_from: Timestamp,
 }
 
 /// Conversations with evidence, of all devices, from which on a device keeps few; some 600 bytes each.
@@ -48,7 +50,7 @@ impl Docket {
     #[must_use]
     pub fn new(knowledge: Arc<Knowledge>, config: DetectorConfig) -> Self {
         let (filed, ranks, counters) = (Filed::default(), Ranks::default(), DetectorCounters::default());
-        Self { knowledge, config, filed, conversations: 0, ranks, counters }
+        Self { knowledge, config, filed, conversations: 0, ranks, counters, quiet_from: Timestamp::MIN }
     }
 
     /// Hears that a device at home began a flow, and whether the model knows it.
@@ -164,15 +166,24 @@ impl Docket {
         for host in std::mem::take(&mut self.filed.touched) {
             self.review(host, now, notices);
         }
+        self.close_quiet(now, notices);
+        if now.seconds() % 60 == 0 || self.filed.cases.len() >= MAX_CASES {
+            self.filed.cases.retain(|_, case| case.expire(now));
+            self.count_conversations();
+        }
+    }
+
+    /// Closes incidents of which nothing came for long.
+    fn close_quiet(&mut self, now: Timestamp, notices: &mut Vec<Notice>) {
+        if now < self.quiet_from {
+            return;
+        }
         let quiet: Vec<(Host, Class)> =
             self.filed.incidents.iter().filter(|(_, incident)| incident.is_quiet(now)).map(|(&key, _)| key).collect();
         for key in quiet {
             self.close(key, now, notices);
         }
-        if now.seconds() % 60 == 0 || self.filed.cases.len() >= MAX_CASES {
-            self.filed.cases.retain(|_, case| case.expire(now));
-            self.count_conversations();
-        }
+        self.quiet_from = self.filed.incidents.values().map(Incident::quiet_from).min().unwrap_or(Timestamp::MAX);
     }
 
     /// Closes every incident.
@@ -232,6 +243,7 @@ impl Docket {
     /// Goes on from what another one remembered.
     pub(super) fn remember(&mut self, filed: Filed) {
         self.filed = filed;
+        self.quiet_from = Timestamp::MIN;
         self.count_conversations();
     }
 
@@ -315,7 +327,6 @@ impl Docket {
                         continue;
                     }
                     open = self.filed.incidents.remove(&key);
-                    open.iter_mut().for_each(|incident| incident.class = class);
                 }
             }
             let is_new = open.is_none();
@@ -330,6 +341,7 @@ impl Docket {
                     self.counters.notices += 1;
                     notices.push(notice);
                 }
+                self.quiet_from = self.quiet_from.min(incident.quiet_from());
                 self.filed.incidents.insert((host, class), incident);
             }
         }

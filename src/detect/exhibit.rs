@@ -37,6 +37,9 @@ pub struct Exhibit {
     pub odd_flows: u32,
     /// Flows with evidence; one that was looked at while open and again at its end counts once.
     pub flows: u64,
+    /// Of which class an incident has all of this by now.
+    #[serde(skip)]
+    pub(super) reported: Option<Class>,
 }
 
 impl Exhibit {
@@ -59,6 +62,7 @@ impl Exhibit {
             seen: seen.seen,
             odd_flows: u32::from(seen.is_complete() && is_odd(parts[1])),
             flows: u64::from(seen.is_first_sight()),
+            reported: None,
         }
     }
 
@@ -71,8 +75,8 @@ impl Exhibit {
     ) -> Self {
         let (own_bits, ordinary_bits, shared_bits) = (0.0, 0.0, part.bits);
         let parts = [Some(part), None, None];
-        let (also, odd_flows, flows) = (None, 0, 1);
-        Self { class, own_bits, ordinary_bits, shared_bits, parts, flow: Some(flow), also, first, last, seen, odd_flows, flows }
+        let (flow, also, odd_flows, flows, reported) = (Some(flow), None, 0, 1, None);
+        Self { class, own_bits, ordinary_bits, shared_bits, parts, flow, also, first, last, seen, odd_flows, flows, reported }
     }
 
     /// What it speaks of among the others: the first flows of a scan look merely unusual and belong to the scan of the same
@@ -82,7 +86,10 @@ impl Exhibit {
         if is_vague && scanned.binary_search(&peer).is_ok() { Class::Scan } else { self.class }
     }
 
-    pub(super) fn merge(&mut self, new: Self, flow: impl Fn() -> Option<FlowRef>) {
+    /// Takes further evidence; says whether a score may change by it.
+    pub(super) fn merge(&mut self, new: Self, flow: impl Fn() -> Option<FlowRef>) -> bool {
+        let before = (self.class, self.odd_flows);
+        self.reported = None;
         self.first = self.first.min(new.first);
         self.last = self.last.max(new.last);
         self.seen = self.seen.max(new.seen);
@@ -103,6 +110,7 @@ impl Exhibit {
             self.parts = new.parts;
             self.flow = flow().or(self.flow.take());
         }
+        stronger || before != (self.class, self.odd_flows)
     }
 
     /// What it adds that several of its flows are odd.

@@ -342,7 +342,13 @@ impl Incident {
     /// Has nothing come for long?
     #[must_use]
     pub fn is_quiet(&self, now: Timestamp) -> bool {
-        now.since(self.latest_evidence) >= QUIET
+        now >= self.quiet_from()
+    }
+
+    /// From when on it is quiet, if nothing more comes.
+    #[must_use]
+    pub fn quiet_from(&self) -> Timestamp {
+        self.latest_evidence + QUIET
     }
 
     /// Nobody listened for this long.

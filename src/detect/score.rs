@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::assessment::weights;
-use super::exhibit::Exhibit;
 use super::evidence::{Contribution, Evidence};
+use super::exhibit::Exhibit;
 use crate::feature::Host;
 use crate::flow::Service;
 

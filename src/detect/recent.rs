@@ -81,13 +81,12 @@ impl Recent {
     pub(super) fn observe_served(&mut self, seen: &Observation) {
         let minute = seen.seen.seconds().div_euclid(60);
         if self.minutes.back().is_none_or(|&(last, _)| last < minute) {
-            if let Some((_, last)) = self.minutes.back_mut() {
-                last.end();
-            }
-            self.minutes.push_back((minute, Minute::default()));
+            let mut over = Minute::default();
             while self.minutes.front().is_some_and(|&(first, _)| first + MINUTES <= minute) {
-                self.minutes.pop_front();
+                over = self.minutes.pop_front().map_or(over, |(_, first)| first);
             }
+            let next = self.minutes.back_mut().map_or_else(Minute::default, |(_, last)| last.end(over));
+            self.minutes.push_back((minute, next));
         }
         if let Some((_, window)) = self.minutes.back_mut() {
             window.count(seen);

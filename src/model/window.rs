@@ -11,6 +11,9 @@ use crate::flow::Service;
 /// half of that once the minute is over.
 const MAX_CONVERSATIONS: usize = 131_072;
 
+/// A table with room for fewer entries than some eight times this is never too large.
+const FEW: usize = 64;
+
 /// A service of a peer: what a device uses, or whom it serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Edge {
@@ -126,10 +129,18 @@ impl Minute {
         true
     }
 
-    /// Forgets what is asked of the present minute only.
-    pub fn end(&mut self) {
-        self.services_by_peer = Map::default();
-        self.peers_by_service = Map::default();
+    /// Forgets what is asked of the present minute only. Returns the next minute, in the tables of one that nobody asks for any more: tables
+    /// that grow are filled again and again, and new ones are cleared by the kernel.
+    #[must_use]
+    pub fn end(&mut self, over: Self) -> Self {
+        Self {
+            conversations: emptied(over.conversations, self.conversations.len()),
+            initiated: emptied(over.initiated, self.initiated.len()),
+            served: emptied(over.served, self.served.len()),
+            services_by_peer: emptied(std::mem::take(&mut self.services_by_peer), 0),
+            peers_by_service: emptied(std::mem::take(&mut self.peers_by_service), 0),
+            ..Self::default()
+        }
     }
 
     fn add_looks(&mut self, seen: &Observation, behaviour: u16) {
@@ -140,6 +151,16 @@ impl Minute {
             self.shapes.insert((seen.orig, Shape { service: seen.service, behaviour }), ());
         }
     }
+}
+
+/// A table, emptied, with room for so many entries; another where it is too small or was needed for a much busier minute.
+fn emptied<K, V>(mut map: Map<K, V>, entries: usize) -> Map<K, V> {
+    let used = entries.max(map.len());
+    if map.capacity() < used || map.capacity() / 8 > used.max(FEW) {
+        return Map::with_capacity_and_hasher(used, FixedState::default());
+    }
+    map.clear();
+    map
 }
 
 /// The entries of a map in the order of their keys, where the order matters.

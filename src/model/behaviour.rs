@@ -89,22 +89,35 @@ impl Table {
         table
     }
 
-    /// For each behaviour the sum of the squares of the deviations.
-    fn squares(&self, transformed: &Scaled) -> [f32; LANES] {
+    /// For each behaviour the sum of the squares of the deviations, as far as `goes_on` says of the sums so far.
+    fn squares(&self, transformed: &Scaled, goes_on: impl Fn(&[f32; LANES]) -> bool) -> [f32; LANES] {
         let mut sums = [0.0; LANES];
         let [centres, scales] = [&self.centre, &self.scale].map(|rows| rows.as_chunks::<STRIDE>().0);
         for ((values, centres), scales) in transformed.as_chunks::<STRIDE>().0.iter().zip(centres).zip(scales) {
-            let mut parts = [0.0; LANES];
-            for ((value, centres), scales) in values.iter().zip(centres).zip(scales) {
-                for lane in 0..LANES {
-                    let deviation = ((value - centres[lane]) * scales[lane]).abs().min(MAX_DEVIATION);
-                    parts[lane] += deviation * deviation;
-                }
-            }
+            let parts = parts(values, centres, scales);
             sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+            if !goes_on(&sums) {
+                break;
+            }
         }
         sums
     }
+}
+
+/// The sums of the squares of the deviations of some features. By itself, so that the compiler sees nothing but lanes.
+#[inline(never)]
+fn parts(values: &[f32; STRIDE], centres: &[[f32; LANES]; STRIDE], scales: &[[f32; LANES]; STRIDE]) -> [f32; LANES] {
+    const MOST: f32 = MAX_DEVIATION * MAX_DEVIATION;
+    let mut parts = [0.0; LANES];
+    for ((value, centres), scales) in values.iter().zip(centres).zip(scales) {
+        for lane in 0..LANES {
+            let deviation = (value - centres[lane]) * scales[lane];
+            let square = deviation * deviation;
+            // Not `min`, which looks for values that are no numbers.
+            parts[lane] += if square < MOST { square } else { MOST };
+        }
+    }
+    parts
 }
 
 /// Features that are added up before they are added to the sum: the order of the additions is part of the result.
@@ -194,9 +207,11 @@ impl Vocabulary {
     fn nearest(&self, transformed: &Scaled) -> Match {
         let (mut nearest, mut least) = (0, f32::INFINITY);
         for (group, table) in self.tables.iter().enumerate() {
-            let squares = table.squares(transformed);
+            // Sums only grow: most behaviours are left before their last feature. A lane without a behaviour divides 0 by 0, which is
+            // nowhere near.
+            let is_near = |sums: &[f32; LANES]| sums.iter().zip(&table.radius_square).any(|(sum, radius)| sum / radius < least);
+            let squares = table.squares(transformed, is_near);
             for (lane, (square, radius_square)) in squares.iter().zip(&table.radius_square).enumerate() {
-                // A lane without a behaviour divides by 0.
                 let square = square / radius_square;
                 if square < least {
                     (nearest, least) = ((group * LANES + lane) as u16, square);
@@ -251,7 +266,7 @@ fn describe(cluster: &[usize], flows: &[&Observation], transformed: &[Scaled], s
     }
     let mut behaviour = Behaviour { name: name(cluster, flows), flows: cluster.len() as u32, centre, spread, radius: 1.0 };
     let table = Table::of(std::slice::from_ref(&behaviour));
-    let distance = |&flow: &usize| (table.squares(&transformed[flow])[0] / COUNT as f32).sqrt();
+    let distance = |&flow: &usize| (table.squares(&transformed[flow], |_| true)[0] / COUNT as f32).sqrt();
     let mut distances: Vec<f32> = cluster.iter().map(distance).collect();
     distances.sort_unstable_by(f32::total_cmp);
     let at = ((distances.len() - 1) as f64 * WITHIN_RADIUS).ceil() as usize;

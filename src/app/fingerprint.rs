@@ -34,44 +34,49 @@ pub(super) fn md5_hex(text: &[u8]) -> Box<str> {
 }
 
 fn hex(bytes: &[u8]) -> Box<str> {
-    bytes.iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 0x0f)]).collect::<String>().into()
+    text(bytes.iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 0x0f)]).collect()).into()
+}
+
+/// Bytes that are digits as a text.
+fn text(digits: Vec<u8>) -> String {
+    String::from_utf8(digits).unwrap_or_default()
 }
 
 /// A number below 16 as a digit. Digits are written by hand: a hello has hundreds, and the formatter takes a while for each number.
-const fn hex_digit(digit: u8) -> char {
-    (if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }) as char
+const fn hex_digit(digit: u8) -> u8 {
+    if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
 }
 
 /// Numbers in decimal with dashes between them.
-fn dashed(numbers: impl Iterator<Item = u16>, text: &mut String) {
+fn dashed(numbers: impl Iterator<Item = u16>, text: &mut Vec<u8>) {
     for (place, number) in numbers.enumerate() {
         if place > 0 {
-            text.push('-');
+            text.push(b'-');
         }
-        let digits = [10_000, 1000, 100, 10].map(|unit| (number >= unit, (number / unit % 10) as u8));
-        let leading = digits.into_iter().filter_map(|(counts, digit)| counts.then_some(digit));
-        text.extend(leading.chain([(number % 10) as u8]).map(hex_digit));
+        let digits = [10_000, 1000, 100, 10, 1].map(|unit| b'0' + (number / unit % 10) as u8);
+        let leading = [10_000, 1000, 100, 10].iter().filter(|&&unit| number < unit).count();
+        text.extend_from_slice(&digits[leading..]);
     }
 }
 
 /// `version,ciphers,extensions,groups,point formats`, hashed.
 pub(super) fn ja3(offer: &Offer<'_>) -> Box<str> {
-    let mut text = format!("{},", offer.version);
+    let mut text = format!("{},", offer.version).into_bytes();
     dashed(numbers(offer.ciphers), &mut text);
-    text.push(',');
+    text.push(b',');
     dashed(offer.extensions.iter().copied().filter(|kind| !is_grease(*kind)), &mut text);
-    text.push(',');
+    text.push(b',');
     dashed(numbers(offer.groups), &mut text);
-    text.push(',');
+    text.push(b',');
     dashed(offer.point_formats.iter().copied().map(u16::from), &mut text);
-    md5_hex(text.as_bytes())
+    md5_hex(&text)
 }
 
 /// `version,cipher,extensions` of a server's hello, hashed.
 pub(super) fn ja3s(version: u16, cipher: u16, extensions: &[u16]) -> Box<str> {
-    let mut text = format!("{version},{cipher},");
+    let mut text = format!("{version},{cipher},").into_bytes();
     dashed(extensions.iter().copied().filter(|kind| !is_grease(*kind)), &mut text);
-    md5_hex(text.as_bytes())
+    md5_hex(&text)
 }
 
 /// What carries it, version, name, counts and protocol; hash of the ciphers; hash of the extensions and signatures.
@@ -126,14 +131,14 @@ fn ja4_alpn(alpn: &[u8]) -> (char, char) {
 
 /// Numbers as four hexadecimal digits each, with commas between them.
 fn listed(numbers: &[u16]) -> String {
-    let mut text = String::with_capacity(numbers.len() * 5);
+    let mut digits = Vec::with_capacity(numbers.len() * 5);
     for (place, number) in numbers.iter().enumerate() {
         if place > 0 {
-            text.push(',');
+            digits.push(b',');
         }
-        text.extend([12, 8, 4, 0].map(|shift| hex_digit((number >> shift & 0x0f) as u8)));
+        digits.extend_from_slice(&[12, 8, 4, 0].map(|shift| hex_digit((number >> shift & 0x0f) as u8)));
     }
-    text
+    text(digits)
 }
 
 fn ja4_hash(list: &str) -> Box<str> {

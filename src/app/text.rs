@@ -11,6 +11,13 @@ pub(super) const HOST_BYTES: usize = 253;
 /// left out.
 #[must_use]
 pub fn printable(bytes: &[u8], max: usize) -> Box<str> {
+    // Most are plain and short enough.
+    if bytes.len() <= max
+        && bytes.iter().all(|&byte| is_plain(byte))
+        && let Ok(text) = str::from_utf8(bytes)
+    {
+        return text.into();
+    }
     let mut text = String::with_capacity(bytes.len().min(max));
     for byte in bytes {
         let width = if is_plain(*byte) { 1 } else { 4 };

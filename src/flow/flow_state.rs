@@ -142,7 +142,8 @@ impl Flow {
     /// Reads what a packet changes.
     #[inline]
     pub(super) fn warm(&self) {
-        let Self { last, orig, resp, tcp, app, first_sizes_len, .. } = self;
+        let Self { key, last, orig, resp, tcp, app, first_sizes_len, .. } = self;
+        std::hint::black_box((key.low_port, key.protocol));
         std::hint::black_box((*last, orig.packets, orig.gap_square_sum, resp.packets, resp.gap_square_sum));
         std::hint::black_box((tcp.closed(), tcp.established(), app.wants_more(), *first_sizes_len));
     }

@@ -12,6 +12,7 @@ mod limits;
 mod net;
 mod record;
 mod shard;
+mod slots;
 mod stats;
 mod tcp;
 mod wheel;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use hashbrown::HashTable;
 
 use super::limits::CheckedLimits;
+use super::slots::Slots;
 use super::wheel::{Timer, Wheel};
 use super::{EndReason, Flow, FlowKey, FlowRecord, HomeNets};
 use crate::time::Timestamp;
@@ -45,6 +46,23 @@ impl ShardCounters {
     }
 }
 
+/// A flow in the index: with a part of its hash, so that the flow itself is not read to find where it is.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    tag: u32,
+    slot: u32,
+}
+
+impl Entry {
+    /// The part of a hash that is kept: beside those that choose the place in the index.
+    const fn tag(hash: u64) -> u32 {
+        (hash >> 24) as u32
+    }
+}
+
+/// Flows that are read together before the first of them is looked at.
+const LOOK_TOGETHER: usize = 8;
+
 #[derive(Debug)]
 struct Slot {
     hash: u64,
@@ -61,8 +79,8 @@ struct Slot {
 /// single packets does not push out conversations.
 #[derive(Debug)]
 pub struct Shard {
-    index: HashTable<u32>,
-    slots: Vec<Slot>,
+    index: HashTable<Entry>,
+    slots: Slots<Slot>,
     free: Vec<u32>,
     wheel: Wheel,
     /// Flows in the order in which they began, some of them answered or gone since.
@@ -77,7 +95,7 @@ impl Default for Shard {
     fn default() -> Self {
         Self {
             index: HashTable::new(),
-            slots: Vec::new(),
+            slots: Slots::default(),
             free: Vec::new(),
             wheel: Wheel::default(),
             attempts: VecDeque::new(),
@@ -93,13 +111,14 @@ impl Shard {
     #[inline]
     #[must_use]
     pub fn probable_slot(&self, hash: u64) -> Option<u32> {
-        self.index.find(hash, |&slot| self.slots[slot as usize].hash == hash).copied()
+        let tag = Entry::tag(hash);
+        self.index.find(hash, |entry| entry.tag == tag).map(|entry| entry.slot)
     }
 
     /// Reads of the flow in this slot what its next packet changes, so that it is in the cache by then.
     #[inline]
     pub fn warm(&self, slot: u32) {
-        if let Some(flow) = &self.slots[slot as usize].flow {
+        if let Some(flow) = &self.slots[slot].flow {
             flow.warm();
         }
     }
@@ -128,7 +147,7 @@ impl Shard {
     ) {
         let mut slot = probable_slot.filter(|&slot| self.is_of(slot, key)).or_else(|| self.find(key, hash));
         if let Some(found) = slot
-            && let Some(flow) = self.slots[found as usize].flow.as_mut()
+            && let Some(flow) = self.slots[found].flow.as_mut()
         {
             if let Some(reason) = flow.ended_before(packet, from_low, limits) {
                 self.end(found, reason, out);
@@ -141,7 +160,7 @@ impl Shard {
             }
         }
         let slot = slot.unwrap_or_else(|| self.open((*key, from_low, hash), packet, (limits, home), out));
-        let entry = &mut self.slots[slot as usize];
+        let entry = &mut self.slots[slot];
         let Some(flow) = entry.flow.as_mut() else { return };
         let is_earlier = packet.tcp.is_some() && flow.begins_after(packet.time);
         if packet.payload_bytes > 0 && flow.listens() {
@@ -160,7 +179,7 @@ impl Shard {
 
     /// Takes an ICMP error about a packet with this key and hash. Says whether such a flow is open.
     pub fn icmp_error(&mut self, (key, hash): (&FlowKey, u64), kind: u8, code: u8) -> bool {
-        let slot = self.find(key, hash).and_then(|slot| self.slots[slot as usize].flow.as_mut());
+        let slot = self.find(key, hash).and_then(|slot| self.slots[slot].flow.as_mut());
         slot.map(|flow| flow.icmp_error(kind, code)).is_some()
     }
 
@@ -168,15 +187,14 @@ impl Shard {
     pub fn tick(&mut self, now: Timestamp, limits: &CheckedLimits, out: &mut Vec<Box<FlowRecord>>) {
         let mut due = std::mem::take(&mut self.due);
         self.wheel.advance(now, &mut due);
-        for &timer in &due {
-            self.look(timer, now, limits, out);
+        for timers in due.chunks(LOOK_TOGETHER) {
+            // Most were not looked at for a while: the processor waits for the memory of all at once.
+            timers.iter().filter(|&&(slot, at)| self.slots[slot].look_at == at).for_each(|&(slot, _)| self.warm(slot));
+            for &timer in timers {
+                self.look(timer, now, limits, out);
+            }
         }
         self.due = due;
-        while let Some(&(slot, generation)) = self.attempts.front()
-            && !self.is_attempt(slot, generation)
-        {
-            self.attempts.pop_front();
-        }
     }
 
     /// Ends every flow: the capture is over.
@@ -193,7 +211,7 @@ impl Shard {
 
     /// Ends the flow in a slot, if there is one: the capture is over.
     pub fn finish_slot(&mut self, slot: u32, limits: &CheckedLimits, now: Timestamp, out: &mut Vec<Box<FlowRecord>>) {
-        if let Some(flow) = self.slots.get(slot as usize).and_then(|slot| slot.flow.as_ref()) {
+        if let Some(flow) = self.slots.get(slot).and_then(|slot| slot.flow.as_ref()) {
             let reason = if now >= flow.deadline(limits) { flow.idle_reason() } else { EndReason::Shutdown };
             self.end(slot, reason, out);
         }
@@ -206,12 +224,13 @@ impl Shard {
     }
 
     fn find(&self, key: &FlowKey, hash: u64) -> Option<u32> {
-        self.index.find(hash, |&slot| self.is_of(slot, key)).copied()
+        let tag = Entry::tag(hash);
+        self.index.find(hash, |entry| entry.tag == tag && self.is_of(entry.slot, key)).map(|entry| entry.slot)
     }
 
     #[inline]
     fn is_of(&self, slot: u32, key: &FlowKey) -> bool {
-        self.slots[slot as usize].flow.as_ref().is_some_and(|flow| flow.key() == key)
+        self.slots[slot].flow.as_ref().is_some_and(|flow| flow.key() == key)
     }
 
     fn open(
@@ -226,15 +245,13 @@ impl Shard {
         }
         let flow = Flow::open(key, hash, from_low, packet, home);
         let look_at = flow.next_look(limits);
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { hash, generation: 0, look_at, flow: None });
-            self.slots.len() as u32 - 1
-        });
-        let entry = &mut self.slots[slot as usize];
+        let slots = &mut self.slots;
+        let slot = self.free.pop().unwrap_or_else(|| slots.push(Slot { hash, generation: 0, look_at, flow: None }));
+        let entry = &mut self.slots[slot];
         let generation = entry.generation.wrapping_add(1);
         *entry = Slot { hash, generation, look_at, flow: Some(flow) };
         let slots = &self.slots;
-        self.index.insert_unique(hash, slot, |&slot| slots[slot as usize].hash);
+        self.index.insert_unique(hash, Entry { tag: Entry::tag(hash), slot }, |entry| slots[entry.slot].hash);
         self.wheel.schedule(slot, look_at);
         self.attempts.push_back((slot, generation));
         if self.attempts.len() > 2 * self.index.len() + 64 {
@@ -246,12 +263,12 @@ impl Shard {
     }
 
     fn end(&mut self, slot: u32, reason: EndReason, out: &mut Vec<Box<FlowRecord>>) {
-        let entry = &mut self.slots[slot as usize];
+        let entry = &mut self.slots[slot];
         let Some(flow) = &mut entry.flow else { return };
         self.held_bytes -= flow.held_bytes();
         out.push(Box::new(flow.last_record(reason)));
         entry.flow = None;
-        if let Ok(found) = self.index.find_entry(entry.hash, |&other| other == slot) {
+        if let Ok(found) = self.index.find_entry(entry.hash, |other| other.slot == slot) {
             found.remove();
         }
         self.free.push(slot);
@@ -260,7 +277,7 @@ impl Shard {
     }
 
     fn look(&mut self, (slot, at): Timer, now: Timestamp, limits: &CheckedLimits, out: &mut Vec<Box<FlowRecord>>) {
-        let entry = &mut self.slots[slot as usize];
+        let entry = &mut self.slots[slot];
         let Some(flow) = entry.flow.as_mut().filter(|_| entry.look_at == at) else { return };
         let next = flow.next_look(limits);
         if now < next {
@@ -277,7 +294,7 @@ impl Shard {
     }
 
     fn reschedule(&mut self, slot: u32, limits: &CheckedLimits) {
-        let entry = &mut self.slots[slot as usize];
+        let entry = &mut self.slots[slot];
         if let Some(flow) = &entry.flow {
             entry.look_at = flow.next_look(limits);
             self.wheel.schedule(slot, entry.look_at);
@@ -292,7 +309,7 @@ impl Shard {
         }
         // Every step either ends a flow or moves a timer to where it belongs, which each flow needs at most once.
         while let Some((slot, at)) = self.wheel.pop_earliest() {
-            let entry = &mut self.slots[slot as usize];
+            let entry = &mut self.slots[slot];
             let Some(flow) = entry.flow.as_ref().filter(|_| entry.look_at == at) else { continue };
             let next = flow.next_look(limits);
             if next > entry.look_at {
@@ -305,7 +322,7 @@ impl Shard {
     }
 
     fn is_attempt(&self, slot: u32, generation: u32) -> bool {
-        let entry = &self.slots[slot as usize];
+        let entry = &self.slots[slot];
         entry.generation == generation && entry.flow.as_ref().is_some_and(Flow::unanswered)
     }
 

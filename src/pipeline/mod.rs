@@ -14,6 +14,7 @@
 mod accounting;
 mod batch;
 mod beats;
+mod capture_clock;
 mod clock;
 mod gate;
 mod gauges;

@@ -8,6 +8,7 @@ use crossbeam::channel::{Receiver, Sender};
 use super::accounting::Accounting;
 use super::batch::{Batch, Event, Item};
 use super::beats::Beats;
+use super::capture_clock::CaptureClock;
 use super::clock::Stopwatch;
 use super::loss::Reading;
 use super::mirror::Mirror;
@@ -19,10 +20,6 @@ use crate::flow::FlowKey;
 use crate::time::{Span, Timestamp};
 use crate::wire::{Checksum, Duplicates, Fragments, Frame, Packet, checksum, decode, quoted};
 
-/// A packet this much later than the one before moves the clock only when the next one agrees: one damaged timestamp must
-/// not end every flow.
-const LEAP: Span = Span::from_secs(3600);
-
 /// After this many packets within a second there is a tick too, so that the records of a flood do not pile up until the next.
 const PACKETS_PER_TICK: u32 = 1 << 14;
 /// Frames' times are the wall clock's; when it is this far from them, it was set.
@@ -32,38 +29,6 @@ const STEP: Span = Span::from_secs(5);
 const MOST_SPARE_BLOCKS: usize = 8;
 /// Seconds for what the kernel still holds when the end is asked for.
 const DRAIN_S: f64 = 5.0;
-
-/// The capture's clock: the latest time that was not a lone leap.
-#[derive(Debug, Default)]
-pub(super) struct CaptureClock {
-    now: Option<Timestamp>,
-    leaped_to: Option<Timestamp>,
-}
-
-impl CaptureClock {
-    /// Takes a packet's time; a new second is a tick.
-    pub(super) fn advance(&mut self, at: Timestamp) -> Option<Timestamp> {
-        let Some(now) = self.now else {
-            self.now = Some(at);
-            return Some(at);
-        };
-        if at <= now {
-            self.leaped_to = None;
-            return None;
-        }
-        if at.since(now) > LEAP && self.leaped_to.is_none_or(|leap| at.since(leap) > LEAP || leap > at) {
-            self.leaped_to = Some(at);
-            return None;
-        }
-        self.leaped_to = None;
-        self.now = Some(at);
-        (at.seconds() > now.seconds()).then_some(at)
-    }
-
-    pub(super) const fn now(&self) -> Option<Timestamp> {
-        self.now
-    }
-}
 
 pub(super) struct Reader<'a> {
     pub config: &'a PipelineConfig,
@@ -404,32 +369,6 @@ mod tests {
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_parts(seconds, 0)
-    }
-
-    #[test]
-    fn every_new_second_ticks_once() {
-        let mut clock = CaptureClock::default();
-        assert_eq!(clock.advance(at(5)), Some(at(5)));
-        assert_eq!(clock.advance(at(5) + Span::from_nanos(9)), None);
-        assert_eq!(clock.advance(at(4)), None);
-        assert_eq!(clock.advance(at(7)), Some(at(7)));
-    }
-
-    #[test]
-    fn one_damaged_time_does_not_move_the_clock() {
-        let mut clock = CaptureClock::default();
-        clock.advance(at(5));
-        assert_eq!(clock.advance(at(1_000_000)), None);
-        assert_eq!(clock.advance(at(6)), Some(at(6)));
-        assert_eq!(clock.now(), Some(at(6)));
-    }
-
-    #[test]
-    fn a_night_without_packets_does() {
-        let mut clock = CaptureClock::default();
-        clock.advance(at(5));
-        clock.advance(at(50_000));
-        assert_eq!(clock.advance(at(50_001)), Some(at(50_001)));
     }
 
     /// The wall clock of the test below, in seconds.

@@ -42,18 +42,40 @@ impl Duplicates {
     ///
     /// Only the second is a copy, the third is new: a flood sends equal packets on purpose, and must not vanish.
     #[inline]
-    pub fn contains(&mut self, frame: &Frame<'_>, packet: &Packet) -> bool {
-        let Some(print) = fingerprint(frame, packet) else { return false };
-        let Some(set) = self.sets.get_mut(print as usize % (REMEMBERED / PLACES)) else { return false };
+    pub fn contains(&mut self, print: Print, time: Timestamp) -> bool {
+        let Some(set) = self.sets.get_mut(print.set()) else { return false };
         for seen in set.iter_mut() {
-            let age = packet.time.since(seen.1);
-            if seen.0 == print && age >= Span::ZERO && age <= DUPLICATE_WINDOW {
+            let age = time.since(seen.1);
+            if seen.0 == print.0 && age >= Span::ZERO && age <= DUPLICATE_WINDOW {
                 *seen = NOTHING;
                 return true;
             }
         }
-        *set = [(print, packet.time), set[0]];
+        *set = [(print.0, time), set[0]];
         false
+    }
+
+    /// Reads where a packet would be remembered, so that it is in the cache by then.
+    #[inline]
+    pub fn warm(&self, print: Print) {
+        std::hint::black_box(self.sets.get(print.set()).map(|set| set[0].0));
+    }
+}
+
+/// A packet's fingerprint: what copies of it have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Print(u64);
+
+impl Print {
+    /// That of a packet; none of one whose bytes are too few to tell.
+    #[inline]
+    #[must_use]
+    pub fn of(frame: &Frame<'_>, packet: &Packet) -> Option<Self> {
+        fingerprint(frame, packet).map(Self)
+    }
+
+    const fn set(self) -> usize {
+        self.0 as usize % (REMEMBERED / PLACES)
     }
 }
 
@@ -120,7 +142,10 @@ mod tests {
     fn contains(seen: &mut Duplicates, nanos: i64, data: &[u8]) -> bool {
         let time = Timestamp::from_nanos(nanos);
         let frame = Frame { time, link: LinkType::ETHERNET, wire_bytes: data.len() as u32, data };
-        seen.contains(&frame, &decode(&frame).unwrap())
+        let packet = decode(&frame).unwrap();
+        let print = Print::of(&frame, &packet).unwrap();
+        seen.warm(print);
+        seen.contains(print, packet.time)
     }
 
     #[test]

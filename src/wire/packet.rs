@@ -59,6 +59,14 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// It, without what is allocated in what stays behind.
+    #[inline]
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let (quoted, tunnel) = (self.quoted.take(), self.tunnel.take());
+        Self { quoted, tunnel, payload: self.payload.clone(), ..*self }
+    }
+
     /// Is it a fragment other than the first, which has no transport header?
     #[must_use]
     pub fn is_later_fragment(&self) -> bool {

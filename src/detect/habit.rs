@@ -13,6 +13,8 @@ use crate::time::{Span, Timestamp};
 /// what only attacks do; then twice as long every time.
 const LONGEST: Span = Span::from_secs(86_400);
 const FIRST: Span = Span::from_secs(600);
+/// The same of data that was moved: each time more is lost, yet people also copy twice.
+const FIRST_OF_TRANSFER: Span = Span::from_secs(3600);
 /// What is told twice with at least this time between comes again after as long: a nightly job, a weekly backup, a month's end.
 const SHORTEST_PERIOD: Span = Span::from_secs(12 * 3600);
 /// How much earlier or later than that it may come, as a part of the time between: a tenth, for months are not alike.
@@ -94,9 +96,11 @@ impl Habits {
                 continue;
             }
             let last = self.told.get(&key);
+            let moves = incident.class == Class::Exfiltration;
             let holds = match last {
-                _ if !incident.class.recurs() => LONGEST,
+                _ if !incident.class.recurs() && !moves => LONGEST,
                 Some(last) => Span::from_nanos(last.holds.nanos() * 2).min(LONGEST),
+                None if moves => FIRST_OF_TRANSFER,
                 None => FIRST,
             };
             // What is told now came on top of what was told before.
@@ -118,7 +122,7 @@ impl Habits {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{LATER_MS, detector, flow, show, taught};
-    use super::super::{IncidentState, Notice};
+    use super::super::{FlowRef, IncidentState, Notice};
     use super::*;
     use crate::feature::Observation;
     use crate::flow::FlowRecord;
@@ -133,6 +137,26 @@ mod tests {
         assert_eq!(opened(&show(&mut detector, burst(LATER_MS + 3_600_000, 300))), 0, "an hour later");
         assert!(detector.counters().repeats > 0);
         assert_eq!(opened(&show(&mut detector, burst(LATER_MS + 2 * 86_400_000, 300))), 1, "two days later");
+    }
+
+    #[test]
+    fn what_holds_shorter_is_told_again_and_then_half_as_often() {
+        let (record, seen) = flow(0, 1, 100, 445, true);
+        let at = |minute: i64| Timestamp::from_parts(minute * 60, 0);
+        let told_until = |class: Class| {
+            let mut incident = Incident::new(class, seen.orig, FlowRef::of(&record), seen.start);
+            incident.conversations.insert((seen.resp, seen.service), (12.0, 0.0));
+            let (mut habits, mut now) = (Habits::default(), 0);
+            [(); 3].map(|()| {
+                habits.remember(&incident, at(now));
+                let is_new = |minute: &i64| habits.told(seen.orig, seen.resp, seen.service, class, at(*minute)).is_none();
+                now = (now..now + 2000).find(is_new).unwrap();
+                now
+            })
+        };
+        assert_eq!(told_until(Class::BruteForce), [10, 30, 70]);
+        assert_eq!(told_until(Class::Exfiltration), [60, 180, 420]);
+        assert_eq!(told_until(Class::CovertApplication), [1440, 2880, 4320]);
     }
 
     #[test]

@@ -100,7 +100,8 @@ impl Surprise {
             Evidence::NewPeer => DNS.contains(&seen.service),
             _ => false,
         };
-        let resolves = |host: &HostBaseline| host.local && DNS.iter().any(|&service| host.offers().contains(service));
+        // Over TCP a refusal is an answer too: whoever was scanned offers that, for all that is known.
+        let resolves = |host: &HostBaseline| host.local && host.offers().contains(DNS[0]);
         Self {
             new,
             shape,
@@ -324,6 +325,38 @@ mod tests {
         let (plain, clinical) = (part(App::Unknown), part(App::Dicom));
         assert_eq!(plain.prior_bits, 0.0);
         assert!(clinical.prior_bits > 0.0 && (clinical.bits - plain.bits - clinical.prior_bits).abs() < 1e-9);
+    }
+
+    /// Two hours in which ten devices ask device 100 for names; that one asks device 202 outside, the third device 200, and device 9
+    /// is asked once over TCP.
+    fn knowledge_of_names() -> Knowledge {
+        let mut flows: Vec<Observation> = Vec::new();
+        for minute in 0..120 {
+            for n in 1..=10 {
+                let at = minute * 60_000 + i64::from(n) * 3001;
+                let mut seen = flow(at, n, 100, 53, true).1;
+                seen.service = DNS[0];
+                flows.push(seen);
+            }
+            for (n, to) in [(3, 200), (100, 202)] {
+                let mut seen = flow(minute * 60_000 + 40_000, n, to, 53, true).1;
+                (seen.service, seen.resp_local) = (DNS[0], false);
+                flows.push(seen);
+            }
+        }
+        flows.push(flow(55_000, 2, 9, 53, true).1);
+        of_flows(flows)
+    }
+
+    #[test]
+    fn who_refused_a_question_asks_for_nobody_else() {
+        let knowledge = knowledge_of_names();
+        let on_behalf = |device: u8| {
+            let (_, mut seen) = flow(LATER_MS, device, 201, 53, true);
+            (seen.service, seen.app, seen.resp_local) = (DNS[0], App::Dns, false);
+            Surprise::of(&seen, knowledge.vocabulary.matches(&seen), &knowledge, Without::default()).on_behalf
+        };
+        assert_eq!((on_behalf(100), on_behalf(9), on_behalf(1)), (true, false, false));
     }
 
     #[test]

@@ -2,13 +2,15 @@
 //!
 //! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here
 //! ever used and that exists to hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative
-//! access at an hour at which the device is never at work, or remote calls that administer another device or take control of it.
+//! access at an hour at which the device is never at work, or remote calls that administer another device or take control of it, or
+//! listening to all that is published, or names that are asked for past the resolver at home.
 
 use super::class::{carries_data, is_login};
 use super::evidence::Evidence;
-use crate::app::Family;
-use crate::feature::{Fact, FactKind, Observation};
-use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo};
+use super::surprise::DNS;
+use crate::app::{App, Family};
+use crate::feature::{Fact, FactKind, Observation, SUBSCRIBE_ALL};
+use crate::model::{Baselines, Edge, Family as _, HostBaseline, Kind, KnownTo};
 
 /// Odds of 64 to 1.
 pub(super) const BITS: f64 = 6.0;
@@ -71,6 +73,17 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
     if !matters(evidence) {
         return 0.0;
     }
+    if asks_outside(seen, orig, evidence, baselines) {
+        let edge = Edge { service: seen.service, peer: seen.resp };
+        return if commons.known_to(Kind::Edge, edge, role) == KnownTo::Nobody { MORE_BITS } else { 0.0 };
+    }
+    if evidence == Evidence::NewFact(FactKind::MqttPacket) {
+        let all = Fact::new(FactKind::MqttPacket, SUBSCRIBE_ALL);
+        let is_new = seen.facts.contains(&all) && !orig.is_some_and(|host| host.facts.contains(all));
+        if is_new {
+            return hostile_bits(commons.known_to(Kind::Fact(all.kind), all, role));
+        }
+    }
     if evidence == Evidence::NewFact(FactKind::RemoteControl) {
         let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
         let calls = seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl && is_new(fact));
@@ -101,6 +114,23 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
         _ if is_login(seen) && !seen.failed && seen.orig_local && seen.resp_local => hostile_bits(known) / 2.0,
         _ => 0.0,
     }
+}
+
+/// Does a device that asks a resolver at home for names, and never asked one elsewhere, ask one outside?
+fn asks_outside(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> bool {
+    let is_edge = matches!(evidence, Evidence::NewService | Evidence::NewPeer);
+    let is_outward = seen.orig_local && !seen.resp_local;
+    if !is_edge || !is_outward || seen.failed || seen.app != App::Dns || !DNS.contains(&seen.service) {
+        return false;
+    }
+    let is_at_home = |edge: Edge| baselines.host(edge.peer).is_some_and(|peer| peer.local);
+    let asked = |host: &HostBaseline, at_home: bool| {
+        DNS.iter().any(|&service| {
+            let resolvers = Edge { service, peer: seen.resp }.family();
+            host.edges.range(&resolvers).any(|(edge, _)| is_at_home(edge) == at_home)
+        })
+    };
+    orig.is_some_and(|host| asked(host, true) && !asked(host, false))
 }
 
 /// Bits of what exists to take control or to hide.

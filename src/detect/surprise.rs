@@ -17,7 +17,7 @@ pub(super) const MOST_BITS: f64 = 30.0;
 /// Bits that a conversation of an old pair of devices can bring at the most by lasting long, without more data.
 pub(super) const MOST_LINGERING_BITS: f64 = 8.0;
 /// What resolvers offer.
-const DNS: [Service; 2] = [Service { protocol: 17, port: 53 }, Service { protocol: 6, port: 53 }];
+pub(super) const DNS: [Service; 2] = [Service { protocol: 17, port: 53 }, Service { protocol: 6, port: 53 }];
 /// Attempts that fail within a minute of scanning.
 const SCANNER_FAILURES: f64 = 30.0;
 /// Minutes of learning in which a device that scans as a matter of habit did so.
@@ -327,6 +327,19 @@ mod tests {
         assert!(clinical.prior_bits > 0.0 && (clinical.bits - plain.bits - clinical.prior_bits).abs() < 1e-9);
     }
 
+    #[test]
+    fn listening_to_all_weighs_more_where_nobody_does() {
+        let knowledge = knowledge();
+        let part = |packet: &str| {
+            let (_, mut seen) = flow(LATER_MS, 1, 101, 443, true);
+            (seen.app, seen.facts) = (App::Mqtt, vec![Fact::new(FactKind::MqttPacket, packet)]);
+            new(&knowledge, &seen).unwrap()
+        };
+        let (some, all) = (part("subscribe"), part(crate::feature::SUBSCRIBE_ALL));
+        assert_eq!((some.prior_bits, all.prior_bits), (0.0, 8.0));
+        assert_eq!(all.evidence, Evidence::NewFact(FactKind::MqttPacket));
+    }
+
     /// Two hours in which ten devices ask device 100 for names; that one asks device 202 outside, the third device 200, and device 9
     /// is asked once over TCP.
     fn knowledge_of_names() -> Knowledge {
@@ -346,6 +359,23 @@ mod tests {
         }
         flows.push(flow(55_000, 2, 9, 53, true).1);
         of_flows(flows)
+    }
+
+    #[test]
+    fn names_asked_for_past_the_resolver_at_home_weigh_more() {
+        let knowledge = knowledge_of_names();
+        let prior_of = |from: u8, to: u8, app: App, failed: bool| {
+            let (_, mut seen) = flow(LATER_MS, from, to, 53, true);
+            (seen.service, seen.app, seen.resp_local, seen.failed) = (DNS[0], app, to < 200, failed);
+            new(&knowledge, &seen).map(|part| part.prior_bits)
+        };
+        let prior = |from, to, app| prior_of(from, to, app, false);
+        assert_eq!(prior(1, 201, App::Dns), Some(8.0));
+        assert_eq!(prior_of(1, 201, App::Dns, true), Some(0.0), "nothing was asked");
+        assert_eq!(prior(1, 200, App::Dns), Some(0.0), "another device asks it");
+        assert_eq!(prior(3, 201, App::Dns), Some(0.0), "it asks outside");
+        assert_eq!(prior(1, 201, App::Unknown), Some(0.0));
+        assert_eq!(prior(1, 101, App::Dns), Some(0.0), "at home");
     }
 
     #[test]

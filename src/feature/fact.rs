@@ -74,6 +74,9 @@ impl FactKind {
     }
 }
 
+/// An MQTT packet that asks for every topic.
+pub const SUBSCRIBE_ALL: &str = "subscribe to all";
+
 /// A fact as a baseline keeps it: its kind and a hash of its text, enough to tell known from new, not enough to read it.
 /// In 12 bytes, because devices keep many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -173,7 +176,12 @@ fn of_hl7<'f>(hl7: &'f Hl7Facts, found: &mut Vec<(FactKind, &'f str)>) {
 }
 
 fn of_mqtt<'f>(mqtt: &'f MqttFacts, found: &mut Vec<(FactKind, &'f str)>) {
-    let packets = [(mqtt.connect, "connect"), (mqtt.publish, "publish"), (mqtt.subscribe, "subscribe")];
+    let packets = [
+        (mqtt.connect, "connect"),
+        (mqtt.publish, "publish"),
+        (mqtt.subscribe, "subscribe"),
+        (mqtt.subscribe_all, SUBSCRIBE_ALL),
+    ];
     found.extend(seen(&packets).map(|packet| (FactKind::MqttPacket, packet)));
 }
 

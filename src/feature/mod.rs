@@ -10,7 +10,7 @@ pub(crate) mod packing;
 mod schema;
 
 pub use extract::extract;
-pub use fact::{Fact, FactKind, ParseFactError, fact_texts, names_service};
+pub use fact::{Fact, FactKind, ParseFactError, SUBSCRIBE_ALL, fact_texts, names_service};
 pub use observation::{Host, Observation};
 pub use packing::{pack, unpack};
 pub use schema::{COUNT, Feature, SCHEMA, Scale, hex, markdown, schema_hash};

@@ -136,7 +136,9 @@ def main():
     attack = [(at, packet) for at, _, frame in frames if (packet := ipv4(link, frame))]
     moved = places(attack, hosts)
     shift = clean[0][0] + int(after * 3600e6) - attack[0][0] if attack else 0
-    new = [(at + shift, len(frame), frame) for at, frame in ((at, carried(packet, moved, macs)) for at, packet in attack)]
+    # The header tells the length of a packet of which the capture kept a part.
+    length = lambda frame: max(len(frame), 14 + struct.unpack_from("!H", frame, 16)[0])
+    new = [(at + shift, length(frame), frame) for at, frame in ((at, carried(packet, moved, macs)) for at, packet in attack)]
     with open(out, "wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
         for at, length, frame in sorted(clean + new, key=lambda one: one[0]):

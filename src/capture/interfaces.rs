@@ -159,6 +159,8 @@ impl Source for Interfaces {
         // Before reading: what came before it and is not read now was read before.
         let now = (self.clock)();
         if let [only] = self.each.as_mut_slice() {
+            // What it had when it was lost.
+            core::mem::swap(block, &mut only.held);
             only.read(now, &mut self.on_change, Some(block));
             return Ok(true);
         }
@@ -227,9 +229,12 @@ impl Interface {
         }
     }
 
-    /// Takes its counters over and lets go of it. What the kernel took and nobody has read is lost.
+    /// Takes what the kernel has of it yet, and its counters, and lets go of it. What nobody has read then is lost.
     fn close(&mut self) {
         let Some(mut live) = self.live.take() else { return };
+        let held = self.held.frames.len();
+        live.drain(&mut self.held);
+        self.account.frames += (self.held.frames.len() - held) as u64;
         add(&mut self.account, &mut live);
         let LiveStatistics { received, dropped_kernel, .. } = self.account.kernel;
         self.account.kernel.dropped_kernel += received.saturating_sub(dropped_kernel + self.account.frames);

@@ -197,6 +197,21 @@ impl Live {
         Ok(last < BATCH_FRAMES)
     }
 
+    /// Adds what the kernel took and has not handed over yet, as far as a block holds it. It waits twice as long as the kernel keeps frames
+    /// back, and is meant for an interface that is let go.
+    pub(super) fn drain(&mut self, block: &mut Block) {
+        for _ in 0..4 {
+            // That it is gone may be told once more; its ring is still there.
+            let read = self.read(block);
+            if block.frames.len() >= MAX_FRAMES || block.bytes.len() >= BLOCK_BYTES {
+                break;
+            }
+            if !matches!(read, Ok(false)) {
+                std::thread::sleep(std::time::Duration::from_millis(TIMEOUT_MS as u64 / 2));
+            }
+        }
+    }
+
     /// Waits for frames here, since libpcap waits for the first one without end. What comes of it is told by reading.
     fn wait(&mut self) -> Result<(), CaptureError> {
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(TIMEOUT_MS) * 1_000_000 };

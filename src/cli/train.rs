@@ -137,6 +137,10 @@ pub fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
 /// The same, with these permissions of a new file.
 pub(super) fn save_as(model: &Model, path: &Path, mode: u32) -> anyhow::Result<()> {
     let place = || format!("{}: cannot be written", path.display());
+    if std::fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+        // A device or a pipe is written to; a file in its place would stand in everybody's way.
+        return model.save(BufWriter::new(OpenOptions::new().write(true).open(path).with_context(place)?)).with_context(place);
+    }
     let mut name = path.file_name().with_context(place)?.to_owned();
     name.push(".new");
     let beside = path.with_file_name(name);

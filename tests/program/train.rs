@@ -302,3 +302,16 @@ fn too_little_to_learn_from_leaves_nothing_behind() {
     train(&folder, &[&input], "model.json", &options).ended(1).said(&["3 flows to learn from: wanted at least 8"]);
     assert_eq!(files_in(&folder.path("scratch")), [""; 0]);
 }
+
+#[test]
+fn a_pipe_is_written_to_and_stays_one() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let folder = Folder::new();
+    let pipe = folder.name("model");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let path = PathBuf::from(&pipe);
+    let reader = std::thread::spawn(move || fs::read(path).unwrap());
+    train(&folder, &[text(&clinic())], "model", &["--to", CLINIC_SPLIT]).ended(0);
+    assert!(Model::load(reader.join().unwrap().as_slice()).is_ok());
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+}

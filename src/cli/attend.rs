@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde::de::DeserializeOwned;
+
 use super::clock::ClockWatch;
 use super::feed::Account;
 use super::reload::{Reload, Reloader};
 use super::service::Service;
+use crate::detect::Submission;
 use crate::evidence::Slices;
 use crate::pipeline::{Condition, Consumer, Emitted, Gauges, Progress};
 use crate::replay::Judge;
 use crate::sighting::Sighting;
+use crate::state::Desk;
 use crate::time::Timestamp;
 
 /// What may be asked.
@@ -26,6 +30,8 @@ pub struct Asks {
     pub service: Option<Service>,
     /// Looks after the clock, where that moves the time.
     pub clock: Option<ClockWatch>,
+    /// Where others take and give what is remembered.
+    pub desk: Option<Desk>,
 }
 
 impl Asks {
@@ -79,6 +85,14 @@ impl Attended<'_, '_> {
         if let Some(Reload { model, budget }) = self.asks.reloader.as_ref().and_then(Reloader::changed) {
             self.judge.judge_by(model, budget);
         }
+        if let Some(desk) = &self.asks.desk {
+            if let Some(memory) = desk.take_as_judge() {
+                self.judge.go_on(of_desk(&memory), &[]);
+            }
+            if desk.is_asked() {
+                self.judge.tell_state_if_wanted();
+            }
+        }
     }
 
     fn tell_counters(&self) {
@@ -90,6 +104,17 @@ impl Attended<'_, '_> {
             counters.notices
         );
     }
+}
+
+/// What was remembered; what cannot be read is told, and nothing is then.
+pub fn of_desk<T: DeserializeOwned + Default>(bytes: &[u8]) -> T {
+    if bytes.is_empty() {
+        return T::default();
+    }
+    postcard::from_bytes(bytes).unwrap_or_else(|error| {
+        tell!("auscult: what was filed before cannot be read: {error}; it is begun anew");
+        T::default()
+    })
 }
 
 impl Consumer for Attended<'_, '_> {
@@ -107,6 +132,10 @@ impl Consumer for Attended<'_, '_> {
 
     fn condition(&mut self, condition: Condition) {
         self.judge.condition(condition);
+    }
+
+    fn findings(&mut self, found: Vec<Submission>, now: Timestamp) {
+        self.judge.findings(found, now);
     }
 
     fn tick(&mut self, now: Timestamp) {

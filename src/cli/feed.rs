@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::capture::{CaptureError, Files, Input, Source};
 #[cfg(feature = "nats")]
-use crate::fleet::{self, StreamAccount};
+use crate::fleet::{self, Group, GroupAccount, StreamAccount};
 use crate::model::{Model, Vocabulary};
 #[cfg(feature = "nats")]
 use crate::nats::NatsError;
@@ -66,6 +66,9 @@ pub enum Feed<'a> {
     /// From sensors.
     #[cfg(feature = "nats")]
     Stream(&'a mut fleet::Source),
+    /// From sensors, shared with others.
+    #[cfg(feature = "nats")]
+    Group(&'a mut Group),
 }
 
 impl Feed<'_> {
@@ -90,6 +93,11 @@ impl Feed<'_> {
                 let (account, damage) = fleet::run(source, consumer, stop);
                 (Account::Stream(Box::new(account)), damage.into_iter().map(Damage::Stream).collect())
             }
+            #[cfg(feature = "nats")]
+            Self::Group(group) => {
+                let (account, damage) = fleet::run_in_group(group, consumer, stop);
+                (Account::Group(Box::new(account)), damage.into_iter().map(Damage::Stream).collect())
+            }
         }
     }
 
@@ -98,7 +106,7 @@ impl Feed<'_> {
         let kinds: &[RecordKind] = match self {
             Self::Packets(..) => &[RecordKind::Whole],
             #[cfg(feature = "nats")]
-            Self::Stream(_) => &[RecordKind::Whole],
+            Self::Stream(_) | Self::Group(_) => &[RecordKind::Whole],
             Self::Records(files, _) => files.kinds(),
         };
         for text in kinds.iter().filter_map(|kind| kind.misfit(&model.provenance.records)) {
@@ -116,6 +124,9 @@ pub enum Account {
     /// Of a stream.
     #[cfg(feature = "nats")]
     Stream(Box<StreamAccount>),
+    /// Of a share of a stream.
+    #[cfg(feature = "nats")]
+    Group(Box<GroupAccount>),
 }
 
 impl Account {
@@ -126,6 +137,8 @@ impl Account {
             Self::Records(_) => false,
             #[cfg(feature = "nats")]
             Self::Stream(account) => account.merge.missing + account.merge.lost + account.merge.unreadable > 0,
+            #[cfg(feature = "nats")]
+            Self::Group(account) => account.has_lost(),
         }
     }
 
@@ -135,7 +148,7 @@ impl Account {
             Self::Packets(_) => "capture",
             Self::Records(_) => "records",
             #[cfg(feature = "nats")]
-            Self::Stream(_) => "stream",
+            Self::Stream(_) | Self::Group(_) => "stream",
         }
     }
 
@@ -147,6 +160,8 @@ impl Account {
             Self::Records(account) => format!("{:.0} thousand lines a second", account.lines as f64 / seconds / 1e3),
             #[cfg(feature = "nats")]
             Self::Stream(account) => format!("{:.1} thousand records a second", account.merge.records as f64 / seconds / 1e3),
+            #[cfg(feature = "nats")]
+            Self::Group(account) => format!("{:.1} thousand records a second", account.judged as f64 / seconds / 1e3),
         }
     }
 
@@ -160,6 +175,8 @@ impl Account {
             }),
             #[cfg(feature = "nats")]
             Self::Stream(account) => serde_json::to_value(account),
+            #[cfg(feature = "nats")]
+            Self::Group(account) => serde_json::to_value(account),
         };
         // Counters and names, none of which can fail.
         value.unwrap_or_default()
@@ -173,6 +190,8 @@ impl fmt::Display for Account {
             Self::Records(account) => account.fmt(f),
             #[cfg(feature = "nats")]
             Self::Stream(account) => account.fmt(f),
+            #[cfg(feature = "nats")]
+            Self::Group(account) => account.fmt(f),
         }
     }
 }

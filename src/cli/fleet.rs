@@ -5,21 +5,23 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::args::{DetectArgs, JudgeArgs, LearnArgs, OutputArgs};
 use super::exit::Usage;
+use super::group::GroupArgs;
 use super::guard::folder;
-use super::reload::{Reload, Reloader};
+use super::judge::load;
+pub use super::model_store::ModelStore;
 use super::sinks::{sensor, size, usual_spool};
 use crate::fleet::{
     Batching, MOST_PARTITIONS, MergeConfig, Origin, Outgoing, OutgoingConfig, OutgoingState, PARTITIONS, Published,
     PublishedAccount, Source, StreamConfig,
 };
 use crate::guard::Allowed;
-use crate::model::{Budget, Model};
+use crate::model::Names;
 use crate::nats::{Access, Address, Keeping, Nats, NatsError, Reading, ReadingConfig, name_of};
 use crate::pipeline::{Consumer, now};
 use crate::time::{Span, parse_span};
@@ -51,7 +53,7 @@ pub struct NatsArgs {
 }
 
 impl NatsArgs {
-    fn access(&self) -> Access {
+    pub(super) fn access(&self) -> Access {
         let Self { nats_creds, nats_ca, nats_cert, nats_key } = self;
         Access { creds: nats_creds.clone(), ca: nats_ca.clone(), cert: nats_cert.clone(), key: nats_key.clone() }
     }
@@ -79,6 +81,10 @@ pub struct PublishArgs {
     /// Parts of all devices, by their addresses; the same for all sensors and detectors of a stream
     #[arg(long, value_name = "N", default_value_t = PARTITIONS, value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_PARTITIONS)))]
     pub partitions: u16,
+    /// Share out by the devices of this model (a file, or nats://… for the one in use there) where several addresses are one device; needed
+    /// where detectors of a group are to find what one would
+    #[arg(long, value_name = "MODEL")]
+    pub devices: Option<PathBuf>,
     /// Where there is no stream yet: it keeps records so long
     #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "1d")]
     pub stream_age: Span,
@@ -127,12 +133,28 @@ impl PublishArgs {
     pub fn allow(&self, output: &OutputArgs, allowed: &mut Allowed) {
         let Some(address) = &self.publish else { return };
         self.nats.allow(address, allowed);
+        if let Some(path) = &self.devices {
+            match path.to_str().filter(|text| Address::is_one(text)) {
+                Some(address) => self.nats.allow(address, allowed),
+                None => allowed.read.push(path.clone()),
+            }
+        }
         folder(allowed, self.spool(output).ok().as_deref());
     }
 
     fn sensor(&self) -> String {
         let fit = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
         self.sensor.clone().unwrap_or_else(|| sensor().chars().map(fit).take(64).collect())
+    }
+
+    /// Which addresses are one device.
+    fn names(&self) -> anyhow::Result<Names> {
+        let Some(path) = &self.devices else { return Ok(Names::default()) };
+        let model = match path.to_str().filter(|text| Address::is_one(text)) {
+            Some(address) => ModelStore::open(address, &self.nats)?.current()?,
+            None => load(path)?,
+        };
+        Ok(model.baselines.names())
     }
 
     fn spool(&self, output: &OutputArgs) -> anyhow::Result<PathBuf> {
@@ -165,12 +187,12 @@ impl PublishArgs {
         // It grows from one run to the next, also where a clock was set back by less than the time between them.
         let epoch = u64::try_from(now().nanos()).unwrap_or_default();
         let origin = Origin { site, sensor, epoch };
-        let batching = Batching::new(outgoing, origin, self.partitions, if waits { TICKS_IN_REPLAY } else { 1 });
+        let batching = Batching::new(outgoing, origin, (self.partitions, self.names()?), if waits { TICKS_IN_REPLAY } else { 1 });
         Ok(Some(Publishing { batching, address, patience: duration(sinks.drain) }))
     }
 }
 
-fn duration(span: Span) -> Duration {
+pub(super) fn duration(span: Span) -> Duration {
     Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0))
 }
 
@@ -267,6 +289,9 @@ pub struct StreamArgs {
     pub until_caught_up: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub group: GroupArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub nats: NatsArgs,
 }
 
@@ -289,18 +314,22 @@ impl StreamArgs {
         }
     }
 
+    /// How sensors are waited for.
+    pub fn merge(&self) -> MergeConfig {
+        let patience_s = self.patience.as_seconds();
+        MergeConfig { sensors: self.sensors, patience_s, most_held: MOST_HELD, goes_on: false }
+    }
+
     /// Opens a stream.
     ///
     /// # Errors
     /// Wrong usage; a server that is away or refuses, or has no such stream.
     pub fn open(&self, address: &str) -> anyhow::Result<Source> {
-        let patience_s = self.patience.as_seconds();
-        let merge = MergeConfig { sensors: self.sensors, patience_s, most_held: MOST_HELD, goes_on: false };
         let config = StreamConfig {
             address: Address::parse(address).map_err(told)?,
             access: self.nats.access(),
             name: self.detector.clone(),
-            merge,
+            merge: self.merge(),
             until_caught_up: self.until_caught_up,
             tell: Arc::new(|text| tell!("auscult: {text}")),
         };
@@ -325,7 +354,7 @@ pub fn check(args: &DetectArgs) -> anyhow::Result<()> {
     if args.time.from.is_some() || args.time.to.is_some() {
         bail!(Usage("--from and --to are for files, not for a stream".to_owned()));
     }
-    Ok(())
+    super::group::check(args)
 }
 
 /// How long what stands in a stream is waited for, and looks without a line after which that was all.
@@ -376,104 +405,5 @@ impl AlertStream {
             quiet = if self.look(take)? { 0 } else { quiet + 1 };
         }
         Ok(())
-    }
-}
-
-/// The key whose value is the digest of the model in use.
-const CURRENT: &str = "current";
-/// Bytes of a model.
-const MOST_MODEL_BYTES: u64 = 1 << 30;
-
-/// Models of a system: files by their digests, and which of them is in use.
-pub struct ModelStore {
-    connection: Nats,
-    files: String,
-    uses: String,
-}
-
-impl ModelStore {
-    /// The store that `--model` names, where it names one.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub fn of(judge: &JudgeArgs, args: &NatsArgs) -> anyhow::Result<Option<Self>> {
-        let named = judge.model.as_ref().and_then(|path| path.to_str()).filter(|text| Address::is_one(text));
-        named.map(|address| Self::open(address, args)).transpose()
-    }
-
-    /// Connects to it.
-    ///
-    /// # Errors
-    /// Wrong usage; a server that is away or refuses.
-    pub fn open(address: &str, args: &NatsArgs) -> anyhow::Result<Self> {
-        let address = Address::parse(address).map_err(told)?;
-        let connection = Nats::connect(&address, &args.access(), "auscult model").map_err(told)?;
-        Ok(Self { connection, files: address.stream("models"), uses: address.stream("model") })
-    }
-
-    /// Keeps a model, and puts it in use. Returns its digest.
-    ///
-    /// # Errors
-    /// When the server does not take it.
-    pub fn publish(&self, model: &Model) -> anyhow::Result<String> {
-        let digest = model.digest()?;
-        let mut bytes = Vec::new();
-        model.save(&mut bytes)?;
-        self.connection.put_file(&self.files, &digest, &bytes).map_err(told)?;
-        // Only a file that is there whole is put in use.
-        self.connection.set(&self.uses, CURRENT, &digest).map_err(told)?;
-        Ok(digest)
-    }
-
-    /// Puts the model in use that was so before. Returns the digests of both.
-    ///
-    /// # Errors
-    /// When there was none.
-    pub fn roll_back(&self) -> anyhow::Result<(String, String)> {
-        let values = self.connection.values(&self.uses, CURRENT).map_err(told)?;
-        let now = values.last().cloned().unwrap_or_default();
-        let Some(before) = values.iter().rev().find(|value| **value != now) else {
-            bail!("there is no model before the one in use ({now})");
-        };
-        self.connection.set(&self.uses, CURRENT, before).map_err(told)?;
-        Ok((now, before.clone()))
-    }
-
-    /// The model in use.
-    ///
-    /// # Errors
-    /// When there is none, or it is another than its digest says.
-    pub fn current(&self) -> anyhow::Result<Model> {
-        self.load(&self.connection.value(&self.uses, CURRENT).map_err(told)?)
-    }
-
-    fn load(&self, digest: &str) -> anyhow::Result<Model> {
-        let bytes = self.connection.file(&self.files, digest, MOST_MODEL_BYTES).map_err(told)?;
-        let model = Model::load(bytes.as_slice()).with_context(|| format!("the model {digest}"))?;
-        if model.digest()? != digest {
-            bail!("the file {digest} holds another model");
-        }
-        Ok(model)
-    }
-
-    /// Looks whether another model is in use, which then judges from the next tick on.
-    ///
-    /// # Errors
-    /// When the system refuses the thread.
-    pub fn looking(self, pseudonyms: Option<String>, budget: Option<Budget>) -> anyhow::Result<Reloader> {
-        let mut judging = self.connection.value(&self.uses, CURRENT).map_err(told)?;
-        Reloader::looking(move || {
-            let now = self.connection.value(&self.uses, CURRENT).map_err(told)?;
-            if now == judging {
-                return Ok(None);
-            }
-            let model = self.load(&now)?;
-            if model.provenance.pseudonyms != pseudonyms {
-                bail!("the model {now} knows devices by other names than the one that judges (--pseudonyms)");
-            }
-            tell!("auscult: the model is {now} from the next tick on, instead of {judging}");
-            judging = now;
-            Ok(Some(Reload { model: Arc::new(model), budget }))
-        })
     }
 }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::exit::Usage;
+use crate::detect::Submission;
 use crate::evidence::Slices;
 use crate::flow::{HomeNets, Net};
 use crate::model::{Model, Order};
@@ -244,6 +245,10 @@ impl Consumer for Veiled<'_> {
 
     fn condition(&mut self, condition: Condition) {
         self.consumer.condition(condition);
+    }
+
+    fn findings(&mut self, found: Vec<Submission>, now: Timestamp) {
+        self.consumer.findings(found, now);
     }
 
     fn progress(&mut self, progress: Progress) {

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use super::args::InventoryArgs;
 use super::hidden::Hidden;
 use super::output::create;
+use crate::detect::Submission;
 use crate::evidence::Slices;
 use crate::flow::HomeNets;
 use crate::inventory::{Device, Inventory, Vendors, write_csv, write_json};
@@ -132,6 +133,10 @@ impl Consumer for Watched<'_> {
 
     fn condition(&mut self, condition: Condition) {
         self.consumer.condition(condition);
+    }
+
+    fn findings(&mut self, found: Vec<Submission>, now: Timestamp) {
+        self.consumer.findings(found, now);
     }
 
     fn progress(&mut self, progress: Progress) {

@@ -42,6 +42,7 @@ use crate::model::Model;
 use crate::pipeline::{Consumer, Gauges, PipelineConfig, Stopwatch, now};
 use crate::replay::{Judge, Mode, Output, Verdict};
 use crate::sink::SinkGauge;
+use crate::state::Desk;
 use crate::time::Span;
 
 /// Judges captures.
@@ -117,12 +118,37 @@ fn detect_stream(args: &DetectArgs, address: &str) -> anyhow::Result<Outcome> {
     let pseudonyms = model.provenance.pseudonyms.clone();
     // Whose pseudonyms records come with is the sensors' business.
     let plan = Plan::only(Mode::Model(Arc::new(model), budget), None);
+    if args.stream.group.group.is_some() {
+        return detect_in_group(args, address, (plan, config.home), store.map(|store| (store, pseudonyms, budget)));
+    }
     let mut source = args.stream.open(address)?;
     let reloader = store.map(|store| store.looking(pseudonyms, budget)).transpose()?;
     let outputs = Outputs::open(&args.output, Bar::none(), !args.stream.until_caught_up)?;
     judge_and_report(
         Feed::Stream(&mut source),
         Beside { reloader, ..Beside::of(&config.home, None, None) },
+        plan,
+        (outputs, &args.output),
+        &args.answers,
+    )
+}
+
+/// Judges its share of what sensors publish, with others.
+#[cfg(feature = "nats")]
+fn detect_in_group(
+    args: &DetectArgs,
+    address: &str,
+    (plan, home): (Plan, HomeNets),
+    models: Option<(ModelStore, Option<String>, Option<Budget>)>,
+) -> anyhow::Result<Outcome> {
+    let Mode::Model(model, budget) = &plan.mode else { return Ok(Outcome::default()) };
+    let desk = Desk::default();
+    let looking = models.map(|(store, pseudonyms, budget)| store.looking(pseudonyms, budget)).transpose()?;
+    let mut group = super::group::open(&args.stream, &args.judge, address, (model, *budget), desk.clone())?;
+    let outputs = Outputs::open(&args.output, Bar::none(), !args.stream.until_caught_up)?;
+    judge_and_report(
+        Feed::Group(&mut group),
+        Beside { reloader: looking, desk: Some(desk), ..Beside::of(&home, None, None) },
         plan,
         (outputs, &args.output),
         &args.answers,
@@ -151,7 +177,7 @@ fn publish_alone(
         config.gauges = Some(Arc::clone(&gauges));
         let (service, clock) = (live.then(Service::of_environment), live.then(ClockWatch::start));
         service.iter().for_each(|service| service.tell("READY=1"));
-        let asks = Asks { counters: stop::on_question()?, gauges: Some(gauges), reloader: None, service, clock };
+        let asks = Asks { counters: stop::on_question()?, gauges: Some(gauges), reloader: None, service, clock, desk: None };
         let mut nobody = Unjudged { asks };
         let mut published = publishing.watching(&mut nobody);
         let mut watched = Watched { consumer: &mut *published, output: inventory.as_mut() };
@@ -327,7 +353,9 @@ fn carry_out(
             None => run(&mut watched),
         }
     };
-    Ok((accounting, damage, judge.finish().map_err(Into::into)))
+    let is_left = asks.desk.as_ref().is_some_and(|desk| !desk.has_ended());
+    let verdict = if is_left { Ok(judge.leave()) } else { judge.finish().map_err(Into::into) };
+    Ok((accounting, damage, verdict))
 }
 
 /// What a run has beside what is judged and written.
@@ -340,18 +368,20 @@ struct Beside<'a> {
     publishing: Option<Publishing>,
     /// What looks whether another model is to judge.
     reloader: Option<Reloader>,
+    /// Where others take and give what is remembered.
+    desk: Option<Desk>,
 }
 
 impl<'a> Beside<'a> {
     /// Of a program that reads what there is, and publishes nothing.
     const fn of(home: &'a HomeNets, page: Option<Page>, remembering: Option<Remembering>) -> Self {
-        Self { home, page, remembering, hangups: None, publishing: None, reloader: None }
+        Self { home, page, remembering, hangups: None, publishing: None, reloader: None, desk: None }
     }
 }
 
 fn judge_and_report(
     feed: Feed<'_>,
-    Beside { home, page, remembering, hangups, mut publishing, reloader }: Beside<'_>,
+    Beside { home, page, remembering, hangups, mut publishing, reloader, desk }: Beside<'_>,
     mut plan: Plan,
     (mut outputs, args): (Outputs, &OutputArgs),
     answers: &AnswersArgs,
@@ -372,8 +402,8 @@ fn judge_and_report(
     let of_hangups = hangups.map(|(signals, flags)| Reloader::start(signals, flags, (plan.fitting(), judging), answered.stand()));
     let (reloader, clock) = (of_hangups.transpose()?.or(reloader), live.then(ClockWatch::start));
     let service = live.then(Service::of_environment);
-    let mut asks = Asks { counters: stop::on_question()?, gauges, reloader, service, clock };
-    let (mut kept, goes_on) = Kept::open(remembering, plan.adapt.is_some(), &mut answered)?;
+    let mut asks = Asks { counters: stop::on_question()?, gauges, reloader, service, clock, desk: desk.clone() };
+    let (mut kept, goes_on) = Kept::open((remembering, desk), plan.adapt.is_some(), &mut answered)?;
     asks.service.iter().for_each(|service| service.tell("READY=1"));
     let (accounting, damage, verdict) = carry_out(
         feed,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answered::Answered;
 use super::args::{JudgeArgs, LearnArgs};
+use super::attend::of_desk;
 use super::exit::{Usage, in_one_line};
 use super::judge::load_file;
 use super::plan::Plan;
@@ -24,7 +25,7 @@ use crate::model::{Model, Vocabulary};
 use crate::pipeline::{Condition, Progress, Stopwatch};
 use crate::replay::{Judge, Mode, Output, State};
 use crate::sink::Retention;
-use crate::state::{Fault, Folder, Found, Keeper, Tell};
+use crate::state::{Desk, Fault, Folder, Found, Keeper, Tell};
 use crate::time::{Span, Timestamp};
 use crate::train::{Lesson, Spool};
 use crate::wire::Addr;
@@ -178,6 +179,7 @@ impl Stored {
 pub struct Kept<'a, 'o> {
     to: &'a mut Answered<'o>,
     keeping: Option<Keeping>,
+    desk: Option<Desk>,
 }
 
 /// What is kept, and where.
@@ -228,10 +230,14 @@ impl<'a, 'o> Kept<'a, 'o> {
     ///
     /// # Errors
     /// When the folder cannot be used.
-    pub fn open(remembering: Option<Remembering>, is_anchored: bool, to: &'a mut Answered<'o>) -> anyhow::Result<(Self, GoesOn)> {
+    pub fn open(
+        (remembering, desk): (Option<Remembering>, Option<Desk>),
+        is_anchored: bool,
+        to: &'a mut Answered<'o>,
+    ) -> anyhow::Result<(Self, GoesOn)> {
         let mut goes_on = GoesOn::default();
         let Some(Remembering { folder, mut found, every, anchor, key, learn, retention }) = remembering else {
-            return Ok((Self { to, keeping: None }, goes_on));
+            return Ok((Self { to, keeping: None, desk }, goes_on));
         };
         let tell: Tell = Arc::new(|text| tell!("auscult: {text}"));
         let keeper = Keeper::start(Arc::clone(&folder), &found, Arc::clone(&tell))?;
@@ -281,7 +287,7 @@ impl<'a, 'o> Kept<'a, 'o> {
             goes_on.memory = Some(memory);
             goes_on.learning = keeping.open_lesson_or_anew(learning);
         }
-        Ok((Self { to, keeping: Some(keeping) }, goes_on))
+        Ok((Self { to, keeping: Some(keeping), desk }, goes_on))
     }
 }
 
@@ -415,6 +421,7 @@ impl Output for Kept<'_, '_> {
             keeping.keeper.note(&Noting::Notice(notice));
             keeping.is_telling = true;
         }
+        self.desk.iter().for_each(Desk::note_told);
         self.to.notice(notice);
     }
 
@@ -428,12 +435,17 @@ impl Output for Kept<'_, '_> {
 
     fn wants_state(&mut self) -> bool {
         // What waits is in the journal alone, which ends with the next checkpoint.
-        self.keeping.as_ref().is_some_and(|keeping| keeping.watch.seconds() - keeping.last_s >= keeping.every_s)
-            && !self.to.waits()
+        let is_due = self.keeping.as_ref().is_some_and(|keeping| keeping.watch.seconds() - keeping.last_s >= keeping.every_s);
+        (is_due || self.desk.as_ref().is_some_and(Desk::is_asked)) && !self.to.waits()
     }
 
     fn state(&mut self, state: &State<'_>) {
         self.to.state(state);
+        if let (Some(desk), Some(memory)) = (self.desk.as_ref().filter(|_| !self.to.waits()), state.memory)
+            && let Err(error) = desk.store(&memory, self.to.gate().lives())
+        {
+            tell!("auscult: what is filed has no form as bytes: {error}");
+        }
         // The last state, too, would end a journal whose alerts wait.
         if let Some(keeping) = self.keeping.as_mut().filter(|_| !self.to.waits()) {
             keeping.keep(state, self.to.gate().lives());
@@ -461,6 +473,9 @@ impl Output for Kept<'_, '_> {
     }
 
     fn progress(&mut self, progress: Progress) {
+        if let Some(lives) = self.desk.as_ref().and_then(Desk::take_as_writer) {
+            self.to.gate_mut().take_up(of_desk(&lives));
+        }
         self.to.progress(progress);
     }
 }

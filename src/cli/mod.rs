@@ -23,6 +23,8 @@ mod fleet;
 mod flow_output;
 mod flows;
 mod follow;
+#[cfg(feature = "nats")]
+mod group;
 mod guard;
 mod hidden;
 mod inspect;
@@ -35,6 +37,8 @@ mod lake_use;
 mod line_file;
 mod listen;
 mod model;
+#[cfg(feature = "nats")]
+mod model_store;
 mod output;
 #[cfg_attr(not(feature = "http"), path = "page_off.rs")]
 mod page;

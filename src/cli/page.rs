@@ -14,7 +14,7 @@ use super::answered::OnAnswers;
 use super::exit::{Usage, in_one_line};
 use super::inventory::{home_of, vendors};
 pub use super::page_about::About;
-use crate::detect::{Answer, Answers};
+use crate::detect::{Answer, Answers, Submission};
 use crate::evidence::Slices;
 use crate::guard::Allowed;
 use crate::pipeline::{Condition, Consumer, Emitted, Progress, Stopwatch};
@@ -182,6 +182,10 @@ impl Consumer for Measured<'_> {
 
     fn condition(&mut self, condition: Condition) {
         self.consumer.condition(condition);
+    }
+
+    fn findings(&mut self, found: Vec<Submission>, now: Timestamp) {
+        self.consumer.findings(found, now);
     }
 
     fn progress(&mut self, progress: Progress) {

@@ -15,7 +15,6 @@ use super::incident::FlowRef;
 use super::knowledge::Knowledge;
 use super::memory::Lately;
 use super::recent::Context;
-use super::share::Share;
 use super::silence::{LOOK_EVERY, Silent};
 use super::submission::{Submission, Submitted};
 use super::surprise::Surprise;
@@ -63,27 +62,31 @@ impl Finding {
 pub struct Assessor {
     knowledge: Arc<Knowledge>,
     config: DetectorConfig,
-    share: Share,
     lately: Lately,
     observations: u64,
     submission: Submission,
 }
 
 impl Assessor {
-    /// One that looks after these devices.
+    /// One that has seen nothing yet.
     #[must_use]
-    pub fn new(knowledge: Arc<Knowledge>, config: DetectorConfig, share: Share) -> Self {
-        Self { knowledge, config, share, lately: Lately::default(), observations: 0, submission: Submission::default() }
+    pub fn new(knowledge: Arc<Knowledge>, config: DetectorConfig) -> Self {
+        Self { knowledge, config, lately: Lately::default(), observations: 0, submission: Submission::default() }
     }
 
     /// Judges an observation that looks like `found`; what an incident would be named after is worked out only beyond `least_bits`.
     pub fn assess(&mut self, seen: &Observation, found: Match, least_bits: f64) -> Finding {
+        self.assess_one(seen, found, least_bits, true)
+    }
+
+    /// The same; a crowd around the responder is seen only by who looks after it.
+    fn assess_one(&mut self, seen: &Observation, found: Match, least_bits: f64, is_of_responder: bool) -> Finding {
         self.observations += 1;
         let (knowledge, without) = (&*self.knowledge, self.config.without);
         let mut surprise = Surprise::unnamed(seen, found, knowledge, without);
         self.lately.recent.observe(seen, &surprise);
         let mut context = self.lately.recent.context(seen, &surprise, knowledge, without);
-        if !self.share.holds(seen.resp) {
+        if !is_of_responder {
             context.crowd = None;
         }
         let is_known = knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
@@ -98,18 +101,23 @@ impl Assessor {
         Finding { surprise, context, around, anywhere, is_known }
     }
 
-    /// Takes an observation of the devices that it looks after and keeps what is to be submitted of it.
-    pub fn observe(&mut self, seen: &Observation, found: Match, record: &FlowRecord) {
-        let is_of_initiator = self.share.holds(seen.orig);
+    /// Takes an observation and keeps what is to be submitted of it; does it look after the initiator, and the responder?
+    pub fn observe(
+        &mut self,
+        seen: &Observation,
+        found: Match,
+        record: &FlowRecord,
+        (is_of_initiator, is_of_responder): (bool, bool),
+    ) {
         let ordinary_bits = self.knowledge.calibration.ordinary_bits;
         let finding = if is_of_initiator {
             self.hear(seen, record);
-            let finding = self.assess(seen, found, ordinary_bits);
+            let finding = self.assess_one(seen, found, ordinary_bits, is_of_responder);
             if seen.orig_local && seen.orig.is_device() {
                 self.submission.heard.push((seen.orig, finding.is_known, seen.seen));
             }
             Some(finding).filter(|finding| finding.tells(ordinary_bits))
-        } else if self.share.holds(seen.resp) {
+        } else if is_of_responder {
             self.assess_served(seen, found)
         } else {
             None
@@ -125,6 +133,9 @@ impl Assessor {
     /// All that was known at `now` was observed. Gives what was found.
     pub fn submit(&mut self, now: Timestamp, is_first: bool) -> Submission {
         self.submission.silent = self.tick(now, is_first);
+        // Of a device it counts only that it was heard.
+        self.submission.heard.sort_unstable();
+        self.submission.heard.dedup();
         std::mem::take(&mut self.submission)
     }
 
@@ -181,8 +192,9 @@ impl Assessor {
         self.knowledge = knowledge;
     }
 
-    /// What happened lately.
-    pub(super) const fn lately(&self) -> &Lately {
+    /// What happened lately: another one goes on from there.
+    #[must_use]
+    pub const fn lately(&self) -> &Lately {
         &self.lately
     }
 
@@ -192,7 +204,7 @@ impl Assessor {
     }
 
     /// Goes on from what another one remembered.
-    pub(super) fn remember(&mut self, lately: Lately) {
+    pub fn remember(&mut self, lately: Lately) {
         self.lately = lately;
     }
 }

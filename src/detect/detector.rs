@@ -13,7 +13,7 @@ use super::knowledge::Knowledge;
 use super::memory::{Memory, Remembered};
 use super::rank::HostRank;
 use super::rarity::rarity;
-use super::share::Share;
+use super::submission::Submission;
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
@@ -61,7 +61,7 @@ impl Detector {
     /// A detector that judges by `knowledge`.
     #[must_use]
     pub fn new(knowledge: Arc<Knowledge>, config: DetectorConfig) -> Self {
-        let assessor = Assessor::new(Arc::clone(&knowledge), config, Share::ALL);
+        let assessor = Assessor::new(Arc::clone(&knowledge), config);
         let docket = Docket::new(Arc::clone(&knowledge), config);
         let (held, released_early, before, is_resuming) = (VecDeque::new(), 0, 0, false);
         Self { knowledge, config, assessor, docket, held, released_early, before, is_resuming }
@@ -108,6 +108,11 @@ impl Detector {
             }
             self.held.push_back(Held { seen: seen.clone(), surprise: assessment.surprise, record });
         }
+    }
+
+    /// Takes what assessors found by `now`, each of its own devices, as if it had observed it itself.
+    pub fn take(&mut self, submissions: Vec<Submission>, now: Timestamp) {
+        self.docket.file_all(submissions, now);
     }
 
     /// Takes what a frame said of a device itself.

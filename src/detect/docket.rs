@@ -61,8 +61,14 @@ impl Docket {
     /// Takes what assessors found at one tick, each of its own devices, and tells what comes of it at `now`. The same for any number of
     /// shares.
     pub fn take(&mut self, submissions: Vec<Submission>, now: Timestamp, notices: &mut Vec<Notice>) {
-        let mut all = Submission::join(submissions);
+        self.file_all(submissions, now);
         self.listen(now);
+        self.tick(now, notices);
+    }
+
+    /// Files what assessors found by `now`, each of its own devices.
+    pub(super) fn file_all(&mut self, submissions: Vec<Submission>, now: Timestamp) {
+        let mut all = Submission::join(submissions);
         all.heard.drain(..).for_each(|(device, is_known, at)| self.hear(device, is_known, at));
         let ordinary_bits = self.knowledge.calibration.ordinary_bits;
         for Submitted { seen, finding, flow, .. } in all.found {
@@ -70,7 +76,6 @@ impl Docket {
             self.file(&seen, &assessment, &|| Some(flow.clone()));
         }
         all.silent.drain(..).for_each(|silent| self.silent(silent, now));
-        self.tick(now, notices);
     }
 
     /// Weighs a finding with what others show at the same time, without filing it; its class is worked out only where it has more than so

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::anywhere::LIMIT_BITS;
 use super::class::Class;
-use crate::model::{Baselines, Calibration, Vocabulary};
+use crate::model::{Baselines, Budget, Calibration, Model, Vocabulary};
 use crate::time::Timestamp;
 
 /// A vocabulary, baselines and a calibration.
@@ -27,6 +27,13 @@ impl Knowledge {
     #[must_use]
     pub fn new(vocabulary: Arc<Vocabulary>, baselines: Arc<Baselines>, calibration: Calibration, threshold: f64) -> Self {
         Self { vocabulary, parts: vec![(Timestamp::MAX, baselines)], calibration, threshold, judges_itself: false }
+    }
+
+    /// Judges by a model, within a budget.
+    #[must_use]
+    pub fn of_model(model: &Model, budget: Budget) -> Self {
+        let (vocabulary, baselines) = (Arc::new(model.vocabulary.clone()), Arc::new(model.baselines.clone()));
+        Self::new(vocabulary, baselines, model.calibration.clone(), model.calibration.threshold(budget))
     }
 
     /// Judges each part of the time by what the other parts taught: `parts` in order of time, each with its end.

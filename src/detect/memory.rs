@@ -58,16 +58,16 @@ impl Remembered<'_> {
 
 /// What devices did lately: what an [`Assessor`](super::Assessor) remembers.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Lately {
-    pub recent: Recent,
-    pub silences: Silences,
-    pub looked_for_silence: Timestamp,
+pub struct Lately {
+    pub(super) recent: Recent,
+    pub(super) silences: Silences,
+    pub(super) looked_for_silence: Timestamp,
     listened: Listened,
 }
 
 impl Lately {
     /// Notes that it is listened now; `is_first` says that it was not since the last time.
-    pub fn listen(&mut self, now: Timestamp, is_first: bool, most_pause: Option<Span>) {
+    pub(super) fn listen(&mut self, now: Timestamp, is_first: bool, most_pause: Option<Span>) {
         // An end without a single packet has no time.
         if now == Timestamp::MIN {
             return;

@@ -32,6 +32,33 @@ pub struct Submission {
 }
 
 impl Submission {
+    /// Was nothing found?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How much was found: observations, devices that were heard and conversations that stopped.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.found.len() + self.heard.len() + self.silent.len()
+    }
+
+    /// Pieces of at most so many, which say the same together, in whatever order.
+    #[must_use]
+    pub fn split(mut self, most: usize) -> Vec<Self> {
+        let mut pieces = Vec::new();
+        let most = most.max(1);
+        while self.len() > most {
+            let found: Vec<_> = self.found.drain(..self.found.len().min(most)).collect();
+            let heard: Vec<_> = self.heard.drain(..self.heard.len().min(most - found.len())).collect();
+            let silent: Vec<_> = self.silent.drain(..self.silent.len().min(most - found.len() - heard.len())).collect();
+            pieces.push(Self { found, heard, silent });
+        }
+        pieces.push(self);
+        pieces
+    }
+
     /// Puts those of all shares together: in the order of judging, and one finding where both ends of a conversation gave one.
     pub(super) fn join(submissions: Vec<Self>) -> Self {
         let mut all = Self::default();
@@ -59,7 +86,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::testing::{LATER_MS, detector, flow, host, show, taught};
-    use super::super::{Assessor, DetectorConfig, Docket, Notice, Share};
+    use super::super::{Assessor, DetectorConfig, Docket, Notice, share_of};
     use super::*;
     use crate::flow::FlowRecord;
 
@@ -82,9 +109,7 @@ mod tests {
     /// The same shown to assessors of so many shares, whose findings one docket takes.
     fn show_shared(shares: u16, flows: &Flows) -> Vec<Notice> {
         let (knowledge, config) = (taught(), DetectorConfig::default());
-        let share = |place| Share::new(place, shares).unwrap();
-        let mut assessors: Vec<Assessor> =
-            (0..shares).map(|place| Assessor::new(Arc::clone(&knowledge), config, share(place))).collect();
+        let mut assessors: Vec<Assessor> = (0..shares).map(|_| Assessor::new(Arc::clone(&knowledge), config)).collect();
         let (mut docket, mut notices) = (Docket::new(Arc::clone(&knowledge), config), Vec::new());
         let mut tick = |assessors: &mut Vec<Assessor>, now| {
             // Those who are done first come first: whose turn it is must not matter.
@@ -102,7 +127,14 @@ mod tests {
             }
             now = seen.seen;
             let found = knowledge.vocabulary.matches(seen);
-            assessors.iter_mut().for_each(|assessor| assessor.observe(seen, found, record));
+            for (place, assessor) in (0..).zip(&mut assessors) {
+                assessor.observe(
+                    seen,
+                    found,
+                    record,
+                    (share_of(seen.orig, shares) == place, share_of(seen.resp, shares) == place),
+                );
+            }
         }
         tick(&mut assessors, now);
         notices

@@ -1,15 +1,9 @@
-//! Messages of a sensor, and how they are written: an envelope of seven bytes (`auscult` in short, what it is, version) around postcard in
-//! zstd.
-//!
-//! | bytes | what |
-//! | --- | --- |
-//! | 0 to 3 | `AUSF` |
-//! | 4, 5 | version of the form, little endian |
-//! | 6 on | zstd frame of postcard: [`Message`] |
+//! Messages of a sensor: [`Message`] in an envelope `AUSF`.
 
 use serde::{Deserialize, Serialize};
 
 use super::FormError;
+use super::envelope::Envelope;
 use super::form::{Received, RecordForm};
 use crate::flow::HomeNets;
 use crate::pipeline::Condition;
@@ -19,12 +13,7 @@ use crate::wire::{Addr, Mac};
 
 /// The form's version: to be raised with every change of a type that crosses.
 pub const VERSION: u16 = 1;
-const MAGIC: [u8; 4] = *b"AUSF";
-const HEAD_BYTES: usize = 6;
-/// Bytes of a message that is read, as it came and unpacked, at the most.
-pub const MOST_BYTES: usize = 1 << 20;
-const MOST_UNPACKED_BYTES: usize = 8 << 20;
-const ZSTD_LEVEL: i32 = 3;
+const FORM: Envelope = Envelope::of_message(*b"AUSF", VERSION);
 
 /// Who published: site, sensor, and which run of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -157,7 +146,7 @@ pub(super) fn write_records(
     (partition, base): (u16, Timestamp),
     records: &[RecordForm],
 ) -> Result<Vec<u8>, FormError> {
-    write(&Written { origin, seq, content: WrittenContent::Records { partition, base, records } })
+    FORM.write(&Written { origin, seq, content: WrittenContent::Records { partition, base, records } })
 }
 
 /// Writes how far a sensor is.
@@ -165,19 +154,7 @@ pub(super) fn write_records(
 /// # Errors
 /// When it is too much for one message.
 pub fn write_clock(origin: &Origin, seq: u64, clock: &Clock) -> Result<Vec<u8>, FormError> {
-    write(&Written { origin, seq, content: WrittenContent::Clock(clock) })
-}
-
-fn write(message: &Written<'_>) -> Result<Vec<u8>, FormError> {
-    let plain = postcard::to_stdvec(message).map_err(|error| FormError::Damaged(error.to_string()))?;
-    if plain.len() > MOST_UNPACKED_BYTES {
-        return Err(FormError::TooLong { bytes: plain.len(), most: MOST_UNPACKED_BYTES });
-    }
-    let packed = zstd::bulk::compress(&plain, ZSTD_LEVEL).map_err(|error| FormError::Damaged(error.to_string()))?;
-    if HEAD_BYTES + packed.len() > MOST_BYTES {
-        return Err(FormError::TooLong { bytes: HEAD_BYTES + packed.len(), most: MOST_BYTES });
-    }
-    Ok([&MAGIC[..], &VERSION.to_le_bytes(), &packed].concat())
+    FORM.write(&Written { origin, seq, content: WrittenContent::Clock(clock) })
 }
 
 /// Reads a message. Memory: 8 MiB unpacked at the most, however it was packed.
@@ -185,24 +162,7 @@ fn write(message: &Written<'_>) -> Result<Vec<u8>, FormError> {
 /// # Errors
 /// Says what it is instead: nothing of auscult, another version, cut or damaged.
 pub fn read(bytes: &[u8]) -> Result<Message, FormError> {
-    let Some((head, packed)) = bytes.split_first_chunk::<HEAD_BYTES>() else { return Err(FormError::Foreign) };
-    let [m0, m1, m2, m3, low, high] = *head;
-    if [m0, m1, m2, m3] != MAGIC {
-        return Err(FormError::Foreign);
-    }
-    let got = u16::from_le_bytes([low, high]);
-    if got != VERSION {
-        return Err(FormError::Version { got, wanted: VERSION });
-    }
-    if bytes.len() > MOST_BYTES {
-        return Err(FormError::TooLong { bytes: bytes.len(), most: MOST_BYTES });
-    }
-    let damaged = |error: String| FormError::Damaged(error);
-    let plain = zstd::bulk::decompress(packed, MOST_UNPACKED_BYTES).map_err(|error| damaged(error.to_string()))?;
-    let (Read { origin, seq, content }, rest) = postcard::take_from_bytes(&plain).map_err(|error| damaged(error.to_string()))?;
-    if !rest.is_empty() {
-        return Err(damaged(format!("{} bytes behind its end", rest.len())));
-    }
+    let Read { origin, seq, content } = FORM.read(bytes)?;
     let content = match content {
         ReadContent::Clock(clock) => Content::Clock(clock),
         ReadContent::Records { partition, base, records } => {

@@ -58,6 +58,39 @@ pub struct MergeAccount {
     pub runs: u64,
 }
 
+/// Takes what comes, in order.
+pub(super) trait Taker {
+    /// A record, and whose copy it is: the partition and whose side that is.
+    fn record(&mut self, copy: (u16, Side), emitted: Emitted);
+    /// Who claims an address.
+    fn sighting(&mut self, sighting: Sighting);
+    /// How well the network is heard.
+    fn condition(&mut self, condition: Condition);
+    /// All that is known at `now` was handed on.
+    fn tick(&mut self, now: Timestamp);
+}
+
+impl<C: Consumer + ?Sized> Taker for C {
+    fn record(&mut self, _copy: (u16, Side), emitted: Emitted) {
+        Consumer::record(self, emitted);
+    }
+
+    fn sighting(&mut self, sighting: Sighting) {
+        Consumer::sighting(self, sighting);
+    }
+
+    fn condition(&mut self, condition: Condition) {
+        Consumer::condition(self, condition);
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        Consumer::tick(self, now);
+    }
+}
+
+/// How many messages of a partition came of each run of a sensor.
+pub(super) type Came = BTreeMap<Origin, u64>;
+
 /// What one run of a sensor has said.
 #[derive(Default)]
 struct Run {
@@ -77,12 +110,17 @@ struct Run {
 }
 
 /// What belongs to a tick.
-#[derive(Default)]
-struct Held {
+struct Held<T> {
     records: Vec<HeldRecord>,
     sightings: Vec<Sighting>,
     conditions: Vec<(Origin, Condition)>,
-    confirm: Vec<String>,
+    confirm: Vec<T>,
+}
+
+impl<T> Default for Held<T> {
+    fn default() -> Self {
+        Self { records: Vec::new(), sightings: Vec::new(), conditions: Vec::new(), confirm: Vec::new() }
+    }
 }
 
 struct HeldRecord {
@@ -90,6 +128,7 @@ struct HeldRecord {
     origin: Origin,
     seq: u64,
     place: usize,
+    copy: (u16, Side),
     emitted: Emitted,
 }
 
@@ -99,27 +138,32 @@ impl HeldRecord {
     }
 }
 
-/// Holds what came until all sensors have told their time beyond it; then it is handed on tick by tick, as one process would.
-pub(super) struct Merge {
+/// Holds what came until all sensors have told their time beyond it; then it is handed on tick by tick, as one process would. `T` is what
+/// a message is confirmed by.
+pub(super) struct Merge<T> {
     config: MergeConfig,
+    /// The partitions that are read, where it is not all of them, each with what came of it before: then every copy counts.
+    partitions: Option<BTreeMap<u16, Came>>,
     runs: BTreeMap<Origin, Run>,
-    held: BTreeMap<Timestamp, Held>,
+    held: BTreeMap<Timestamp, Held<T>>,
     records_held: usize,
-    late: VecDeque<Emitted>,
+    late: VecDeque<((u16, Side), Emitted)>,
     /// The latest tick that was handed on.
     handed: Option<Timestamp>,
     condition: Condition,
     /// Messages that can be confirmed.
-    pub confirm: Vec<String>,
+    pub confirm: Vec<T>,
     pub account: MergeAccount,
     /// What is to be told, once each.
     pub remark: Option<FormError>,
 }
 
-impl Merge {
+impl<T> Merge<T> {
+    /// Of all partitions.
     pub fn new(config: MergeConfig) -> Self {
         Self {
             config,
+            partitions: None,
             runs: BTreeMap::new(),
             held: BTreeMap::new(),
             records_held: 0,
@@ -132,12 +176,19 @@ impl Merge {
         }
     }
 
-    /// Takes a message that came at this second of the wall clock, and how it is confirmed.
-    pub fn take(&mut self, payload: &[u8], confirm: String, now_s: f64) {
+    /// Of some partitions, each with all of its copies, and what came of it before.
+    pub fn of_partitions(config: MergeConfig, partitions: BTreeMap<u16, Came>) -> Self {
+        Self { partitions: Some(partitions), ..Self::new(config) }
+    }
+
+    /// Takes a message that came at this second of the wall clock, and how it is confirmed. Returns whose it is and its number.
+    pub fn take(&mut self, payload: &[u8], confirm: T, now_s: f64) -> Option<(Origin, u64)> {
         self.account.messages += 1;
         match read(payload) {
             Ok(message) if self.runs.len() < MOST_RUNS || self.runs.contains_key(&message.origin) => {
+                let about = (message.origin.clone(), message.seq);
                 self.take_message(message, confirm, now_s);
+                Some(about)
             }
             other => {
                 self.account.unreadable += 1;
@@ -145,11 +196,12 @@ impl Merge {
                 self.remark = self.remark.take().or(other.err());
                 // It would come again for ever.
                 self.confirm.push(confirm);
+                None
             }
         }
     }
 
-    fn take_message(&mut self, Message { origin, seq, content }: Message, confirm: String, now_s: f64) {
+    fn take_message(&mut self, Message { origin, seq, content }: Message, confirm: T, now_s: f64) {
         if !self.runs.contains_key(&origin) {
             self.account.runs += 1;
             // Its spool was sent before: nothing of an earlier run comes any more.
@@ -162,19 +214,23 @@ impl Merge {
         run.heard_s = now_s;
         match content {
             Content::Records { partition, records } => {
-                let is_double = run.rows.entry(partition).or_default().is_double(seq);
+                let row = run.rows.entry(partition).or_insert_with(|| Self::row(self.partitions.as_ref(), partition, &origin));
+                let is_double = row.is_double(seq);
                 self.account.doubles += u64::from(is_double);
                 let mut latest = None;
                 for (place, received) in records.into_iter().enumerate() {
                     let seen = received.emitted.observation.seen;
                     latest = latest.max(Some(seen));
                     if !is_double {
-                        self.hold(received.side, received.emitted, (&origin, seq, place));
+                        self.hold((partition, received.side), received.emitted, (&origin, seq, place));
                     }
                 }
                 self.confirm_after(latest, confirm);
             }
-            Content::Clock(clock) => {
+            Content::Clock(mut clock) => {
+                if let Some(partitions) = &self.partitions {
+                    clock.ends.retain(|(partition, _)| partitions.contains_key(partition));
+                }
                 let is_known = run.next.is_some_and(|next| seq < next) || run.clocks.contains_key(&seq);
                 let latest = clock.ticks.last().copied();
                 if is_known {
@@ -188,8 +244,12 @@ impl Merge {
         }
     }
 
-    fn hold(&mut self, side: Side, emitted: Emitted, (origin, seq, place): (&Origin, u64, usize)) {
-        if side == Side::Responder {
+    fn row(partitions: Option<&BTreeMap<u16, Came>>, partition: u16, origin: &Origin) -> Row {
+        Row::from(partitions.and_then(|all| all.get(&partition)?.get(origin)).copied().unwrap_or_default())
+    }
+
+    fn hold(&mut self, copy: (u16, Side), emitted: Emitted, (origin, seq, place): (&Origin, u64, usize)) {
+        if copy.1 == Side::Responder && self.partitions.is_none() {
             self.account.copies += 1;
             return;
         }
@@ -197,15 +257,15 @@ impl Merge {
         self.records_held += 1;
         if self.handed.is_some_and(|handed| seen <= handed) {
             self.account.late += 1;
-            self.late.push_back(emitted);
+            self.late.push_back((copy, emitted));
             return;
         }
-        let held = HeldRecord { order: emitted.record.order(), origin: origin.clone(), seq, place, emitted };
+        let held = HeldRecord { order: emitted.record.order(), origin: origin.clone(), seq, place, copy, emitted };
         self.held.entry(seen).or_default().records.push(held);
     }
 
     /// A message is confirmed when its last tick was judged.
-    fn confirm_after(&mut self, tick: Option<Timestamp>, confirm: String) {
+    fn confirm_after(&mut self, tick: Option<Timestamp>, confirm: T) {
         match tick.filter(|tick| self.handed.is_none_or(|handed| *tick > handed)) {
             Some(tick) => self.held.entry(tick).or_default().confirm.push(confirm),
             None => self.confirm.push(confirm),
@@ -225,28 +285,31 @@ impl Merge {
             }
             let next = *run.next.get_or_insert_with(|| {
                 run.is_joined = seq > 0;
-                if run.is_joined && !self.config.goes_on {
+                if run.is_joined && !self.config.goes_on && self.partitions.is_none() {
                     // All of its ends that came, too, lie in this clock: a stream lets go the oldest, whatever it is.
                     let came = clock.ends.iter().filter_map(|(partition, end)| Some(run.rows.get(partition)?.below(*end)));
                     self.account.missing += clock.messages.saturating_sub(came.sum());
                 }
                 seq
             });
-            let has_all = clock.ends.iter().all(|&(partition, end)| {
-                let row = run.rows.entry(partition).or_default();
-                if run.is_joined {
+            // Of each, and not only up to the first that is missing.
+            let has = clock.ends.iter().map(|&(partition, end)| {
+                let row = run.rows.entry(partition).or_insert_with(|| Self::row(self.partitions.as_ref(), partition, origin));
+                if run.is_joined && self.partitions.is_none() {
                     // What came before this reading began is none of its business.
                     row.begin(end);
                 }
                 row.reaches(end)
             });
+            let has_all = has.fold(true, |all, has| all & has);
             if !(seq == next && has_all) {
                 if is_patient {
                     run.stuck_s.get_or_insert(now_s);
                     return;
                 }
                 let ends = clock.ends.iter();
-                let of_rows = ends.map(|(partition, end)| run.rows.entry(*partition).or_default().give_up(*end)).sum::<u64>();
+                let give_up = |(partition, end): &(u16, u64)| run.rows.get_mut(partition).map_or(0, |row| row.give_up(*end));
+                let of_rows = ends.map(give_up).sum::<u64>();
                 self.account.missing += seq - next + of_rows;
             }
             let Some((_, clock)) = run.clocks.pop_first() else { return };
@@ -258,7 +321,7 @@ impl Merge {
         }
     }
 
-    fn take_clock(held: &mut BTreeMap<Timestamp, Held>, handed: Option<Timestamp>, origin: &Origin, mut clock: Clock) {
+    fn take_clock(held: &mut BTreeMap<Timestamp, Held<T>>, handed: Option<Timestamp>, origin: &Origin, mut clock: Clock) {
         let is_to_come = |tick: &Timestamp| handed.is_none_or(|handed| *tick > handed);
         for &tick in clock.ticks.iter().filter(|tick| is_to_come(tick)) {
             held.entry(tick).or_default();
@@ -280,7 +343,7 @@ impl Merge {
     }
 
     /// Hands on what all sensors have told their time beyond.
-    pub fn advance(&mut self, now_s: f64, consumer: &mut dyn Consumer) {
+    pub fn advance(&mut self, now_s: f64, taker: &mut (impl Taker + ?Sized)) {
         let waiting: Vec<Origin> =
             self.runs.iter().filter(|(_, run)| !run.clocks.is_empty()).map(|(origin, _)| origin.clone()).collect();
         waiting.iter().for_each(|origin| self.follow(origin, now_s));
@@ -295,14 +358,14 @@ impl Merge {
             while let Some((&tick, _)) =
                 self.held.first_key_value().filter(|(tick, _)| until.is_some_and(|until| **tick <= until))
             {
-                self.hand_on(tick, consumer);
+                self.hand_on(tick, taker);
             }
         }
         while self.records_held > self.config.most_held
             && let Some((&tick, _)) = self.held.first_key_value()
         {
             self.account.hurried += 1;
-            self.hand_on(tick, consumer);
+            self.hand_on(tick, taker);
         }
         if self.runs.len() > MOST_RUNS / 2 {
             self.runs.retain(|_, run| !run.is_over || now_s - run.heard_s < self.config.patience_s);
@@ -310,39 +373,39 @@ impl Merge {
     }
 
     /// Nothing more comes: hands on the rest.
-    pub fn finish(&mut self, consumer: &mut dyn Consumer) {
+    pub fn finish(&mut self, taker: &mut (impl Taker + ?Sized)) {
         let all: Vec<Origin> = self.runs.keys().cloned().collect();
         all.iter().for_each(|origin| self.end(origin));
         while let Some((&tick, _)) = self.held.first_key_value() {
-            self.hand_on(tick, consumer);
+            self.hand_on(tick, taker);
         }
         if let (false, Some(handed)) = (self.late.is_empty(), self.handed) {
             self.held.entry(handed).or_default();
-            self.hand_on(handed, consumer);
+            self.hand_on(handed, taker);
         }
     }
 
     /// Too much is held: hands on what is known, whoever is waited for.
-    pub fn hurry(&mut self, consumer: &mut dyn Consumer) {
+    pub fn hurry(&mut self, taker: &mut (impl Taker + ?Sized)) {
         while let Some((&tick, _)) = self.held.first_key_value() {
             self.account.hurried += 1;
-            self.hand_on(tick, consumer);
+            self.hand_on(tick, taker);
         }
     }
 
-    fn hand_on(&mut self, tick: Timestamp, consumer: &mut dyn Consumer) {
+    fn hand_on(&mut self, tick: Timestamp, taker: &mut (impl Taker + ?Sized)) {
         let Some(Held { mut records, mut sightings, conditions, confirm }) = self.held.remove(&tick) else { return };
         self.handed = Some(tick);
         sightings.sort_by_key(|sighting| sighting.time);
-        sightings.into_iter().for_each(|sighting| consumer.sighting(sighting));
+        sightings.into_iter().for_each(|sighting| taker.sighting(sighting));
         records.sort_by(|a, b| a.key().cmp(&b.key()));
         self.records_held -= records.len() + self.late.len();
         self.account.records += (records.len() + self.late.len()) as u64;
-        for mut emitted in self.late.drain(..) {
+        for (copy, mut emitted) in self.late.drain(..) {
             emitted.observation.seen = tick;
-            consumer.record(emitted);
+            taker.record(copy, emitted);
         }
-        records.into_iter().for_each(|held| consumer.record(held.emitted));
+        records.into_iter().for_each(|held| taker.record(held.copy, held.emitted));
         if !conditions.is_empty() {
             for (origin, condition) in conditions {
                 if let Some(run) = self.runs.get_mut(&origin) {
@@ -351,10 +414,10 @@ impl Merge {
             }
             let all = self.runs.values().filter(|run| !run.is_over).map(|run| run.condition).fold(Condition::default(), worse);
             if all != std::mem::replace(&mut self.condition, all) {
-                consumer.condition(all);
+                taker.condition(all);
             }
         }
-        consumer.tick(tick);
+        taker.tick(tick);
         self.confirm.extend(confirm);
     }
 

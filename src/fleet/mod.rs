@@ -11,7 +11,9 @@
 //! counted; a detector confirms a message only when its records were judged.
 
 mod batch;
+mod envelope;
 mod form;
+mod group;
 mod merge;
 mod publish;
 mod run;
@@ -21,8 +23,10 @@ mod spool;
 #[cfg(test)]
 mod testing;
 
-pub use batch::{Clock, Content, MOST_BYTES, Message, Origin, VERSION, read, write_clock};
+pub use batch::{Clock, Content, Message, Origin, VERSION, read, write_clock};
+pub use envelope::MOST_BYTES;
 pub use form::{Received, Side};
+pub use group::{Group, GroupAccount, GroupConfig, run as run_in_group};
 pub use merge::{MergeAccount, MergeConfig};
 pub use publish::{Batching, MOST_PARTITIONS, Outbox, PARTITIONS, Published, PublishedAccount};
 pub use run::{Source, StreamAccount, StreamConfig, run};

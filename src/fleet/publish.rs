@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::{Clock, Origin, write_clock, write_records};
 use super::form::{RecordForm, Side};
-use crate::detect::Share;
+use crate::detect::{Submission, share_of};
 use crate::evidence::Slices;
+use crate::model::Names;
 use crate::pipeline::{Condition, Consumer, Emitted, Progress};
 use crate::sighting::Sighting;
 use crate::time::{Span, Timestamp};
 
 /// Partitions where nobody says otherwise; sensors and detectors of one stream agree on the number. A device's is its share of so many
-/// ([`Share::place_of`]).
+/// ([`share_of`]).
 pub const PARTITIONS: u16 = 64;
 /// Partitions at the most.
 pub const MOST_PARTITIONS: u16 = 1024;
@@ -50,6 +51,8 @@ pub struct Batching<O> {
     outbox: O,
     origin: Origin,
     partitions: u16,
+    /// Which addresses are one device, where that is known.
+    names: Names,
     /// Ticks of one message: 1 live, more in a replay.
     most_ticks: usize,
     waiting: BTreeMap<u16, (Timestamp, Vec<RecordForm>)>,
@@ -67,8 +70,9 @@ pub struct Batching<O> {
 }
 
 impl<O: Outbox> Batching<O> {
-    /// Publishes as this origin into so many partitions. A message is written when so many ticks have passed, or enough has come.
-    pub fn new(outbox: O, origin: Origin, partitions: u16, most_ticks: usize) -> Self {
+    /// Publishes as this origin into so many partitions, to those of the devices by these names. A message is written when so many ticks have
+    /// passed, or enough has come.
+    pub fn new(outbox: O, origin: Origin, (partitions, names): (u16, Names), most_ticks: usize) -> Self {
         let (waiting, changed) = (BTreeMap::new(), BTreeSet::new());
         let (clock, account) = (Clock::default(), PublishedAccount::default());
         let (ends, fresh) = (vec![0; usize::from(partitions)], (Vec::new(), None));
@@ -76,6 +80,7 @@ impl<O: Outbox> Batching<O> {
             outbox,
             origin,
             partitions,
+            names,
             most_ticks,
             waiting,
             records_waiting: 0,
@@ -91,8 +96,8 @@ impl<O: Outbox> Batching<O> {
 
     fn record(&mut self, emitted: &mut Emitted) {
         self.account.records += 1;
-        let (orig, resp) = (emitted.observation.orig, emitted.observation.resp);
-        let (of_orig, of_resp) = (Share::place_of(orig, self.partitions), Share::place_of(resp, self.partitions));
+        let (orig, resp) = self.names.of(&emitted.observation);
+        let (of_orig, of_resp) = (share_of(orig, self.partitions), share_of(resp, self.partitions));
         let seen = self.behind_told(emitted.observation.seen);
         let side = if of_orig == of_resp { Side::Both } else { Side::Initiator };
         let base = self.base(of_orig, seen);
@@ -250,6 +255,10 @@ impl<O: Outbox> Consumer for Published<'_, O> {
             batching.fresh.1 = Some(condition);
         }
         self.consumer.condition(condition);
+    }
+
+    fn findings(&mut self, found: Vec<Submission>, now: Timestamp) {
+        self.consumer.findings(found, now);
     }
 
     fn tick(&mut self, now: Timestamp) {

@@ -15,6 +15,11 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// One of which all below `next` came.
+    pub const fn from(next: u64) -> Self {
+        Self { next, ahead: BTreeSet::new(), missing: BTreeSet::new() }
+    }
+
     /// Takes a number. Did it come before?
     pub fn is_double(&mut self, seq: u64) -> bool {
         if seq < self.next {

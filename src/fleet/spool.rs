@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::batch::MOST_BYTES;
+use super::envelope::MOST_BYTES;
 use crate::nats::Parcel;
 
 /// A spool of this many files: what was confirmed goes by the file.

@@ -212,30 +212,30 @@ fn clock(sensor: &str, seq: u64, ticks: &[i64], end: u64, is_last: bool) -> Vec<
     write_clock(&origin(sensor), seq, &Clock { ticks, ends: vec![(5, end)], is_last, ..Clock::default() }).unwrap()
 }
 
-fn merge(sensors: usize) -> (Merge, Heard) {
+fn merge(sensors: usize) -> (Merge<&'static str>, Heard) {
     (Merge::new(MergeConfig { sensors, patience_s: 10.0, most_held: 1000, goes_on: false }), Heard::default())
 }
 
 #[test]
 fn two_sensors_are_judged_as_one_and_a_silent_one_is_waited_for_only_so_long() {
     let (mut merge, mut heard) = merge(2);
-    merge.take(&written("a", 0, &mut [known(1, 100), known(3, 101)]), "a0".into(), 0.0);
-    merge.take(&clock("a", 0, &[100, 101], 1, false), "a1".into(), 0.0);
+    merge.take(&written("a", 0, &mut [known(1, 100), known(3, 101)]), "a0", 0.0);
+    merge.take(&clock("a", 0, &[100, 101], 1, false), "a1", 0.0);
     merge.advance(0.0, &mut heard);
     assert!(heard.0.is_empty(), "the other was not heard yet");
-    merge.take(&written("b", 0, &mut [known(2, 100)]), "b0".into(), 1.0);
-    merge.take(&clock("b", 0, &[100], 1, false), "b1".into(), 1.0);
+    merge.take(&written("b", 0, &mut [known(2, 100)]), "b0", 1.0);
+    merge.take(&clock("b", 0, &[100], 1, false), "b1", 1.0);
     merge.advance(1.0, &mut heard);
     assert_eq!(heard.0, ["1 at 100", "2 at 100", "tick 100"]);
     assert_eq!(merge.confirm, ["b0", "b1"], "the others hold what is still to come");
-    merge.take(&clock("a", 1, &[102], 1, false), "a2".into(), 9.0);
+    merge.take(&clock("a", 1, &[102], 1, false), "a2", 9.0);
     merge.advance(10.9, &mut heard);
     assert_eq!(heard.0.len(), 3);
     merge.advance(11.1, &mut heard);
     assert_eq!(heard.0[3..], ["3 at 101", "tick 101", "tick 102"]);
-    merge.take(&written("b", 1, &mut [known(4, 101)]), "b2".into(), 12.0);
-    merge.take(&clock("b", 1, &[101, 102, 103], 2, true), "b3".into(), 12.0);
-    merge.take(&clock("a", 2, &[103], 1, true), "a3".into(), 12.0);
+    merge.take(&written("b", 1, &mut [known(4, 101)]), "b2", 12.0);
+    merge.take(&clock("b", 1, &[101, 102, 103], 2, true), "b3", 12.0);
+    merge.take(&clock("a", 2, &[103], 1, true), "a3", 12.0);
     merge.advance(12.0, &mut heard);
     assert_eq!(heard.0[6..], ["4 at 103", "tick 103"], "late, and not lost");
     assert_eq!((merge.account.late, merge.account.records, merge.account.missing, merge.unconfirmed()), (1, 4, 0, 0));
@@ -254,16 +254,16 @@ fn doubles_and_another_order_change_nothing_and_what_is_missing_is_counted() {
     for order in [[0, 1, 2, 3, 4], [2, 1, 0, 4, 3], [4, 3, 2, 1, 0], [3, 0, 4, 2, 1]] {
         let (mut merge, mut heard) = merge(1);
         for place in order.iter().chain(&order) {
-            merge.take(&messages[*place], "x".into(), 0.0);
+            merge.take(&messages[*place], "x", 0.0);
         }
         merge.advance(0.0, &mut heard);
         assert_eq!((&heard.0[..], merge.account.doubles), (&want.map(str::to_owned)[..], 5), "{order:?}");
     }
     let (mut merge, mut heard) = merge(1);
-    [0, 2, 3, 4].iter().for_each(|&place: &usize| merge.take(&messages[place], "x".into(), 0.0));
+    [0, 2, 3, 4].iter().for_each(|&place: &usize| drop(merge.take(&messages[place], "x", 0.0)));
     merge.advance(9.0, &mut heard);
     assert!(heard.0.is_empty());
-    merge.take(b"AUSF\x09\x00nonsense", "y".into(), 9.0);
+    merge.take(b"AUSF\x09\x00nonsense", "y", 9.0);
     merge.advance(10.1, &mut heard);
     assert_eq!(heard.0, ["1 at 100", "tick 100", "3 at 101", "tick 101"]);
     let account = &merge.account;
@@ -275,7 +275,7 @@ fn too_much_is_judged_early_rather_than_held() {
     let (mut merge, mut heard) = merge(2);
     for seq in 0..30 {
         let mut all: Vec<Emitted> = (0..50).map(|n| known(seq * 50 + n, 100 + seq as i64)).collect();
-        merge.take(&written("a", seq, &mut all), "x".into(), 0.0);
+        merge.take(&written("a", seq, &mut all), "x", 0.0);
         merge.advance(0.0, &mut heard);
     }
     assert_eq!((merge.account.hurried, merge.account.records, merge.account.late), (10, 500, 0));

@@ -7,7 +7,7 @@ use super::histogram::Histogram;
 use super::host::HostBaseline;
 use super::hour::{Devices, Hour};
 use super::hours::Days;
-use super::identity::Identities;
+use super::identity::{Identities, Names};
 use super::order::Order;
 use super::pooled::{Newness, Pooled};
 use super::role::{self, Role};
@@ -233,6 +233,12 @@ impl Baselines {
         self.identities.prepare();
         self.hosts.values_mut().for_each(|host| host.prepare());
         self.commons = Commons::of(&self.hosts);
+    }
+
+    /// What its devices are called.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        Names { identities: self.identities.clone(), known: self.hosts.keys().copied().collect() }
     }
 
     /// Puts devices in the place of the addresses of an observation.

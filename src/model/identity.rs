@@ -29,6 +29,24 @@ pub struct Identities {
     by_address: Map<Host, Host>,
 }
 
+/// What devices are called, of those that a model knows: so much of it as tells which addresses are one.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    pub(super) identities: Identities,
+    pub(super) known: BTreeSet<Host>,
+}
+
+impl Names {
+    /// The devices at both ends.
+    #[must_use]
+    pub fn of(&self, seen: &Observation) -> (Host, Host) {
+        let name = |host: Host, is_local: bool, mac: Mac| {
+            if is_local { self.identities.of(host, mac, |host| self.known.contains(&host)) } else { host }
+        };
+        (name(seen.orig, seen.orig_local, seen.macs[0]), name(seen.resp, seen.resp_local, seen.macs[1]))
+    }
+}
+
 #[derive(Default)]
 struct Interface {
     v4: BTreeSet<Host>,

@@ -48,7 +48,7 @@ pub use histogram::Histogram;
 pub use host::HostBaseline;
 pub use hour::{Hour, HourOfDevice};
 pub use hours::{Days, ENOUGH_WEEKEND_DAYS, ENOUGH_WORKING_DAYS, Hours};
-pub use identity::{Identities, IdentitiesBuilder};
+pub use identity::{Identities, IdentitiesBuilder, Names};
 pub use kmeans::ClusterError;
 pub use measured::{ServiceServed, ServiceUse};
 pub use order::Order;

@@ -6,10 +6,14 @@
 mod address;
 mod connection;
 mod error;
+mod follow;
 mod store;
 mod stream;
+mod subject;
 
 pub use address::{Access, Address, name_of};
 pub use connection::{Nats, Parcel, Sent};
 pub use error::NatsError;
+pub use follow::{Bell, Followed, Follower};
 pub use stream::{Delivered, Keeping, Reading, ReadingConfig};
+pub use subject::Listening;

@@ -5,7 +5,7 @@ use async_nats::jetstream::{kv, object_store};
 use futures_util::StreamExt as _;
 use tokio::io::AsyncReadExt as _;
 
-use super::connection::Nats;
+use super::connection::{Nats, in_words};
 use super::error::NatsError;
 
 /// Earlier values of a key that are kept: all that the server can.
@@ -29,6 +29,26 @@ impl Nats {
         self.wait("keeping the file", store.put(name, &mut bytes)).map(drop)
     }
 
+    /// A file, of at most so many bytes, where there is one.
+    ///
+    /// # Errors
+    /// When the server does not answer, or it is longer.
+    pub fn find_file(&self, bucket: &str, name: &str, most_bytes: u64) -> Result<Option<Vec<u8>>, NatsError> {
+        let exists = self.wait(&format!("the file {name}"), async {
+            let store = match self.jetstream.get_object_store(bucket).await {
+                Ok(store) => store,
+                Err(error) if in_words(&error).contains("not found") => return Ok(false),
+                Err(error) => return Err(std::io::Error::other(error)),
+            };
+            match store.info(name).await {
+                Ok(_) => Ok(true),
+                Err(error) if error.kind() == object_store::InfoErrorKind::NotFound => Ok(false),
+                Err(error) => Err(std::io::Error::other(error)),
+            }
+        })?;
+        exists.then(|| self.file(bucket, name, most_bytes)).transpose()
+    }
+
     /// A file, of at most so many bytes.
     ///
     /// # Errors
@@ -49,15 +69,44 @@ impl Nats {
     /// # Errors
     /// When the server does not answer or will not have it.
     pub fn set(&self, bucket: &str, key: &str, value: &str) -> Result<(), NatsError> {
-        let opened = self.wait("the key-value store", self.jetstream.get_key_value(bucket));
-        let store = match opened {
-            Ok(store) => store,
+        let store = self.bucket(bucket)?;
+        self.wait(&format!("setting {key}"), store.put(key, value.to_owned().into())).map(drop)
+    }
+
+    /// Gives a key a value where its number is still this one, 0 where it never had a value; the bucket is made where there is none. Returns
+    /// its new number; none where somebody else was faster.
+    ///
+    /// # Errors
+    /// When the server does not answer or will not have it.
+    pub fn swap(&self, bucket: &str, key: &str, revision: u64, value: &str) -> Result<Option<u64>, NatsError> {
+        let store = self.bucket(bucket)?;
+        self.wait(&format!("setting {key}"), async {
+            match store.update(key, value.to_owned().into(), revision).await {
+                Ok(revision) => Ok(Some(revision)),
+                Err(error) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    /// The value of a key and its number, 0 and nothing where it never had one.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn numbered(&self, bucket: &str, key: &str) -> Result<(u64, String), NatsError> {
+        let store = self.bucket(bucket)?;
+        let entry = self.wait(&format!("the value of {key}"), store.entry(key))?;
+        Ok(entry.map_or_else(Default::default, |entry| (entry.revision, String::from_utf8_lossy(&entry.value).into_owned())))
+    }
+
+    fn bucket(&self, bucket: &str) -> Result<kv::Store, NatsError> {
+        match self.wait("the key-value store", self.jetstream.get_key_value(bucket)) {
+            Ok(store) => Ok(store),
             Err(_) => {
                 self.wait("making the key-value store", self.jetstream.create_stream(key_value(bucket)))?;
-                self.wait("the key-value store", self.jetstream.get_key_value(bucket))?
+                self.wait("the key-value store", self.jetstream.get_key_value(bucket))
             }
-        };
-        self.wait(&format!("setting {key}"), store.put(key, value.to_owned().into())).map(drop)
+        }
     }
 
     /// The values that a key had, the one in use last.

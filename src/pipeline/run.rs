@@ -17,6 +17,7 @@ use super::reader::Reader;
 use super::sightings::Sightings;
 use super::worker::Worker;
 use crate::capture::{CaptureError, Source};
+use crate::detect::Submission;
 use crate::evidence::{Cut, Slices};
 use crate::flow::{CheckedLimits, FlowKey, HomeNets};
 use crate::model::Vocabulary;
@@ -108,6 +109,9 @@ pub trait Consumer {
 
     /// The network is heard otherwise from the coming tick on: better or worse.
     fn condition(&mut self, _condition: Condition) {}
+
+    /// What assessors elsewhere found of the records of the coming tick, in place of these.
+    fn findings(&mut self, _found: Vec<Submission>, _now: Timestamp) {}
 
     /// All records known at `now` were handed over.
     fn tick(&mut self, now: Timestamp);

@@ -9,7 +9,9 @@ use super::output::Output;
 use super::state::State;
 use super::verdict::{JudgeError, Verdict};
 use crate::alert::AlertContext;
-use crate::detect::{Assessment, Class, Detector, DetectorConfig, DetectorCounters, Knowledge, Memory, Notice, ScoredFlow};
+use crate::detect::{
+    Assessment, Class, Detector, DetectorConfig, DetectorCounters, Knowledge, Memory, Notice, ScoredFlow, Submission,
+};
 use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::EndReason;
@@ -156,12 +158,7 @@ impl<'a> Judge<'a> {
             Mode::Model(_, Some(budget)) => *budget,
             _ => model.budget,
         };
-        let knowledge = Knowledge::new(
-            Arc::new(model.vocabulary.clone()),
-            Arc::new(model.baselines.clone()),
-            model.calibration.clone(),
-            model.calibration.threshold(budget),
-        );
+        let knowledge = Knowledge::of_model(&model, budget);
         let context = AlertContext {
             model_digest: Some(model.digest()?),
             trained_until: model.provenance.until().to_owned(),
@@ -257,6 +254,16 @@ impl<'a> Judge<'a> {
         self.verdict.ranks = detector.ranks();
         self.verdict.misfit = detector.misfit();
         Ok(self.verdict)
+    }
+
+    /// Ends where another judge goes on: nothing is closed.
+    #[must_use]
+    pub fn leave(mut self) -> Verdict {
+        if let Some(detector) = self.detector.take() {
+            (self.verdict.counters, self.verdict.ranks) = (detector.counters(), detector.ranks());
+            self.verdict.misfit = detector.misfit();
+        }
+        self.verdict
     }
 
     fn learn_from_kept(&mut self) {
@@ -421,6 +428,12 @@ impl Consumer for Judge<'_> {
             self.is_degraded = condition.is_degraded;
         } else {
             self.kept.push(Step::Degraded(condition.is_degraded));
+        }
+    }
+
+    fn findings(&mut self, found: Vec<Submission>, now: Timestamp) {
+        if let Some(detector) = &mut self.detector {
+            detector.take(found, now);
         }
     }
 

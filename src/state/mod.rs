@@ -10,11 +10,13 @@
 //! whole. Both carry digests. The first checkpoint is due at once, as a journal without one is worth nothing. What is damaged, or of
 //! another version of the program, is set aside and told; it never keeps anybody from starting.
 
+mod desk;
 mod folder;
 mod journal;
 mod keeper;
 
-pub use folder::{Folder, Found};
+pub use desk::Desk;
+pub use folder::{FORMAT, Folder, Found};
 pub use keeper::{Fault, Keeper};
 
 use std::path::{Path, PathBuf};

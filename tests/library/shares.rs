@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use auscult::capture::{self, Input};
-use auscult::detect::{Assessor, Detector, DetectorConfig, Docket, Knowledge, Notice, Share, Submission};
+use auscult::detect::{Assessor, Detector, DetectorConfig, Docket, Knowledge, Notice, Submission, share_of};
 use auscult::flow::{FlowLimits, HomeNets};
 use auscult::model::Model;
 use auscult::pipeline::{Consumer, Emitted, PipelineConfig, run};
@@ -18,7 +18,7 @@ use crate::support::{clinic, data, project};
 struct Both {
     knowledge: Arc<Knowledge>,
     one: Detector,
-    shares: Vec<(Share, Assessor)>,
+    shares: Vec<Assessor>,
     docket: Docket,
     of_one: Vec<Notice>,
     of_shares: Vec<Notice>,
@@ -28,17 +28,11 @@ struct Both {
 
 impl Both {
     fn new(model: &Model, shares: u16) -> Self {
-        let knowledge = Arc::new(Knowledge::new(
-            Arc::new(model.vocabulary.clone()),
-            Arc::new(model.baselines.clone()),
-            model.calibration.clone(),
-            model.calibration.threshold(model.budget),
-        ));
+        let knowledge = Arc::new(Knowledge::of_model(model, model.budget));
         let config = DetectorConfig::default();
-        let assessor = |share| (share, Assessor::new(Arc::clone(&knowledge), config, share));
         Self {
             one: Detector::new(Arc::clone(&knowledge), config),
-            shares: (0..shares).map(|place| assessor(Share::new(place, shares).unwrap())).collect(),
+            shares: (0..shares).map(|_| Assessor::new(Arc::clone(&knowledge), config)).collect(),
             docket: Docket::new(Arc::clone(&knowledge), config),
             knowledge,
             of_one: Vec::new(),
@@ -59,9 +53,13 @@ impl Consumer for Both {
         self.knowledge.baselines(seen.seen).identify(seen);
         let found = self.knowledge.vocabulary.matches(seen);
         let mut ends = 0;
-        for (_, assessor) in self.shares.iter_mut().filter(|(share, _)| share.holds(seen.orig) || share.holds(seen.resp)) {
-            assessor.observe(seen, found, &emitted.record);
-            ends += 1;
+        let shares = self.shares.len() as u16;
+        for (place, assessor) in (0..).zip(&mut self.shares) {
+            let sides = (share_of(seen.orig, shares) == place, share_of(seen.resp, shares) == place);
+            if sides.0 || sides.1 {
+                assessor.observe(seen, found, &emitted.record, sides);
+                ends += 1;
+            }
         }
         self.astray += usize::from(!(1..=2).contains(&ends));
         self.one.observe(seen, found, emitted.record, &mut Vec::new());
@@ -69,7 +67,7 @@ impl Consumer for Both {
 
     fn tick(&mut self, now: Timestamp) {
         self.one.tick(now, &mut self.of_one, &mut Vec::new());
-        let submissions: Vec<Submission> = self.shares.iter_mut().map(|(_, assessor)| assessor.submit(now, false)).collect();
+        let submissions: Vec<Submission> = self.shares.iter_mut().map(|assessor| assessor.submit(now, false)).collect();
         self.docket.take(submissions, now, &mut self.of_shares);
     }
 }
@@ -111,5 +109,74 @@ fn shares_tell_of_floods_and_changes_what_one_detector_tells() {
     for capture in ["hospital-lab/hospital-lab.pcap.gz", "iot-lan/iot-lan.pcap.gz"] {
         let Some(capture) = data(capture) else { continue };
         assert!(incidents_are_the_same(&capture, &model("clinic.json"), 64) > 5);
+    }
+}
+
+/// Judges by an assessor and a detector, both of which are made anew from what they remember every so many ticks.
+struct Interrupted {
+    knowledge: Arc<Knowledge>,
+    assessor: Assessor,
+    detector: Detector,
+    every: u64,
+    ticks: u64,
+    told: Vec<Notice>,
+}
+
+impl Interrupted {
+    fn new(model: &Model, every: u64) -> Self {
+        let (knowledge, config) = (Arc::new(Knowledge::of_model(model, model.budget)), DetectorConfig::default());
+        let (assessor, detector) = (Assessor::new(Arc::clone(&knowledge), config), Detector::new(Arc::clone(&knowledge), config));
+        Self { knowledge, assessor, detector, every, ticks: 0, told: Vec::new() }
+    }
+
+    fn begin_anew(&mut self) {
+        let config = DetectorConfig::default();
+        let lately = postcard::to_stdvec(self.assessor.lately()).unwrap();
+        self.assessor = Assessor::new(Arc::clone(&self.knowledge), config);
+        self.assessor.remember(postcard::from_bytes(&lately).unwrap());
+        let memory = postcard::to_stdvec(&self.detector.memory()).unwrap();
+        self.detector = Detector::new(Arc::clone(&self.knowledge), config);
+        self.detector.remember(postcard::from_bytes(&memory).unwrap());
+    }
+}
+
+impl Consumer for Interrupted {
+    fn sighting(&mut self, sighting: Sighting) {
+        self.detector.sighting(&sighting);
+    }
+
+    fn record(&mut self, mut emitted: Emitted) {
+        let seen = &mut emitted.observation;
+        self.knowledge.baselines(seen.seen).identify(seen);
+        let found = self.knowledge.vocabulary.matches(seen);
+        self.assessor.observe(seen, found, &emitted.record, (true, true));
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        let submission = self.assessor.submit(now, false);
+        self.detector.take(vec![submission], now);
+        self.detector.tick(now, &mut self.told, &mut Vec::new());
+        self.ticks += 1;
+        if self.ticks.is_multiple_of(self.every) {
+            self.begin_anew();
+        }
+    }
+}
+
+#[test]
+fn what_is_remembered_is_all_that_matters() {
+    let capture = project("datasets/hospital/intrusion-loud/capture.pcap.zst");
+    let config = PipelineConfig::new(2, FlowLimits::default().check().unwrap(), HomeNets::default());
+    let told = |every: u64| {
+        let mut judge = Interrupted::new(&model("hospital.json"), every);
+        let mut source = capture::open(&[Input::Path(capture.clone())]).unwrap();
+        run(&mut source, &config, None, &mut judge, &AtomicBool::new(false));
+        judge.told.iter().map(|notice| postcard::to_stdvec(notice).unwrap()).collect::<Vec<_>>()
+    };
+    let whole = told(u64::MAX);
+    assert!(whole.len() > 50, "{}", whole.len());
+    for every in [7, 61] {
+        let interrupted = told(every);
+        assert!(interrupted == whole, "every {every} ticks");
     }
 }

@@ -191,10 +191,14 @@ mod tests {
     const INSTEAD: [&str; 3] = ["learn", "save-model", "recheck"];
 
     /// Keys that a program without NATS does not know.
-    const OF_NATS: [&str; 14] = [
+    const OF_NATS: [&str; 18] = [
         "publish",
         "sensor",
         "partitions",
+        "devices",
+        "group",
+        "member",
+        "checkpoint-every",
         "stream-age",
         "stream-size",
         "stream-replicas",

@@ -88,16 +88,16 @@ impl Drop for Server {
     }
 }
 
-/// Waits until it holds, at most 20 s.
+/// Waits until it holds, at most a minute.
 #[track_caller]
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..1000 {
+    for _ in 0..3000 {
         if holds() {
             return;
         }
         thread::sleep(Duration::from_millis(20));
     }
-    panic!("{what}: not within 20 s");
+    panic!("{what}: not within a minute");
 }
 
 /// Splits a capture into as many as there are sensors: each conversation is heard by one, that of its lower address.

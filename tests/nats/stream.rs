@@ -1,10 +1,4 @@
 //! Sensors that publish to NATS, and detectors that judge what they published: the answers of one process, whatever breaks on the way.
-#![cfg(feature = "nats")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests fail by panicking and say what they skip")]
-
-mod nats_support;
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, Write as _};
 use std::process::{Child, Stdio};
@@ -12,9 +6,9 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use nats_support::{Server, free_port, get, split, until};
+use crate::nats_support::{Server, free_port, get, split, until};
+use crate::support::{Folder, Run, auscult, clinic, lines, program, project, text};
 use serde_json::Value;
-use support::{Folder, Run, auscult, clinic, lines, program, project, text};
 
 const CAPTURE: &str = "datasets/hospital/intrusion-loud/capture.pcap.zst";
 const MODEL: &str = "models/hospital.json";

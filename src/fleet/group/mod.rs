@@ -1,0 +1,599 @@
+//! Several detectors that judge one stream together.
+//!
+//! ```text
+//! PREFIX.flows.*.P ─┐                                        (the same P is judged by one of them)
+//! PREFIX.flows.*.clock ─▶ order ─▶ assessor of P ─▶ PREFIX.findings.GROUP.P ─┐
+//!                                                                            ▼  (one of them files)
+//! PREFIX.flows.*.clock ───────────────────────────────▶ tick by tick ─▶ consumer: cases, incidents, alerts
+//! ```
+//!
+//! Architecture invariants: what is found of a partition depends on its messages alone, so that two who own it at the same time find the
+//! same, and who takes it over finds again what its checkpoint does not hold; findings have the ticks that they are of, and who files
+//! takes each tick of a partition once. So nothing depends on who owns what; only the right to file is held by one alone.
+
+mod filing;
+mod findings;
+mod partitions;
+mod positions;
+mod team;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use self::filing::Filing;
+use self::partitions::{Partitions, Place};
+use self::positions::Positions;
+use self::team::Team;
+use super::FormError;
+use super::merge::{Came, Merge, MergeAccount, MergeConfig};
+use crate::detect::{DetectorConfig, Knowledge};
+use crate::nats::{Access, Address, Bell, Followed, Follower, Keeping, Nats, NatsError, Parcel};
+use crate::pipeline::{Consumer, Progress, Stopwatch};
+use crate::state::Desk;
+
+/// Messages that are taken before it is looked after everything else.
+const MOST_AT_ONCE: usize = 500;
+/// How long messages are waited for.
+const WITHIN: Duration = Duration::from_millis(100);
+/// How long a server that is away is left alone.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Seconds between messages of findings, where they are not many.
+const PUBLISH_S: f64 = 0.25;
+/// Findings that are published at once.
+const MANY_FOUND: usize = 5000;
+/// Bytes of a checkpoint at the most.
+const MOST_CHECKPOINT_BYTES: u64 = 1 << 30;
+/// Seconds after which it is kept what was told.
+const TOLD_S: f64 = 2.0;
+/// Seconds in which a stream may be away before that is told.
+const TROUBLE_S: f64 = 2.0;
+/// Looks at a stream that has nothing more, after which that is taken to be all.
+const QUIET_LOOKS: u32 = 5;
+
+/// How a group works.
+#[derive(Clone)]
+pub struct GroupConfig {
+    /// Where the stream is.
+    pub address: Address,
+    /// What opens it.
+    pub access: Access,
+    /// The group's name: who gives the same shares the work.
+    pub group: String,
+    /// This one's name, which no other of the group has.
+    pub member: String,
+    /// Partitions that sensors publish into.
+    pub partitions: u16,
+    /// How sensors are waited for.
+    pub merge: MergeConfig,
+    /// How often it is kept how far it is.
+    pub checkpoint_every: Duration,
+    /// How long findings are kept by the stream for them, where it is made.
+    pub keeping: Keeping,
+    /// Does it end when all that there is was judged?
+    pub until_caught_up: bool,
+    /// Told in a sentence what happens.
+    pub tell: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// What a member did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GroupAccount {
+    /// What came of sensors.
+    #[serde(flatten)]
+    pub merge: MergeAccount,
+    /// Partitions in all.
+    pub partitions: u16,
+    /// Those of this member, at the end.
+    pub owned: u64,
+    /// How often it was another share.
+    pub moves: u64,
+    /// Records that were judged here, once for each end's partition.
+    pub judged: u64,
+    /// Messages of findings that were published.
+    pub published: u64,
+    /// Their bytes.
+    pub published_bytes: u64,
+    /// Findings that found no room.
+    pub lost_findings: u64,
+    /// Did it file, at any time?
+    pub has_filed: bool,
+    /// Ticks that were filed here.
+    pub ticks: u64,
+    /// Messages of findings that came.
+    pub findings_messages: u64,
+    /// Findings of these, each once: by tick, of all observations, devices and silences together.
+    pub findings: u64,
+    /// Records that they are of.
+    pub records_found: u64,
+    /// Messages whose findings were there before.
+    pub doubles: u64,
+    /// Messages that could not be read.
+    pub unreadable: u64,
+    /// Messages before which others are missing.
+    pub gaps: u64,
+    /// Messages by another model than that of who files.
+    pub foreign: u64,
+    /// How often the server was away.
+    pub outages: u64,
+}
+
+impl GroupAccount {
+    /// Is something lost?
+    #[must_use]
+    pub const fn has_lost(&self) -> bool {
+        let of_sensors = self.merge.missing + self.merge.lost + self.merge.unreadable;
+        of_sensors + self.unreadable + self.lost_findings + self.gaps > 0
+    }
+}
+
+/// A member of a group.
+pub struct Group {
+    config: GroupConfig,
+    connection: Nats,
+    knowledge: (Arc<Knowledge>, String),
+    newest: Box<dyn FnMut() -> Option<(Arc<Knowledge>, String)>>,
+    desk: Desk,
+}
+
+impl Group {
+    /// Connects. `newest` tells when another model judges, with its digest.
+    ///
+    /// # Errors
+    /// When the server is away or refuses.
+    pub fn open(
+        config: GroupConfig,
+        knowledge: (Arc<Knowledge>, String),
+        newest: Box<dyn FnMut() -> Option<(Arc<Knowledge>, String)>>,
+        desk: Desk,
+    ) -> Result<Self, NatsError> {
+        let GroupConfig { address, access, group, member, .. } = &config;
+        let connection = Nats::connect(address, access, &format!("auscult detect {group} {member}"))?;
+        let subjects = vec![address.subject("findings.>")];
+        connection.make_stream(&address.stream("findings"), subjects, config.keeping)?;
+        (config.tell)(&format!("reads {address} as {member} of {group}"));
+        Ok(Self { config, connection, knowledge, newest, desk })
+    }
+}
+
+/// What a member has in hand.
+struct Session<'g> {
+    group: &'g mut Group,
+    bell: Bell,
+    team: Team,
+    partitions: Partitions,
+    /// Of the clock, and of each partition.
+    flows: BTreeMap<Option<u16>, (Follower, Positions)>,
+    merge: Merge<(Option<u16>, u64)>,
+    filing: Option<Filing>,
+    /// What is published before anything else goes on.
+    parcels: Vec<Parcel>,
+    published_s: f64,
+    kept_s: BTreeMap<Option<u16>, f64>,
+    quiet: u32,
+    is_caught_up: bool,
+    /// Since when something is wrong, and whether it was told.
+    trouble: Option<(f64, bool)>,
+    /// Is it this one who files, or is to when it gets the right to?
+    is_to_file: bool,
+    /// Was it heard who is there, so that its share is known?
+    is_settled: bool,
+    /// Was it published that nothing more comes?
+    is_last_told: bool,
+    account: GroupAccount,
+}
+
+/// Judges its share of a stream with others until `stop`, or to its end where that is asked for; while it has the right to file, all
+/// findings are handed to `consumer`.
+pub fn run(group: &mut Group, consumer: &mut dyn Consumer, stop: &AtomicBool) -> (GroupAccount, Option<NatsError>) {
+    let watch = Stopwatch::start();
+    let mut session = match Session::begin(group, watch.seconds()) {
+        Ok(session) => session,
+        Err(error) => return (GroupAccount::default(), Some(error)),
+    };
+    let mut away = None;
+    while !stop.load(Ordering::Relaxed) {
+        match session.step(watch.seconds(), consumer) {
+            Ok(is_over) => {
+                if away.take().is_some() {
+                    (session.group.config.tell)(&format!("{}: it is there again", session.group.connection.server()));
+                }
+                if is_over {
+                    break;
+                }
+            }
+            Err(error) => {
+                if away.is_none() {
+                    session.account.outages += 1;
+                    (session.group.config.tell)(&format!("{error}; it is tried again"));
+                }
+                let since_s = *away.get_or_insert(watch.seconds());
+                if session.group.config.until_caught_up && watch.seconds() - since_s > session.group.config.merge.patience_s {
+                    return (session.account(), Some(error));
+                }
+                std::thread::sleep(PAUSE);
+            }
+        }
+        consumer.progress(Progress { read_bytes: 0 });
+    }
+    session.leave(consumer);
+    (session.account(), None)
+}
+
+impl<'g> Session<'g> {
+    fn begin(group: &'g mut Group, now_s: f64) -> Result<Self, NatsError> {
+        let config = &group.config;
+        // Another one of the same name, or of an earlier run, is another one.
+        let id = format!("{}-{}", config.member, crate::pipeline::now().nanos());
+        let team = Team::join(&group.connection, config, id, now_s)?;
+        let partitions = Partitions::new(Arc::clone(&group.knowledge.0), DetectorConfig::default(), config.partitions);
+        let merge = Merge::of_partitions(config.merge, BTreeMap::new());
+        let account = GroupAccount { partitions: config.partitions, ..GroupAccount::default() };
+        Ok(Self {
+            bell: Bell::default(),
+            team,
+            partitions,
+            flows: BTreeMap::new(),
+            merge,
+            filing: None,
+            parcels: Vec::new(),
+            published_s: now_s,
+            kept_s: BTreeMap::new(),
+            quiet: 0,
+            is_caught_up: false,
+            trouble: None,
+            is_to_file: false,
+            is_settled: false,
+            is_last_told: false,
+            account,
+            group,
+        })
+    }
+
+    /// One round. Says whether it is over.
+    fn step(&mut self, now_s: f64, consumer: &mut dyn Consumer) -> Result<bool, NatsError> {
+        self.send()?;
+        if let Some(members) = self.team.look(&self.group.connection, now_s)? {
+            let share = self.team.share(&members, self.group.config.partitions);
+            if share != self.partitions.names() {
+                self.move_to(share, members.len(), now_s)?;
+            }
+            self.is_settled = true;
+            self.look_after_filing(&members, now_s, consumer)?;
+        }
+        if let Some((knowledge, model)) = (self.group.newest)() {
+            self.publish(now_s)?;
+            self.partitions.judge_by(&knowledge);
+            self.group.knowledge = (knowledge, model);
+        }
+        let mut has_come = self.read(now_s);
+        self.merge.advance(now_s, &mut self.partitions);
+        self.settle();
+        self.catch_up(has_come);
+        let is_due = now_s - self.published_s >= PUBLISH_S || self.partitions.waiting() >= MANY_FOUND;
+        if is_due || self.is_caught_up {
+            self.publish(now_s)?;
+        }
+        self.keep_partitions(now_s, false)?;
+        let mut is_over = self.is_last_told && !self.is_to_file;
+        if let Some(filing) = self.filing.as_mut().filter(|_| self.team.holds(now_s)) {
+            has_come |= filing.step(now_s, consumer, &mut self.account, &self.group.knowledge.1);
+            is_over = self.is_last_told && filing.is_done(consumer, &mut self.account);
+            if is_over {
+                // What is open then is closed by the judge: another run begins with nothing.
+                let kept = filing.checkpoint(None);
+                self.group.desk.end();
+                self.put_filing(kept)?;
+            } else {
+                self.keep_filing(now_s, consumer)?;
+            }
+        }
+        if !has_come && !is_over {
+            self.tell_trouble(now_s);
+            self.group.connection.wait_for(&self.bell, WITHIN);
+        }
+        Ok(is_over)
+    }
+
+    /// Tells why nothing comes, where something is wrong for longer than a moment.
+    fn tell_trouble(&mut self, now_s: f64) {
+        let of_flows = self.flows.values().find_map(|(follower, _)| follower.error());
+        let Some(error) = of_flows.or_else(|| self.filing.as_ref().and_then(Filing::error)) else {
+            self.trouble = None;
+            return;
+        };
+        let (since_s, is_told) = self.trouble.get_or_insert((now_s, false));
+        if now_s - *since_s >= TROUBLE_S && !std::mem::replace(is_told, true) {
+            (self.group.config.tell)(&format!("{}: {error}; it is tried again", self.group.connection.server()));
+        }
+    }
+
+    /// Takes messages of sensors in the order of the stream.
+    fn read(&mut self, now_s: f64) -> bool {
+        for taken in 0..MOST_AT_ONCE {
+            // What is on its way may come before what is here.
+            if self.flows.values_mut().any(|(follower, _)| follower.peek().is_none() && !follower.is_dry()) {
+                return taken > 0;
+            }
+            let first =
+                self.flows.iter_mut().filter_map(|(&place, (follower, _))| Some((follower.peek()?.sequence, place))).min();
+            let Some((_, place)) = first else { return taken > 0 };
+            let Some((follower, positions)) = self.flows.get_mut(&place) else { return taken > 0 };
+            let Some(Followed { payload, sequence }) = follower.take() else { return taken > 0 };
+            let about = self.merge.take(&payload, (place, sequence), now_s);
+            positions.came(sequence, about.filter(|_| place.is_some()));
+        }
+        true
+    }
+
+    /// Notes what is done with, and tells what could not be read.
+    fn settle(&mut self) {
+        for (place, sequence) in self.merge.confirm.drain(..) {
+            if let Some((_, positions)) = self.flows.get_mut(&place) {
+                positions.done(sequence);
+            }
+        }
+        let clock_from = self.flows.get(&None).map_or(0, |(_, positions)| positions.first().0);
+        for (place, (_, positions)) in &self.flows {
+            if let Some(partition) = *place {
+                self.partitions.needs(partition, positions.first(), clock_from);
+            }
+        }
+        if let Some(remark) = self.merge.remark.take() {
+            (self.group.config.tell)(&format!("{remark}; passed over, and counted"));
+        }
+    }
+
+    /// Is all judged that there is, where it ends then?
+    fn catch_up(&mut self, has_come: bool) {
+        if !self.group.config.until_caught_up || self.is_caught_up || !self.is_settled {
+            return;
+        }
+        let is_dry = !has_come && self.flows.values_mut().all(|(follower, _)| follower.is_dry());
+        self.quiet = if is_dry { self.quiet + 1 } else { 0 };
+        if self.quiet >= QUIET_LOOKS {
+            self.merge.finish(&mut self.partitions);
+            self.settle();
+            self.is_caught_up = true;
+        }
+    }
+
+    /// Makes messages of what was found, and sends them.
+    fn publish(&mut self, now_s: f64) -> Result<(), NatsError> {
+        let GroupConfig { address, group, .. } = &self.group.config;
+        let is_last = self.is_caught_up && !std::mem::replace(&mut self.is_last_told, self.is_caught_up);
+        let made = self.partitions.messages(group, &self.group.knowledge.1, is_last);
+        for (partition, id, payload) in made {
+            let subject = address.subject(&format!("findings.{group}.{partition}"));
+            self.account.published += 1;
+            self.account.published_bytes += payload.len() as u64;
+            self.parcels.push(Parcel { subject, id, payload });
+        }
+        self.published_s = now_s;
+        self.send()
+    }
+
+    /// Sends what was made. What is not taken goes first the next time.
+    fn send(&mut self) -> Result<(), NatsError> {
+        if self.parcels.is_empty() {
+            return Ok(());
+        }
+        let sent = self.group.connection.publish(&self.parcels);
+        self.parcels.drain(..sent.taken);
+        sent.error.map_or(Ok(()), Err)
+    }
+
+    /// Takes over the partitions that are this one's by now, and lets go of those that are not.
+    fn move_to(&mut self, share: BTreeSet<u16>, members: usize, now_s: f64) -> Result<(), NatsError> {
+        self.publish(now_s)?;
+        self.keep_partitions(now_s, true)?;
+        let had = self.partitions.names();
+        had.difference(&share).for_each(|&partition| self.partitions.leave(partition));
+        for &partition in share.difference(&had) {
+            let bucket = self.group.config.address.stream("state");
+            let found = self.group.connection.find_file(&bucket, &self.name(Some(partition)), MOST_CHECKPOINT_BYTES)?;
+            if let Err(error) = self.partitions.own(partition, found.as_deref()) {
+                (self.group.config.tell)(&format!(
+                    "partition {partition}: {error}; it is begun anew, and its last hour is not known"
+                ));
+            }
+        }
+        let GroupConfig { address, merge, partitions, .. } = &self.group.config;
+        (self.group.config.tell)(&format!("judges {} of {partitions} partitions, of {members} detectors", share.len()));
+        let clock_from = share.iter().map(|&partition| self.partitions.place(partition).clock_from).min().unwrap_or_default();
+        let goes_on = share.iter().any(|&partition| self.partitions.place(partition).through.is_some());
+        let stream = address.stream("flows");
+        let follow = |subject: &str, from: u64, came: Came| {
+            (self.group.connection.follow(&stream, &address.subject(subject), from, &self.bell), Positions::from(from, came))
+        };
+        self.flows = share
+            .iter()
+            .map(|&partition| {
+                let Place { flows_from, came, .. } = self.partitions.place(partition);
+                (Some(partition), follow(&format!("flows.*.{partition}"), flows_from, came))
+            })
+            .collect();
+        if !share.is_empty() {
+            self.flows.insert(None, follow("flows.*.clock", clock_from, Came::new()));
+        }
+        add(&mut self.account.merge, &self.merge.account);
+        let begun = share.into_iter().map(|partition| (partition, self.partitions.place(partition).came));
+        self.merge = Merge::of_partitions(MergeConfig { goes_on, ..*merge }, begun.collect());
+        self.account.moves += 1;
+        (self.quiet, self.is_caught_up, self.is_last_told) = (0, false, false);
+        Ok(())
+    }
+
+    /// Begins to file, or lets another one.
+    fn look_after_filing(
+        &mut self,
+        members: &BTreeSet<String>,
+        now_s: f64,
+        consumer: &mut dyn Consumer,
+    ) -> Result<(), NatsError> {
+        let is_to_file = self.team.is_to_file(members);
+        self.is_to_file = is_to_file;
+        let is_held = is_to_file && self.team.lease(&self.group.connection, now_s)?;
+        match (&self.filing, is_held) {
+            (None, true) => {
+                let bucket = self.group.config.address.stream("state");
+                let found = self.group.connection.find_file(&bucket, &self.name(None), MOST_CHECKPOINT_BYTES)?;
+                let (filing, memory, outcome) =
+                    Filing::open(&self.group.connection, (&self.group.config, &self.bell), found.as_deref());
+                if let Err(error) = outcome {
+                    (self.group.config.tell)(&format!("what was filed: {error}; it is begun anew"));
+                }
+                self.group.desk.hand_over(memory.as_deref());
+                consumer.progress(Progress { read_bytes: 0 });
+                self.filing = Some(filing);
+                self.account.has_filed = true;
+                (self.group.config.tell)("files what all find, and tells");
+            }
+            (Some(_), false) if is_to_file => {
+                self.filing = None;
+                (self.group.config.tell)("another one files by now");
+            }
+            (Some(_), _) if !is_to_file => {
+                self.keep_memory(consumer)?;
+                self.filing = None;
+                self.team.release(&self.group.connection);
+                (self.group.config.tell)("another one files from now on");
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Keeps how far partitions are: those whose turn it is, or all.
+    fn keep_partitions(&mut self, now_s: f64, all: bool) -> Result<(), NatsError> {
+        let every_s = self.group.config.checkpoint_every.as_secs_f64();
+        for partition in self.partitions.names() {
+            let kept_s = self.kept_s.entry(Some(partition)).or_insert(now_s);
+            if (now_s - *kept_s < every_s && !all) || !self.parcels.is_empty() {
+                continue;
+            }
+            *kept_s = now_s;
+            match self.partitions.checkpoint(partition) {
+                Some(Ok(bytes)) => {
+                    let (bucket, name) = (self.group.config.address.stream("state"), self.name(Some(partition)));
+                    self.group.connection.put_file(&bucket, &name, &bytes)?;
+                }
+                Some(Err(error)) => (self.group.config.tell)(&format!("partition {partition}: {error}; it is not kept")),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what is filed when its turn has come: sooner where something was told.
+    fn keep_filing(&mut self, now_s: f64, consumer: &mut dyn Consumer) -> Result<(), NatsError> {
+        let kept_s = *self.kept_s.entry(None).or_insert(now_s);
+        let every_s = self.group.config.checkpoint_every.as_secs_f64();
+        let is_telling = self.group.desk.has_told();
+        if now_s - kept_s < if is_telling { every_s.min(TOLD_S) } else { every_s } {
+            return Ok(());
+        }
+        self.kept_s.insert(None, now_s);
+        self.keep_memory(consumer)
+    }
+
+    /// Keeps what the judge remembers by now; not while alerts wait that were not written yet.
+    fn keep_memory(&mut self, consumer: &mut dyn Consumer) -> Result<(), NatsError> {
+        self.group.desk.ask();
+        consumer.progress(Progress { read_bytes: 0 });
+        match (self.group.desk.answer(), &self.filing) {
+            (Some(memory), Some(filing)) => self.put_filing(filing.checkpoint(Some(memory))),
+            _ => Ok(()),
+        }
+    }
+
+    fn put_filing(&self, kept: Result<Vec<u8>, FormError>) -> Result<(), NatsError> {
+        match kept {
+            Ok(bytes) => {
+                let (bucket, name) = (self.group.config.address.stream("state"), self.name(None));
+                self.group.connection.put_file(&bucket, &name, &bytes)
+            }
+            Err(error) => {
+                (self.group.config.tell)(&format!("what is filed: {error}; it is not kept"));
+                Ok(())
+            }
+        }
+    }
+
+    /// The name of a checkpoint: of a partition, or of what is filed.
+    fn name(&self, partition: Option<u16>) -> String {
+        let group = &self.group.config.group;
+        partition.map_or_else(|| format!("{group}.filing"), |partition| format!("{group}.{partition}"))
+    }
+
+    /// Ends: others go on from what is kept.
+    fn leave(&mut self, consumer: &mut dyn Consumer) {
+        let now_s = self.published_s + PUBLISH_S;
+        let kept = self.publish(now_s).and_then(|()| self.keep_partitions(now_s, true));
+        let kept = kept.and_then(|()| if self.is_last_told { Ok(()) } else { self.keep_memory(consumer) });
+        if let Err(error) = kept {
+            (self.group.config.tell)(&format!("{error}; others go on from what was kept before"));
+        }
+        self.team.leave(&self.group.connection);
+    }
+
+    fn account(&mut self) -> GroupAccount {
+        let mut account = std::mem::take(&mut self.account);
+        add(&mut account.merge, &self.merge.account);
+        (account.owned, account.judged) = (self.partitions.names().len() as u64, self.partitions.records);
+        account.lost_findings = self.partitions.lost;
+        account
+    }
+}
+
+fn add(sum: &mut MergeAccount, more: &MergeAccount) {
+    let MergeAccount { messages, records, copies, doubles, late, missing, unreadable, other_version, hurried, lost, runs } =
+        *more;
+    sum.messages += messages;
+    sum.records += records;
+    sum.copies += copies;
+    sum.doubles += doubles;
+    sum.late += late;
+    sum.missing += missing;
+    sum.unreadable += unreadable;
+    sum.other_version += other_version;
+    sum.hurried += hurried;
+    sum.lost = sum.lost.max(lost);
+    sum.runs = sum.runs.max(runs);
+}
+
+/// A few aligned lines for people.
+impl fmt::Display for GroupAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { merge, owned, partitions, judged, published, published_bytes, .. } = self;
+        write!(
+            f,
+            "messages {} of {} runs of sensors; {judged} records judged for {owned} of {partitions} partitions\nfound    {published} messages of {published_bytes} bytes were published",
+            merge.messages, merge.runs
+        )?;
+        if self.has_filed {
+            write!(f, "; {} messages of {} findings were filed in {} ticks", self.findings_messages, self.findings, self.ticks)?;
+        }
+        let warnings = [
+            (merge.missing, "messages that sensors published did not come"),
+            (merge.lost, "copies of records were not published: the spool of a sensor was full"),
+            (merge.late, "records came after their time was judged"),
+            (merge.hurried, "ticks were judged before all sensors were there: too much was held"),
+            (merge.unreadable + self.unreadable, "messages could not be read"),
+            (self.lost_findings, "findings found no room"),
+            (self.gaps, "times findings were let go before they were filed"),
+            (self.foreign, "messages of findings are by another model"),
+        ];
+        for (count, what) in warnings.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "\nwarning  {count} {what}")?;
+        }
+        if self.outages > 0 {
+            write!(f, "\nnote     the server was away {} times", self.outages)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,246 @@
+//! Partitions that a detector owns: an assessor of each, and how far it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::findings::{FORM, Findings};
+use crate::detect::{Assessor, DetectorConfig, Knowledge, Lately, Submission};
+use crate::feature::Observation;
+use crate::fleet::envelope::Envelope;
+use crate::fleet::merge::{Came, Taker};
+use crate::fleet::{FormError, Side};
+use crate::pipeline::{Condition, Emitted};
+use crate::sighting::Sighting;
+use crate::state::FORMAT;
+use crate::time::Timestamp;
+
+/// Findings of one message at the most, some 500 bytes each before they are packed.
+const MOST_FOUND: usize = 1000;
+/// Findings of a partition that wait for the end of their tick or for being published, at the most; the rest are counted.
+const MOST_WAITING: usize = 200_000;
+
+/// Of the form of what is remembered.
+const STATE: Envelope = Envelope { magic: *b"AUSP", version: FORMAT as u16, most_bytes: 1 << 30, most_unpacked_bytes: 1 << 32 };
+
+/// How far a partition was judged, and from where on its messages are still needed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// All up to this tick was judged, and its findings were published.
+    pub through: Option<Timestamp>,
+    /// The first message of the partition that holds more, by its number in the stream.
+    pub flows_from: u64,
+    /// How many came before it, of each run of a sensor.
+    pub came: Came,
+    /// The first message of the clock.
+    pub clock_from: u64,
+}
+
+/// What is kept of a partition, for its next owner.
+#[derive(Deserialize)]
+struct Stored {
+    place: Place,
+    lately: Lately,
+}
+
+/// The same, to be written. The order of the fields is their form.
+#[derive(Serialize)]
+struct Storing<'a> {
+    place: &'a Place,
+    lately: &'a Lately,
+}
+
+struct Partition {
+    assessor: Assessor,
+    place: Place,
+    /// Tick of its latest published findings.
+    published: Option<Timestamp>,
+    /// Found since, by tick.
+    found: Vec<(Timestamp, Submission)>,
+    waiting: usize,
+    records: u64,
+}
+
+/// Judges the records of some partitions, each by itself.
+pub(super) struct Partitions {
+    knowledge: Arc<Knowledge>,
+    config: DetectorConfig,
+    of: u16,
+    owned: BTreeMap<u16, Partition>,
+    /// Records that were judged: once for each end that is owned.
+    pub records: u64,
+    /// Findings that found no room.
+    pub lost: u64,
+}
+
+impl Partitions {
+    /// None yet, of so many.
+    pub const fn new(knowledge: Arc<Knowledge>, config: DetectorConfig, of: u16) -> Self {
+        Self { knowledge, config, of, owned: BTreeMap::new(), records: 0, lost: 0 }
+    }
+
+    /// Those that are owned.
+    pub fn names(&self) -> BTreeSet<u16> {
+        self.owned.keys().copied().collect()
+    }
+
+    /// Owns a partition from now on, from where this checkpoint is; none begins with the first message that there is.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be read: the partition is owned from the beginning.
+    pub fn own(&mut self, partition: u16, checkpoint: Option<&[u8]>) -> Result<(), FormError> {
+        let read = checkpoint.map(|bytes| STATE.read::<Stored>(bytes)).transpose();
+        let mut assessor = Assessor::new(Arc::clone(&self.knowledge), self.config);
+        let (place, outcome) = match read {
+            Ok(Some(Stored { place, lately })) => {
+                assessor.remember(lately);
+                (place, Ok(()))
+            }
+            Ok(None) => (Place::default(), Ok(())),
+            Err(error) => (Place::default(), Err(error)),
+        };
+        let (published, found, waiting, records) = (place.through, Vec::new(), 0, 0);
+        self.owned.insert(partition, Partition { assessor, place, published, found, waiting, records });
+        outcome
+    }
+
+    /// Owns it no longer.
+    pub fn leave(&mut self, partition: u16) {
+        self.owned.remove(&partition);
+    }
+
+    /// How far a partition is.
+    pub fn place(&self, partition: u16) -> Place {
+        self.owned.get(&partition).map_or_else(Place::default, |owned| owned.place.clone())
+    }
+
+    /// Notes from where on messages are still needed.
+    pub fn needs(&mut self, partition: u16, (flows_from, came): (u64, &Came), clock_from: u64) {
+        if let Some(owned) = self.owned.get_mut(&partition).filter(|owned| owned.place.flows_from != flows_from) {
+            owned.place.flows_from = flows_from;
+            owned.place.came.clone_from(came);
+        }
+        if let Some(owned) = self.owned.get_mut(&partition) {
+            owned.place.clock_from = clock_from;
+        }
+    }
+
+    /// What the next owner goes on from; only once all findings were published.
+    ///
+    /// # Errors
+    /// When it is too much.
+    pub fn checkpoint(&self, partition: u16) -> Option<Result<Vec<u8>, FormError>> {
+        let owned = self.owned.get(&partition).filter(|owned| owned.published == owned.place.through)?;
+        Some(STATE.write(&Storing { place: &owned.place, lately: owned.assessor.lately() }))
+    }
+
+    /// Messages of what was found since the last time, with their partitions and identifiers. `is_last` says that nothing comes after it.
+    pub fn messages(&mut self, group: &str, model: &str, is_last: bool) -> Vec<(u16, String, Vec<u8>)> {
+        let mut messages = Vec::new();
+        for (&partition, owned) in &mut self.owned {
+            let Some(through) = owned.place.through.or(is_last.then_some(Timestamp::MIN)) else { continue };
+            if owned.published == Some(through) && !is_last {
+                continue;
+            }
+            let mut parts: Vec<Vec<(Timestamp, u32, Submission)>> = vec![Vec::new()];
+            let mut room = MOST_FOUND;
+            for (tick, submission) in owned.found.drain(..) {
+                for (number, piece) in (0..).zip(submission.split(MOST_FOUND)) {
+                    if piece.len() > room {
+                        parts.push(Vec::new());
+                        room = MOST_FOUND;
+                    }
+                    room -= piece.len().min(room);
+                    parts.extend_last((tick, number, piece));
+                }
+            }
+            let count = parts.len();
+            for (place, found) in parts.into_iter().enumerate() {
+                let is_whole = place + 1 == count;
+                let after = owned.published;
+                // Only the last says that the ticks are whole.
+                let until = if is_whole { through } else { after.unwrap_or(Timestamp::MIN) };
+                let records = if is_whole { std::mem::take(&mut owned.records) } else { 0 };
+                let is_last = is_last && is_whole;
+                let findings = Findings {
+                    partition: (partition, self.of),
+                    after,
+                    through: until,
+                    found,
+                    records,
+                    model: model.to_owned(),
+                    is_last,
+                };
+                match FORM.write(&findings) {
+                    Ok(payload) => messages.push((partition, findings.id(group, place), payload)),
+                    Err(_) => self.lost += findings.found.iter().map(|(_, _, piece)| piece.len() as u64).sum::<u64>(),
+                }
+            }
+            (owned.published, owned.waiting) = (Some(through), 0);
+        }
+        messages
+    }
+
+    /// Judges by other knowledge from now on.
+    pub fn judge_by(&mut self, knowledge: &Arc<Knowledge>) {
+        self.knowledge = Arc::clone(knowledge);
+        self.owned.values_mut().for_each(|owned| owned.assessor.judge_by(Arc::clone(knowledge)));
+    }
+
+    /// Findings that wait to be published.
+    pub fn waiting(&self) -> usize {
+        self.owned.values().map(|owned| owned.waiting).sum()
+    }
+}
+
+/// Adds to the last of several lists.
+trait ExtendLast<T> {
+    fn extend_last(&mut self, item: T);
+}
+
+impl<T> ExtendLast<T> for Vec<Vec<T>> {
+    fn extend_last(&mut self, item: T) {
+        if let Some(last) = self.last_mut() {
+            last.push(item);
+        }
+    }
+}
+
+impl Taker for Partitions {
+    fn record(&mut self, (partition, side): (u16, Side), mut emitted: Emitted) {
+        let Some(owned) = self.owned.get_mut(&partition) else { return };
+        let seen: &mut Observation = &mut emitted.observation;
+        if owned.place.through.is_some_and(|through| seen.seen <= through) {
+            return;
+        }
+        self.knowledge.baselines(seen.seen).identify(seen);
+        let found = self.knowledge.vocabulary.matches(seen);
+        owned.assessor.observe(seen, found, &emitted.record, (side != Side::Responder, side != Side::Initiator));
+        owned.records += 1;
+        self.records += 1;
+    }
+
+    fn sighting(&mut self, _sighting: Sighting) {}
+
+    fn condition(&mut self, _condition: Condition) {}
+
+    fn tick(&mut self, now: Timestamp) {
+        for owned in self.owned.values_mut() {
+            if owned.place.through.is_some_and(|through| now <= through) {
+                continue;
+            }
+            owned.place.through = Some(now);
+            let submission = owned.assessor.submit(now, false);
+            if submission.is_empty() {
+                continue;
+            }
+            if owned.waiting >= MOST_WAITING {
+                self.lost += submission.len() as u64;
+                continue;
+            }
+            owned.waiting += submission.len();
+            owned.found.push((now, submission));
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Sensors and detectors over NATS, each test with servers of its own on loopback.
+#![cfg(feature = "nats")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests fail by panicking and say what they skip")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod group;
+mod nats_support;
+mod stream;

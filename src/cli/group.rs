@@ -39,7 +39,7 @@ pub struct GroupArgs {
     /// Keep for other detectors of the group how far this one is, this often
     #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "1m")]
     pub checkpoint_every: Span,
-    /// Where there is no stream of findings yet: on so many servers of a cluster
+    /// Where the group has no stores yet: on so many servers of a cluster
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
     pub stream_replicas: u8,
 }

@@ -12,6 +12,23 @@ use super::error::NatsError;
 const HISTORY: i64 = 64;
 
 impl Nats {
+    /// Makes buckets for files and for keys, on so many servers, where there are none.
+    ///
+    /// # Errors
+    /// When the server does not answer or will not have it.
+    pub fn make_stores(&self, files: &str, keys: &str, replicas: usize) -> Result<(), NatsError> {
+        if self.wait("the object store", self.jetstream.get_object_store(files)).is_err() {
+            let config =
+                object_store::Config { bucket: files.to_owned(), num_replicas: replicas, ..object_store::Config::default() };
+            self.wait("making the object store", self.jetstream.create_object_store(config))?;
+        }
+        if self.wait("the key-value store", self.jetstream.get_key_value(keys)).is_err() {
+            let config = stream::Config { num_replicas: replicas, ..key_value(keys) };
+            self.wait("making the key-value store", self.jetstream.create_stream(config))?;
+        }
+        Ok(())
+    }
+
     /// Keeps a file by this name; the bucket is made where there is none.
     ///
     /// # Errors

@@ -165,7 +165,7 @@ impl Filing {
                         Self::take(row, &mut self.clocks, (message.sequence, findings), (self.handed, model), account);
                     }
                     _ => {
-                        account.unreadable += 1;
+                        account.findings_unreadable += 1;
                         row.from = if row.held.is_empty() { message.sequence + 1 } else { row.from };
                     }
                 }
@@ -188,7 +188,7 @@ impl Filing {
             account.gaps += 1;
         }
         let is_news = Some(through) > row.through;
-        account.doubles += u64::from(!is_news && found.is_empty() && !is_last);
+        account.findings_doubles += u64::from(!is_news && !is_last);
         account.records_found += if is_news { records } else { 0 };
         account.foreign += u64::from(by != model);
         // The first parts of what is in several messages are of ticks that only the last makes whole.

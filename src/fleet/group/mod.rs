@@ -11,6 +11,7 @@
 //! same, and who takes it over finds again what its checkpoint does not hold; findings have the ticks that they are of, and who files
 //! takes each tick of a partition once. So nothing depends on who owns what; only the right to file is held by one alone.
 
+mod account;
 mod filing;
 mod findings;
 mod partitions;
@@ -18,19 +19,17 @@ mod positions;
 mod team;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde::Serialize;
-
+pub use self::account::GroupAccount;
 use self::filing::Filing;
 use self::partitions::{Partitions, Place};
 use self::positions::Positions;
 use self::team::Team;
 use super::FormError;
-use super::merge::{Came, Merge, MergeAccount, MergeConfig};
+use super::merge::{Came, Merge, MergeConfig};
 use crate::detect::{DetectorConfig, Knowledge};
 use crate::nats::{Access, Address, Bell, Followed, Follower, Keeping, Nats, NatsError, Parcel};
 use crate::pipeline::{Consumer, Progress, Stopwatch};
@@ -80,57 +79,6 @@ pub struct GroupConfig {
     pub tell: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
-/// What a member did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct GroupAccount {
-    /// What came of sensors.
-    #[serde(flatten)]
-    pub merge: MergeAccount,
-    /// Partitions in all.
-    pub partitions: u16,
-    /// Those of this member, at the end.
-    pub owned: u64,
-    /// How often it was another share.
-    pub moves: u64,
-    /// Records that were judged here, once for each end's partition.
-    pub judged: u64,
-    /// Messages of findings that were published.
-    pub published: u64,
-    /// Their bytes.
-    pub published_bytes: u64,
-    /// Findings that found no room.
-    pub lost_findings: u64,
-    /// Did it file, at any time?
-    pub has_filed: bool,
-    /// Ticks that were filed here.
-    pub ticks: u64,
-    /// Messages of findings that came.
-    pub findings_messages: u64,
-    /// Findings of these, each once: by tick, of all observations, devices and silences together.
-    pub findings: u64,
-    /// Records that they are of.
-    pub records_found: u64,
-    /// Messages whose findings were there before.
-    pub doubles: u64,
-    /// Messages that could not be read.
-    pub unreadable: u64,
-    /// Messages before which others are missing.
-    pub gaps: u64,
-    /// Messages by another model than that of who files.
-    pub foreign: u64,
-    /// How often the server was away.
-    pub outages: u64,
-}
-
-impl GroupAccount {
-    /// Is something lost?
-    #[must_use]
-    pub const fn has_lost(&self) -> bool {
-        let of_sensors = self.merge.missing + self.merge.lost + self.merge.unreadable;
-        of_sensors + self.unreadable + self.lost_findings + self.gaps > 0
-    }
-}
-
 /// A member of a group.
 pub struct Group {
     config: GroupConfig,
@@ -155,6 +103,7 @@ impl Group {
         let connection = Nats::connect(address, access, &format!("auscult detect {group} {member}"))?;
         let subjects = vec![address.subject("findings.>")];
         connection.make_stream(&address.stream("findings"), subjects, config.keeping)?;
+        connection.make_stores(&address.stream("state"), &address.stream("groups"), config.keeping.replicas)?;
         (config.tell)(&format!("reads {address} as {member} of {group}"));
         Ok(Self { config, connection, knowledge, newest, desk })
     }
@@ -398,7 +347,7 @@ impl<'g> Session<'g> {
             let found = self.group.connection.find_file(&bucket, &self.name(Some(partition)), MOST_CHECKPOINT_BYTES)?;
             if let Err(error) = self.partitions.own(partition, found.as_deref()) {
                 (self.group.config.tell)(&format!(
-                    "partition {partition}: {error}; it is begun anew, and its last hour is not known"
+                    "partition {partition}: {error}; it is judged again from the first message that there is"
                 ));
             }
         }
@@ -420,7 +369,7 @@ impl<'g> Session<'g> {
         if !share.is_empty() {
             self.flows.insert(None, follow("flows.*.clock", clock_from, Came::new()));
         }
-        add(&mut self.account.merge, &self.merge.account);
+        self.account.add(&self.merge.account);
         let begun = share.into_iter().map(|partition| (partition, self.partitions.place(partition).came));
         self.merge = Merge::of_partitions(MergeConfig { goes_on, ..*merge }, begun.collect());
         self.account.moves += 1;
@@ -543,57 +492,9 @@ impl<'g> Session<'g> {
 
     fn account(&mut self) -> GroupAccount {
         let mut account = std::mem::take(&mut self.account);
-        add(&mut account.merge, &self.merge.account);
+        account.add(&self.merge.account);
         (account.owned, account.judged) = (self.partitions.names().len() as u64, self.partitions.records);
         account.lost_findings = self.partitions.lost;
         account
-    }
-}
-
-fn add(sum: &mut MergeAccount, more: &MergeAccount) {
-    let MergeAccount { messages, records, copies, doubles, late, missing, unreadable, other_version, hurried, lost, runs } =
-        *more;
-    sum.messages += messages;
-    sum.records += records;
-    sum.copies += copies;
-    sum.doubles += doubles;
-    sum.late += late;
-    sum.missing += missing;
-    sum.unreadable += unreadable;
-    sum.other_version += other_version;
-    sum.hurried += hurried;
-    sum.lost = sum.lost.max(lost);
-    sum.runs = sum.runs.max(runs);
-}
-
-/// A few aligned lines for people.
-impl fmt::Display for GroupAccount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { merge, owned, partitions, judged, published, published_bytes, .. } = self;
-        write!(
-            f,
-            "messages {} of {} runs of sensors; {judged} records judged for {owned} of {partitions} partitions\nfound    {published} messages of {published_bytes} bytes were published",
-            merge.messages, merge.runs
-        )?;
-        if self.has_filed {
-            write!(f, "; {} messages of {} findings were filed in {} ticks", self.findings_messages, self.findings, self.ticks)?;
-        }
-        let warnings = [
-            (merge.missing, "messages that sensors published did not come"),
-            (merge.lost, "copies of records were not published: the spool of a sensor was full"),
-            (merge.late, "records came after their time was judged"),
-            (merge.hurried, "ticks were judged before all sensors were there: too much was held"),
-            (merge.unreadable + self.unreadable, "messages could not be read"),
-            (self.lost_findings, "findings found no room"),
-            (self.gaps, "times findings were let go before they were filed"),
-            (self.foreign, "messages of findings are by another model"),
-        ];
-        for (count, what) in warnings.into_iter().filter(|(count, _)| *count > 0) {
-            write!(f, "\nwarning  {count} {what}")?;
-        }
-        if self.outages > 0 {
-            write!(f, "\nnote     the server was away {} times", self.outages)?;
-        }
-        Ok(())
     }
 }

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::de::DeserializeOwned;
-
 use super::clock::ClockWatch;
 use super::feed::Account;
 use super::reload::{Reload, Reloader};
@@ -86,8 +84,9 @@ impl Attended<'_, '_> {
             self.judge.judge_by(model, budget);
         }
         if let Some(desk) = &self.asks.desk {
-            if let Some(memory) = desk.take_as_judge() {
-                self.judge.go_on(of_desk(&memory), &[]);
+            match desk.take_as_judge() {
+                Ok(memory) => memory.into_iter().for_each(|memory| self.judge.go_on(memory, &[])),
+                Err(error) => tell!("auscult: what was filed before cannot be read: {error}; it is begun anew"),
             }
             if desk.is_asked() {
                 self.judge.tell_state_if_wanted();
@@ -104,17 +103,6 @@ impl Attended<'_, '_> {
             counters.notices
         );
     }
-}
-
-/// What was remembered; what cannot be read is told, and nothing is then.
-pub fn of_desk<T: DeserializeOwned + Default>(bytes: &[u8]) -> T {
-    if bytes.is_empty() {
-        return T::default();
-    }
-    postcard::from_bytes(bytes).unwrap_or_else(|error| {
-        tell!("auscult: what was filed before cannot be read: {error}; it is begun anew");
-        T::default()
-    })
 }
 
 impl Consumer for Attended<'_, '_> {

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::answered::Answered;
 use super::args::{JudgeArgs, LearnArgs};
-use super::attend::of_desk;
 use super::exit::{Usage, in_one_line};
 use super::judge::load_file;
 use super::plan::Plan;
@@ -473,8 +472,8 @@ impl Output for Kept<'_, '_> {
     }
 
     fn progress(&mut self, progress: Progress) {
-        if let Some(lives) = self.desk.as_ref().and_then(Desk::take_as_writer) {
-            self.to.gate_mut().take_up(of_desk(&lives));
+        if let Some(Ok(Some(lives))) = self.desk.as_ref().map(Desk::take_as_writer) {
+            self.to.gate_mut().take_up(lives);
         }
         self.to.progress(progress);
     }

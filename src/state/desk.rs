@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Where the one who keeps, the one who judges and the one who writes hand each other what is remembered, in forms of their own.
 #[derive(Clone, Default)]
@@ -30,16 +31,22 @@ impl Desk {
         (on.to_judge, on.to_writer) = (Some(judge), Some(writer));
     }
 
-    /// What the judge is to go on from, once; nothing in it, where it is to begin anew.
-    #[must_use]
-    pub fn take_as_judge(&self) -> Option<Vec<u8>> {
-        self.lock().to_judge.take()
+    /// What the judge is to go on from, once: where it is to begin anew, the default.
+    ///
+    /// # Errors
+    /// What cannot be read; it is not there again.
+    pub fn take_as_judge<T: DeserializeOwned + Default>(&self) -> Result<Option<T>, postcard::Error> {
+        let bytes = self.lock().to_judge.take();
+        read(bytes)
     }
 
     /// The same for who writes.
-    #[must_use]
-    pub fn take_as_writer(&self) -> Option<Vec<u8>> {
-        self.lock().to_writer.take()
+    ///
+    /// # Errors
+    /// As [`Self::take_as_judge`].
+    pub fn take_as_writer<T: DeserializeOwned + Default>(&self) -> Result<Option<T>, postcard::Error> {
+        let bytes = self.lock().to_writer.take();
+        read(bytes)
     }
 
     /// Asks what the judge remembers.
@@ -92,5 +99,33 @@ impl Desk {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.lock().has_ended
+    }
+}
+
+fn read<T: DeserializeOwned + Default>(bytes: Option<Vec<u8>>) -> Result<Option<T>, postcard::Error> {
+    bytes.map(|bytes| if bytes.is_empty() { Ok(T::default()) } else { postcard::from_bytes(&bytes) }).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_comes_back_to_each_once() {
+        let desk = Desk::default();
+        assert_eq!((desk.take_as_judge::<u64>(), desk.answer()), (Ok(None), None));
+        desk.note_told();
+        desk.ask();
+        assert!(desk.is_asked() && desk.has_told());
+        desk.store(&7_u64, &"lives".to_owned()).unwrap();
+        let kept = desk.answer().unwrap();
+        assert!(!desk.is_asked() && !desk.has_told() && desk.answer().is_none());
+        desk.hand_over(Some(&kept));
+        assert_eq!((desk.take_as_judge(), desk.take_as_judge::<u64>()), (Ok(Some(7_u64)), Ok(None)));
+        assert_eq!(desk.take_as_writer(), Ok(Some("lives".to_owned())));
+        desk.hand_over(None);
+        assert_eq!((desk.take_as_judge(), desk.take_as_writer()), (Ok(Some(0_u64)), Ok(Some(String::new()))));
+        desk.end();
+        assert!(desk.has_ended());
     }
 }

@@ -472,8 +472,10 @@ impl Output for Kept<'_, '_> {
     }
 
     fn progress(&mut self, progress: Progress) {
-        if let Some(Ok(Some(lives))) = self.desk.as_ref().map(Desk::take_as_writer) {
-            self.to.gate_mut().take_up(lives);
+        match self.desk.as_ref().map(Desk::take_as_writer) {
+            Some(Ok(Some(lives))) => self.to.gate_mut().take_up(lives),
+            Some(Err(error)) => tell!("auscult: what answers hid before cannot be read: {error}; it is begun anew"),
+            Some(Ok(None)) | None => {}
         }
         self.to.progress(progress);
     }

@@ -115,9 +115,11 @@ mod tests {
             // Those who are done first come first: whose turn it is must not matter.
             let across = |submission: Submission| {
                 let bytes = postcard::to_stdvec(&submission).unwrap();
-                postcard::from_bytes(&bytes).unwrap()
+                postcard::from_bytes::<Submission>(&bytes).unwrap()
             };
-            let submissions = assessors.iter_mut().rev().map(|assessor| across(assessor.submit(now, false))).collect();
+            // Nor into how many pieces it was cut on its way.
+            let submissions =
+                assessors.iter_mut().rev().flat_map(|assessor| across(assessor.submit(now, false)).split(3)).collect();
             docket.take(submissions, now, &mut notices);
         };
         let mut now = Timestamp::MIN;

@@ -55,9 +55,7 @@ impl GroupAccount {
         let of_sensors = self.merge.missing + self.merge.lost + self.merge.unreadable;
         of_sensors + self.findings_unreadable + self.lost_findings + self.gaps > 0
     }
-}
 
-impl GroupAccount {
     /// Adds what another share of the partitions had of sensors.
     pub(super) fn add(&mut self, more: &MergeAccount) {
         let sum = &mut self.merge;

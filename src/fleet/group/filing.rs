@@ -192,7 +192,7 @@ impl Filing {
         account.records_found += if is_news { records } else { 0 };
         account.foreign += u64::from(by != model);
         // The first parts of what is in several messages are of ticks that only the last makes whole.
-        let needed = found.iter().map(|(tick, ..)| *tick).max().max(Some(through)).unwrap_or(through);
+        let needed = found.iter().fold(through, |latest, (tick, ..)| latest.max(*tick));
         for (tick, number, submission) in found {
             // What was whole before is here again.
             if Some(tick) > row.through && Some(tick) > handed {

@@ -143,18 +143,7 @@ impl Partitions {
             if owned.published == Some(through) && !is_last {
                 continue;
             }
-            let mut parts: Vec<Vec<(Timestamp, u32, Submission)>> = vec![Vec::new()];
-            let mut room = MOST_FOUND;
-            for (tick, submission) in owned.found.drain(..) {
-                for (number, piece) in (0..).zip(submission.split(MOST_FOUND)) {
-                    if piece.len() > room {
-                        parts.push(Vec::new());
-                        room = MOST_FOUND;
-                    }
-                    room -= piece.len().min(room);
-                    parts.extend_last((tick, number, piece));
-                }
-            }
+            let parts = in_parts(std::mem::take(&mut owned.found));
             let count = parts.len();
             for (place, found) in parts.into_iter().enumerate() {
                 let is_whole = place + 1 == count;
@@ -194,17 +183,21 @@ impl Partitions {
     }
 }
 
-/// Adds to the last of several lists.
-trait ExtendLast<T> {
-    fn extend_last(&mut self, item: T);
-}
-
-impl<T> ExtendLast<T> for Vec<Vec<T>> {
-    fn extend_last(&mut self, item: T) {
-        if let Some(last) = self.last_mut() {
-            last.push(item);
+/// What was found, in parts of one message each: at least one, be it empty.
+fn in_parts(found: Vec<(Timestamp, Submission)>) -> Vec<Vec<(Timestamp, u32, Submission)>> {
+    let (mut parts, mut last, mut room) = (Vec::new(), Vec::new(), MOST_FOUND);
+    for (tick, submission) in found {
+        for (number, piece) in (0..).zip(submission.split(MOST_FOUND)) {
+            if piece.len() > room {
+                parts.push(std::mem::take(&mut last));
+                room = MOST_FOUND;
+            }
+            room -= piece.len();
+            last.push((tick, number, piece));
         }
     }
+    parts.push(last);
+    parts
 }
 
 impl Taker for Partitions {

@@ -11,7 +11,7 @@ use super::seen::Row;
 use crate::flow::FlowKey;
 use crate::pipeline::{Condition, Consumer, Emitted};
 use crate::sighting::Sighting;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Runs of sensors followed at the most; further ones are counted as unreadable.
 const MOST_RUNS: usize = 10_000;
@@ -148,6 +148,8 @@ pub(super) struct Merge<T> {
     held: BTreeMap<Timestamp, Held<T>>,
     records_held: usize,
     late: VecDeque<((u16, Side), Emitted)>,
+    /// Since when these wait for a tick.
+    late_since_s: Option<f64>,
     /// The latest tick that was handed on.
     handed: Option<Timestamp>,
     condition: Condition,
@@ -168,6 +170,7 @@ impl<T> Merge<T> {
             held: BTreeMap::new(),
             records_held: 0,
             late: VecDeque::new(),
+            late_since_s: None,
             handed: None,
             condition: Condition::default(),
             confirm: Vec::new(),
@@ -367,6 +370,13 @@ impl<T> Merge<T> {
             self.account.hurried += 1;
             self.hand_on(tick, taker);
         }
+        // The next tick may be far: that of a sensor whose clock was ahead lies behind all others.
+        let since_s = if self.late.is_empty() { None } else { Some(self.late_since_s.unwrap_or(now_s)) };
+        self.late_since_s = since_s;
+        let is_long = since_s.is_some_and(|since_s| now_s - since_s >= self.config.patience_s);
+        if is_long || self.records_held > self.config.most_held {
+            self.hand_on_late(taker);
+        }
         if self.runs.len() > MOST_RUNS / 2 {
             self.runs.retain(|_, run| !run.is_over || now_s - run.heard_s < self.config.patience_s);
         }
@@ -379,9 +389,15 @@ impl<T> Merge<T> {
         while let Some((&tick, _)) = self.held.first_key_value() {
             self.hand_on(tick, taker);
         }
+        self.hand_on_late(taker);
+    }
+
+    /// Hands on what was late with a tick of its own, the least bit after the latest.
+    fn hand_on_late(&mut self, taker: &mut (impl Taker + ?Sized)) {
         if let (false, Some(handed)) = (self.late.is_empty(), self.handed) {
-            self.held.entry(handed).or_default();
-            self.hand_on(handed, taker);
+            let tick = handed + Span::from_nanos(1);
+            self.held.entry(tick).or_default();
+            self.hand_on(tick, taker);
         }
     }
 
@@ -401,6 +417,7 @@ impl<T> Merge<T> {
         records.sort_by(|a, b| a.key().cmp(&b.key()));
         self.records_held -= records.len() + self.late.len();
         self.account.records += (records.len() + self.late.len()) as u64;
+        self.late_since_s = None;
         for (copy, mut emitted) in self.late.drain(..) {
             emitted.observation.seen = tick;
             taker.record(copy, emitted);

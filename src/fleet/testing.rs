@@ -280,3 +280,24 @@ fn too_much_is_judged_early_rather_than_held() {
     }
     assert_eq!((merge.account.hurried, merge.account.records, merge.account.late), (10, 500, 0));
 }
+
+#[test]
+fn what_is_late_waits_for_the_next_tick_only_so_long() {
+    let (mut merge, mut heard) = merge(1);
+    merge.take(&written("ahead", 0, &mut [known(1, 9000)]), "x", 0.0);
+    merge.take(&clock("ahead", 0, &[9000], 1, true), "x", 0.0);
+    merge.advance(0.0, &mut heard);
+    merge.take(&written("a", 0, &mut [known(2, 100), known(3, 101)]), "x", 1.0);
+    merge.take(&clock("a", 0, &[100, 101], 1, false), "x", 1.0);
+    merge.advance(1.0, &mut heard);
+    merge.advance(10.9, &mut heard);
+    assert_eq!(heard.0, ["1 at 9000", "tick 9000"]);
+    merge.advance(11.1, &mut heard);
+    assert_eq!(heard.0[2..], ["2 at 9000", "3 at 9000", "tick 9000"], "no tick of another comes for hours");
+    for seq in 1..41 {
+        let mut all: Vec<Emitted> = (0..50).map(|n| known(seq * 50 + n, 101 + seq as i64)).collect();
+        merge.take(&written("a", seq, &mut all), "x", 12.0);
+        merge.advance(12.0, &mut heard);
+    }
+    assert_eq!((merge.account.late, merge.account.records), (2002, 1053), "no more is held than may be");
+}

@@ -17,7 +17,7 @@ use super::judge::load;
 pub use super::model_store::ModelStore;
 use super::sinks::{sensor, size, usual_spool};
 use crate::fleet::{
-    Batching, MOST_PARTITIONS, MergeConfig, Origin, Outgoing, OutgoingConfig, OutgoingState, PARTITIONS, Published,
+    Batching, MOST_PARTITIONS, MergeConfig, Origin, Outgoing, OutgoingConfig, OutgoingState, PARTITIONS, Pace, Published,
     PublishedAccount, Source, StreamConfig,
 };
 use crate::guard::Allowed;
@@ -187,7 +187,8 @@ impl PublishArgs {
         // It grows from one run to the next, also where a clock was set back by less than the time between them.
         let epoch = u64::try_from(now().nanos()).unwrap_or_default();
         let origin = Origin { site, sensor, epoch };
-        let batching = Batching::new(outgoing, origin, (self.partitions, self.names()?), if waits { TICKS_IN_REPLAY } else { 1 });
+        let pace = Pace { is_live: !waits, most_ticks: if waits { TICKS_IN_REPLAY } else { 1 } };
+        let batching = Batching::new(outgoing, origin, (self.partitions, self.names()?), pace);
         Ok(Some(Publishing { batching, address, patience: duration(sinks.drain) }))
     }
 }

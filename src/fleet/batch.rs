@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 use crate::wire::{Addr, Mac};
 
 /// The form's version: to be raised with every change of a type that crosses.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 const FORM: Envelope = Envelope::of_message(*b"AUSF", VERSION);
 
 /// Who published: site, sensor, and which run of it.
@@ -33,6 +33,8 @@ pub struct Message {
     pub origin: Origin,
     /// Its number among those of this sensor's run for the same subject, from 0.
     pub seq: u64,
+    /// Are its ticks of the sensor's own clock, told as they pass?
+    pub is_live: bool,
     /// What.
     pub content: Content,
 }
@@ -98,6 +100,14 @@ impl Clock {
         self.sightings.push((tick, SightingForm { time, src_mac, src, vlans, what }));
     }
 
+    /// Changes all ticks; of those that are the same then, one stays.
+    pub(super) fn each_tick(&mut self, change: impl Fn(&mut Timestamp)) {
+        self.ticks.iter_mut().for_each(&change);
+        self.ticks.dedup();
+        self.conditions.iter_mut().for_each(|(tick, _)| change(tick));
+        self.sightings.iter_mut().for_each(|(tick, _)| change(tick));
+    }
+
     /// Claims of addresses, each with its tick.
     pub fn take_sightings(&mut self) -> impl Iterator<Item = (Timestamp, Sighting)> + use<> {
         std::mem::take(&mut self.sightings).into_iter().map(|(tick, form)| {
@@ -115,6 +125,7 @@ impl Clock {
 struct Written<'a> {
     origin: &'a Origin,
     seq: u64,
+    is_live: bool,
     content: WrittenContent<'a>,
 }
 
@@ -128,6 +139,7 @@ enum WrittenContent<'a> {
 struct Read {
     origin: Origin,
     seq: u64,
+    is_live: bool,
     content: ReadContent,
 }
 
@@ -137,24 +149,27 @@ enum ReadContent {
     Clock(Clock),
 }
 
+/// Whose a message is, its number, and whether it is live.
+pub type Head<'a> = (&'a Origin, u64, bool);
+
 /// Writes records of a partition.
 ///
 /// # Errors
 /// When they are too many for one message.
 pub(super) fn write_records(
-    (origin, seq): (&Origin, u64),
+    (origin, seq, is_live): Head<'_>,
     (partition, base): (u16, Timestamp),
     records: &[RecordForm],
 ) -> Result<Vec<u8>, FormError> {
-    FORM.write(&Written { origin, seq, content: WrittenContent::Records { partition, base, records } })
+    FORM.write(&Written { origin, seq, is_live, content: WrittenContent::Records { partition, base, records } })
 }
 
 /// Writes how far a sensor is.
 ///
 /// # Errors
 /// When it is too much for one message.
-pub fn write_clock(origin: &Origin, seq: u64, clock: &Clock) -> Result<Vec<u8>, FormError> {
-    FORM.write(&Written { origin, seq, content: WrittenContent::Clock(clock) })
+pub fn write_clock((origin, seq, is_live): Head<'_>, clock: &Clock) -> Result<Vec<u8>, FormError> {
+    FORM.write(&Written { origin, seq, is_live, content: WrittenContent::Clock(clock) })
 }
 
 /// Reads a message. Memory: 8 MiB unpacked at the most, however it was packed.
@@ -162,7 +177,7 @@ pub fn write_clock(origin: &Origin, seq: u64, clock: &Clock) -> Result<Vec<u8>, 
 /// # Errors
 /// Says what it is instead: nothing of auscult, another version, cut or damaged.
 pub fn read(bytes: &[u8]) -> Result<Message, FormError> {
-    let Read { origin, seq, content } = FORM.read(bytes)?;
+    let Read { origin, seq, is_live, content } = FORM.read(bytes)?;
     let content = match content {
         ReadContent::Clock(clock) => Content::Clock(clock),
         ReadContent::Records { partition, base, records } => {
@@ -171,5 +186,5 @@ pub fn read(bytes: &[u8]) -> Result<Message, FormError> {
             Content::Records { partition, records }
         }
     };
-    Ok(Message { origin, seq, content })
+    Ok(Message { origin, seq, is_live, content })
 }

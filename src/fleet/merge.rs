@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::FormError;
 use super::batch::{Clock, Content, Message, Origin, read};
-use super::form::Side;
+use super::form::{Received, Side};
 use super::seen::Row;
+use super::skew::{Offset, Remarks, believed};
 use crate::flow::FlowKey;
 use crate::pipeline::{Condition, Consumer, Emitted};
 use crate::sighting::Sighting;
@@ -23,7 +24,7 @@ const MOST_CLOCKS: usize = 1024;
 pub struct MergeConfig {
     /// Nothing is judged before so many sensors were heard.
     pub sensors: usize,
-    /// Seconds, of the wall clock, that a sensor that is not heard, or a message that does not come, holds the others back.
+    /// Seconds, of the wall clock, that a sensor that is not heard or far behind, or a message that does not come, holds the others back.
     pub patience_s: f64,
     /// Records held for their order at the most, some 1.5 kB each; then the earliest are judged.
     pub most_held: usize,
@@ -56,6 +57,10 @@ pub struct MergeAccount {
     pub lost: u64,
     /// Runs of sensors that were heard.
     pub runs: u64,
+    /// Of these, runs whose clock is more than five seconds from the server's.
+    pub off: u64,
+    /// Records of a time more than a minute ahead of the server's, which were judged at the second when they came.
+    pub ahead: u64,
 }
 
 /// Takes what comes, in order.
@@ -102,6 +107,10 @@ struct Run {
     is_joined: bool,
     watermark: Option<Timestamp>,
     heard_s: f64,
+    /// How far its clock is from the server's, where it is live.
+    offset: Offset,
+    /// Seconds from its latest tick until a server took that, where it is live.
+    behind_s: f64,
     /// Since when a clock waits for messages before it.
     stuck_s: Option<f64>,
     condition: Condition,
@@ -156,6 +165,8 @@ pub(super) struct Merge<T> {
     /// Messages that can be confirmed.
     pub confirm: Vec<T>,
     pub account: MergeAccount,
+    /// What is to be told of sensors' clocks.
+    pub clock_remarks: Remarks,
     /// What is to be told, once each.
     pub remark: Option<FormError>,
 }
@@ -175,6 +186,7 @@ impl<T> Merge<T> {
             condition: Condition::default(),
             confirm: Vec::new(),
             account: MergeAccount::default(),
+            clock_remarks: Remarks::default(),
             remark: None,
         }
     }
@@ -184,13 +196,14 @@ impl<T> Merge<T> {
         Self { partitions: Some(partitions), ..Self::new(config) }
     }
 
-    /// Takes a message that came at this second of the wall clock, and how it is confirmed. Returns whose it is and its number.
-    pub fn take(&mut self, payload: &[u8], confirm: T, now_s: f64) -> Option<(Origin, u64)> {
+    /// Takes a message that came at this second of the wall clock and that a server took then, and how it is confirmed. Returns whose it is
+    /// and its number.
+    pub fn take(&mut self, payload: &[u8], confirm: T, (now_s, stored): (f64, Timestamp)) -> Option<(Origin, u64)> {
         self.account.messages += 1;
         match read(payload) {
             Ok(message) if self.runs.len() < MOST_RUNS || self.runs.contains_key(&message.origin) => {
                 let about = (message.origin.clone(), message.seq);
-                self.take_message(message, confirm, now_s);
+                self.take_message(message, confirm, (now_s, stored));
                 Some(about)
             }
             other => {
@@ -204,15 +217,48 @@ impl<T> Merge<T> {
         }
     }
 
-    fn take_message(&mut self, Message { origin, seq, content }: Message, confirm: T, now_s: f64) {
-        if !self.runs.contains_key(&origin) {
-            self.account.runs += 1;
-            // Its spool was sent before: nothing of an earlier run comes any more.
-            let is_earlier =
-                |other: &&Origin| other.site == origin.site && other.sensor == origin.sensor && other.epoch < origin.epoch;
-            let earlier: Vec<Origin> = self.runs.keys().filter(is_earlier).cloned().collect();
-            earlier.iter().for_each(|origin| self.end(origin));
+    /// Follows a run from its first message on.
+    fn begin(&mut self, origin: &Origin) {
+        if self.runs.contains_key(origin) {
+            return;
         }
+        self.account.runs += 1;
+        // Its spool was sent before: nothing of an earlier run comes any more.
+        let first = Origin { epoch: 0, ..origin.clone() };
+        let earlier: Vec<Origin> = self.runs.range(first..origin.clone()).map(|(other, _)| other.clone()).collect();
+        earlier.iter().for_each(|origin| self.end(origin));
+        self.runs.insert(origin.clone(), Run::default());
+    }
+
+    /// Notes how far a live sensor's clock is off; what is of a time to come is of the time when it came, so that nobody waits for that.
+    fn set_right(&mut self, Message { origin, content, .. }: &mut Message, stored: Timestamp) {
+        match content {
+            Content::Records { records, .. } => {
+                for Received { emitted, .. } in records {
+                    let (seen, is_other) = believed(emitted.observation.seen, stored);
+                    emitted.observation.seen = seen;
+                    self.account.ahead += u64::from(is_other);
+                }
+            }
+            Content::Clock(clock) => {
+                if let (Some(run), Some(&tick)) = (self.runs.get_mut(origin), clock.ticks.last()) {
+                    run.behind_s = stored.since(tick).as_seconds();
+                    if let Some(off_s) = run.offset.hear(tick, stored) {
+                        self.account.off += 1;
+                        self.clock_remarks.note(origin, off_s);
+                    }
+                }
+                clock.each_tick(|tick| *tick = believed(*tick, stored).0);
+            }
+        }
+    }
+
+    fn take_message(&mut self, mut message: Message, confirm: T, (now_s, stored): (f64, Timestamp)) {
+        self.begin(&message.origin);
+        if message.is_live {
+            self.set_right(&mut message, stored);
+        }
+        let Message { origin, seq, content, .. } = message;
         let run = self.runs.entry(origin.clone()).or_default();
         run.heard_s = now_s;
         match content {
@@ -351,7 +397,8 @@ impl<T> Merge<T> {
             self.runs.iter().filter(|(_, run)| !run.clocks.is_empty()).map(|(origin, _)| origin.clone()).collect();
         waiting.iter().for_each(|origin| self.follow(origin, now_s));
         if self.runs.len() >= self.config.sensors {
-            let is_followed = |run: &&Run| !run.is_over && now_s - run.heard_s < self.config.patience_s;
+            let patience_s = self.config.patience_s;
+            let is_followed = |run: &&Run| !run.is_over && now_s - run.heard_s < patience_s && run.behind_s <= patience_s;
             let followed = self.runs.values().filter(is_followed).map(|run| run.watermark);
             let until = match followed.min() {
                 Some(watermark) => watermark,

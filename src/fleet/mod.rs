@@ -19,6 +19,7 @@ mod publish;
 mod run;
 mod seen;
 mod send;
+mod skew;
 mod spool;
 #[cfg(test)]
 mod testing;
@@ -28,7 +29,7 @@ pub use envelope::MOST_BYTES;
 pub use form::{Received, Side};
 pub use group::{Group, GroupAccount, GroupConfig, run as run_in_group};
 pub use merge::{MergeAccount, MergeConfig};
-pub use publish::{Batching, MOST_PARTITIONS, Outbox, PARTITIONS, Published, PublishedAccount};
+pub use publish::{Batching, MOST_PARTITIONS, Outbox, PARTITIONS, Pace, Published, PublishedAccount};
 pub use run::{Source, StreamAccount, StreamConfig, run};
 pub use send::{Outgoing, OutgoingConfig, OutgoingState};
 pub use spool::Spool;

@@ -31,6 +31,15 @@ pub trait Outbox {
     fn put(&mut self, place: &str, id: String, payload: Vec<u8>) -> bool;
 }
 
+/// How time passes for what is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Do its ticks pass as they are told, by this machine's clock? Else it is a replay.
+    pub is_live: bool,
+    /// Ticks of one message.
+    pub most_ticks: usize,
+}
+
 /// What was made to be published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PublishedAccount {
@@ -53,8 +62,7 @@ pub struct Batching<O> {
     partitions: u16,
     /// Which addresses are one device, where that is known.
     names: Names,
-    /// Ticks of one message: 1 live, more in a replay.
-    most_ticks: usize,
+    pace: Pace,
     waiting: BTreeMap<u16, (Timestamp, Vec<RecordForm>)>,
     records_waiting: usize,
     /// Messages of each partition so far.
@@ -72,7 +80,7 @@ pub struct Batching<O> {
 impl<O: Outbox> Batching<O> {
     /// Publishes as this origin into so many partitions, to those of the devices by these names. A message is written when so many ticks have
     /// passed, or enough has come.
-    pub fn new(outbox: O, origin: Origin, (partitions, names): (u16, Names), most_ticks: usize) -> Self {
+    pub fn new(outbox: O, origin: Origin, (partitions, names): (u16, Names), pace: Pace) -> Self {
         let (waiting, changed) = (BTreeMap::new(), BTreeSet::new());
         let (clock, account) = (Clock::default(), PublishedAccount::default());
         let (ends, fresh) = (vec![0; usize::from(partitions)], (Vec::new(), None));
@@ -81,7 +89,7 @@ impl<O: Outbox> Batching<O> {
             origin,
             partitions,
             names,
-            most_ticks,
+            pace,
             waiting,
             records_waiting: 0,
             ends,
@@ -153,7 +161,7 @@ impl<O: Outbox> Batching<O> {
     fn put_records(&mut self, partition: u16, base: Timestamp, forms: &[RecordForm]) {
         let place = usize::from(partition);
         let seq = self.ends.get(place).copied().unwrap_or_default();
-        match write_records((&self.origin, seq), (partition, base), forms) {
+        match write_records((&self.origin, seq, self.pace.is_live), (partition, base), forms) {
             Ok(payload) => {
                 if self.put(&partition.to_string(), seq, payload) {
                     self.ends.iter_mut().skip(place).take(1).for_each(|end| *end += 1);
@@ -187,7 +195,7 @@ impl<O: Outbox> Batching<O> {
         sightings.iter().for_each(|sighting| self.clock.add_sighting(now, sighting));
         self.clock.conditions.extend(condition.map(|condition| (now, condition)));
         self.clock.ticks.push(now);
-        if self.clock.ticks.len() >= self.most_ticks
+        if self.clock.ticks.len() >= self.pace.most_ticks
             || self.clock.sightings.len() >= MOST_SIGHTINGS
             || self.records_waiting >= MOST_WAITING / 2
         {
@@ -202,7 +210,8 @@ impl<O: Outbox> Batching<O> {
         self.clock.ends = ends.collect();
         (self.clock.lost, self.clock.messages) = (self.account.lost, self.account.messages);
         let seq = self.clock_seq;
-        let is_taken = write_clock(&self.origin, seq, &self.clock).is_ok_and(|payload| self.put("clock", seq, payload));
+        let written = write_clock((&self.origin, seq, self.pace.is_live), &self.clock);
+        let is_taken = written.is_ok_and(|payload| self.put("clock", seq, payload));
         if is_taken {
             (self.clock, self.clock_seq) = (Clock::default(), seq + 1);
             self.changed.clear();

@@ -119,7 +119,7 @@ pub fn run(source: &mut Source, consumer: &mut dyn Consumer, stop: &AtomicBool) 
                 quiet = if messages.is_empty() { quiet + 1 } else { 0 };
                 for message in messages {
                     behind = message.behind;
-                    merge.take(&message.payload, message.confirm, watch.seconds());
+                    merge.take(&message.payload, message.confirm, (watch.seconds(), message.stored));
                 }
             }
             Err(error) => {
@@ -145,6 +145,7 @@ pub fn run(source: &mut Source, consumer: &mut dyn Consumer, stop: &AtomicBool) 
         if let Some(remark) = merge.remark.take().filter(|_| !std::mem::replace(&mut is_told, true)) {
             (config.tell)(&format!("{remark}; passed over, and counted"));
         }
+        merge.clock_remarks.take().iter().for_each(|remark| (config.tell)(remark));
         let confirm = std::mem::take(&mut merge.confirm);
         account.confirmed += confirm.len() as u64;
         if !confirm.is_empty()
@@ -166,8 +167,9 @@ pub fn run(source: &mut Source, consumer: &mut dyn Consumer, stop: &AtomicBool) 
 /// A few aligned lines for people.
 impl fmt::Display for StreamAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MergeAccount { messages, records, copies, doubles, late, missing, unreadable, other_version, hurried, lost, runs } =
+        let MergeAccount { messages, records, copies, doubles, late, missing, unreadable, other_version, hurried, .. } =
             self.merge;
+        let MergeAccount { lost, runs, off, ahead, .. } = self.merge;
         write!(
             f,
             "messages {messages} of {runs} runs of sensors, {} confirmed; {records} records, {copies} copies for the other end",
@@ -190,6 +192,12 @@ impl fmt::Display for StreamAccount {
         }
         if hurried > 0 {
             write!(f, "\nwarning  {hurried} ticks were judged before all sensors were there: too much was held")?;
+        }
+        if off > 0 {
+            write!(f, "\nwarning  the clocks of {off} sensors are not that of the server")?;
+        }
+        if ahead > 0 {
+            write!(f, "\nwarning  {ahead} records were of a time to come; they were judged when they came")?;
         }
         if self.outages > 0 {
             write!(f, "\nnote     the server was away {} times", self.outages)?;

@@ -113,7 +113,7 @@ fn written(sensor: &str, seq: u64, all: &mut [Emitted]) -> Vec<u8> {
     let base = all.first().map_or(Timestamp::MIN, |emitted| emitted.observation.seen);
     let forms: Vec<RecordForm> =
         all.iter_mut().map(|emitted| RecordForm::of(emitted, Side::Both, (emitted.observation.seen, base))).collect();
-    write_records((&origin(sensor), seq), (5, base), &forms).unwrap()
+    write_records((&origin(sensor), seq, false), (5, base), &forms).unwrap()
 }
 
 proptest! {
@@ -122,7 +122,7 @@ proptest! {
         let before = format!("{all:?}");
         let bytes = written("s", 3, &mut all);
         prop_assert_eq!(&before, &format!("{all:?}"), "the sensor goes on with what it had");
-        let Message { origin: from, seq, content } = read(&bytes).unwrap();
+        let Message { origin: from, seq, content, .. } = read(&bytes).unwrap();
         prop_assert_eq!((from, seq), (origin("s"), 3));
         let Content::Records { partition: 5, records } = content else { panic!("no records") };
         let again: Vec<Emitted> = records.into_iter().map(|received| received.emitted).collect();
@@ -143,7 +143,7 @@ proptest! {
 
 #[test]
 fn another_version_another_thing_and_a_bomb_are_told_apart() {
-    let clock = write_clock(&origin("s"), 0, &Clock::default()).unwrap();
+    let clock = write_clock((&origin("s"), 0, false), &Clock::default()).unwrap();
     let mut other = clock.clone();
     other[4] += 1;
     assert_eq!(read(&other).unwrap_err(), FormError::Version { got: VERSION + 1, wanted: VERSION });
@@ -209,7 +209,12 @@ fn known(id: u64, second: i64) -> Emitted {
 
 fn clock(sensor: &str, seq: u64, ticks: &[i64], end: u64, is_last: bool) -> Vec<u8> {
     let ticks = ticks.iter().map(|&second| Timestamp::from_parts(second, 0)).collect();
-    write_clock(&origin(sensor), seq, &Clock { ticks, ends: vec![(5, end)], is_last, ..Clock::default() }).unwrap()
+    write_clock((&origin(sensor), seq, false), &Clock { ticks, ends: vec![(5, end)], is_last, ..Clock::default() }).unwrap()
+}
+
+/// At this second, of a replay.
+fn at(now_s: f64) -> (f64, Timestamp) {
+    (now_s, Timestamp::MIN)
 }
 
 fn merge(sensors: usize) -> (Merge<&'static str>, Heard) {
@@ -219,23 +224,23 @@ fn merge(sensors: usize) -> (Merge<&'static str>, Heard) {
 #[test]
 fn two_sensors_are_judged_as_one_and_a_silent_one_is_waited_for_only_so_long() {
     let (mut merge, mut heard) = merge(2);
-    merge.take(&written("a", 0, &mut [known(1, 100), known(3, 101)]), "a0", 0.0);
-    merge.take(&clock("a", 0, &[100, 101], 1, false), "a1", 0.0);
+    merge.take(&written("a", 0, &mut [known(1, 100), known(3, 101)]), "a0", at(0.0));
+    merge.take(&clock("a", 0, &[100, 101], 1, false), "a1", at(0.0));
     merge.advance(0.0, &mut heard);
     assert!(heard.0.is_empty(), "the other was not heard yet");
-    merge.take(&written("b", 0, &mut [known(2, 100)]), "b0", 1.0);
-    merge.take(&clock("b", 0, &[100], 1, false), "b1", 1.0);
+    merge.take(&written("b", 0, &mut [known(2, 100)]), "b0", at(1.0));
+    merge.take(&clock("b", 0, &[100], 1, false), "b1", at(1.0));
     merge.advance(1.0, &mut heard);
     assert_eq!(heard.0, ["1 at 100", "2 at 100", "tick 100"]);
     assert_eq!(merge.confirm, ["b0", "b1"], "the others hold what is still to come");
-    merge.take(&clock("a", 1, &[102], 1, false), "a2", 9.0);
+    merge.take(&clock("a", 1, &[102], 1, false), "a2", at(9.0));
     merge.advance(10.9, &mut heard);
     assert_eq!(heard.0.len(), 3);
     merge.advance(11.1, &mut heard);
     assert_eq!(heard.0[3..], ["3 at 101", "tick 101", "tick 102"]);
-    merge.take(&written("b", 1, &mut [known(4, 101)]), "b2", 12.0);
-    merge.take(&clock("b", 1, &[101, 102, 103], 2, true), "b3", 12.0);
-    merge.take(&clock("a", 2, &[103], 1, true), "a3", 12.0);
+    merge.take(&written("b", 1, &mut [known(4, 101)]), "b2", at(12.0));
+    merge.take(&clock("b", 1, &[101, 102, 103], 2, true), "b3", at(12.0));
+    merge.take(&clock("a", 2, &[103], 1, true), "a3", at(12.0));
     merge.advance(12.0, &mut heard);
     assert_eq!(heard.0[6..], ["4 at 103", "tick 103"], "late, and not lost");
     assert_eq!((merge.account.late, merge.account.records, merge.account.missing, merge.unconfirmed()), (1, 4, 0, 0));
@@ -254,16 +259,16 @@ fn doubles_and_another_order_change_nothing_and_what_is_missing_is_counted() {
     for order in [[0, 1, 2, 3, 4], [2, 1, 0, 4, 3], [4, 3, 2, 1, 0], [3, 0, 4, 2, 1]] {
         let (mut merge, mut heard) = merge(1);
         for place in order.iter().chain(&order) {
-            merge.take(&messages[*place], "x", 0.0);
+            merge.take(&messages[*place], "x", at(0.0));
         }
         merge.advance(0.0, &mut heard);
         assert_eq!((&heard.0[..], merge.account.doubles), (&want.map(str::to_owned)[..], 5), "{order:?}");
     }
     let (mut merge, mut heard) = merge(1);
-    [0, 2, 3, 4].iter().for_each(|&place: &usize| drop(merge.take(&messages[place], "x", 0.0)));
+    [0, 2, 3, 4].iter().for_each(|&place: &usize| drop(merge.take(&messages[place], "x", at(0.0))));
     merge.advance(9.0, &mut heard);
     assert!(heard.0.is_empty());
-    merge.take(b"AUSF\x09\x00nonsense", "y", 9.0);
+    merge.take(b"AUSF\x09\x00nonsense", "y", at(9.0));
     merge.advance(10.1, &mut heard);
     assert_eq!(heard.0, ["1 at 100", "tick 100", "3 at 101", "tick 101"]);
     let account = &merge.account;
@@ -275,7 +280,7 @@ fn too_much_is_judged_early_rather_than_held() {
     let (mut merge, mut heard) = merge(2);
     for seq in 0..30 {
         let mut all: Vec<Emitted> = (0..50).map(|n| known(seq * 50 + n, 100 + seq as i64)).collect();
-        merge.take(&written("a", seq, &mut all), "x", 0.0);
+        merge.take(&written("a", seq, &mut all), "x", at(0.0));
         merge.advance(0.0, &mut heard);
     }
     assert_eq!((merge.account.hurried, merge.account.records, merge.account.late), (10, 500, 0));
@@ -284,11 +289,11 @@ fn too_much_is_judged_early_rather_than_held() {
 #[test]
 fn what_is_late_waits_for_the_next_tick_only_so_long() {
     let (mut merge, mut heard) = merge(1);
-    merge.take(&written("ahead", 0, &mut [known(1, 9000)]), "x", 0.0);
-    merge.take(&clock("ahead", 0, &[9000], 1, true), "x", 0.0);
+    merge.take(&written("ahead", 0, &mut [known(1, 9000)]), "x", at(0.0));
+    merge.take(&clock("ahead", 0, &[9000], 1, true), "x", at(0.0));
     merge.advance(0.0, &mut heard);
-    merge.take(&written("a", 0, &mut [known(2, 100), known(3, 101)]), "x", 1.0);
-    merge.take(&clock("a", 0, &[100, 101], 1, false), "x", 1.0);
+    merge.take(&written("a", 0, &mut [known(2, 100), known(3, 101)]), "x", at(1.0));
+    merge.take(&clock("a", 0, &[100, 101], 1, false), "x", at(1.0));
     merge.advance(1.0, &mut heard);
     merge.advance(10.9, &mut heard);
     assert_eq!(heard.0, ["1 at 9000", "tick 9000"]);
@@ -296,8 +301,75 @@ fn what_is_late_waits_for_the_next_tick_only_so_long() {
     assert_eq!(heard.0[2..], ["2 at 9000", "3 at 9000", "tick 9000"], "no tick of another comes for hours");
     for seq in 1..41 {
         let mut all: Vec<Emitted> = (0..50).map(|n| known(seq * 50 + n, 101 + seq as i64)).collect();
-        merge.take(&written("a", seq, &mut all), "x", 12.0);
+        merge.take(&written("a", seq, &mut all), "x", at(12.0));
         merge.advance(12.0, &mut heard);
     }
     assert_eq!((merge.account.late, merge.account.records), (2002, 1053), "no more is held than may be");
+}
+
+/// How long what came of each of two sensors waited, in seconds at the most, and how many of their records were judged.
+#[derive(Default)]
+struct Waits {
+    now: i64,
+    most: [i64; 2],
+    records: [u64; 2],
+}
+
+impl Consumer for Waits {
+    fn record(&mut self, emitted: Emitted) {
+        let (second, sensor) = ((emitted.record.id / 2) as i64, (emitted.record.id % 2) as usize);
+        self.most[sensor] = self.most[sensor].max(self.now - second);
+        self.records[sensor] += 1;
+    }
+
+    fn tick(&mut self, _now: Timestamp) {}
+}
+
+/// A hundred seconds of two live sensors with a record a second each, of which the second's clock is so many seconds ahead.
+fn live(ahead_s: i64) -> (Waits, Merge<()>) {
+    let mut merge = Merge::new(MergeConfig { sensors: 2, patience_s: 30.0, most_held: 1000, goes_on: false });
+    let (mut waits, names) = (Waits::default(), ["right", "wrong"]);
+    for second in 0..100 {
+        waits.now = second;
+        for (place, name) in names.iter().enumerate() {
+            let tick = Timestamp::from_parts(50_000 + second + place as i64 * ahead_s, 0);
+            let arrival = (second as f64, Timestamp::from_parts(50_000 + second, 300_000_000));
+            let mut emitted = known(second as u64 * 2 + place as u64, tick.seconds());
+            let form = RecordForm::of(&mut emitted, Side::Both, (tick, tick));
+            let head = (&origin(name), second as u64, true);
+            merge.take(&write_records(head, (5, tick), &[form]).unwrap(), (), arrival);
+            let told = Clock { ticks: vec![tick], ends: vec![(5, second as u64 + 1)], ..Clock::default() };
+            merge.take(&write_clock(head, &told).unwrap(), (), arrival);
+        }
+        merge.advance(second as f64, &mut waits);
+    }
+    merge.finish(&mut waits);
+    (waits, merge)
+}
+
+#[test]
+fn live_sensors_wait_for_one_another_by_what_their_clocks_differ_and_no_longer_than_the_patience() {
+    // How far the one is ahead; how long both wait; what is late, of a time to come, and known to be off.
+    let cases = [
+        (0, [0, 0], 0, 0, 0),
+        (4, [0, 4], 0, 0, 0),
+        (-4, [4, 0], 0, 0, 0),
+        (20, [0, 20], 0, 0, 1),
+        (-20, [20, 0], 0, 0, 1),
+        (-28, [28, 0], 0, 0, 1),
+        (300, [0, 1], 0, 100, 1),
+        (-300, [0, 0], 99, 0, 1),
+        (40_000_000, [0, 1], 0, 100, 1),
+        (-40_000_000, [0, 0], 99, 0, 1),
+    ];
+    for (ahead_s, most, late, ahead, off) in cases {
+        let (waits, mut merge) = live(ahead_s);
+        let account = &merge.account;
+        assert_eq!(waits.records, [100, 100], "{ahead_s}: nothing is lost and nothing judged twice");
+        assert_eq!((waits.most, account.late, account.ahead, account.off), (most, late, ahead, off), "{ahead_s}");
+        assert_eq!((account.missing, account.hurried, account.doubles), (0, 0, 0), "{ahead_s}");
+        let told = merge.clock_remarks.take();
+        assert_eq!(told.len() as u64, off, "{told:?}");
+        assert!(told.iter().all(|text| text.starts_with("the clock of sensor wrong of main is ")), "{told:?}");
+    }
 }

@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::connection::{ANSWER_WITHIN, Nats, in_words};
+use super::stream::stored;
+use crate::time::Timestamp;
 
 /// Messages of a subject that wait here; the server keeps the others.
 const ROOM: usize = 16;
@@ -31,6 +33,8 @@ pub struct Followed {
     pub payload: Vec<u8>,
     /// Its number in the stream.
     pub sequence: u64,
+    /// When the stream took it, by the server's clock.
+    pub stored: Timestamp,
 }
 
 /// Wakes who waits for any of several followers.
@@ -161,8 +165,8 @@ impl Following {
             if about.consumer_sequence != delivered {
                 return Err("a message was lost on its way".to_owned());
             }
-            let (sequence, behind) = (about.stream_sequence, about.pending);
-            if self.to.send(Followed { payload: message.payload.to_vec(), sequence }).await.is_err() {
+            let (sequence, behind, stored) = (about.stream_sequence, about.pending, stored(&about));
+            if self.to.send(Followed { payload: message.payload.to_vec(), sequence, stored }).await.is_err() {
                 return Ok(());
             }
             self.next = sequence + 1;

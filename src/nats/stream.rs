@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::message::Info;
 use async_nats::jetstream::stream::{self, DiscardPolicy, StorageType};
 use futures_util::StreamExt as _;
 use tokio::time::timeout;
 
 use super::connection::{ANSWER_WITHIN, Nats};
 use super::error::NatsError;
+use crate::time::Timestamp;
 
 /// How long a stream keeps what, where it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,11 @@ pub struct Reading {
     pub goes_on: bool,
 }
 
+/// When a stream took a message.
+pub(super) fn stored(about: &Info<'_>) -> Timestamp {
+    Timestamp::from_nanos(i64::try_from(about.published.unix_timestamp_nanos()).unwrap_or_default())
+}
+
 /// A message.
 #[derive(Clone, Debug)]
 pub struct Delivered {
@@ -54,6 +61,8 @@ pub struct Delivered {
     pub sequence: u64,
     /// Messages that are behind it.
     pub behind: u64,
+    /// When the stream took it, by the server's clock.
+    pub stored: Timestamp,
     /// How it is confirmed.
     pub confirm: String,
 }
@@ -134,9 +143,9 @@ impl Nats {
             while let Ok(Some(next)) = timeout(within + Duration::from_millis(500), messages.next()).await {
                 let message = next.map_err(|error| self.later(&error))?;
                 let about = message.info().map_err(|error| self.later(&error))?;
-                let (sequence, behind) = (about.stream_sequence, about.pending);
+                let (sequence, behind, stored) = (about.stream_sequence, about.pending, stored(&about));
                 let confirm = message.reply.as_ref().map(ToString::to_string).unwrap_or_default();
-                all.push(Delivered { payload: message.payload.to_vec(), sequence, behind, confirm });
+                all.push(Delivered { payload: message.payload.to_vec(), sequence, behind, stored, confirm });
             }
             Ok(all)
         })

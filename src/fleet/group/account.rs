@@ -59,8 +59,7 @@ impl GroupAccount {
     /// Adds what another share of the partitions had of sensors.
     pub(super) fn add(&mut self, more: &MergeAccount) {
         let sum = &mut self.merge;
-        let MergeAccount { messages, records, copies, doubles, late, missing, unreadable, other_version, hurried, lost, runs } =
-            *more;
+        let MergeAccount { messages, records, copies, doubles, late, missing, unreadable, other_version, hurried, .. } = *more;
         sum.messages += messages;
         sum.records += records;
         sum.copies += copies;
@@ -70,8 +69,10 @@ impl GroupAccount {
         sum.unreadable += unreadable;
         sum.other_version += other_version;
         sum.hurried += hurried;
-        sum.lost = sum.lost.max(lost);
-        sum.runs = sum.runs.max(runs);
+        sum.ahead += more.ahead;
+        sum.lost = sum.lost.max(more.lost);
+        sum.runs = sum.runs.max(more.runs);
+        sum.off = sum.off.max(more.off);
     }
 }
 
@@ -91,6 +92,8 @@ impl fmt::Display for GroupAccount {
             (merge.missing, "messages that sensors published did not come"),
             (merge.lost, "copies of records were not published: the spool of a sensor was full"),
             (merge.late, "records came after their time was judged"),
+            (merge.off, "sensors have another clock than the server"),
+            (merge.ahead, "records were of a time to come; they were judged when they came"),
             (merge.hurried, "ticks were judged before all sensors were there: too much was held"),
             (merge.unreadable + self.findings_unreadable, "messages could not be read"),
             (self.lost_findings, "findings found no room"),

@@ -145,12 +145,13 @@ impl Filing {
         while let Some(message) = self.clock.take() {
             has_come = true;
             self.clock_places.came(message.sequence, None);
-            self.merge.take(&message.payload, message.sequence, now_s);
+            self.merge.take(&message.payload, message.sequence, (now_s, message.stored));
             if self.clocks.ticks.len() > MOST_TICKS {
                 break;
             }
         }
         self.merge.advance(now_s, &mut self.clocks);
+        account.merge.off = account.merge.off.max(self.merge.account.off);
         self.clock_held.extend(self.merge.confirm.drain(..).map(|sequence| (self.clocks.until, sequence)));
         // Only of who is behind: the others wait at the server.
         let behind = self.rows.iter().map(|row| row.through).min().flatten();
@@ -250,6 +251,11 @@ impl Filing {
         let findings_from = self.rows.iter().map(|row| row.from).collect();
         let clock_from = self.clock_places.first().0;
         STATE.write(&Stored { partitions: self.rows.len() as u16, through: self.handed, findings_from, clock_from, memory })
+    }
+
+    /// What is to be told of sensors: by the one who files alone.
+    pub fn remarks(&mut self) -> Vec<String> {
+        self.merge.clock_remarks.take()
     }
 
     /// Why nothing comes, where something is wrong.

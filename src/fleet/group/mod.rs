@@ -231,6 +231,7 @@ impl<'g> Session<'g> {
         let mut is_over = self.is_last_told && !self.is_to_file;
         if let Some(filing) = self.filing.as_mut().filter(|_| self.team.holds(now_s)) {
             has_come |= filing.step(now_s, consumer, &mut self.account, &self.group.knowledge.1);
+            filing.remarks().iter().for_each(|remark| (self.group.config.tell)(remark));
             is_over = self.is_last_told && filing.is_done(consumer, &mut self.account);
             if is_over {
                 // What is open then is closed by the judge: another run begins with nothing.
@@ -272,8 +273,8 @@ impl<'g> Session<'g> {
                 self.flows.iter_mut().filter_map(|(&place, (follower, _))| Some((follower.peek()?.sequence, place))).min();
             let Some((_, place)) = first else { return taken > 0 };
             let Some((follower, positions)) = self.flows.get_mut(&place) else { return taken > 0 };
-            let Some(Followed { payload, sequence }) = follower.take() else { return taken > 0 };
-            let about = self.merge.take(&payload, (place, sequence), now_s);
+            let Some(Followed { payload, sequence, stored }) = follower.take() else { return taken > 0 };
+            let about = self.merge.take(&payload, (place, sequence), (now_s, stored));
             positions.came(sequence, about.filter(|_| place.is_some()));
         }
         true

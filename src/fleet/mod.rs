@@ -27,7 +27,7 @@ mod testing;
 pub use batch::{Clock, Content, Message, Origin, VERSION, read, write_clock};
 pub use envelope::MOST_BYTES;
 pub use form::{Received, Side};
-pub use group::{Group, GroupAccount, GroupConfig, run as run_in_group};
+pub use group::{Filing, Group, GroupAccount, GroupConfig, Letters, Share, run as run_in_group};
 pub use merge::{MergeAccount, MergeConfig};
 pub use publish::{Batching, MOST_PARTITIONS, Outbox, PARTITIONS, Pace, Published, PublishedAccount};
 pub use run::{Source, StreamAccount, StreamConfig, run};

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::GroupAccount;
 use super::findings::{FORM, Findings};
 use super::positions::Positions;
-use super::{GroupAccount, GroupConfig};
 use crate::detect::Submission;
 use crate::fleet::envelope::Envelope;
 use crate::fleet::merge::{Came, Merge, MergeConfig, Taker};
 use crate::fleet::{FormError, Side};
-use crate::nats::{Bell, Follower, Nats};
+use crate::nats::{Followed, Follower};
 use crate::pipeline::{Condition, Consumer, Emitted};
 use crate::sighting::Sighting;
 use crate::state::FORMAT;
@@ -22,6 +22,30 @@ const STATE: Envelope = Envelope { magic: *b"AUSD", version: FORMAT as u16, most
 
 /// Ticks that wait for findings, at the most; then the clock waits at the server.
 const MOST_TICKS: usize = 20_000;
+
+/// Messages of a subject, one after the other.
+pub trait Letters {
+    /// The next one; none has come by now.
+    fn take(&mut self) -> Option<Followed>;
+    /// Was everything taken that there is?
+    fn is_dry(&mut self) -> bool;
+    /// Why nothing comes, where something is wrong.
+    fn error(&self) -> Option<String>;
+}
+
+impl Letters for Follower {
+    fn take(&mut self) -> Option<Followed> {
+        Self::take(self)
+    }
+
+    fn is_dry(&mut self) -> bool {
+        Self::is_dry(self)
+    }
+
+    fn error(&self) -> Option<String> {
+        Self::error(self)
+    }
+}
 
 /// What the next one who files goes on from.
 #[derive(Serialize, Deserialize)]
@@ -46,8 +70,8 @@ struct Tick {
 }
 
 /// One partition's findings.
-struct Row {
-    findings: Follower,
+struct Row<L> {
+    findings: L,
     /// Messages that hold more than was told: their numbers, and the latest tick that they hold something of.
     held: VecDeque<(u64, Timestamp)>,
     from: u64,
@@ -56,9 +80,9 @@ struct Row {
 }
 
 /// Reads all findings and the clock, and hands on what belongs to a tick when all of it is there.
-pub(super) struct Filing {
-    rows: Vec<Row>,
-    clock: Follower,
+pub struct Filing<L> {
+    rows: Vec<Row<L>>,
+    clock: L,
     clock_places: Positions,
     /// Messages of the clock whose ticks wait for findings, with the latest of these.
     clock_held: VecDeque<(Option<Timestamp>, u64)>,
@@ -99,36 +123,34 @@ impl Taker for Clocks {
     }
 }
 
-impl Filing {
-    /// Goes on from a checkpoint, where there is one that fits. Returns what the judge remembered then.
+impl<L: Letters> Filing<L> {
+    /// Goes on from a checkpoint, where there is one that fits. `follow` reads the findings of a partition, or the clock, from a message on.
+    /// Returns what the judge remembered then, and why a checkpoint could not be read.
     pub fn open(
-        connection: &Nats,
-        (config, bell): (&GroupConfig, &Bell),
+        mut follow: impl FnMut(Option<u16>, u64) -> L,
+        (partitions, merge): (u16, MergeConfig),
         checkpoint: Option<&[u8]>,
     ) -> (Self, Option<Vec<u8>>, Result<(), FormError>) {
         let (stored, outcome) = match checkpoint.map(|bytes| STATE.read::<Stored>(bytes)).transpose() {
             Ok(stored) => (stored, Ok(())),
             Err(error) => (None, Err(error)),
         };
-        let stored = stored.filter(|stored| stored.partitions == config.partitions).unwrap_or(Stored {
-            partitions: config.partitions,
+        let stored = stored.filter(|stored| stored.partitions == partitions).unwrap_or(Stored {
+            partitions,
             through: None,
             findings_from: Vec::new(),
             clock_from: 0,
             memory: None,
         });
-        let stream = config.address.stream("findings");
+        let clock = follow(None, stored.clock_from);
         let row = |partition: u16| {
-            let subject = config.address.subject(&format!("findings.{}.{partition}", config.group));
             let from = stored.findings_from.get(usize::from(partition)).copied().unwrap_or_default();
-            let findings = connection.follow(&stream, &subject, from, bell);
+            let findings = follow(Some(partition), from);
             Row { findings, held: VecDeque::new(), from, through: stored.through, is_last: false }
         };
-        let clock_subject = config.address.subject("flows.*.clock");
-        let clock = connection.follow(&config.address.stream("flows"), &clock_subject, stored.clock_from, bell);
-        let merge = MergeConfig { goes_on: stored.through.is_some(), ..config.merge };
+        let merge = MergeConfig { goes_on: stored.through.is_some(), ..merge };
         let filing = Self {
-            rows: (0..config.partitions).map(row).collect(),
+            rows: (0..partitions).map(row).collect(),
             clock,
             clock_places: Positions::from(stored.clock_from, Came::new()),
             clock_held: VecDeque::new(),
@@ -177,7 +199,7 @@ impl Filing {
     }
 
     fn take(
-        row: &mut Row,
+        row: &mut Row<L>,
         clocks: &mut Clocks,
         (sequence, findings): (u64, Findings),
         (handed, model): (Option<Timestamp>, &str),

@@ -16,6 +16,7 @@ mod filing;
 mod findings;
 mod partitions;
 mod positions;
+mod share;
 mod team;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,13 +25,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use self::account::GroupAccount;
-use self::filing::Filing;
-use self::partitions::{Partitions, Place};
-use self::positions::Positions;
+pub use self::filing::{Filing, Letters};
+use self::share::Origins;
+pub use self::share::Share;
 use self::team::Team;
 use super::FormError;
-use super::merge::{Came, Merge, MergeConfig};
-use crate::detect::{DetectorConfig, Knowledge};
+use super::merge::MergeConfig;
+use crate::detect::Knowledge;
 use crate::nats::{Access, Address, Bell, Followed, Follower, Keeping, Nats, NatsError, Parcel};
 use crate::pipeline::{Consumer, Progress, Stopwatch};
 use crate::state::Desk;
@@ -114,11 +115,10 @@ struct Session<'g> {
     group: &'g mut Group,
     bell: Bell,
     team: Team,
-    partitions: Partitions,
+    share: Share,
     /// Of the clock, and of each partition.
-    flows: BTreeMap<Option<u16>, (Follower, Positions)>,
-    merge: Merge<(Option<u16>, u64)>,
-    filing: Option<Filing>,
+    flows: BTreeMap<Origins, Follower>,
+    filing: Option<Filing<Follower>>,
     /// What is published before anything else goes on.
     parcels: Vec<Parcel>,
     published_s: f64,
@@ -179,15 +179,13 @@ impl<'g> Session<'g> {
         // Another one of the same name, or of an earlier run, is another one.
         let id = format!("{}-{}", config.member, crate::pipeline::now().nanos());
         let team = Team::join(&group.connection, config, id, now_s)?;
-        let partitions = Partitions::new(Arc::clone(&group.knowledge.0), DetectorConfig::default(), config.partitions);
-        let merge = Merge::of_partitions(config.merge, BTreeMap::new());
+        let share = Share::new(Arc::clone(&group.knowledge.0), config.partitions, config.merge);
         let account = GroupAccount { partitions: config.partitions, ..GroupAccount::default() };
         Ok(Self {
             bell: Bell::default(),
             team,
-            partitions,
+            share,
             flows: BTreeMap::new(),
-            merge,
             filing: None,
             parcels: Vec::new(),
             published_s: now_s,
@@ -208,7 +206,7 @@ impl<'g> Session<'g> {
         self.send()?;
         if let Some(members) = self.team.look(&self.group.connection, now_s)? {
             let share = self.team.share(&members, self.group.config.partitions);
-            if share != self.partitions.names() {
+            if share != self.share.names() {
                 self.move_to(share, members.len(), now_s)?;
             }
             self.is_settled = true;
@@ -216,14 +214,14 @@ impl<'g> Session<'g> {
         }
         if let Some((knowledge, model)) = (self.group.newest)() {
             self.publish(now_s)?;
-            self.partitions.judge_by(&knowledge);
+            self.share.judge_by(&knowledge);
             self.group.knowledge = (knowledge, model);
         }
         let mut has_come = self.read(now_s);
-        self.merge.advance(now_s, &mut self.partitions);
-        self.settle();
+        self.share.advance(now_s);
+        self.tell_remark();
         self.catch_up(has_come);
-        let is_due = now_s - self.published_s >= PUBLISH_S || self.partitions.waiting() >= MANY_FOUND;
+        let is_due = now_s - self.published_s >= PUBLISH_S || self.share.waiting() >= MANY_FOUND;
         if is_due || self.is_caught_up {
             self.publish(now_s)?;
         }
@@ -251,7 +249,7 @@ impl<'g> Session<'g> {
 
     /// Tells why nothing comes, where something is wrong for longer than a moment.
     fn tell_trouble(&mut self, now_s: f64) {
-        let of_flows = self.flows.values().find_map(|(follower, _)| follower.error());
+        let of_flows = self.flows.values().find_map(Follower::error);
         let Some(error) = of_flows.or_else(|| self.filing.as_ref().and_then(Filing::error)) else {
             self.trouble = None;
             return;
@@ -266,34 +264,21 @@ impl<'g> Session<'g> {
     fn read(&mut self, now_s: f64) -> bool {
         for taken in 0..MOST_AT_ONCE {
             // What is on its way may come before what is here.
-            if self.flows.values_mut().any(|(follower, _)| follower.peek().is_none() && !follower.is_dry()) {
+            if self.flows.values_mut().any(|follower| follower.peek().is_none() && !follower.is_dry()) {
                 return taken > 0;
             }
-            let first =
-                self.flows.iter_mut().filter_map(|(&place, (follower, _))| Some((follower.peek()?.sequence, place))).min();
+            let first = self.flows.iter_mut().filter_map(|(&place, follower)| Some((follower.peek()?.sequence, place))).min();
             let Some((_, place)) = first else { return taken > 0 };
-            let Some((follower, positions)) = self.flows.get_mut(&place) else { return taken > 0 };
-            let Some(Followed { payload, sequence, stored }) = follower.take() else { return taken > 0 };
-            let about = self.merge.take(&payload, (place, sequence), (now_s, stored));
-            positions.came(sequence, about.filter(|_| place.is_some()));
+            let next = self.flows.get_mut(&place).and_then(Follower::take);
+            let Some(Followed { payload, sequence, stored }) = next else { return taken > 0 };
+            self.share.take((place, sequence), &payload, (now_s, stored));
         }
         true
     }
 
-    /// Notes what is done with, and tells what could not be read.
-    fn settle(&mut self) {
-        for (place, sequence) in self.merge.confirm.drain(..) {
-            if let Some((_, positions)) = self.flows.get_mut(&place) {
-                positions.done(sequence);
-            }
-        }
-        let clock_from = self.flows.get(&None).map_or(0, |(_, positions)| positions.first().0);
-        for (place, (_, positions)) in &self.flows {
-            if let Some(partition) = *place {
-                self.partitions.needs(partition, positions.first(), clock_from);
-            }
-        }
-        if let Some(remark) = self.merge.remark.take() {
+    /// Tells what could not be read.
+    fn tell_remark(&mut self) {
+        if let Some(remark) = self.share.remark() {
             (self.group.config.tell)(&format!("{remark}; passed over, and counted"));
         }
     }
@@ -303,11 +288,11 @@ impl<'g> Session<'g> {
         if !self.group.config.until_caught_up || self.is_caught_up || !self.is_settled {
             return;
         }
-        let is_dry = !has_come && self.flows.values_mut().all(|(follower, _)| follower.is_dry());
+        let is_dry = !has_come && self.flows.values_mut().all(Follower::is_dry);
         self.quiet = if is_dry { self.quiet + 1 } else { 0 };
         if self.quiet >= QUIET_LOOKS {
-            self.merge.finish(&mut self.partitions);
-            self.settle();
+            self.share.finish();
+            self.tell_remark();
             self.is_caught_up = true;
         }
     }
@@ -316,7 +301,7 @@ impl<'g> Session<'g> {
     fn publish(&mut self, now_s: f64) -> Result<(), NatsError> {
         let GroupConfig { address, group, .. } = &self.group.config;
         let is_last = self.is_caught_up && !std::mem::replace(&mut self.is_last_told, self.is_caught_up);
-        let made = self.partitions.messages(group, &self.group.knowledge.1, is_last);
+        let made = self.share.messages(group, &self.group.knowledge.1, is_last);
         for (partition, id, payload) in made {
             let subject = address.subject(&format!("findings.{group}.{partition}"));
             self.account.published += 1;
@@ -341,38 +326,26 @@ impl<'g> Session<'g> {
     fn move_to(&mut self, share: BTreeSet<u16>, members: usize, now_s: f64) -> Result<(), NatsError> {
         self.publish(now_s)?;
         self.keep_partitions(now_s, true)?;
-        let had = self.partitions.names();
-        had.difference(&share).for_each(|&partition| self.partitions.leave(partition));
-        for &partition in share.difference(&had) {
+        let mut checkpoints = BTreeMap::new();
+        for &partition in share.difference(&self.share.names()) {
             let bucket = self.group.config.address.stream("state");
             let found = self.group.connection.find_file(&bucket, &self.name(Some(partition)), MOST_CHECKPOINT_BYTES)?;
-            if let Err(error) = self.partitions.own(partition, found.as_deref()) {
-                (self.group.config.tell)(&format!(
-                    "partition {partition}: {error}; it is judged again from the first message that there is"
-                ));
-            }
+            checkpoints.extend(found.map(|found| (partition, found)));
         }
-        let GroupConfig { address, merge, partitions, .. } = &self.group.config;
-        (self.group.config.tell)(&format!("judges {} of {partitions} partitions, of {members} detectors", share.len()));
-        let clock_from = share.iter().map(|&partition| self.partitions.place(partition).clock_from).min().unwrap_or_default();
-        let goes_on = share.iter().any(|&partition| self.partitions.place(partition).through.is_some());
+        self.account.add(self.share.account());
+        let (from, failed) = self.share.own(&share, &checkpoints);
+        let GroupConfig { address, partitions, tell, .. } = &self.group.config;
+        for (partition, error) in failed {
+            tell(&format!("partition {partition}: {error}; it is judged again from the first message that there is"));
+        }
+        tell(&format!("judges {} of {partitions} partitions, of {members} detectors", share.len()));
         let stream = address.stream("flows");
-        let follow = |subject: &str, from: u64, came: Came| {
-            (self.group.connection.follow(&stream, &address.subject(subject), from, &self.bell), Positions::from(from, came))
+        let follow = |(place, from): (Origins, u64)| {
+            let last = place.map_or_else(|| "clock".to_owned(), |partition| partition.to_string());
+            let subject = address.subject(&format!("flows.*.{last}"));
+            (place, self.group.connection.follow(&stream, &subject, from, &self.bell))
         };
-        self.flows = share
-            .iter()
-            .map(|&partition| {
-                let Place { flows_from, came, .. } = self.partitions.place(partition);
-                (Some(partition), follow(&format!("flows.*.{partition}"), flows_from, came))
-            })
-            .collect();
-        if !share.is_empty() {
-            self.flows.insert(None, follow("flows.*.clock", clock_from, Came::new()));
-        }
-        self.account.add(&self.merge.account);
-        let begun = share.into_iter().map(|partition| (partition, self.partitions.place(partition).came));
-        self.merge = Merge::of_partitions(MergeConfig { goes_on, ..*merge }, begun.collect());
+        self.flows = from.into_iter().map(follow).collect();
         self.account.moves += 1;
         (self.quiet, self.is_caught_up, self.is_last_told) = (0, false, false);
         Ok(())
@@ -392,8 +365,15 @@ impl<'g> Session<'g> {
             (None, true) => {
                 let bucket = self.group.config.address.stream("state");
                 let found = self.group.connection.find_file(&bucket, &self.name(None), MOST_CHECKPOINT_BYTES)?;
-                let (filing, memory, outcome) =
-                    Filing::open(&self.group.connection, (&self.group.config, &self.bell), found.as_deref());
+                let GroupConfig { address, group, partitions, merge, .. } = &self.group.config;
+                let follow = |partition: Option<u16>, from: u64| {
+                    let (stream, subject) = partition.map_or_else(
+                        || ("flows", "flows.*.clock".to_owned()),
+                        |partition| ("findings", format!("findings.{group}.{partition}")),
+                    );
+                    self.group.connection.follow(&address.stream(stream), &address.subject(&subject), from, &self.bell)
+                };
+                let (filing, memory, outcome) = Filing::open(follow, (*partitions, *merge), found.as_deref());
                 if let Err(error) = outcome {
                     (self.group.config.tell)(&format!("what was filed: {error}; it is begun anew"));
                 }
@@ -421,13 +401,13 @@ impl<'g> Session<'g> {
     /// Keeps how far partitions are: those whose turn it is, or all.
     fn keep_partitions(&mut self, now_s: f64, all: bool) -> Result<(), NatsError> {
         let every_s = self.group.config.checkpoint_every.as_secs_f64();
-        for partition in self.partitions.names() {
+        for partition in self.share.names() {
             let kept_s = self.kept_s.entry(Some(partition)).or_insert(now_s);
             if (now_s - *kept_s < every_s && !all) || !self.parcels.is_empty() {
                 continue;
             }
             *kept_s = now_s;
-            match self.partitions.checkpoint(partition) {
+            match self.share.checkpoint(partition) {
                 Some(Ok(bytes)) => {
                     let (bucket, name) = (self.group.config.address.stream("state"), self.name(Some(partition)));
                     self.group.connection.put_file(&bucket, &name, &bytes)?;
@@ -493,9 +473,9 @@ impl<'g> Session<'g> {
 
     fn account(&mut self) -> GroupAccount {
         let mut account = std::mem::take(&mut self.account);
-        account.add(&self.merge.account);
-        (account.owned, account.judged) = (self.partitions.names().len() as u64, self.partitions.records);
-        account.lost_findings = self.partitions.lost;
+        account.add(self.share.account());
+        account.owned = self.share.names().len() as u64;
+        (account.judged, account.lost_findings) = self.share.judged();
         account
     }
 }

@@ -53,7 +53,8 @@ struct Storing<'a> {
 
 struct Partition {
     assessor: Assessor,
-    place: Place,
+    /// All up to this tick was judged.
+    through: Option<Timestamp>,
     /// Tick of its latest published findings.
     published: Option<Timestamp>,
     /// Found since, by tick.
@@ -87,9 +88,8 @@ impl Partitions {
 
     /// Owns a partition from now on, from where this checkpoint is; none begins with the first message that there is.
     ///
-    /// # Errors
-    /// A checkpoint that cannot be read: the partition is owned from the beginning.
-    pub fn own(&mut self, partition: u16, checkpoint: Option<&[u8]>) -> Result<(), FormError> {
+    /// Returns that place, and why a checkpoint could not be read: then the partition is owned from the beginning.
+    pub fn own(&mut self, partition: u16, checkpoint: Option<&[u8]>) -> (Place, Result<(), FormError>) {
         let read = checkpoint.map(|bytes| STATE.read::<Stored>(bytes)).transpose();
         let mut assessor = Assessor::new(Arc::clone(&self.knowledge), self.config);
         let (place, outcome) = match read {
@@ -100,9 +100,9 @@ impl Partitions {
             Ok(None) => (Place::default(), Ok(())),
             Err(error) => (Place::default(), Err(error)),
         };
-        let (published, found, waiting, records) = (place.through, Vec::new(), 0, 0);
-        self.owned.insert(partition, Partition { assessor, place, published, found, waiting, records });
-        outcome
+        let (through, published, found, waiting, records) = (place.through, place.through, Vec::new(), 0, 0);
+        self.owned.insert(partition, Partition { assessor, through, published, found, waiting, records });
+        (place, outcome)
     }
 
     /// Owns it no longer.
@@ -110,36 +110,32 @@ impl Partitions {
         self.owned.remove(&partition);
     }
 
-    /// How far a partition is.
-    pub fn place(&self, partition: u16) -> Place {
-        self.owned.get(&partition).map_or_else(Place::default, |owned| owned.place.clone())
+    /// The tick through which a partition was judged.
+    pub fn through(&self, partition: u16) -> Option<Timestamp> {
+        self.owned.get(&partition)?.through
     }
 
-    /// Notes from where on messages are still needed.
-    pub fn needs(&mut self, partition: u16, (flows_from, came): (u64, &Came), clock_from: u64) {
-        if let Some(owned) = self.owned.get_mut(&partition).filter(|owned| owned.place.flows_from != flows_from) {
-            owned.place.flows_from = flows_from;
-            owned.place.came.clone_from(came);
-        }
-        if let Some(owned) = self.owned.get_mut(&partition) {
-            owned.place.clock_from = clock_from;
-        }
-    }
-
-    /// What the next owner goes on from; only once all findings were published.
+    /// What the next owner goes on from, and the messages that are still needed of the partition and of the clock; only once all findings
+    /// were published.
     ///
     /// # Errors
     /// When it is too much.
-    pub fn checkpoint(&self, partition: u16) -> Option<Result<Vec<u8>, FormError>> {
-        let owned = self.owned.get(&partition).filter(|owned| owned.published == owned.place.through)?;
-        Some(STATE.write(&Storing { place: &owned.place, lately: owned.assessor.lately() }))
+    pub fn checkpoint(
+        &self,
+        partition: u16,
+        (flows_from, came): (u64, &Came),
+        clock_from: u64,
+    ) -> Option<Result<Vec<u8>, FormError>> {
+        let owned = self.owned.get(&partition).filter(|owned| owned.published == owned.through)?;
+        let place = Place { through: owned.through, flows_from, came: came.clone(), clock_from };
+        Some(STATE.write(&Storing { place: &place, lately: owned.assessor.lately() }))
     }
 
     /// Messages of what was found since the last time, with their partitions and identifiers. `is_last` says that nothing comes after it.
     pub fn messages(&mut self, group: &str, model: &str, is_last: bool) -> Vec<(u16, String, Vec<u8>)> {
         let mut messages = Vec::new();
         for (&partition, owned) in &mut self.owned {
-            let Some(through) = owned.place.through.or(is_last.then_some(Timestamp::MIN)) else { continue };
+            let Some(through) = owned.through.or(is_last.then_some(Timestamp::MIN)) else { continue };
             if owned.published == Some(through) && !is_last {
                 continue;
             }
@@ -204,7 +200,7 @@ impl Taker for Partitions {
     fn record(&mut self, (partition, side): (u16, Side), mut emitted: Emitted) {
         let Some(owned) = self.owned.get_mut(&partition) else { return };
         let seen: &mut Observation = &mut emitted.observation;
-        if owned.place.through.is_some_and(|through| seen.seen <= through) {
+        if owned.through.is_some_and(|through| seen.seen <= through) {
             return;
         }
         self.knowledge.baselines(seen.seen).identify(seen);
@@ -220,10 +216,10 @@ impl Taker for Partitions {
 
     fn tick(&mut self, now: Timestamp) {
         for owned in self.owned.values_mut() {
-            if owned.place.through.is_some_and(|through| now <= through) {
+            if owned.through.is_some_and(|through| now <= through) {
                 continue;
             }
-            owned.place.through = Some(now);
+            owned.through = Some(now);
             let submission = owned.assessor.submit(now, false);
             if submission.is_empty() {
                 continue;

@@ -4,7 +4,6 @@
 #![allow(clippy::print_stdout, reason = "what it measures is its output")]
 #![allow(clippy::panic, reason = "a fleet that teaches nothing is a mistake of its own")]
 
-use std::fs::read_to_string;
 use std::io::{Error, Result};
 
 #[path = "../tests/support/fleet.rs"]
@@ -13,33 +12,14 @@ mod fleet;
 mod fleet_roles;
 #[path = "../tests/support/fleet_run.rs"]
 mod fleet_run;
+mod kernel;
 
-use fleet_run::{Meter, Run, Work};
+use fleet_run::{Run, Work};
+use kernel::{Kernel, status};
 
 /// As the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Processor time of this thread, as the kernel counts it.
-struct Kernel;
-
-impl Meter for Kernel {
-    fn cpu_s(&self) -> f64 {
-        let nanos = read_to_string("/proc/thread-self/schedstat").ok().and_then(|text| text.split(' ').next()?.parse().ok());
-        nanos.unwrap_or(0.0) / 1e9
-    }
-
-    fn resident_mib(&self) -> f64 {
-        status("VmRSS:")
-    }
-}
-
-/// A line of the process's status, in MiB.
-fn status(name: &str) -> f64 {
-    let text = read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0
-}
 
 fn tell(what: &str, work: &Work) {
     let records = work.records as f64;

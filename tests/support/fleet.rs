@@ -86,6 +86,16 @@ impl Fleet {
         Host(Addr::v4((0x0a00_0000 + site * 2048 + place + 1).to_be_bytes()))
     }
 
+    /// Tells the device of an address.
+    #[allow(dead_code, reason = "each program uses its own part")]
+    pub fn device_of(&self) -> impl Fn(Host) -> u32 + use<> {
+        let last = self.devices - 1;
+        move |host| {
+            let place = (host.0.bits() as u32).saturating_sub(0x0a00_0000);
+            (place / 2048 * SITE + (place % 2048).saturating_sub(1)).min(last)
+        }
+    }
+
     fn role(&self, device: u32) -> &'static Role {
         if device % SITE < SERVERS {
             return &SERVER;

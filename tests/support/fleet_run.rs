@@ -36,6 +36,46 @@ pub struct Work {
     pub cpu_s: f64,
 }
 
+/// A fleet that was learned.
+pub struct Learned {
+    pub fleet: Fleet,
+    pub knowledge: Arc<Knowledge>,
+    pub work: Work,
+    pub pool_cpu_s: f64,
+    pub baselines_mib: f64,
+    /// Bytes of all baselines, without what the allocator adds.
+    pub baseline_bytes: u64,
+    /// Memory after each stage.
+    pub stages: Vec<(&'static str, f64)>,
+}
+
+impl Learned {
+    /// The first minute that it was not learned from.
+    pub const MINUTE: u64 = ROUNDS * ROUND_MIN + CALIBRATED_MIN;
+
+    /// Learns so many devices.
+    pub fn of(devices: u32, seed: u64, meter: &dyn Meter) -> Self {
+        let mut fleet = Fleet::new(devices, seed);
+        let vocabulary = Arc::new(vocabulary(&mut fleet, seed, meter));
+        let mut stages = vec![("behaviours", meter.resident_mib())];
+        let mut builder = BaselinesBuilder::default();
+        let mut learn = |(_, seen): Flow, found: Match| builder.add(&seen, found.behaviour);
+        let work = stream(&mut fleet, (0, ROUNDS * ROUND_MIN, u64::MAX), &mut Vec::new(), (Some(&vocabulary), meter), &mut learn);
+        let mut baselines = builder.finish();
+        stages.push(("learning", meter.resident_mib()));
+        let baselines_mib = meter.resident_mib() - stages[0].1;
+        let baseline_bytes = baselines.bytes() as u64;
+        let before = meter.cpu_s();
+        baselines.pool(seed);
+        baselines.newcomers_per_minute = 0.5 / (ROUNDS * ROUND_MIN) as f64;
+        let pool_cpu_s = meter.cpu_s() - before;
+        stages.push(("pooling", meter.resident_mib()));
+        let knowledge = calibrate(&mut fleet, &vocabulary, baselines, meter);
+        stages.push(("calibrating", meter.resident_mib()));
+        Self { fleet, knowledge, work, pool_cpu_s, baselines_mib, baseline_bytes, stages }
+    }
+}
+
 /// What came of it.
 pub struct Run {
     pub devices: u64,
@@ -118,26 +158,9 @@ fn tick(detector: &mut Detector, now: &mut Timestamp, seen: &Observation, mut no
 impl Run {
     /// Learns so many devices, and judges so many records.
     pub fn of(devices: u32, records: u64, seed: u64, meter: &dyn Meter) -> Self {
-        let mut fleet = Fleet::new(devices, seed);
-        let vocabulary = Arc::new(vocabulary(&mut fleet, seed, meter));
-        let mut stages = vec![("behaviours", meter.resident_mib())];
-        let mut builder = BaselinesBuilder::default();
-        let mut learn = |(_, seen): Flow, found: Match| builder.add(&seen, found.behaviour);
-        let learned =
-            stream(&mut fleet, (0, ROUNDS * ROUND_MIN, u64::MAX), &mut Vec::new(), (Some(&vocabulary), meter), &mut learn);
-        let mut baselines = builder.finish();
-        stages.push(("learning", meter.resident_mib()));
-        let baselines_mib = meter.resident_mib() - stages[0].1;
-        let baseline_bytes = baselines.bytes() as u64;
-        let before = meter.cpu_s();
-        baselines.pool(seed);
-        baselines.newcomers_per_minute = 0.5 / (ROUNDS * ROUND_MIN) as f64;
-        let pool_cpu_s = meter.cpu_s() - before;
-        stages.push(("pooling", meter.resident_mib()));
-        let knowledge = calibrate(&mut fleet, &vocabulary, baselines, meter);
-        stages.push(("calibrating", meter.resident_mib()));
-        let threshold = knowledge.threshold;
-        let first = ROUNDS * ROUND_MIN + CALIBRATED_MIN;
+        let Learned { mut fleet, knowledge, work: learned, pool_cpu_s, baselines_mib, baseline_bytes, mut stages } =
+            Learned::of(devices, seed, meter);
+        let (threshold, vocabulary, first) = (knowledge.threshold, Arc::clone(&knowledge.vocabulary), Learned::MINUTE);
         let (attackers, mut attacks) = fleet.attacks(first);
         let mut detector = Detector::new(knowledge, DetectorConfig::default());
         let (mut now, mut incidents) = (Timestamp::MIN, BTreeSet::new());

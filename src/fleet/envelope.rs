@@ -1,10 +1,14 @@
 //! How messages and checkpoints are written: what it is in four letters, the form's version in two bytes, little endian, and postcard in a
 //! zstd frame.
 
-use std::io::Read as _;
+use std::cell::RefCell;
+use std::io::{self, Read as _};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zstd::bulk::Compressor;
+use zstd::stream::Decoder;
+use zstd::zstd_safe::DCtx;
 
 use super::FormError;
 
@@ -13,6 +17,31 @@ pub const MOST_BYTES: usize = 1 << 20;
 const MOST_UNPACKED_BYTES: usize = 8 << 20;
 const HEAD_BYTES: usize = 6;
 const ZSTD_LEVEL: i32 = 3;
+
+thread_local! {
+    // Messages are small and many, and to make what packs and unpacks them takes longer than to do it.
+    static PACKING: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static UNPACKING: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
+}
+
+fn packed(plain: &[u8]) -> io::Result<Vec<u8>> {
+    PACKING.with_borrow_mut(|kept| {
+        let packing = match kept {
+            Some(packing) => packing,
+            None => kept.insert(Compressor::new(ZSTD_LEVEL)?),
+        };
+        packing.compress(plain)
+    })
+}
+
+/// So many bytes at the most of what was packed.
+fn unpacked(packed: &[u8], most: u64) -> io::Result<Vec<u8>> {
+    UNPACKING.with_borrow_mut(|context| {
+        let mut plain = Vec::new();
+        Decoder::with_context(packed, context).take(most).read_to_end(&mut plain)?;
+        Ok(plain)
+    })
+}
 
 /// A kind of message.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +71,7 @@ impl Envelope {
         if plain.len() > self.most_unpacked_bytes {
             return Err(FormError::TooLong { bytes: plain.len(), most: self.most_unpacked_bytes });
         }
-        let packed = zstd::bulk::compress(&plain, ZSTD_LEVEL).map_err(|error| FormError::Damaged(error.to_string()))?;
+        let packed = packed(&plain).map_err(|error| FormError::Damaged(error.to_string()))?;
         if HEAD_BYTES + packed.len() > self.most_bytes {
             return Err(FormError::TooLong { bytes: HEAD_BYTES + packed.len(), most: self.most_bytes });
         }
@@ -67,10 +96,7 @@ impl Envelope {
             return Err(FormError::TooLong { bytes: bytes.len(), most: self.most_bytes });
         }
         let damaged = |error: String| FormError::Damaged(error);
-        let mut plain = Vec::new();
-        let unpacking = zstd::stream::Decoder::with_buffer(packed).map_err(|error| damaged(error.to_string()))?;
-        let bounded = unpacking.take(self.most_unpacked_bytes as u64 + 1).read_to_end(&mut plain);
-        bounded.map_err(|error| damaged(error.to_string()))?;
+        let plain = unpacked(packed, self.most_unpacked_bytes as u64 + 1).map_err(|error| damaged(error.to_string()))?;
         if plain.len() > self.most_unpacked_bytes {
             return Err(damaged(format!("more than {} bytes unpacked", self.most_unpacked_bytes)));
         }

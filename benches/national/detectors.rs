@@ -86,11 +86,14 @@ pub struct Spent {
     pub worst: f64,
 }
 
+/// Who files, and what it reads: findings of each partition, and the clock.
+type Files = (Filing<Queue>, BTreeMap<Option<u16>, Queue>, Judge);
+
 /// One of a group.
 pub struct Detector<'m> {
     share: Share,
     owned: BTreeSet<u16>,
-    filing: Option<(Filing<Queue>, BTreeMap<Option<u16>, Queue>, Judge)>,
+    filing: Option<Files>,
     account: GroupAccount,
     sequence: u64,
     now_s: f64,

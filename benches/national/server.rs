@@ -4,10 +4,11 @@ use std::fs::read_to_string;
 use std::io::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use auscult::fleet::{Group, GroupConfig, MergeConfig, run_in_group};
 use auscult::nats::{Access, Address, Keeping, Nats, Parcel};
+use auscult::pipeline::Stopwatch;
 use auscult::state::Desk;
 
 use super::Asked;
@@ -28,15 +29,15 @@ pub fn tell(asked: &Asked, learned: &mut Learned, address: &str) -> Result<()> {
     let setting = Setting { sensors: asked.sensors, every_s: 1, speed: 1 };
     let mut all = Sensors::new(asked.devices, setting, &Kernel);
     let (_, mut attacks) = learned.fleet.attacks(Learned::MINUTE);
-    let (mut publishing, mut failed) = (Duration::ZERO, None);
+    let (mut seconds, mut failed) = (0.0, None);
     let mut publish = |letters: Vec<Letter>| {
         let parcels: Vec<Parcel> =
             letters.into_iter().map(|Letter { subject, id, payload, .. }| Parcel { subject, id, payload }).collect();
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         for some in parcels.chunks(AT_ONCE) {
             failed = connection.publish(some).error.or(failed.take());
         }
-        publishing += begun.elapsed();
+        seconds += begun.seconds();
     };
     all.run(&mut learned.fleet, (Learned::MINUTE, asked.seconds), &mut attacks, &mut |_, letters| publish(letters));
     let (sent, last) = all.finish();
@@ -44,7 +45,6 @@ pub fn tell(asked: &Asked, learned: &mut Learned, address: &str) -> Result<()> {
     if let Some(error) = failed {
         return Err(Error::other(error));
     }
-    let seconds = publishing.as_secs_f64();
     println!("published                     {} records, {} messages", sent.records, sent.messages);
     println!("  messages a second           {:.0}", sent.messages as f64 / seconds);
     let config = GroupConfig {
@@ -62,9 +62,9 @@ pub fn tell(asked: &Asked, learned: &mut Learned, address: &str) -> Result<()> {
     let knowledge = (Arc::clone(&learned.knowledge), MODEL.to_owned());
     let mut group = Group::open(config, knowledge, Box::new(|| None), Desk::default()).map_err(Error::other)?;
     let mut judge = Judge::new(&learned.knowledge);
-    let (begun, before) = (Instant::now(), process_cpu_s());
+    let (begun, before) = (Stopwatch::start(), process_cpu_s());
     let (account, failed) = run_in_group(&mut group, &mut judge, &AtomicBool::new(false));
-    let (wall_s, cpu_s) = (begun.elapsed().as_secs_f64(), process_cpu_s() - before);
+    let (wall_s, cpu_s) = (begun.seconds(), process_cpu_s() - before);
     println!("{account}");
     println!("records judged                {} in {wall_s:.1} s and {cpu_s:.1} CPU-seconds", account.judged);
     println!("  per CPU-second              {:.0}", account.judged as f64 / cpu_s);

@@ -151,7 +151,7 @@ impl<'m> Detector<'m> {
             for (place, payload) in clock.chain(made.into_iter().map(|(partition, _, payload)| (Some(partition), payload))) {
                 self.sequence += 1;
                 let Some(queue) = queues.get(&place) else { continue };
-                queue.0.borrow_mut().push_back(Followed { payload, sequence: self.sequence, stored });
+                queue.0.borrow_mut().push_back(Followed { payload, sequence: self.sequence, stored: stored.nanos() });
             }
             let begun = self.meter.cpu_s();
             while filing.step(self.now_s, judge, &mut self.account, MODEL) {}

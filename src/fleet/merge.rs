@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use serde::Serialize;
-
 use super::FormError;
+use super::account::MergeAccount;
 use super::batch::{Clock, Content, Message, Origin, read};
 use super::form::{Received, Side};
 use super::seen::Row;
@@ -30,37 +29,6 @@ pub struct MergeConfig {
     pub most_held: usize,
     /// Was the stream read before, so that runs are met in their middle?
     pub goes_on: bool,
-}
-
-/// What came, and what became of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct MergeAccount {
-    /// Messages that came.
-    pub messages: u64,
-    /// Records that were judged.
-    pub records: u64,
-    /// Copies for the responder's partition, whose initiator's is read here too.
-    pub copies: u64,
-    /// Messages that came again.
-    pub doubles: u64,
-    /// Records that came after their tick was judged; they were judged at the next.
-    pub late: u64,
-    /// Messages that sensors published and that did not come.
-    pub missing: u64,
-    /// Messages that could not be read.
-    pub unreadable: u64,
-    /// Of these, messages of another version.
-    pub other_version: u64,
-    /// Ticks that were judged before all sensors were there, since too much was held.
-    pub hurried: u64,
-    /// Copies that sensors could not publish: their spool was full.
-    pub lost: u64,
-    /// Runs of sensors that were heard.
-    pub runs: u64,
-    /// Of these, runs whose clock is more than five seconds from the server's.
-    pub off: u64,
-    /// Records of a time more than a minute ahead of the server's, which were judged at the second when they came.
-    pub ahead: u64,
 }
 
 /// Takes what comes, in order.

@@ -10,6 +10,7 @@
 //! Architecture invariants: what crosses has a version and is read within bounds; a record that was accepted by the spool arrives or is
 //! counted; a detector confirms a message only when its records were judged.
 
+mod account;
 mod batch;
 mod envelope;
 mod form;
@@ -24,11 +25,12 @@ mod spool;
 #[cfg(test)]
 mod testing;
 
+pub use account::MergeAccount;
 pub use batch::{Clock, Content, Message, Origin, VERSION, read, write_clock};
 pub use envelope::MOST_BYTES;
 pub use form::{Received, Side};
 pub use group::{Filing, Group, GroupAccount, GroupConfig, Letters, Share, run as run_in_group};
-pub use merge::{MergeAccount, MergeConfig};
+pub use merge::MergeConfig;
 pub use publish::{Batching, MOST_PARTITIONS, Outbox, PARTITIONS, Pace, Published, PublishedAccount};
 pub use run::{Source, StreamAccount, StreamConfig, run};
 pub use send::{Outgoing, OutgoingConfig, OutgoingState};

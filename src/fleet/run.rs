@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::merge::{Merge, MergeAccount, MergeConfig};
+use super::account::MergeAccount;
+use super::merge::{Merge, MergeConfig};
 use crate::nats::{Access, Address, Nats, NatsError, Reading, ReadingConfig};
 use crate::pipeline::{Consumer, Progress, Stopwatch};
+use crate::time::Timestamp;
 
 /// Messages that are asked for at once, and how long they are waited for.
 const MOST_AT_ONCE: usize = 200;
@@ -119,7 +121,7 @@ pub fn run(source: &mut Source, consumer: &mut dyn Consumer, stop: &AtomicBool) 
                 quiet = if messages.is_empty() { quiet + 1 } else { 0 };
                 for message in messages {
                     behind = message.behind;
-                    merge.take(&message.payload, message.confirm, (watch.seconds(), message.stored));
+                    merge.take(&message.payload, message.confirm, (watch.seconds(), Timestamp::from_nanos(message.stored)));
                 }
             }
             Err(error) => {

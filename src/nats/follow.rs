@@ -13,7 +13,6 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::{ANSWER_WITHIN, Nats, in_words};
 use super::stream::stored;
-use crate::time::Timestamp;
 
 /// Messages of a subject that wait here; the server keeps the others.
 const ROOM: usize = 16;
@@ -33,8 +32,8 @@ pub struct Followed {
     pub payload: Vec<u8>,
     /// Its number in the stream.
     pub sequence: u64,
-    /// When the stream took it, by the server's clock.
-    pub stored: Timestamp,
+    /// When the stream took it, by the server's clock: nanoseconds since the epoch.
+    pub stored: i64,
 }
 
 /// Wakes who waits for any of several followers.

@@ -10,7 +10,6 @@ use tokio::time::timeout;
 
 use super::connection::{ANSWER_WITHIN, Nats};
 use super::error::NatsError;
-use crate::time::Timestamp;
 
 /// How long a stream keeps what, where it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +46,9 @@ pub struct Reading {
     pub goes_on: bool,
 }
 
-/// When a stream took a message.
-pub(super) fn stored(about: &Info<'_>) -> Timestamp {
-    Timestamp::from_nanos(i64::try_from(about.published.unix_timestamp_nanos()).unwrap_or_default())
+/// When a stream took a message, in nanoseconds since the epoch.
+pub(super) fn stored(about: &Info<'_>) -> i64 {
+    i64::try_from(about.published.unix_timestamp_nanos()).unwrap_or_default()
 }
 
 /// A message.
@@ -61,8 +60,8 @@ pub struct Delivered {
     pub sequence: u64,
     /// Messages that are behind it.
     pub behind: u64,
-    /// When the stream took it, by the server's clock.
-    pub stored: Timestamp,
+    /// When the stream took it, by the server's clock: nanoseconds since the epoch.
+    pub stored: i64,
     /// How it is confirmed.
     pub confirm: String,
 }

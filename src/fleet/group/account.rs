@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::fleet::merge::MergeAccount;
+use crate::fleet::MergeAccount;
 
 /// What a member did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -167,7 +167,7 @@ impl<L: Letters> Filing<L> {
         while let Some(message) = self.clock.take() {
             has_come = true;
             self.clock_places.came(message.sequence, None);
-            self.merge.take(&message.payload, message.sequence, (now_s, message.stored));
+            self.merge.take(&message.payload, message.sequence, (now_s, Timestamp::from_nanos(message.stored)));
             if self.clocks.ticks.len() > MOST_TICKS {
                 break;
             }

@@ -35,6 +35,7 @@ use crate::detect::Knowledge;
 use crate::nats::{Access, Address, Bell, Followed, Follower, Keeping, Nats, NatsError, Parcel};
 use crate::pipeline::{Consumer, Progress, Stopwatch};
 use crate::state::Desk;
+use crate::time::Timestamp;
 
 /// Messages that are taken before it is looked after everything else.
 const MOST_AT_ONCE: usize = 500;
@@ -271,7 +272,7 @@ impl<'g> Session<'g> {
             let Some((_, place)) = first else { return taken > 0 };
             let next = self.flows.get_mut(&place).and_then(Follower::take);
             let Some(Followed { payload, sequence, stored }) = next else { return taken > 0 };
-            self.share.take((place, sequence), &payload, (now_s, stored));
+            self.share.take((place, sequence), &payload, (now_s, Timestamp::from_nanos(stored)));
         }
         true
     }

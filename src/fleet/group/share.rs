@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::partitions::{Partitions, Place};
 use super::positions::Positions;
 use crate::detect::{DetectorConfig, Knowledge};
-use crate::fleet::FormError;
-use crate::fleet::merge::{Came, Merge, MergeAccount, MergeConfig};
+use crate::fleet::merge::{Came, Merge, MergeConfig};
+use crate::fleet::{FormError, MergeAccount};
 use crate::time::Timestamp;
 
 /// Where messages of sensors come from: a partition, or the clock.

@@ -21,6 +21,7 @@ mod capture_live;
 mod faults;
 mod guard;
 mod guard_watch;
+mod killed;
 mod lab;
 mod package;
 mod serve_browser;

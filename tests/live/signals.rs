@@ -54,7 +54,7 @@ impl Drop for Space {
 }
 
 /// The program, and what it says line by line.
-struct Watching {
+pub struct Watching {
     child: Child,
     said: Receiver<String>,
 }
@@ -66,7 +66,7 @@ impl Watching {
         Self::of(command)
     }
 
-    fn of(mut command: Command) -> Self {
+    pub fn of(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (tell, said) = channel();
@@ -74,13 +74,13 @@ impl Watching {
         Self { child, said }
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         // `ip netns exec` becomes the program: the child is the program itself.
         assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
     }
 
     /// What it says up to a line with these words, that one included.
-    fn until(&self, words: &str) -> Vec<String> {
+    pub fn until(&self, words: &str) -> Vec<String> {
         let mut heard = Vec::new();
         while !heard.last().is_some_and(|line: &String| line.contains(words)) {
             match self.said.recv_timeout(PATIENCE) {
@@ -91,7 +91,12 @@ impl Watching {
         heard
     }
 
-    fn end(mut self) -> (i32, Vec<String>) {
+    /// What else it says until it is gone.
+    pub fn rest(&self) -> Vec<String> {
+        std::iter::from_fn(|| self.said.recv_timeout(PATIENCE).ok()).collect()
+    }
+
+    pub fn end(mut self) -> (i32, Vec<String>) {
         self.signal("-TERM");
         let said = self.until("took");
         (self.child.wait().unwrap().code().unwrap(), said)

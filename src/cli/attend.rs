@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::clock::ClockWatch;
 use super::feed::Account;
+use super::guard::given_up;
 use super::reload::{Reload, Reloader};
 use super::service::Service;
 use crate::detect::Submission;
@@ -44,6 +45,8 @@ impl Asks {
         let is_asked = self.counters.swap(false, Ordering::Relaxed);
         if let (true, Some(gauges)) = (is_asked, &self.gauges) {
             tell!("{}", Account::Packets(Box::new(gauges.account().0)));
+            gauges.published().iter().for_each(|published| tell!("{published}"));
+            given_up().iter().for_each(|given_up| tell!("auscult: {given_up}"));
         }
         is_asked
     }

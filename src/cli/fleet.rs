@@ -23,7 +23,7 @@ use crate::fleet::{
 use crate::guard::Allowed;
 use crate::model::Names;
 use crate::nats::{Access, Address, Keeping, Nats, NatsError, Reading, ReadingConfig, name_of};
-use crate::pipeline::{Consumer, now};
+use crate::pipeline::{Consumer, Gauges, now};
 use crate::time::{Span, parse_span};
 
 /// Ticks of one message in a replay: a minute.
@@ -189,7 +189,7 @@ impl PublishArgs {
         let origin = Origin { site, sensor, epoch };
         let pace = Pace { is_live: !waits, most_ticks: if waits { TICKS_IN_REPLAY } else { 1 } };
         let batching = Batching::new(outgoing, origin, (self.partitions, self.names()?), pace);
-        Ok(Some(Publishing { batching, address, patience: duration(sinks.drain) }))
+        Ok(Some(Publishing { batching, address, patience: duration(sinks.drain), gauges: None }))
     }
 }
 
@@ -209,18 +209,27 @@ pub struct Publishing {
     batching: Batching<Outgoing>,
     address: Address,
     patience: Duration,
+    /// Where it is told how it goes.
+    gauges: Option<Arc<Gauges>>,
 }
 
 impl Publishing {
+    /// Tells there how it goes.
+    pub fn show_in(&mut self, gauges: Option<Arc<Gauges>>) {
+        self.gauges = gauges;
+    }
+
     /// Shows records to it on their way.
     pub fn watching<'a>(&'a mut self, consumer: &'a mut dyn Consumer) -> Box<dyn Consumer + 'a> {
-        Box::new(Published { consumer, batching: Some(&mut self.batching) })
+        Box::new(Published { consumer, batching: Some(&mut self.batching), gauges: self.gauges.as_deref() })
     }
 
     /// Nothing more comes: waits until it has arrived, and says what became of it.
     pub fn finish(self) -> PublishReport {
         let (made, outgoing) = self.batching.finish();
-        PublishReport { address: self.address, made, state: outgoing.finish(self.patience) }
+        let state = outgoing.finish(self.patience);
+        self.gauges.iter().for_each(|gauges| gauges.renew_published(made.gauge(&state)));
+        PublishReport { address: self.address, made, state }
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::args::{JudgeArgs, LearnArgs, OutputArgs};
 use super::exit::Usage;
 use crate::guard::Allowed;
-use crate::pipeline::Consumer;
+use crate::pipeline::{Consumer, Gauges};
 
 /// No options.
 #[derive(Debug, Args)]
@@ -52,6 +52,11 @@ impl PublishArgs {
 pub enum Publishing {}
 
 impl Publishing {
+    /// Tells there how it goes.
+    pub fn show_in(&mut self, _gauges: Option<Arc<Gauges>>) {
+        match *self {}
+    }
+
     /// Shows records to it on their way.
     pub fn watching<'a>(&'a mut self, _consumer: &'a mut dyn Consumer) -> Box<dyn Consumer + 'a> {
         match *self {}

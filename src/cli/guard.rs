@@ -3,6 +3,7 @@
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use clap::Args;
 
@@ -15,7 +16,7 @@ use super::hidden::{HideArgs, beside};
 use super::inventory::REGISTRIES;
 use super::lake::is_folder;
 use crate::guard::{
-    Allowed, Capture, GuardError, Keep, User, fence, filter_calls, is_root, keep_only, no_new_privileges, runs_as,
+    Allowed, Capture, Enforced, GuardError, Keep, User, fence, filter_calls, is_root, keep_only, no_new_privileges, runs_as,
 };
 use crate::sink::{Place, Target};
 
@@ -44,6 +45,44 @@ pub struct SandboxArgs {
     pub sandbox: bool,
 }
 
+/// What was given up. It is the whole process's, and nothing of it comes back.
+static GIVEN_UP: OnceLock<GivenUp> = OnceLock::new();
+
+/// What was given up.
+struct GivenUp {
+    in_words: String,
+    /// Of paths, ports and calls.
+    held: Option<[Enforced; 2]>,
+}
+
+impl GivenUp {
+    /// Notes it, and gives it back in words.
+    fn note(in_words: String, held: Option<[Enforced; 2]>) -> String {
+        // A process gives rights up once.
+        let _ = GIVEN_UP.set(Self { in_words: in_words.clone(), held });
+        in_words
+    }
+}
+
+/// What was given up, in words; none where nothing was.
+pub fn given_up() -> Option<&'static str> {
+    GIVEN_UP.get().map(|it| it.in_words.as_str())
+}
+
+/// What may hold of it, by its name in metrics, and whether it does.
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "there is no page"))]
+pub fn in_force() -> Vec<(&'static str, bool)> {
+    let held = GIVEN_UP.get().and_then(|it| it.held);
+    let [paths, calls] = held.unwrap_or([Enforced::Not; 2]);
+    vec![
+        ("user", !is_root()),
+        ("no_new_privileges", held.is_some()),
+        ("landlock", paths > Enforced::Not),
+        ("landlock_whole", paths == Enforced::Whole),
+        ("seccomp", calls == Enforced::Whole),
+    ]
+}
+
 /// Gives up what `watch` does not need, and says what holds. Before anything is opened and any thread is started.
 ///
 /// # Errors
@@ -59,7 +98,7 @@ pub fn of_watch(args: &WatchArgs, state: Option<&Path>) -> anyhow::Result<String
         (true, None) => ("warning: ", format!("; there is no user {USUAL}: make one, or name another with --user")),
     };
     if *no_sandbox {
-        return Ok(format!("{warning}{runs}; without a sandbox{advice}"));
+        return Ok(GivenUp::note(format!("{warning}{runs}; without a sandbox{advice}"), None));
     }
     let mut allowed = needed(&args.output, &args.answers, (&args.judge, &args.learn), (&args.hide, &args.config))?;
     of_evidence(&mut allowed, &args.evidence);
@@ -68,7 +107,8 @@ pub fn of_watch(args: &WatchArgs, state: Option<&Path>) -> anyhow::Result<String
     args.publish.allow(&args.output, &mut allowed);
     // How interfaces stand.
     allowed.read.extend(["/sys/class/net", "/sys/devices"].map(PathBuf::from));
-    Ok(format!("{warning}{runs}; {}{advice}", close(&allowed, Capture::Live)?))
+    let (closed, held) = close(&allowed, Capture::Live)?;
+    Ok(GivenUp::note(format!("{warning}{runs}; {closed}{advice}"), Some(held)))
 }
 
 /// The same for `replay`, where it is wanted.
@@ -104,7 +144,8 @@ pub fn of_detect(args: &DetectArgs) -> anyhow::Result<()> {
 
 fn of_files(allowed: &Allowed) -> anyhow::Result<()> {
     keep_only(Keep::Nothing, None)?;
-    tell!("auscult: sandbox: {}", close(allowed, Capture::None)?);
+    let (closed, held) = close(allowed, Capture::None)?;
+    tell!("auscult: {}", GivenUp::note(format!("sandbox: {closed}"), Some(held)));
     Ok(())
 }
 
@@ -126,11 +167,11 @@ fn user_of(name: Option<&str>) -> anyhow::Result<Option<User>> {
     }
 }
 
-fn close(allowed: &Allowed, capture: Capture) -> Result<String, GuardError> {
+fn close(allowed: &Allowed, capture: Capture) -> Result<(String, [Enforced; 2]), GuardError> {
     no_new_privileges()?;
     // In this order: the filter has no room for the calls of the other.
-    let paths = fence(allowed)?;
-    Ok(format!("no new privileges; {paths}; {}", filter_calls(capture)?))
+    let [paths, calls] = [fence(allowed)?, filter_calls(capture)?];
+    Ok((format!("no new privileges; {}; {}", paths.in_words, calls.in_words), [paths.how, calls.how]))
 }
 
 /// What all of them need.

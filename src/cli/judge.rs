@@ -175,6 +175,7 @@ fn publish_alone(
         let live = config.idle_clock.is_some();
         let gauges = Arc::<Gauges>::default();
         config.gauges = Some(Arc::clone(&gauges));
+        publishing.show_in(Some(Arc::clone(&gauges)));
         let (service, clock) = (live.then(Service::of_environment), live.then(ClockWatch::start));
         service.iter().for_each(|service| service.tell("READY=1"));
         let asks = Asks { counters: stop::on_question()?, gauges: Some(gauges), reloader: None, service, clock, desk: None };
@@ -398,6 +399,7 @@ fn judge_and_report(
     let stop = stop::on_signals()?;
     let mut answered = Answered::open(answers, live, page.as_ref().map(Page::on_answers), &mut outputs)?;
     let gauges = if let Feed::Packets(_, config) = &feed { config.gauges.clone() } else { None };
+    publishing.iter_mut().for_each(|publishing| publishing.show_in(gauges.clone()));
     let judging = plan.judging()?;
     let of_hangups = hangups.map(|(signals, flags)| Reloader::start(signals, flags, (plan.fitting(), judging), answered.stand()));
     let (reloader, clock) = (of_hangups.transpose()?.or(reloader), live.then(ClockWatch::start));

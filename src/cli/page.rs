@@ -12,6 +12,7 @@ use clap::Args;
 use super::answer_file::{append, standing};
 use super::answered::OnAnswers;
 use super::exit::{Usage, in_one_line};
+use super::guard::in_force;
 use super::inventory::{home_of, vendors};
 pub use super::page_about::About;
 use crate::detect::{Answer, Answers, Submission};
@@ -92,7 +93,7 @@ impl Page {
         };
         let judged = Arc::new(Histogram::default());
         let (gauges, interface, sinks) = (about.gauges, about.interface, about.sinks);
-        let vitals = Vitals { gauges, judged: Arc::clone(&judged), interface, sinks };
+        let vitals = Vitals { gauges, judged: Arc::clone(&judged), interface, sinks, guarded: in_force() };
         let overload = if live { Overload::Drop } else { Overload::Wait };
         let answering = about.answers.map(|path| Arc::new(ToFile(path)) as Arc<dyn Answering>);
         let scheme = if options.tls.is_some() { "https" } else { "http" };

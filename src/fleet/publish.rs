@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::{Clock, Origin, write_clock, write_records};
 use super::form::{RecordForm, Side};
+use super::send::OutgoingState;
 use crate::detect::{Submission, share_of};
 use crate::evidence::Slices;
 use crate::model::Names;
-use crate::pipeline::{Condition, Consumer, Emitted, Progress};
+use crate::pipeline::{Condition, Consumer, Emitted, Gauges, Progress, PublishGauge};
 use crate::sighting::Sighting;
 use crate::time::{Span, Timestamp};
 
@@ -29,6 +30,11 @@ const MOST_TICKS: usize = 20_000;
 pub trait Outbox {
     /// Takes a message for `flows.SITE.` and this place; `id` tells it from all others. Says whether it was taken.
     fn put(&mut self, place: &str, id: String, payload: Vec<u8>) -> bool;
+
+    /// How what it took is getting on.
+    fn standing(&self) -> OutgoingState {
+        OutgoingState::default()
+    }
 }
 
 /// How time passes for what is published.
@@ -53,6 +59,16 @@ pub struct PublishedAccount {
     pub messages: u64,
     /// Bytes of these.
     pub bytes: u64,
+}
+
+impl PublishedAccount {
+    /// What was made and what became of it, for who looks while it goes on.
+    #[must_use]
+    pub const fn gauge(&self, state: &OutgoingState) -> PublishGauge {
+        let Self { records, copies, lost, messages, bytes } = *self;
+        let OutgoingState { acknowledged, waiting, spool_bytes, failures, is_away, .. } = *state;
+        PublishGauge { records, copies, lost, messages, bytes, acknowledged, waiting, spool_bytes, failures, is_away }
+    }
 }
 
 /// Makes messages of records and ticks.
@@ -223,6 +239,11 @@ impl<O: Outbox> Batching<O> {
         }
     }
 
+    /// How it goes.
+    fn gauge(&self) -> PublishGauge {
+        self.account.gauge(&self.outbox.standing())
+    }
+
     /// Publishes the rest: nothing comes after it.
     pub fn finish(mut self) -> (PublishedAccount, O) {
         self.clock.is_last = true;
@@ -237,6 +258,8 @@ pub struct Published<'a, O> {
     pub consumer: &'a mut dyn Consumer,
     /// What publishes it before.
     pub batching: Option<&'a mut Batching<O>>,
+    /// Where it is told how publishing goes, if anybody asks.
+    pub gauges: Option<&'a Gauges>,
 }
 
 impl<O: Outbox> Consumer for Published<'_, O> {
@@ -273,6 +296,9 @@ impl<O: Outbox> Consumer for Published<'_, O> {
     fn tick(&mut self, now: Timestamp) {
         if let Some(batching) = &mut self.batching {
             batching.tick(now);
+            if let Some(gauges) = self.gauges {
+                gauges.renew_published(batching.gauge());
+            }
         }
         self.consumer.tick(now);
     }

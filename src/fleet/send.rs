@@ -53,6 +53,8 @@ pub struct OutgoingState {
     pub doubles: u64,
     /// In the spool.
     pub waiting: u64,
+    /// Bytes of the spool.
+    pub spool_bytes: u64,
     /// Not taken into the spool.
     pub refused: u64,
     /// Found in the spool at the beginning.
@@ -136,7 +138,7 @@ impl Outgoing {
     #[must_use]
     pub fn state(&self) -> OutgoingState {
         let state = self.shared.lock();
-        OutgoingState { waiting: state.spool.waiting(), ..state.told.clone() }
+        OutgoingState { waiting: state.spool.waiting(), spool_bytes: state.spool.bytes(), ..state.told.clone() }
     }
 
     /// Nothing more comes: waits until all is kept by a stream, at most this long. What is not stays in the spool.
@@ -165,6 +167,10 @@ fn place_of_thread(error: io::Error) -> NatsError {
 }
 
 impl Outbox for Outgoing {
+    fn standing(&self) -> OutgoingState {
+        self.state()
+    }
+
     fn put(&mut self, place: &str, id: String, payload: Vec<u8>) -> bool {
         let parcel = Parcel { subject: format!("{}{place}", self.subject), id, payload };
         let mut state = self.shared.lock();

@@ -10,7 +10,7 @@ use seccompiler::{
     TargetArch, apply_filter_all_threads,
 };
 
-use super::GuardError;
+use super::{Enforced, GuardError, Held};
 
 /// Files and folders that are there or made; no mounts, no owners, no special files.
 const FILES: &[c_long] = &[
@@ -186,23 +186,24 @@ pub enum Capture {
     None,
 }
 
-/// Lets only these calls through from now on, in all threads. Says what holds, in words; a kernel or processor without such filters is no
+/// Lets only these calls through from now on, in all threads. Says what holds; a kernel or processor without such filters is no
 /// error.
 ///
 /// # Errors
 /// When the filter is wrong.
-pub fn filter_calls(capture: Capture) -> Result<String, GuardError> {
+pub fn filter_calls(capture: Capture) -> Result<Held, GuardError> {
     let wrong =
         |error: BackendError| GuardError::System { action: "the filter of system calls", source: std::io::Error::other(error) };
     let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else {
-        return Ok(format!("no filter of system calls, since there is none for {}", std::env::consts::ARCH));
+        let in_words = format!("no filter of system calls, since there is none for {}", std::env::consts::ARCH);
+        return Ok(Held { how: Enforced::Not, in_words });
     };
     let filter =
         SeccompFilter::new(rules(capture).map_err(wrong)?, SeccompAction::Errno(ENOSYS as u32), SeccompAction::Allow, arch);
     let program: BpfProgram = filter.and_then(TryInto::try_into).map_err(wrong)?;
     Ok(match apply_filter_all_threads(&program) {
-        Ok(()) => "a filter of system calls".to_owned(),
-        Err(error) => format!("no filter of system calls ({error})"),
+        Ok(()) => Held { how: Enforced::Whole, in_words: "a filter of system calls".to_owned() },
+        Err(error) => Held { how: Enforced::Not, in_words: format!("no filter of system calls ({error})") },
     })
 }
 

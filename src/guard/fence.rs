@@ -7,7 +7,7 @@ use landlock::{
     RulesetCreated, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
 };
 
-use super::GuardError;
+use super::{Enforced, GuardError, Held};
 
 /// What the rules are written for; an older kernel enforces what it knows of them.
 const WANTED: ABI = ABI::V6;
@@ -28,22 +28,24 @@ pub struct Allowed {
     pub others_sockets: bool,
 }
 
-/// Allows nothing else to this thread and those that it starts. Says what holds, in words; what the kernel cannot do is no error. A path that
+/// Allows nothing else to this thread and those that it starts. Says what holds; what the kernel cannot do is no error. A path that
 /// is not there is left out.
 ///
 /// # Errors
 /// When the kernel refuses what it should know.
-pub fn fence(allowed: &Allowed) -> Result<String, GuardError> {
+pub fn fence(allowed: &Allowed) -> Result<Held, GuardError> {
     let refused = |error: RulesetError| GuardError::System { action: "Landlock", source: std::io::Error::other(error) };
     let status = rules(allowed).map_err(refused)?.restrict_self().map_err(refused)?;
-    Ok(match (&status.ruleset, &status.landlock) {
-        (RulesetStatus::FullyEnforced, _) => "Landlock for paths and ports".to_owned(),
+    let (how, in_words) = match (&status.ruleset, &status.landlock) {
+        (RulesetStatus::FullyEnforced, _) => (Enforced::Whole, "Landlock for paths and ports".to_owned()),
         (RulesetStatus::PartiallyEnforced, LandlockStatus::Available { effective_abi, .. }) => {
-            format!("Landlock in part, since this kernel has version {} of it and not {}", *effective_abi as i32, WANTED as i32)
+            let (has, wanted) = (*effective_abi as i32, WANTED as i32);
+            (Enforced::InPart, format!("Landlock in part, since this kernel has version {has} of it and not {wanted}"))
         }
-        (_, LandlockStatus::NotEnabled) => "no Landlock, since this kernel has it switched off".to_owned(),
-        _ => "no Landlock, since this kernel has none".to_owned(),
-    })
+        (_, LandlockStatus::NotEnabled) => (Enforced::Not, "no Landlock, since this kernel has it switched off".to_owned()),
+        _ => (Enforced::Not, "no Landlock, since this kernel has none".to_owned()),
+    };
+    Ok(Held { how, in_words })
 }
 
 fn rules(allowed: &Allowed) -> Result<RulesetCreated, RulesetError> {

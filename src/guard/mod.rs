@@ -12,6 +12,26 @@ pub use calls::{Capture, filter_calls};
 pub use fence::{Allowed, fence};
 pub use identity::{Keep, User, is_root, keep_only, runs_as};
 
+/// What holds from now on of what was wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// How much of it.
+    pub how: Enforced,
+    /// The same in words, with the reason where it is not all.
+    pub in_words: String,
+}
+
+/// How much the kernel enforces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Enforced {
+    /// Nothing.
+    Not,
+    /// What it knows of it.
+    InPart,
+    /// All of it.
+    Whole,
+}
+
 /// Why a right was not given up.
 #[derive(Debug, thiserror::Error)]
 pub enum GuardError {

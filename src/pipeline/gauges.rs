@@ -1,5 +1,6 @@
 //! How a run is going, for who asks from another thread.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +19,7 @@ pub struct Gauges {
     hearing: Mutex<(Condition, TcpAccount)>,
     /// By worker.
     flows: Mutex<Vec<ShardCounters>>,
+    published: Mutex<Option<PublishGauge>>,
 }
 
 impl Gauges {
@@ -44,6 +46,16 @@ impl Gauges {
         lock(&self.hearing).0
     }
 
+    /// How publishing goes, as of the latest tick; none where nothing is published.
+    pub fn published(&self) -> Option<PublishGauge> {
+        *lock(&self.published)
+    }
+
+    /// Publishing goes so.
+    pub fn renew_published(&self, published: PublishGauge) {
+        *lock(&self.published) = Some(published);
+    }
+
     pub(super) fn has_read(&self) {
         self.reads.fetch_add(1, Ordering::Relaxed);
     }
@@ -66,6 +78,48 @@ impl Gauges {
             flows.resize(worker + 1, ShardCounters::default());
         }
         flows[worker] = counters;
+    }
+}
+
+/// What became of the flow records that are published. It names no address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PublishGauge {
+    /// Records that came.
+    pub records: u64,
+    /// Copies of them that went into messages: one or two each.
+    pub copies: u64,
+    /// Copies that were not taken, since the spool was full.
+    pub lost: u64,
+    /// Messages that the spool took, those of the clock included.
+    pub messages: u64,
+    /// Bytes of these.
+    pub bytes: u64,
+    /// Messages that a stream keeps, those of earlier runs included.
+    pub acknowledged: u64,
+    /// Messages in the spool.
+    pub waiting: u64,
+    /// Bytes of the spool.
+    pub spool_bytes: u64,
+    /// How often a server did not take them.
+    pub failures: u64,
+    /// Did it not take the last ones?
+    pub is_away: bool,
+}
+
+impl fmt::Display for PublishGauge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { records, copies, lost, messages, bytes, acknowledged, waiting, failures, is_away, .. } = *self;
+        write!(
+            f,
+            "published {records} records in {copies} copies, {messages} messages of {bytes} bytes: {acknowledged} acknowledged, {waiting} wait in the spool"
+        )?;
+        if failures > 0 || is_away {
+            write!(f, "; {failures} tries failed{}", if is_away { ", the last one too" } else { "" })?;
+        }
+        if lost > 0 {
+            write!(f, "; {lost} copies were lost: the spool was full (--spool-size)")?;
+        }
+        Ok(())
     }
 }
 

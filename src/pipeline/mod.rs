@@ -31,7 +31,7 @@ mod worker;
 pub use accounting::Accounting;
 pub use batch::Emitted;
 pub use clock::{Stopwatch, now};
-pub use gauges::Gauges;
+pub use gauges::{Gauges, PublishGauge};
 pub use loss::{Condition, TcpAccount};
 pub use pin::usable_cores;
 pub use run::{Consumer, PipelineConfig, Progress, run};

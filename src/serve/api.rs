@@ -10,6 +10,7 @@ use super::health::Pulse;
 use super::kept::{Kept, MOST_INCIDENTS};
 use crate::detect::{Class, IncidentState};
 use crate::feature::Host;
+use crate::pipeline::PublishGauge;
 use crate::report::text::Shown;
 use crate::sink::SinkState;
 
@@ -242,7 +243,18 @@ pub(super) fn status(board: &Board, pulse: &Pulse) -> Value {
                       "from_earlier_runs": board.incidents.recalled(), "open": {"high": high, "medium": medium, "low": low}},
         "alert_lines": {"told": by_class(&board.told), "hidden": by_class(&board.hidden)},
         "sinks": sinks(pulse),
+        "published": vitals.gauges.published().map(published),
+        "guard": vitals.guarded.iter().map(|(part, holds)| ((*part).to_owned(), json!(holds))).collect::<serde_json::Map<_, _>>(),
         "missed_by_the_page": board.missed(),
+    })
+}
+
+/// How publishing flow records goes.
+fn published(gauge: PublishGauge) -> Value {
+    let PublishGauge { records, copies, lost, messages, bytes, acknowledged, waiting, spool_bytes, failures, is_away } = gauge;
+    json!({
+        "records": records, "copies": copies, "lost": lost, "messages": messages, "bytes": bytes, "acknowledged": acknowledged,
+        "waiting": waiting, "spool_bytes": spool_bytes, "failures": failures, "away": is_away,
     })
 }
 

@@ -19,6 +19,8 @@ pub struct Vitals {
     pub interface: Option<String>,
     /// Where alerts go, in the order of `--alerts`.
     pub sinks: Vec<SinkGauge>,
+    /// What may be given up of the program's rights, by name, and whether it is.
+    pub guarded: Vec<(&'static str, bool)>,
 }
 
 /// Watches whether the reader goes on.
@@ -77,8 +79,13 @@ mod tests {
 
     #[test]
     fn one_that_has_just_begun_is_well() {
-        let vitals =
-            Vitals { gauges: Arc::default(), judged: Arc::default(), interface: Some("eth0".to_owned()), sinks: Vec::new() };
+        let vitals = Vitals {
+            gauges: Arc::default(),
+            judged: Arc::default(),
+            interface: Some("eth0".to_owned()),
+            sinks: Vec::new(),
+            guarded: Vec::new(),
+        };
         let mut pulse = Pulse::new(vitals);
         pulse.look();
         assert_eq!(pulse.illness(), None);

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use super::board::Board;
 use super::health::Pulse;
 use super::histogram::BOUNDS_S;
-use crate::pipeline::{Accounting, now};
+use crate::pipeline::{Accounting, PublishGauge, now};
 use crate::sink::SinkState;
 
 /// A page of metrics that is being written.
@@ -57,6 +57,11 @@ pub(super) fn text(board: &Board, pulse: &Pulse) -> String {
     }
     scores(&mut page, pulse);
     sinks(&mut page, pulse);
+    published(&mut page, pulse);
+    page.family("guard_in_force", "gauge", "1 where a part of what guards the program holds, 0 where it does not.");
+    for (part, holds) in &pulse.vitals().guarded {
+        page.sample("guard_in_force", &[("part", part)], u8::from(*holds));
+    }
     page.one("page_missed_total", "counter", "Flows and sightings that the live page missed; they were judged.", board.missed());
     page.0
 }
@@ -140,6 +145,31 @@ fn scores(page: &mut Page, pulse: &Pulse) {
     }
     page.sample("score_seconds_sum", &[], sum);
     page.sample("score_seconds_count", &[], counts[BOUNDS_S.len()]);
+}
+
+/// Takes one figure of publishing.
+type Published = fn(&PublishGauge) -> u64;
+
+/// Flow records on their way to a stream, where they are published.
+fn published(page: &mut Page, pulse: &Pulse) {
+    let gauge = pulse.vitals().gauges.published();
+    let families: [(&str, &str, &str, Published); 10] = [
+        ("records_total", "counter", "Flow records that were to be published.", |gauge| gauge.records),
+        ("copies_total", "counter", "Copies of them that went into messages, one or two each.", |gauge| gauge.copies),
+        ("lost_total", "counter", "Copies of them that were lost, since the spool was full.", |gauge| gauge.lost),
+        ("messages_total", "counter", "Messages that the spool took.", |gauge| gauge.messages),
+        ("bytes_total", "counter", "Bytes of these messages.", |gauge| gauge.bytes),
+        ("acknowledged_total", "counter", "Messages that a stream keeps.", |gauge| gauge.acknowledged),
+        ("waiting", "gauge", "Messages that wait in the spool.", |gauge| gauge.waiting),
+        ("spool_bytes", "gauge", "Bytes of the spool.", |gauge| gauge.spool_bytes),
+        ("failures_total", "counter", "How often a server did not take messages.", |gauge| gauge.failures),
+        ("up", "gauge", "0 while the latest attempt has failed.", |gauge| u64::from(!gauge.is_away)),
+    ];
+    for (name, kind, help, value) in families {
+        let name = format!("publish_{name}");
+        page.family(&name, kind, help);
+        gauge.iter().for_each(|gauge| page.sample(&name, &[], value(gauge)));
+    }
 }
 
 /// Takes one figure of a target.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use auscult::alert::alert_event;
 use auscult::detect::IncidentState::{Closed, Open, Update};
-use auscult::pipeline::{Consumer as _, Stopwatch};
+use auscult::pipeline::{Consumer as _, PublishGauge, Stopwatch};
 use auscult::serve::{ServeOptions, Tokens};
 use auscult::sighting::{Announcement, Seen, Sighting};
 use auscult::sink::{self, Opened, Rotation, SinkOptions, Target};
@@ -89,7 +89,11 @@ fn metrics_are_named_as_prometheus_wants_and_name_no_address() {
     let mut live = open();
     live.tell((0..50).map(|n| notice(n, Open, "x")));
     live.until("/api/v1/incidents", |reply| reply.json()["kept"] == 50);
+    live.gauges.renew_published(PublishGauge { records: 7, waiting: 3, is_away: true, ..PublishGauge::default() });
     let text = live.get("/metrics").body;
+    for sample in ["publish_records_total 7", "publish_waiting 3", "publish_up 0", "guard_in_force{part=\"seccomp\"} 0"] {
+        assert!(text.contains(&format!("\nauscult_{sample}\n")), "{sample}: {text}");
+    }
     let mut families = std::collections::BTreeMap::new();
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {

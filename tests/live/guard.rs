@@ -122,7 +122,7 @@ fn inside() {
         no_new_privileges().unwrap();
         let read = ["/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf", "/lib", "/usr/lib", "/proc/self"].map(PathBuf::from);
         let allowed = Allowed { read: read.to_vec(), write: vec![inside.clone()], connect: vec![port], ..Allowed::default() };
-        println!("\nholds: {}; {}", fence(&allowed).unwrap(), filter_calls(Capture::Live).unwrap());
+        println!("\nholds: {}; {}", fence(&allowed).unwrap().in_words, filter_calls(Capture::Live).unwrap().in_words);
     }
     let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     for line in

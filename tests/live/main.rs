@@ -29,5 +29,6 @@ mod signals;
 mod veth_support;
 mod watch_mirrors;
 mod watch_page;
+mod watch_publish;
 mod watch_several;
 mod watch_veth;

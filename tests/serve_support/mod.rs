@@ -87,7 +87,13 @@ impl Live {
     pub fn with(options: ServeOptions, can_answer: bool, (sinks, told): (Vec<SinkGauge>, Vec<String>)) -> Self {
         let (gauges, written) = (Arc::<Gauges>::default(), Arc::<Written>::default());
         let (judged, interface) = (Arc::<Histogram>::default(), Some("eth9".to_owned()));
-        let vitals = Vitals { gauges: Arc::clone(&gauges), judged, interface, sinks };
+        let vitals = Vitals {
+            gauges: Arc::clone(&gauges),
+            judged,
+            interface,
+            sinks,
+            guarded: vec![("landlock", true), ("seccomp", false)],
+        };
         let answering = can_answer.then(|| Arc::clone(&written) as Arc<dyn Answering>);
         let board = BoardConfig { title: "Test".to_owned(), told, ..BoardConfig::default() };
         let address = "127.0.0.1:0".parse().unwrap();

@@ -49,6 +49,7 @@ mod capture_make;
 mod capture_property;
 mod capture_several;
 mod clinical_support;
+mod clock_set;
 mod dataset_clinic;
 mod dataset_truth;
 mod eval_oracle;

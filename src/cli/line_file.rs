@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use super::hidden::remove_cut_line;
 use super::stop;
-use crate::sink::Stdout;
+use crate::sink::{Stdout, advice};
 
 /// Whole lines for a file, which somebody may move away: after a HUP they go to the file that then has the name. `-` is stdout. A
 /// file takes all of a write or nothing; stdout, pipes and devices take what they have room for and tell how much.
@@ -64,8 +64,9 @@ impl LineFile {
             match append_to(&self.path) {
                 Ok(file) => self.to = To::File(file),
                 Err(error) => tell!(
-                    "auscult: HUP: {}: cannot be opened again ({error}); what comes goes to the file that was open",
-                    self.path.display()
+                    "auscult: HUP: {}: cannot be opened again ({error}); what comes goes to the file that was open: {}",
+                    self.path.display(),
+                    advice(error.kind())
                 ),
             }
         }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::SinkError;
 use super::deliver::Tell;
 use super::retention::Retention;
+use super::{SinkError, advice};
 use crate::alert::{Formatter, Message};
 use crate::time::{Span, Timestamp};
 
@@ -49,6 +49,8 @@ pub(super) struct AlertFile {
     formatter: Formatter,
     /// Told what fails beside writing.
     tell: Tell,
+    /// Was it told that no new file can be begun?
+    is_told: bool,
 }
 
 impl AlertFile {
@@ -71,7 +73,7 @@ impl AlertFile {
         }
         let file = if goes_on { append_to(path) } else { File::create(path) }.map_err(place)?;
         let length = if goes_on { length } else { 0 };
-        Ok(Self { path: path.to_owned(), file, length, last: None, rotation, retention, reopen, formatter, tell })
+        Ok(Self { path: path.to_owned(), file, length, last: None, rotation, retention, reopen, formatter, tell, is_told: false })
     }
 
     /// Writes an alert.
@@ -79,12 +81,14 @@ impl AlertFile {
     /// # Errors
     /// When it could not be written. That no new file could be made is told, and the line stands in the file as it is.
     pub fn put(&mut self, message: &Message) -> io::Result<()> {
-        let mut turned = Ok(());
+        let mut turned = None;
         if self.reopen.swap(false, Ordering::Relaxed) {
-            turned = self.open_again();
+            // Whoever asked is told, although it was told before.
+            self.is_told = false;
+            turned = Some(self.open_again());
         }
         if self.is_full(message) {
-            turned = turned.and(self.rotate());
+            turned = Some(turned.unwrap_or(Ok(())).and(self.rotate()));
         }
         let mut text = String::new();
         if self.length == 0
@@ -96,10 +100,23 @@ impl AlertFile {
         text.push('\n');
         self.write(text.as_bytes())?;
         self.last = Some(message.raised);
-        if let Err(error) = turned {
-            (self.tell)(&format!("{}: no new file can be begun ({error}); the old one goes on", self.path.display()));
-        }
+        turned.into_iter().for_each(|turned| self.note(turned));
         Ok(())
+    }
+
+    /// Tells that no new file can be begun, once until one can, and of that.
+    fn note(&mut self, turned: io::Result<()>) {
+        let path = self.path.display();
+        match turned {
+            Err(_) if self.is_told => {}
+            Err(error) => {
+                let advice = advice(error.kind());
+                (self.tell)(&format!("{path}: no new file can be begun ({error}); the old one goes on: {advice}"));
+                self.is_told = true;
+            }
+            Ok(()) if std::mem::take(&mut self.is_told) => (self.tell)(&format!("{path}: new files can be begun again")),
+            Ok(()) => {}
+        }
     }
 
     fn is_full(&self, message: &Message) -> bool {
@@ -127,15 +144,21 @@ impl AlertFile {
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        self.end()?;
         shift(&self.path, self.rotation.keep)?;
+        let file = append_to(&self.path)?;
+        // Not before: where no new one can be begun, this is not the end of it.
+        let ended = self.end();
         let swept = self.retention.as_ref().map_or(Ok(()), |retention| retention.sweep(&self.path, &self.formatter));
-        self.open_again().and(swept)
+        self.turn_to(file).and(swept).and(ended)
     }
 
     /// The file of this name, which is another one where it was moved away.
     fn open_again(&mut self) -> io::Result<()> {
-        self.file = append_to(&self.path)?;
+        self.turn_to(append_to(&self.path)?)
+    }
+
+    fn turn_to(&mut self, file: File) -> io::Result<()> {
+        self.file = file;
         self.length = self.file.metadata()?.len();
         self.last = self.last.filter(|_| self.length > 0);
         Ok(())
@@ -244,6 +267,47 @@ mod tests {
         reopen.store(true, Ordering::Relaxed);
         file.put(&message(0, "again")).unwrap();
         assert_eq!((read(&path, ".moved"), read(&path, "")), ("before\nmoved\n".to_owned(), "after\nagain\n".to_owned()));
+    }
+
+    #[test]
+    fn that_no_new_file_can_be_begun_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (folder.path().join("in/a"), folder.path().join("away"));
+        std::fs::create_dir(folder.path().join("in")).unwrap();
+        let (mut file, reopen) = file(&path, Format::Eve, Rotation { size: 5, every: None, keep: 1 });
+        let said = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let told = Arc::clone(&said);
+        file.tell = Arc::new(move |text| told.lock().unwrap().push(text.to_owned()));
+        let mut put = |count: usize, begins: &[&str]| {
+            (0..count).for_each(|_| file.put(&message(0, "line")).unwrap());
+            let said = std::mem::take(&mut *said.lock().unwrap());
+            assert_eq!(said.len(), begins.len(), "{said:?}");
+            assert!(said.iter().zip(begins).all(|(text, begin)| text.contains(begin)), "{said:?}");
+        };
+        put(2, &[]);
+        std::fs::rename(folder.path().join("in"), &moved).unwrap();
+        put(3, &["no new file can be begun (No such file or directory (os error 2)); the old one goes on: see to its disk"]);
+        reopen.store(true, Ordering::Relaxed);
+        put(3, &["no new file can be begun"]);
+        std::fs::rename(&moved, folder.path().join("in")).unwrap();
+        put(3, &["new files can be begun again"]);
+        assert_eq!(read(&path, ""), "line\n");
+    }
+
+    #[test]
+    fn a_file_that_goes_on_has_no_end_in_the_middle() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inside, moved) = (folder.path().join("in"), folder.path().join("away"));
+        std::fs::create_dir(&inside).unwrap();
+        let (mut file, _) = file(&inside.join("a"), Format::Zeek, Rotation { size: 5, every: None, keep: 1 });
+        let mut put = |second| file.put(&message(second, "line")).unwrap();
+        put(0);
+        std::fs::rename(&inside, &moved).unwrap();
+        (1..4).for_each(&mut put);
+        std::fs::rename(&moved, &inside).unwrap();
+        put(4);
+        let of = |ending: &str, words: &str| read(&inside.join("a"), ending).matches(words).count();
+        assert_eq!([of(".1", "line\n"), of(".1", "#close"), of("", "line\n"), of("", "#close")], [4, 1, 1, 0]);
     }
 
     #[test]

@@ -205,7 +205,7 @@ impl Interface {
             Presence::Down(index) if self.index == Some(index) => self.lose_sight(now, "it is down", on_change),
             Presence::Down(_) => self.lose(now, "it is down", on_change),
             Presence::Up(index) => {
-                self.reopen(index, options, on_change);
+                self.reopen(now, index, options, on_change);
                 if self.live.is_some() {
                     self.find(now, on_change);
                 }
@@ -214,7 +214,7 @@ impl Interface {
     }
 
     /// Opens it when it is not, or when another has come under its name.
-    fn reopen(&mut self, index: Option<u32>, options: &LiveOptions, on_change: &mut OnChange) {
+    fn reopen(&mut self, now: Timestamp, index: Option<u32>, options: &LiveOptions, on_change: &mut OnChange) {
         if self.live.is_some() && index.is_none_or(|index| self.index == Some(index)) {
             return;
         }
@@ -224,6 +224,11 @@ impl Interface {
             Err(_) if self.was_refused => {}
             Err(error) => {
                 self.was_refused = true;
+                // Where another came at once, nothing was told of the one before.
+                if self.away_since.is_none() {
+                    self.away_since = Some(now);
+                    self.account.outages += 1;
+                }
                 on_change(&Change::Refused { interface: self.account.interface.clone(), reason: error.to_string() });
             }
         }
@@ -410,6 +415,21 @@ mod tests {
         let mut out = Block::default();
         give(&mut each, at(3), &mut out);
         assert_eq!((out.frames.len(), each[0].held.frames.len()), (MAX_FRAMES + 1, 0));
+    }
+
+    #[test]
+    fn one_that_cannot_be_opened_again_is_away_and_told_once() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let mut on_change: OnChange = Box::new(move |change| tell.send(change.clone()).unwrap());
+        let mut interface = holding(&[], true);
+        // Another device came under its name between two looks, so that nobody saw it gone.
+        interface.account.interface = "no interface".to_owned();
+        for millis in [1000, 2000] {
+            interface.reopen(at(millis), Some(7), &LiveOptions::default(), &mut on_change);
+        }
+        let account = interface.account(at(3000));
+        assert_eq!((account.is_away, account.outages, account.unheard), (true, 1, at(3000).since(at(1000))));
+        assert!(matches!(told.try_iter().collect::<Vec<_>>().as_slice(), [Change::Refused { .. }]));
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod package;
 mod serve_browser;
 mod signals;
 mod veth_support;
+mod watch_faults;
 mod watch_mirrors;
 mod watch_page;
 mod watch_publish;

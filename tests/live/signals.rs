@@ -74,6 +74,10 @@ impl Watching {
         Self { child, said }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, name: &str) {
         // `ip netns exec` becomes the program: the child is the program itself.
         assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());

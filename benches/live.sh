@@ -30,7 +30,8 @@ clean() {
     ip netns del "$to" 2>/dev/null || true
     rm -rf "$work"
 }
-trap clean EXIT INT TERM
+trap clean EXIT
+trap 'exit 1' INT TERM
 PATH="$PATH:/usr/sbin:/sbin"
 ip netns add "$from"
 ip netns add "$to"
@@ -83,7 +84,7 @@ start() {
     sleep 2
 }
 
-# What the program says that it got, once it has ended.
+# Ends the program. It is waited for by the shell that began it: a command substitution has no children of its own.
 finish() {
     if [ "$1" = softflowd ]; then
         ip netns exec "$to" softflowctl -c "$work/sf.ctl" statistics >"$work/sf" 2>&1
@@ -93,6 +94,10 @@ finish() {
     fi
     wait "$running" 2>/dev/null || true
     running=
+}
+
+# The packets that the program says it got, once it has ended.
+got() {
     case $1 in
     auscult) python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["capture"]["frames"])' "$work/stats" ;;
     tcpdump) awk '/captured/ {print $1}' "$work/out" ;;
@@ -121,7 +126,8 @@ measure() {
     end=$(seconds) after=$(sent)
     sleep 2
     cpu=$(($(ticks "$running") - cpu))
-    got=$(finish "$program")
+    finish "$program"
+    got=$(got "$program")
     awk -v p="$program" -v f="$size" -v n=$((after - before)) -v s="$begin $end" -v c="$cpu" -v g="$got" -v l="$(cut -d' ' -f1 /proc/loadavg)" 'BEGIN {
         split(s, at, " "); took = at[2] - at[1]; lost = g == "" ? "unknown" : sprintf("%.2f %%", n > g ? (n - g) / n * 100 : 0)
         printf "%-10s %-6s sent %8d at %4.0f k/s, got %8s, lost %s, %5.2f us of CPU a packet, %4.2f of a core (load %s)\n", p, f, n, n / took / 1000, g, lost, c * 1e4 / n, c / 100 / took, l }'
@@ -141,7 +147,7 @@ idle() {
     cpu=$(ticks "$running")
     sleep 30
     cpu=$(($(ticks "$running") - cpu))
-    finish "$1" >/dev/null
+    finish "$1"
     awk -v p="$1" -v c="$cpu" 'BEGIN {printf "%-10s silent for 30 s: %.2f %% of a core\n", p, c / 30}'
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::class::Class;
 use crate::feature::Host;
 use crate::flow::Service;
@@ -10,7 +12,7 @@ use crate::flow::Service;
 const MAX_RANKS: usize = 1_000_000;
 
 /// A device and the highest score of any of its windows.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostRank {
     /// The device.
     pub host: Host,

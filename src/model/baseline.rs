@@ -110,9 +110,14 @@ impl BaselinesBuilder {
         if let Some(ended) = self.last.and_then(|last| std::mem::take(&mut self.hour).finish(last)) {
             self.baselines.learn_hour(&ended);
         }
-        let span = self.first.zip(self.last).map_or(0.0, |(first, last)| last.since(first).as_seconds() / 60.0);
-        self.baselines.span_minutes = span.max(1.0);
+        self.baselines.span_minutes = minutes(self.heard());
         self.baselines
+    }
+
+    /// When the first and the last observation were seen.
+    #[must_use]
+    pub fn heard(&self) -> Option<(Timestamp, Timestamp)> {
+        self.first.zip(self.last)
     }
 
     fn learn_volume(&mut self, seen: &Observation) {
@@ -173,6 +178,11 @@ impl BaselinesBuilder {
     }
 }
 
+/// Minutes of a time, one at the least.
+fn minutes(heard: Option<(Timestamp, Timestamp)>) -> f64 {
+    heard.map_or(0.0, |(first, last)| last.since(first).as_seconds() / 60.0).max(1.0)
+}
+
 /// Indices of the features whose volume is judged by device and service.
 pub(super) const DURATION: usize = 0;
 pub(super) const BYTES_ORIG: usize = 3;
@@ -190,13 +200,23 @@ impl Baselines {
     /// Adds what was learned of a later part of the time, without roles and pools.
     pub fn merge(&mut self, other: &Self) {
         self.span_minutes += other.span_minutes;
+        self.add(other, true);
+    }
+
+    /// Adds what was learned elsewhere of the same part of the time, which was heard from when to when in all.
+    pub fn join(&mut self, other: &Self, heard: Option<(Timestamp, Timestamp)>) {
+        self.span_minutes = minutes(heard);
+        self.add(other, false);
+    }
+
+    fn add(&mut self, other: &Self, is_later: bool) {
         self.days.merge(&other.days);
         // In the order of addresses: which of too many are taken must not depend on a hash.
         let mut hosts: Vec<_> = other.hosts.iter().collect();
         hosts.sort_by_cached_key(|(address, _)| self.order.key(**address));
         for (&address, host) in hosts {
             if let Some(baseline) = self.host_mut(address, host.local) {
-                baseline.merge(host);
+                baseline.merge(host, is_later);
             }
         }
     }

@@ -11,8 +11,6 @@ use crate::feature::{COUNT, Observation, SCHEMA, Scale};
 
 /// Behaviours at the most.
 const MAX_BEHAVIOURS: usize = 32;
-/// Flows that behaviours are learned from at the most: an even sample of more, see [`Vocabulary::sampled`].
-const MAX_FLOWS: u64 = 40_000;
 /// Fewer flows than this teach nothing.
 pub const MIN_FLOWS: usize = 8;
 /// Deviations count up to this many spreads, so that one feature does not decide alone.
@@ -125,10 +123,13 @@ const STRIDE: usize = 11;
 const _: () = assert!(COUNT.is_multiple_of(STRIDE));
 
 impl Vocabulary {
+    /// Flows that behaviours are learned from at the most: an even sample of more, see [`Self::sampled`].
+    pub const MOST_FLOWS: u64 = 40_000;
+
     /// Of so many flows, every how manyth is learned from, beginning with the first: all up to 40,000, an even sample of more.
     #[must_use]
     pub const fn sampled(flows: u64) -> u64 {
-        let step = flows.div_ceil(MAX_FLOWS);
+        let step = flows.div_ceil(Self::MOST_FLOWS);
         if step == 0 { 1 } else { step }
     }
 

@@ -195,9 +195,9 @@ impl HostBaseline {
         }
     }
 
-    /// Adds what was learned of the same device in a later part of the time.
-    pub(super) fn merge(&mut self, other: &Self) {
-        let was_known = self.minutes > 0;
+    /// Adds what was learned of the same device, in a later part of the time, or in the same one elsewhere.
+    pub(super) fn merge(&mut self, other: &Self, is_later: bool) {
+        let was_known = is_later && self.minutes > 0;
         self.minutes += other.minutes;
         self.late_minutes += if was_known { other.minutes } else { other.late_minutes };
         self.hours.merge(other.hours);
@@ -405,7 +405,7 @@ mod tests {
             assert_eq!(&serde_json::from_str::<HostBaseline>(&json).unwrap(), host);
         }
         let mut twice = host.clone();
-        twice.merge(&host);
+        twice.merge(&host, true);
         assert_eq!(twice.asked(HL7).map(|used| (used.flows_per_min.total(), used.bytes_orig.total())), Some((8, 4)));
         assert_eq!((twice.targets_per_min().total(), twice.failed_per_min().total()), (10, 4));
     }

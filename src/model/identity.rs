@@ -47,13 +47,21 @@ impl Names {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Interface {
     v4: BTreeSet<Host>,
     v6: BTreeSet<Host>,
 }
 
 impl Interface {
+    /// Notes an address, unless there are more already than a device has.
+    fn add(&mut self, host: Host) {
+        let (addresses, most) = if host.0.is_v4() { (&mut self.v4, 2) } else { (&mut self.v6, MAX_IPV6 + 1) };
+        if addresses.len() < most {
+            addresses.insert(host);
+        }
+    }
+
     /// The addresses of a device; none where it is a router.
     fn device(self) -> Option<Addresses> {
         let is_one = self.v4.len() <= 1 && self.v6.len() <= MAX_IPV6;
@@ -63,8 +71,9 @@ impl Interface {
 }
 
 /// Learns which addresses are one device.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct IdentitiesBuilder {
+    #[serde(with = "super::keys")]
     interfaces: BTreeMap<Mac, Interface>,
 }
 
@@ -75,13 +84,22 @@ impl IdentitiesBuilder {
             if !local || !host.is_device() || !mac.is_station() || mac.is_shared_by_routers() {
                 continue;
             }
-            if self.interfaces.len() >= MAX_DEVICES && !self.interfaces.contains_key(&mac) {
-                continue;
+            if let Some(interface) = self.interface(mac) {
+                interface.add(host);
             }
-            let interface = self.interfaces.entry(mac).or_default();
-            let (addresses, most) = if host.0.is_v4() { (&mut interface.v4, 2) } else { (&mut interface.v6, MAX_IPV6 + 1) };
-            if addresses.len() < most {
-                addresses.insert(host);
+        }
+    }
+
+    fn interface(&mut self, mac: Mac) -> Option<&mut Interface> {
+        let has_room = self.interfaces.len() < MAX_DEVICES || self.interfaces.contains_key(&mac);
+        has_room.then(|| self.interfaces.entry(mac).or_default())
+    }
+
+    /// Adds what was learned elsewhere.
+    pub fn join(&mut self, other: Self) {
+        for (mac, theirs) in other.interfaces {
+            if let Some(interface) = self.interface(mac) {
+                theirs.v4.into_iter().chain(theirs.v6).for_each(|host| interface.add(host));
             }
         }
     }

@@ -23,12 +23,12 @@ impl Steady {
         Self { first: minute, last: minute, longest_gap: 0, minutes: 1 }
     }
 
-    /// Goes on with what was heard later.
-    pub(super) fn follow(&mut self, later: &Self) {
-        let between = u32::try_from(later.first.saturating_sub(self.last)).unwrap_or(0);
-        self.longest_gap = self.longest_gap.max(later.longest_gap).max(between);
-        self.last = self.last.max(later.last);
-        self.minutes = self.minutes.saturating_add(later.minutes);
+    /// Adds what was heard at another time.
+    pub(super) fn follow(&mut self, other: &Self) {
+        let between = other.first.saturating_sub(self.last).max(self.first.saturating_sub(other.last));
+        self.longest_gap = self.longest_gap.max(other.longest_gap).max(u32::try_from(between).unwrap_or(0));
+        (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
+        self.minutes = self.minutes.saturating_add(other.minutes);
     }
 
     /// Did it go on all the time that it was known, but for short silences?

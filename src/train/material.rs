@@ -4,6 +4,7 @@ use std::borrow::BorrowMut;
 
 use serde::{Deserialize, Serialize};
 
+use super::together::Statistic;
 use crate::detect::Assessment;
 use crate::feature::Observation;
 use crate::model::{ClusterError, Identities, Match, Order};
@@ -100,6 +101,14 @@ pub trait Material {
     fn order(&self) -> Order {
         Order::default()
     }
+
+    /// What was counted here and by all others who learn the same model; there are none, unless it is said otherwise.
+    ///
+    /// # Errors
+    /// When the others cannot be asked.
+    fn sum<S: Statistic>(&mut self, own: S) -> Result<S, Self::Error> {
+        Ok(own)
+    }
 }
 
 /// Material whose devices have another order than that of their addresses.
@@ -127,6 +136,10 @@ impl<M: Material> Material for InOrder<'_, M> {
 
     fn order(&self) -> Order {
         self.order.clone()
+    }
+
+    fn sum<S: Statistic>(&mut self, own: S) -> Result<S, Self::Error> {
+        self.material.sum(own)
     }
 }
 

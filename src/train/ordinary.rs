@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::teach::WINDOW;
+use super::together::{ROUNDS, Statistic};
 use crate::feature::Observation;
 use crate::model::{Conversation, EXTRAORDINARY};
 use crate::time::Timestamp;
@@ -50,14 +53,45 @@ impl Ordinary {
         }
     }
 
-    /// How many conversations in windows there were, and the bits that all but one in a hundred do not exceed.
-    pub fn finish(mut self) -> (f64, f64) {
+    /// What was gathered.
+    pub fn finish(mut self) -> Bits {
         self.close();
+        let mut bits = Bits { conversations: self.conversations, kept: self.kept, most: self.most };
+        bits.sort();
+        bits
+    }
+}
+
+/// Bits of conversations in windows, the highest of them.
+#[derive(Serialize, Deserialize)]
+pub struct Bits {
+    conversations: u64,
+    kept: Vec<f64>,
+    most: usize,
+}
+
+impl Bits {
+    fn sort(&mut self) {
         self.kept.sort_unstable_by(|a, b| b.total_cmp(a));
+        self.kept.truncate(self.most);
+    }
+
+    /// How many conversations in windows there were, and the bits that all but one in a hundred do not exceed.
+    pub fn ordinary(&self) -> (f64, f64) {
         // That of one conversation alone is its own.
         let place = extraordinary(self.conversations).min(self.conversations.saturating_sub(1) as usize);
         let bits = self.kept.get(place.min(self.kept.len().saturating_sub(1))).copied().unwrap_or(0.0);
         (self.conversations as f64, bits)
+    }
+}
+
+impl Statistic for Bits {
+    const ROUND: &'static str = ROUNDS[3];
+
+    fn join(&mut self, other: Self) {
+        self.conversations += other.conversations;
+        self.kept.extend(other.kept);
+        self.sort();
     }
 }
 
@@ -96,7 +130,7 @@ mod tests {
                 ordinary.add(&seen, bits / 2.0);
                 seen.seen = seen.seen + WINDOW + Span::from_secs(1);
             }
-            assert_eq!(ordinary.finish(), by_sorting(all), "{count}");
+            assert_eq!(ordinary.finish().ordinary(), by_sorting(all), "{count}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::matches::Matches;
 use super::material::{Material, Note, Phase, Tally};
 use super::spool::{Spool, SpoolError};
+use super::together::TogetherError;
 use crate::feature::Observation;
 use crate::model::{ClusterError, Identities};
 
@@ -17,6 +18,9 @@ pub enum TrainError {
     /// What is learned from cannot be written or read again.
     #[error(transparent)]
     Spool(#[from] SpoolError),
+    /// Others who learn the same model cannot be learned with.
+    #[error(transparent)]
+    Together(#[from] TogetherError),
 }
 
 /// How far a phase is.

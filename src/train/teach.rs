@@ -7,13 +7,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::material::{Material, Note, Phase, Tally};
+use super::counts::Counts;
+use super::material::{Material, Note, Phase};
 use super::ordinary::Ordinary;
-use crate::detect::{Detector, DetectorConfig, HostRank, Knowledge, Part, Without};
+use super::scores::Scores;
+use super::survey::Survey;
+use crate::detect::{Detector, DetectorConfig, Knowledge, Part, Without};
 use crate::feature::{Host, Observation};
 use crate::model::{
-    Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, Identities, IdentitiesBuilder, MOST_STOOD_OUT, Match, Model,
-    Provenance, StoodOut, Vocabulary,
+    Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, Match, Model, Provenance, StoodOut, Vocabulary,
 };
 use crate::time::{Span, Timestamp};
 
@@ -21,11 +23,6 @@ use crate::time::{Span, Timestamp};
 const PARTS: usize = 4;
 /// Length of the windows whose scores calibrate.
 pub(super) const WINDOW: Span = crate::detect::WINDOW;
-/// Scores kept while they are gathered, the highest of them; twice as many at times, some 50 bytes each.
-const MOST_SCORES: usize = 500_000;
-
-/// What has fewer bits did not stand out.
-const MIN_NOTABLE_BITS: f64 = 4.0;
 
 /// The share of device windows with the highest scores that has no part in the calibration.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,16 +81,17 @@ pub fn teach_by<M: Material>(
     fit: impl FnOnce(&[&Observation]) -> Result<Vocabulary, ClusterError>,
 ) -> Result<Taught, M::Error> {
     let tally = material.tally();
-    let Survey { identities, sample, first, last } = survey(material, &tally)?;
+    let Survey { identities, sample, span } = Survey::of(material)?;
+    let identities = identities.finish();
     let vocabulary = Arc::new(fit(&sample.iter().collect::<Vec<_>>())?);
     drop(sample);
     material.identify(&identities);
-    let ends = part_ends(first, last);
+    let ends = part_ends(span);
     let mut builders: Vec<BaselinesBuilder> = ends.iter().map(|_| BaselinesBuilder::default()).collect();
     material.each(Phase::Baselines, &mut |seen, note| {
         builders[part_of(&ends, seen.seen)].add(seen, found(note, seen, &vocabulary).behaviour);
     })?;
-    let learned: Vec<Baselines> = builders.into_iter().map(BaselinesBuilder::finish).collect();
+    let learned = material.sum(Counts::of(builders))?.into_parts();
     let newcomers_per_minute = newcomers_per_minute(&learned);
     let order = material.order();
     let merged = |without: Option<usize>| {
@@ -126,8 +124,8 @@ pub fn teach_by<M: Material>(
     })?;
     let calibration = Calibration::default();
     let mut taught = Taught { vocabulary, parts, baselines, calibration, assessor, config, trim, stood_out: Vec::new() };
-    (taught.calibration.conversations, taught.calibration.ordinary_bits) = ordinary.finish();
-    taught.calibrate(material, (first, last))?;
+    (taught.calibration.conversations, taught.calibration.ordinary_bits) = material.sum(ordinary.finish())?.ordinary();
+    taught.calibrate(material, span)?;
     Ok(taught)
 }
 
@@ -136,37 +134,9 @@ fn found(note: &mut Note, seen: &Observation, vocabulary: &Vocabulary) -> Match 
     *note.found.get_or_insert_with(|| vocabulary.matches(seen))
 }
 
-/// What has to be known before behaviours and baselines can be learned.
-struct Survey {
-    identities: Identities,
-    /// An even sample of the complete flows, as large as behaviours are learned from.
-    sample: Vec<Observation>,
-    /// When the first and the last observation were seen; none where there is none.
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
-}
-
-fn survey<M: Material>(material: &mut M, tally: &Tally) -> Result<Survey, M::Error> {
-    let mut identities = IdentitiesBuilder::default();
-    let (mut sample, mut first, mut last) = (Vec::new(), None, None);
-    let (step, mut flows) = (Vocabulary::sampled(tally.flows), 0_u64);
-    material.each(Phase::Behaviours, &mut |seen, _| {
-        identities.add(seen);
-        first.get_or_insert(seen.seen);
-        last = Some(seen.seen);
-        if seen.is_complete() {
-            if flows.is_multiple_of(step) {
-                sample.push(seen.clone());
-            }
-            flows += 1;
-        }
-    })?;
-    Ok(Survey { identities: identities.finish(), sample, first, last })
-}
-
 /// The ends of equal parts of the time; the last is just behind the last observation.
-fn part_ends(first: Option<Timestamp>, last: Option<Timestamp>) -> Vec<Timestamp> {
-    let (first, last) = (first.unwrap_or(Timestamp::MIN), last.unwrap_or(Timestamp::MAX));
+fn part_ends(span: Option<(Timestamp, Timestamp)>) -> Vec<Timestamp> {
+    let (first, last) = span.unwrap_or((Timestamp::MIN, Timestamp::MAX));
     let step = last.since(first).nanos() / PARTS as i64;
     let behind = last + Span::from_nanos(1);
     (1..=PARTS as i64).map(|n| if n == PARTS as i64 { behind } else { first + Span::from_nanos(step * n) }).collect()
@@ -237,10 +207,10 @@ impl Taught {
     }
 
     /// The highest score of every device in every window of held-out time, where it does not speak of the same conversation again.
-    fn calibrate<M: Material>(&mut self, material: &mut M, span: (Option<Timestamp>, Option<Timestamp>)) -> Result<(), M::Error> {
-        let (Some(first), Some(last)) = span else { return Ok(()) };
+    fn calibrate<M: Material>(&mut self, material: &mut M, span: Option<(Timestamp, Timestamp)>) -> Result<(), M::Error> {
+        let Some((first, last)) = span else { return Ok(()) };
         let mut detector = self.detector();
-        let mut scores = Vec::new();
+        let mut scores = Scores::default();
         let mut now = first;
         let mut window_end = first + WINDOW;
         material.each(Phase::Calibrating, &mut |seen, note| {
@@ -249,11 +219,7 @@ impl Taught {
                 now = seen.seen;
             }
             if now >= window_end {
-                scores.extend(detector.take_ranks().map(|rank| (now, rank)));
-                if scores.len() >= 2 * MOST_SCORES {
-                    tell_once(&mut scores);
-                    scores.truncate(MOST_SCORES);
-                }
+                scores.add(now, detector.take_ranks());
                 window_end = now + WINDOW;
             }
             let found = found(note, seen, &self.vocabulary);
@@ -266,58 +232,25 @@ impl Taught {
             }
         })?;
         detector.tick(now, &mut Vec::new(), &mut Vec::new());
-        scores.extend(detector.take_ranks().map(|rank| (now, rank)));
-        tell_once(&mut scores);
+        scores.add(now, detector.take_ranks());
+        let scores = material.sum(scores.once())?;
         let span = last.since(first).max(Span::from_secs(1));
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
-        let kept = calibrating(&scores, (windows * self.trim.share()) as usize);
+        let kept = scores.calibrating((windows * self.trim.share()) as usize);
         let days = span.as_seconds() / 86_400.0;
         let ordinary = (self.calibration.conversations, self.calibration.ordinary_bits);
         self.calibration = Calibration::new(kept, days, windows, ordinary);
-        self.stood_out = stood_out(&scores);
+        self.stood_out = scores.stood_out();
         Ok(())
     }
-}
-
-/// Highest first, and what comes again is told once.
-fn tell_once(ranks: &mut Vec<(Timestamp, HostRank)>) {
-    ranks.sort_by(|(_, a), (_, b)| b.bits.total_cmp(&a.bits));
-    let mut told = BTreeSet::new();
-    ranks.retain(|(_, rank)| told.insert((rank.host, rank.with)));
-}
-
-/// What a person should know of, of what was told once.
-fn stood_out(ranks: &[(Timestamp, HostRank)]) -> Vec<StoodOut> {
-    let notable = ranks.iter().take(MOST_STOOD_OUT).take_while(|(_, rank)| rank.bits >= MIN_NOTABLE_BITS);
-    let told = |(at, rank): &(Timestamp, HostRank)| StoodOut {
-        at: at.to_string(),
-        host: rank.host,
-        class: rank.class.info().name.to_owned(),
-        peer: rank.with.0,
-        service: rank.with.1.to_string(),
-        bits: (rank.bits * 1000.0).round() / 1000.0,
-    };
-    notable.map(told).collect()
-}
-
-/// The scores that calibrate, of what was told once, without so many of the highest.
-fn calibrating(ranks: &[(Timestamp, HostRank)], trimmed: usize) -> Vec<f64> {
-    // Never more than half of the windows that had any score: those that remain show how the tail falls.
-    let trimmed = trimmed.min(ranks.len() / 2);
-    // What ordinary life does not do is told whenever it comes: an attack in the learning time must not raise the threshold.
-    let ordinary_life = ranks.iter().skip(trimmed).filter(|(_, rank)| !rank.class.recurs());
-    ordinary_life.map(|(_, rank)| rank.bits).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::material::InMemory;
     use super::*;
-    use crate::detect::Class;
-    use crate::flow::Service;
     use crate::flow::testing::{packet, payload};
     use crate::flow::{FlowKey, FlowLimits, FlowRecord, HomeNets, Shard};
-    use crate::wire::Addr;
     use crate::wire::Packet;
 
     fn at(seconds: i64) -> Timestamp {
@@ -349,7 +282,7 @@ mod tests {
     #[test]
     fn parts_share_the_time_and_the_last_holds_the_last() {
         let hour = hour();
-        let ends = part_ends(Some(hour[0].seen), Some(hour[hour.len() - 1].seen));
+        let ends = part_ends(Some((hour[0].seen, hour[hour.len() - 1].seen)));
         assert_eq!((ends.len(), ends[PARTS - 1] - Span::from_nanos(1)), (PARTS, hour[hour.len() - 1].seen));
         assert!(ends.is_sorted());
         assert_eq!((part_of(&ends, at(0)), part_of(&ends, ends[0]), part_of(&ends, Timestamp::MAX)), (0, 1, PARTS - 1));
@@ -384,55 +317,6 @@ mod tests {
         for count in [0, 1, 7] {
             assert!(teach(&mut InMemory::of(&mut hour()[..count]), 1, Trim::SelfTaught).is_err(), "{count} flows");
         }
-    }
-
-    /// What is told once.
-    fn once(mut ranks: Vec<(Timestamp, HostRank)>) -> Vec<(Timestamp, HostRank)> {
-        tell_once(&mut ranks);
-        ranks
-    }
-
-    #[test]
-    fn neither_an_attack_nor_the_oddest_window_sets_the_threshold() {
-        let rank = |bits: f64, class: Class| {
-            let host = Host(Addr::v4([10, 0, 0, bits as u8]));
-            (at(0), HostRank { host, bits, class, with: (host, Service { protocol: 6, port: 80 }) })
-        };
-        // The oddest goes although the scans, which never count, are few beside it.
-        let ranks = vec![rank(15.0, Class::Unusual), rank(5.0, Class::Scan), rank(1.0, Class::Unusual)];
-        assert_eq!(calibrating(&once(ranks.clone()), 1), [1.0]);
-        let twice = [ranks, vec![rank(1.0, Class::Unusual)]].concat();
-        assert_eq!(calibrating(&once(twice), 0), [15.0, 1.0], "what comes again counts once");
-        let scans = (10..60).map(|n| rank(f64::from(n), Class::Scan)).chain([rank(2.0, Class::Unusual)]);
-        assert_eq!(calibrating(&once(scans.collect()), 3), [2.0]);
-    }
-
-    #[test]
-    fn what_stood_out_is_kept_once_and_highest_first() {
-        let rank = |minute: i64, bits: f64, n: u8| {
-            let (host, service) = (Host(Addr::v4([10, 0, 0, n])), Service { protocol: 6, port: 80 });
-            (at(60 * minute), HostRank { host, bits, class: Class::Unusual, with: (host, service) })
-        };
-        let kept = stood_out(&once(vec![rank(1, 5.0, 1), rank(2, 9.0, 1), rank(3, 3.9, 2), rank(4, 7.0, 3)]));
-        let told: Vec<_> = kept.iter().map(|it| (it.bits, &it.at[14..16], it.service.as_str())).collect();
-        assert_eq!(told, [(9.0, "02", "tcp/80"), (7.0, "04", "tcp/80")]);
-    }
-
-    #[test]
-    fn scores_that_were_told_once_on_the_way_calibrate_the_same() {
-        let rank = |n: u32| {
-            let host = Host(Addr::v4([10, 0, 0, (n % 50) as u8]));
-            let class = if n.is_multiple_of(3) { Class::Scan } else { Class::Unusual };
-            let with = (host, Service { protocol: 6, port: (n % 4) as u16 });
-            (at(0), HostRank { host, bits: f64::from(n * 7919 % 97), class, with })
-        };
-        let ranks: Vec<_> = (0..1000).map(rank).collect();
-        let mut on_the_way = Vec::new();
-        for part in ranks.chunks(130) {
-            on_the_way.extend_from_slice(part);
-            tell_once(&mut on_the_way);
-        }
-        assert_eq!(calibrating(&on_the_way, 5), calibrating(&once(ranks), 5));
     }
 
     #[test]

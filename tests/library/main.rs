@@ -68,6 +68,7 @@ mod serve;
 mod shares;
 mod sinks;
 mod sinks_rsyslog;
+mod together;
 mod wire_decode;
 mod wire_properties;
 mod wire_speed;

@@ -1,0 +1,132 @@
+//! The highest scores of held-out time.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::together::{ROUNDS, Statistic};
+use crate::detect::HostRank;
+use crate::model::{MOST_STOOD_OUT, StoodOut};
+use crate::time::Timestamp;
+
+/// Scores kept while they are gathered, the highest of them; twice as many at times, some 50 bytes each.
+const MOST_SCORES: usize = 500_000;
+/// What has fewer bits did not stand out.
+const MIN_NOTABLE_BITS: f64 = 4.0;
+
+/// The highest score of each device in each window.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Scores(Vec<(Timestamp, HostRank)>);
+
+impl Scores {
+    /// Adds those of a window that ended then.
+    pub fn add(&mut self, at: Timestamp, ranks: impl IntoIterator<Item = HostRank>) {
+        self.0.extend(ranks.into_iter().map(|rank| (at, rank)));
+        if self.0.len() >= 2 * MOST_SCORES {
+            self.tell_once();
+        }
+    }
+
+    /// Highest first, and what comes again once.
+    pub fn once(mut self) -> Self {
+        self.tell_once();
+        self
+    }
+
+    fn tell_once(&mut self) {
+        self.0.sort_by(|(_, a), (_, b)| b.bits.total_cmp(&a.bits));
+        let mut told = BTreeSet::new();
+        self.0.retain(|(_, rank)| told.insert((rank.host, rank.with)));
+        self.0.truncate(MOST_SCORES);
+    }
+
+    /// What a person should know of, of what was told once.
+    pub fn stood_out(&self) -> Vec<StoodOut> {
+        let notable = self.0.iter().take(MOST_STOOD_OUT).take_while(|(_, rank)| rank.bits >= MIN_NOTABLE_BITS);
+        let told = |(at, rank): &(Timestamp, HostRank)| StoodOut {
+            at: at.to_string(),
+            host: rank.host,
+            class: rank.class.info().name.to_owned(),
+            peer: rank.with.0,
+            service: rank.with.1.to_string(),
+            bits: (rank.bits * 1000.0).round() / 1000.0,
+        };
+        notable.map(told).collect()
+    }
+
+    /// The scores that calibrate, of what was told once, without so many of the highest.
+    pub fn calibrating(&self, trimmed: usize) -> Vec<f64> {
+        // Never more than half of the windows that had any score: those that remain show how the tail falls.
+        let trimmed = trimmed.min(self.0.len() / 2);
+        // What ordinary life does not do is told whenever it comes: an attack in the learning time must not raise the threshold.
+        let ordinary_life = self.0.iter().skip(trimmed).filter(|(_, rank)| !rank.class.recurs());
+        ordinary_life.map(|(_, rank)| rank.bits).collect()
+    }
+}
+
+impl Statistic for Scores {
+    const ROUND: &'static str = ROUNDS[4];
+
+    fn join(&mut self, other: Self) {
+        self.0.extend(other.0);
+        self.tell_once();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Class;
+    use crate::feature::Host;
+    use crate::flow::Service;
+    use crate::wire::Addr;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_parts(seconds, 0)
+    }
+
+    /// What is told once.
+    fn once(ranks: Vec<(Timestamp, HostRank)>) -> Scores {
+        Scores(ranks).once()
+    }
+
+    #[test]
+    fn neither_an_attack_nor_the_oddest_window_sets_the_threshold() {
+        let rank = |bits: f64, class: Class| {
+            let host = Host(Addr::v4([10, 0, 0, bits as u8]));
+            (at(0), HostRank { host, bits, class, with: (host, Service { protocol: 6, port: 80 }) })
+        };
+        // The oddest goes although the scans, which never count, are few beside it.
+        let ranks = vec![rank(15.0, Class::Unusual), rank(5.0, Class::Scan), rank(1.0, Class::Unusual)];
+        assert_eq!(once(ranks.clone()).calibrating(1), [1.0]);
+        let twice = [ranks, vec![rank(1.0, Class::Unusual)]].concat();
+        assert_eq!(once(twice).calibrating(0), [15.0, 1.0], "what comes again counts once");
+        let scans = (10..60).map(|n| rank(f64::from(n), Class::Scan)).chain([rank(2.0, Class::Unusual)]);
+        assert_eq!(once(scans.collect()).calibrating(3), [2.0]);
+    }
+
+    #[test]
+    fn what_stood_out_is_kept_once_and_highest_first() {
+        let rank = |minute: i64, bits: f64, n: u8| {
+            let (host, service) = (Host(Addr::v4([10, 0, 0, n])), Service { protocol: 6, port: 80 });
+            (at(60 * minute), HostRank { host, bits, class: Class::Unusual, with: (host, service) })
+        };
+        let kept = once(vec![rank(1, 5.0, 1), rank(2, 9.0, 1), rank(3, 3.9, 2), rank(4, 7.0, 3)]).stood_out();
+        let told: Vec<_> = kept.iter().map(|it| (it.bits, &it.at[14..16], it.service.as_str())).collect();
+        assert_eq!(told, [(9.0, "02", "tcp/80"), (7.0, "04", "tcp/80")]);
+    }
+
+    #[test]
+    fn scores_that_several_told_once_calibrate_the_same() {
+        let rank = |n: u32| {
+            let host = Host(Addr::v4([10, 0, 0, (n % 50) as u8]));
+            let class = if n.is_multiple_of(3) { Class::Scan } else { Class::Unusual };
+            let with = (host, Service { protocol: 6, port: (n % 4) as u16 });
+            (at(0), HostRank { host, bits: f64::from(n * 7919 % 97), class, with })
+        };
+        let ranks: Vec<_> = (0..1000).map(rank).collect();
+        let mut joined = Scores::default();
+        ranks.chunks(130).for_each(|part| joined.join(once(part.to_vec())));
+        assert_eq!(joined.calibrating(5), once(ranks).calibrating(5));
+    }
+}

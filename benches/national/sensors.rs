@@ -133,12 +133,12 @@ impl<'m> Sensors<'m> {
             let sensor = (device * u64::from(self.setting.sensors) / u64::from(self.devices)) as usize;
             let emitted = Emitted { record, observation: Box::new(observation), found: None };
             if let Some(batching) = self.all.get_mut(sensor) {
-                Published { consumer: &mut Nobody, batching: Some(batching) }.record(emitted);
+                Published { consumer: &mut Nobody, batching: Some(batching), gauges: None }.record(emitted);
             }
             self.sent.records += 1;
         }
         for batching in &mut self.all {
-            Published { consumer: &mut Nobody, batching: Some(batching) }.tick(now);
+            Published { consumer: &mut Nobody, batching: Some(batching), gauges: None }.tick(now);
         }
         let letters = take(&mut *self.letters.borrow_mut());
         self.sent.cpu_s += self.meter.cpu_s() - begun;

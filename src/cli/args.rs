@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::answer_args::{AlertsArgs, AnswersArgs, CloseArgs, LearnAnswerArgs, MuteArgs, TakeBackArgs};
 use super::config::ConfigArgs;
 use super::evidence::EvidenceArgs;
-use super::fleet::{PublishArgs, StreamArgs};
+use super::fleet::{PublishArgs, StreamArgs, TogetherArgs};
 use super::guard::{PrivilegeArgs, SandboxArgs};
 use super::hidden::HideArgs;
 use super::kept::StateArgs;
@@ -347,12 +347,13 @@ pub struct DetectArgs {
 /// `auscult train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Captures of normal time: files, folders, or - for standard input; or flow records, as detect reads them
-    #[arg(required = true, value_name = "FILE|DIR|-")]
+    /// Captures of normal time: files, folders, or - for standard input; or flow records, as detect reads them; or nats://… (#site=NAME)
+    /// for what sensors have published
+    #[arg(value_name = "FILE|DIR|-")]
     pub inputs: Vec<PathBuf>,
     /// Write the model here
     #[arg(long, value_name = "MODEL")]
-    pub out: PathBuf,
+    pub out: Option<PathBuf>,
     /// Incidents per day of normal time at the most, for the whole network [default: the smaller of 10 and 0.02 per local
     /// device]
     #[arg(long, value_name = "N/day", value_parser = budget)]
@@ -364,6 +365,9 @@ pub struct TrainArgs {
     /// [default: a temporary file in $TMPDIR that is always removed]
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub together: TogetherArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub time: TimeArgs,

@@ -21,6 +21,9 @@ pub enum Opened {
     Captures(Files, PipelineConfig),
     /// Flow records.
     Records(RecordFiles, RecordConfig),
+    /// What sensors published.
+    #[cfg(feature = "nats")]
+    Stream(Box<fleet::Source>),
 }
 
 impl Opened {
@@ -29,6 +32,8 @@ impl Opened {
         match self {
             Self::Captures(files, config) => Feed::Packets(files, config),
             Self::Records(files, config) => Feed::Records(files, config),
+            #[cfg(feature = "nats")]
+            Self::Stream(source) => Feed::Stream(source),
         }
     }
 
@@ -37,6 +42,8 @@ impl Opened {
         match self {
             Self::Captures(files, _) => files.progress().map(|(_, size)| size),
             Self::Records(files, _) => files.size(),
+            #[cfg(feature = "nats")]
+            Self::Stream(_) => None,
         }
     }
 
@@ -45,6 +52,17 @@ impl Opened {
         match self {
             Self::Captures(files, _) => files.files().iter().map(|file| &file.input).collect(),
             Self::Records(files, _) => files.inputs().iter().collect(),
+            #[cfg(feature = "nats")]
+            Self::Stream(_) => Vec::new(),
+        }
+    }
+
+    /// Did sensors publish it?
+    pub const fn is_stream(&self) -> bool {
+        match self {
+            Self::Captures(..) | Self::Records(..) => false,
+            #[cfg(feature = "nats")]
+            Self::Stream(_) => true,
         }
     }
 

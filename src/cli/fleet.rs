@@ -16,6 +16,8 @@ use super::guard::folder;
 use super::judge::load;
 pub use super::model_store::ModelStore;
 use super::sinks::{sensor, size, usual_spool};
+pub use super::together::TogetherArgs;
+pub use crate::fleet::Training;
 use crate::fleet::{
     Batching, MOST_PARTITIONS, MergeConfig, Origin, Outgoing, OutgoingConfig, OutgoingState, PARTITIONS, Pace, Published,
     PublishedAccount, Source, StreamConfig,
@@ -29,7 +31,7 @@ use crate::time::{Span, parse_span};
 /// Ticks of one message in a replay: a minute.
 const TICKS_IN_REPLAY: usize = 60;
 /// Records that a detector holds for their order.
-const MOST_HELD: usize = 200_000;
+pub(super) const MOST_HELD: usize = 200_000;
 
 /// Lines of a stream that are asked for at once.
 const MOST_LINES: usize = 500;
@@ -313,7 +315,7 @@ impl StreamArgs {
         match (addresses.as_slice(), inputs.len()) {
             ([], _) => Ok(None),
             ([address], 1) => Ok(Some(address)),
-            _ => Err(Usage("a stream is judged alone: give one nats://… and no files".to_owned()).into()),
+            _ => Err(Usage("a stream is read alone: give one nats://… and no files".to_owned()).into()),
         }
     }
 
@@ -338,7 +340,8 @@ impl StreamArgs {
         let config = StreamConfig {
             address: Address::parse(address).map_err(told)?,
             access: self.nats.access(),
-            name: self.detector.clone(),
+            name: Some(self.detector.clone()),
+            site: None,
             merge: self.merge(),
             until_caught_up: self.until_caught_up,
             tell: Arc::new(|text| tell!("auscult: {text}")),

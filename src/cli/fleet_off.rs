@@ -9,8 +9,10 @@ use serde_json::Value;
 
 use super::args::{JudgeArgs, LearnArgs, OutputArgs};
 use super::exit::Usage;
+use super::feed::Opened;
 use crate::guard::Allowed;
 use crate::pipeline::{Consumer, Gauges};
+use crate::train::{Colleagues, Course, Statistic, TogetherError};
 
 /// No options.
 #[derive(Debug, Args)]
@@ -109,6 +111,57 @@ impl StreamArgs {
             }
             None => Ok(None),
         }
+    }
+}
+
+/// No options.
+#[derive(Debug, Args)]
+pub struct TogetherArgs {}
+
+impl TogetherArgs {
+    /// Never.
+    pub const fn is_worker(&self) -> bool {
+        false
+    }
+
+    /// Never.
+    pub const fn is_coordinator(&self) -> bool {
+        false
+    }
+
+    /// There is none.
+    ///
+    /// # Errors
+    /// When a stream is named.
+    pub fn stream(&self, inputs: &[PathBuf]) -> anyhow::Result<Option<Opened>> {
+        StreamArgs::address(inputs).map(|_| None)
+    }
+
+    /// Nobody else.
+    ///
+    /// # Errors
+    /// None.
+    pub fn open(&self, _course: &Course, _stop: &Arc<AtomicBool>) -> anyhow::Result<Option<Training>> {
+        Ok(None)
+    }
+}
+
+/// There is none.
+pub enum Training {}
+
+impl Training {
+    /// Never.
+    ///
+    /// # Errors
+    /// None.
+    pub fn finish(self) -> Result<(), TogetherError> {
+        match self {}
+    }
+}
+
+impl Colleagues for Training {
+    fn sum<S: Statistic>(&mut self, _own: S) -> Result<S, TogetherError> {
+        match *self {}
     }
 }
 

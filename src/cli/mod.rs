@@ -58,6 +58,8 @@ mod sinks;
 mod site;
 mod stop;
 mod summary;
+#[cfg(feature = "nats")]
+mod together;
 mod told;
 mod train;
 mod verify;

@@ -24,6 +24,7 @@ mod skew;
 mod spool;
 #[cfg(test)]
 mod testing;
+mod training;
 
 pub use account::MergeAccount;
 pub use batch::{Clock, Content, Message, Origin, VERSION, read, write_clock};
@@ -35,6 +36,7 @@ pub use publish::{Batching, MOST_PARTITIONS, Outbox, PARTITIONS, Pace, Published
 pub use run::{Source, StreamAccount, StreamConfig, run};
 pub use send::{Outgoing, OutgoingConfig, OutgoingState};
 pub use spool::Spool;
+pub use training::{Part, Terms, Training, TrainingConfig};
 
 /// Why a message cannot be read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -34,8 +34,10 @@ pub struct StreamConfig {
     pub address: Address,
     /// What opens it.
     pub access: Access,
-    /// The name by which the server remembers how far it was read.
-    pub name: String,
+    /// The name by which the server remembers how far it was read; none reads all that there is, and nothing is remembered.
+    pub name: Option<String>,
+    /// The records of one site; none for those of all.
+    pub site: Option<String>,
     /// How sensors are waited for.
     pub merge: MergeConfig,
     /// Does it end when all that there is was judged?
@@ -69,11 +71,13 @@ impl Source {
     /// # Errors
     /// When the server is away or refuses, or has no such stream within ten seconds.
     pub fn open(config: StreamConfig) -> Result<Self, NatsError> {
-        let connection = Nats::connect(&config.address, &config.access, &format!("auscult detect {}", config.name))?;
+        let name = config.name.as_deref().unwrap_or("reader");
+        let connection = Nats::connect(&config.address, &config.access, &format!("auscult {name}"))?;
+        let of_site = config.site.as_ref().map_or("flows.>".to_owned(), |site| format!("flows.{site}.>"));
         let wanted = ReadingConfig {
             stream: config.address.stream("flows"),
-            subjects: config.address.subject("flows.>"),
-            durable: Some(config.name.clone()),
+            subjects: config.address.subject(&of_site),
+            durable: config.name.clone(),
             again_after: AGAIN_AFTER,
             most_unconfirmed: MOST_UNCONFIRMED,
         };
@@ -90,7 +94,7 @@ impl Source {
             }
         };
         let goes_on = if reading.goes_on { "goes on with" } else { "begins with" };
-        (config.tell)(&format!("reads {} as {}: {goes_on} {} messages", config.address, config.name, reading.waiting));
+        (config.tell)(&format!("reads {} as {name}: {goes_on} {} messages", config.address, reading.waiting));
         Ok(Self { config, connection, reading })
     }
 }

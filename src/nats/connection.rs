@@ -159,7 +159,17 @@ impl Nats {
         what: &str,
         asked: impl Future<Output = Result<T, E>>,
     ) -> Result<T, NatsError> {
-        match self.handle.block_on(async { timeout(2 * ANSWER_WITHIN, asked).await }) {
+        self.wait_within(what, 2 * ANSWER_WITHIN, asked)
+    }
+
+    /// The same, for so long.
+    pub(super) fn wait_within<T, E: std::error::Error>(
+        &self,
+        what: &str,
+        within: Duration,
+        asked: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, NatsError> {
+        match self.handle.block_on(async { timeout(within, asked).await }) {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.later(&format!("{what}: {}", in_words(&error)))),
             Err(_) => Err(self.later(&format!("{what}: no answer"))),

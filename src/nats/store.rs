@@ -1,5 +1,7 @@
 //! Files, and which of them is in use: the object store and the key-value store.
 
+use std::time::Duration;
+
 use async_nats::jetstream::stream::{self, DiscardPolicy};
 use async_nats::jetstream::{kv, object_store};
 use futures_util::StreamExt as _;
@@ -12,14 +14,14 @@ use super::error::NatsError;
 const HISTORY: i64 = 64;
 
 impl Nats {
-    /// Makes buckets for files and for keys, on so many servers, where there are none.
+    /// Makes buckets for files and for keys, on so many servers, where there are none. Files go after `age`; zero keeps them.
     ///
     /// # Errors
     /// When the server does not answer or will not have it.
-    pub fn make_stores(&self, files: &str, keys: &str, replicas: usize) -> Result<(), NatsError> {
+    pub fn make_stores(&self, files: &str, keys: &str, replicas: usize, age: Duration) -> Result<(), NatsError> {
         if self.wait("the object store", self.jetstream.get_object_store(files)).is_err() {
-            let config =
-                object_store::Config { bucket: files.to_owned(), num_replicas: replicas, ..object_store::Config::default() };
+            let (bucket, num_replicas, max_age) = (files.to_owned(), replicas, age);
+            let config = object_store::Config { bucket, num_replicas, max_age, ..object_store::Config::default() };
             self.wait("making the object store", self.jetstream.create_object_store(config))?;
         }
         if self.wait("the key-value store", self.jetstream.get_key_value(keys)).is_err() {
@@ -42,8 +44,22 @@ impl Nats {
                 self.wait("making the object store", self.jetstream.create_object_store(config))?
             }
         };
-        let mut bytes = bytes;
-        self.wait("keeping the file", store.put(name, &mut bytes)).map(drop)
+        let (within, mut bytes) = (moving(bytes.len() as u64), bytes);
+        self.wait_within("keeping the file", within, store.put(name, &mut bytes)).map(drop)
+    }
+
+    /// Removes a file, where there is one.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn remove_file(&self, bucket: &str, name: &str) -> Result<(), NatsError> {
+        let store = self.wait("the object store", self.jetstream.get_object_store(bucket))?;
+        self.wait(&format!("removing the file {name}"), async {
+            match store.delete(name).await {
+                Err(error) if error.kind() != object_store::DeleteErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            }
+        })
     }
 
     /// A file, of at most so many bytes, where there is one.
@@ -73,8 +89,9 @@ impl Nats {
     pub fn file(&self, bucket: &str, name: &str, most_bytes: u64) -> Result<Vec<u8>, NatsError> {
         let store = self.wait("the object store", self.jetstream.get_object_store(bucket))?;
         let object = self.wait(&format!("the file {name}"), store.get(name))?;
-        let mut bytes = Vec::new();
-        self.wait(&format!("reading the file {name}"), object.take(most_bytes + 1).read_to_end(&mut bytes))?;
+        let (within, mut bytes) = (moving(object.info().size as u64), Vec::new());
+        let mut reading = object.take(most_bytes + 1);
+        self.wait_within(&format!("reading the file {name}"), within, reading.read_to_end(&mut bytes))?;
         if bytes.len() as u64 > most_bytes {
             return Err(self.later(&format!("the file {name} is longer than {most_bytes} bytes")));
         }
@@ -109,9 +126,9 @@ impl Nats {
     /// The value of a key and its number, 0 and nothing where it never had one.
     ///
     /// # Errors
-    /// When the server does not answer.
+    /// When the server does not answer, or has no such store.
     pub fn numbered(&self, bucket: &str, key: &str) -> Result<(u64, String), NatsError> {
-        let store = self.bucket(bucket)?;
+        let store = self.wait("the key-value store", self.jetstream.get_key_value(bucket))?;
         let entry = self.wait(&format!("the value of {key}"), store.entry(key))?;
         Ok(entry.map_or_else(Default::default, |entry| (entry.revision, String::from_utf8_lossy(&entry.value).into_owned())))
     }
@@ -153,6 +170,11 @@ impl Nats {
         let found = self.wait(&format!("the value of {key}"), store.get(key))?;
         found.map(|value| String::from_utf8_lossy(&value).into_owned()).ok_or_else(|| self.later(&format!("{key} has no value")))
     }
+}
+
+/// How long a file of so many bytes may take on its way, at the least: at a megabyte a second.
+const fn moving(bytes: u64) -> Duration {
+    Duration::from_secs(10 + bytes / 1_000_000)
 }
 
 /// The stream below a key-value store (ADR-8). The client would ask for the account first, whose answer it does not read from a server of

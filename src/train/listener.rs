@@ -16,12 +16,20 @@ pub struct Listener<'a> {
     stop: &'a AtomicBool,
     on_step: &'a mut dyn FnMut(Step),
     failed: Option<SpoolError>,
+    from: Timestamp,
+    to: Timestamp,
 }
 
 impl<'a> Listener<'a> {
     /// One that calls `on_step` with the progress of reading `size` bytes, and sets `stop` where it fails.
     pub fn new(spool: &'a mut Spool, size: Option<u64>, stop: &'a AtomicBool, on_step: &'a mut dyn FnMut(Step)) -> Self {
-        Self { spool, size, stop, on_step, failed: None }
+        Self { spool, size, stop, on_step, failed: None, from: Timestamp::MIN, to: Timestamp::MAX }
+    }
+
+    /// The same, of flows that begin at or after `from` and before `to`.
+    #[must_use]
+    pub fn within(self, from: Option<Timestamp>, to: Option<Timestamp>) -> Self {
+        Self { from: from.unwrap_or(Timestamp::MIN), to: to.unwrap_or(Timestamp::MAX), ..self }
     }
 
     /// Everything was told.
@@ -36,6 +44,7 @@ impl<'a> Listener<'a> {
 impl Consumer for Listener<'_> {
     fn record(&mut self, emitted: Emitted) {
         if self.failed.is_none()
+            && (self.from..self.to).contains(&emitted.observation.start)
             && let Err(error) = self.spool.push(&emitted.observation)
         {
             self.failed = Some(error);

@@ -70,7 +70,7 @@ pub struct JobInput {
 }
 
 /// What the reading told, but for the observations.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// Files learned from.
     pub sources: Vec<Source>,

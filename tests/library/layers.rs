@@ -37,13 +37,16 @@ const LAYERS: [(&str, &[&str]); 30] = [
         "pipeline",
         &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "evidence", "dataset"],
     ),
-    (
-        "fleet",
-        &["time", "wire", "app", "flow", "sighting", "feature", "model", "detect", "evidence", "pipeline", "nats", "state"],
-    ),
     ("record", &["time", "wire", "app", "flow", "feature", "capture", "pipeline"]),
     ("lake", &["time", "flow", "alert", "sink", "record"]),
     ("train", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
+    (
+        "fleet",
+        &[
+            "time", "wire", "app", "flow", "sighting", "feature", "model", "detect", "evidence", "pipeline", "nats", "state",
+            "train",
+        ],
+    ),
     (
         "replay",
         &[

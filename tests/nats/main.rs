@@ -14,3 +14,4 @@ mod group;
 mod nats_support;
 mod skew;
 mod stream;
+mod training;

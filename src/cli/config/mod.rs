@@ -188,11 +188,15 @@ mod tests {
 
     const EXAMPLE: &str = include_str!("../../../auscult.example.toml");
     /// Keys that cannot stand beside what the other half of the example says.
-    const INSTEAD: [&str; 5] = ["learn", "save-model", "recheck", "group", "member"];
+    const INSTEAD: [&str; 6] = ["learn", "save-model", "recheck", "group", "member", "worker"];
 
     /// Keys that a program without NATS does not know.
-    const OF_NATS: [&str; 18] = [
+    const OF_NATS: [&str; 22] = [
         "publish",
+        "together",
+        "job",
+        "coordinate",
+        "worker",
         "sensor",
         "partitions",
         "devices",
@@ -262,11 +266,12 @@ mod tests {
         for name in COMMANDS {
             let sub = command.find_subcommand(name).unwrap();
             let mut known: BTreeSet<String> = BTreeSet::new();
-            for keep in [&["learn", "save-model"][..], &["recheck"][..], &["group", "member"][..], &[]] {
+            for keep in [&["learn", "save-model"][..], &["recheck"][..], &["group", "member"][..], &["worker"][..], &[]] {
                 let instead: Vec<&str> = match keep {
                     [] => vec![],
                     ["recheck"] => vec!["inputs", "from", "to"],
                     ["group", ..] => vec!["detector"],
+                    ["worker"] => vec!["coordinate"],
                     _ => vec!["model"],
                 };
                 let text = in_force(|key| INSTEAD.contains(&key) && !keep.contains(&key) || instead.contains(&key));

@@ -105,7 +105,7 @@ impl Group {
         let connection = Nats::connect(address, access, &format!("auscult detect {group} {member}"))?;
         let subjects = vec![address.subject("findings.>")];
         connection.make_stream(&address.stream("findings"), subjects, config.keeping)?;
-        connection.make_stores(&address.stream("state"), &address.stream("groups"), config.keeping.replicas)?;
+        connection.make_stores(&address.stream("state"), &address.stream("groups"), config.keeping.replicas, Duration::ZERO)?;
         (config.tell)(&format!("reads {address} as {member} of {group}"));
         Ok(Self { config, connection, knowledge, newest, desk })
     }

@@ -133,7 +133,7 @@ impl Live {
         }
         (record.resp.first, record.resp.last) = (record.start, record.end);
         observation.seen = second;
-        let mut published = Published { consumer: &mut Nobody, batching: Some(&mut self.batching) };
+        let mut published = Published { consumer: &mut Nobody, batching: Some(&mut self.batching), gauges: None };
         published.record(Emitted { record, observation, found: None });
         published.tick(second);
     }

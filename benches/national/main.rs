@@ -76,7 +76,7 @@ fn tell_sizes(asked: &Asked) {
         asked.sensors
     );
     for (speed, every_s) in [1, BUSY].into_iter().flat_map(|speed| [1, 5, 10, 60].map(|every_s| (speed, every_s))) {
-        let setting = Setting { sensors, every_s, speed };
+        let setting = Setting { sensors, every_s, speed, is_live: true };
         let mut all = Sensors::new(devices, setting, &Kernel);
         let mut fleet = Fleet::new(devices, asked.seed);
         all.run(&mut fleet, (Learned::MINUTE, 120), &mut Vec::new(), &mut |_, _| ());
@@ -100,7 +100,7 @@ fn tell_detector(asked: &Asked, learned: &mut Learned, (owned, files, every_s): 
         "detector of {owned} of {PARTITIONS} partitions{}, sensors publish every {every_s} s",
         if files { ", which files" } else { "" }
     );
-    let setting = Setting { sensors: asked.sensors, every_s, speed: 1 };
+    let setting = Setting { sensors: asked.sensors, every_s, speed: 1, is_live: true };
     let mut all = Sensors::new(asked.devices, setting, &Kernel);
     let before = Kernel.resident_mib();
     let mut detector = Detector::new(&learned.knowledge, owned, files, &Kernel);
@@ -112,7 +112,7 @@ fn tell_detector(asked: &Asked, learned: &mut Learned, (owned, files, every_s): 
     });
     let resident = Kernel.resident_mib();
     let (merge, group) = detector.account();
-    println!("  messages, MB, records judged  {} {:.0} {}", detector.messages, detector.bytes as f64 / 1e6, detector.judged());
+    println!("  messages, MB, copies judged   {} {:.0} {}", detector.messages, detector.bytes as f64 / 1e6, detector.judged());
     println!("  runs, late, missing, hurried  {} {} {} {}", merge.runs, merge.late, merge.missing, merge.hurried);
     println!(
         "  findings, MB                  {} {:.0}; filed {}",
@@ -130,7 +130,7 @@ fn tell_detector(asked: &Asked, learned: &mut Learned, (owned, files, every_s): 
         ("filing", spent.filing),
         ("all but the first", whole),
     ] {
-        println!("  CPU-s {name:<23} {cpu_s:>7.2}: records per CPU-second {:>9.0}", judged / cpu_s);
+        println!("  CPU-s {name:<23} {cpu_s:>7.2}: copies per CPU-second {:>9.0}", judged / cpu_s);
     }
     println!("  a second of the fleet takes   {:.1} ms, {:.1} ms at the most", whole / seconds * 1e3, spent.worst * 1e3);
     println!("  a look without a message      {:.1} µs", detector.idle() * 1e6);

@@ -70,6 +70,8 @@ pub struct Setting {
     pub every_s: usize,
     /// Simulated seconds in one second: so many times as much happens.
     pub speed: u64,
+    /// Do they say so? Not where a server's clock shows that the simulated time is another.
+    pub is_live: bool,
 }
 
 /// All sensors.
@@ -91,7 +93,7 @@ impl<'m> Sensors<'m> {
         let sensor = |n: u32| {
             let site = format!("site-{n}");
             let origin = Origin { site: site.clone(), sensor: "core-1".to_owned(), epoch: 1_793_577_600_000_000_000 };
-            let pace = Pace { is_live: true, most_ticks: setting.every_s };
+            let pace = Pace { is_live: setting.is_live, most_ticks: setting.every_s };
             Batching::new(Post { site, letters: Rc::clone(&letters) }, origin, (PARTITIONS, Names::default()), pace)
         };
         Self { all: (0..setting.sensors).map(sensor).collect(), letters, setting, devices, meter, sent: Sent::default() }

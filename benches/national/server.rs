@@ -26,7 +26,7 @@ pub fn tell(asked: &Asked, learned: &mut Learned, address: &str) -> Result<()> {
     let connection = Nats::connect(&address, &Access::default(), "national").map_err(Error::other)?;
     let keeping = Keeping { age: Duration::from_secs(86_400), bytes: 8 << 30, replicas: 1 };
     connection.make_stream(&address.stream("flows"), vec![address.subject("flows.>")], keeping).map_err(Error::other)?;
-    let setting = Setting { sensors: asked.sensors, every_s: 1, speed: 1 };
+    let setting = Setting { sensors: asked.sensors, every_s: 1, speed: 1, is_live: false };
     let mut all = Sensors::new(asked.devices, setting, &Kernel);
     let (_, mut attacks) = learned.fleet.attacks(Learned::MINUTE);
     let (mut seconds, mut failed) = (0.0, None);
@@ -66,7 +66,7 @@ pub fn tell(asked: &Asked, learned: &mut Learned, address: &str) -> Result<()> {
     let (account, failed) = run_in_group(&mut group, &mut judge, &AtomicBool::new(false));
     let (wall_s, cpu_s) = (begun.seconds(), process_cpu_s() - before);
     println!("{account}");
-    println!("records judged                {} in {wall_s:.1} s and {cpu_s:.1} CPU-seconds", account.judged);
+    println!("copies judged                 {} in {wall_s:.1} s and {cpu_s:.1} CPU-seconds", account.judged);
     println!("  per CPU-second              {:.0}", account.judged as f64 / cpu_s);
     println!("incidents                     {}", judge.incidents.len());
     println!("peak resident                 {:.0} MiB", status("VmHWM:"));

@@ -247,7 +247,7 @@ fn wrong_usage_says_what_was_wanted() {
     auscult(&["replay", &capture, "--publish", "nats://127.0.0.1:1", "--alerts", "-"]).ended(2).said(&["--alerts needs a judge"]);
     auscult(&["replay", &capture, "--publish", "nats://127.0.0.1:1", "--site", "a.b"]).ended(2).said(&["wanted 1 to 63 letters"]);
     auscult(&["detect", "nats://127.0.0.1:1"]).ended(2).said(&["give --model"]);
-    auscult(&["detect", "nats://127.0.0.1:1", "x.json", "--model", &model]).ended(2).said(&["judged alone"]);
+    auscult(&["detect", "nats://127.0.0.1:1", "x.json", "--model", &model]).ended(2).said(&["read alone"]);
     auscult(&["detect", "nats://127.0.0.1:1", "--model", &model]).ended(1).said(&["127.0.0.1:1"]);
 }
 

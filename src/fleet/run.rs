@@ -81,21 +81,29 @@ impl Source {
             again_after: AGAIN_AFTER,
             most_unconfirmed: MOST_UNCONFIRMED,
         };
-        let (watch, mut is_told) = (Stopwatch::start(), false);
-        let reading = loop {
-            match connection.read(&wanted) {
-                Err(error) if error.is_passing() && watch.seconds() < OPEN_WITHIN_S => {
-                    if !std::mem::replace(&mut is_told, true) {
-                        (config.tell)(&format!("{error}; it is tried again for {OPEN_WITHIN_S:.0} s"));
-                    }
-                    std::thread::sleep(PAUSE);
-                }
-                done => break done?,
-            }
-        };
+        let reading = insist(&config.tell, || connection.read(&wanted))?;
         let goes_on = if reading.goes_on { "goes on with" } else { "begins with" };
         (config.tell)(&format!("reads {} as {name}: {goes_on} {} messages", config.address, reading.waiting));
         Ok(Self { config, connection, reading })
+    }
+}
+
+/// Does what a server may not be able to yet, within ten seconds: one of a cluster that has no leader, or has not heard of the others.
+pub(super) fn insist<T>(
+    tell: &Arc<dyn Fn(&str) + Send + Sync>,
+    mut act: impl FnMut() -> Result<T, NatsError>,
+) -> Result<T, NatsError> {
+    let (watch, mut is_told) = (Stopwatch::start(), false);
+    loop {
+        match act() {
+            Err(error) if error.is_passing() && watch.seconds() < OPEN_WITHIN_S => {
+                if !std::mem::replace(&mut is_told, true) {
+                    tell(&format!("{error}; it is tried again for {OPEN_WITHIN_S:.0} s"));
+                }
+                std::thread::sleep(PAUSE);
+            }
+            done => return done,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::Envelope;
+use super::run::insist;
 use crate::nats::{Access, Address, Nats, NatsError};
 use crate::pipeline::Stopwatch;
 use crate::train::{Colleagues, ROUNDS, Statistic, TogetherError};
@@ -108,7 +109,7 @@ impl Training {
         let mut training = Self { config, connection, run: 0 };
         if let Part::Coordinator(_) = training.config.part {
             let (files, keys) = training.stores();
-            training.connection.make_stores(&files, &keys, training.config.replicas, KEPT)?;
+            insist(&training.config.tell, || training.connection.make_stores(&files, &keys, training.config.replicas, KEPT))?;
         }
         let mut is_told = false;
         let watch = Stopwatch::start();

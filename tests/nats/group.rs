@@ -166,6 +166,19 @@ fn three_sensors_a_cluster_of_three_and_three_detectors_tell_what_one_process_te
     drop(cluster);
 }
 
+#[test]
+fn who_comes_when_all_was_judged_ends_too() {
+    let Some(server) = Server::start("") else { return };
+    let (folder, address) = (Folder::new(), server.address());
+    auscult(&sensor(&address, &folder, "a", text(&project(CAPTURE)), &[])).ended(0);
+    for name in ["first", "second", "third"] {
+        let mut member = Member::start(&address, &folder, name, &["--until-caught-up"]);
+        until(&format!("the {name} ends"), || member.child.try_wait().unwrap().is_some());
+        assert!(member.child.wait().unwrap().success());
+        assert_eq!(member.alerts(&folder).is_empty(), name != "first", "{name}: all was told by the first");
+    }
+}
+
 /// Three servers that know of each other.
 fn cluster() -> Option<(Vec<Server>, String)> {
     let (clients, routes): (Vec<u16>, Vec<u16>) = ((0..3).map(|_| free_port()).collect(), (0..3).map(|_| free_port()).collect());

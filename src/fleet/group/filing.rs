@@ -176,9 +176,11 @@ impl<L: Letters> Filing<L> {
         account.merge.off = account.merge.off.max(self.merge.account.off);
         self.clock_held.extend(self.merge.confirm.drain(..).map(|sequence| (self.clocks.until, sequence)));
         // Only of who is behind: the others wait at the server.
-        let behind = self.rows.iter().map(|row| row.through).min().flatten();
+        let going_on = self.rows.iter().filter(|row| !row.is_last);
+        let behind = going_on.map(|row| row.through).min();
         for (partition, row) in (0..).zip(&mut self.rows) {
-            while row.through <= behind
+            // One that is over stays behind for good, where others had a tick more: of what came late.
+            while behind.is_none_or(|behind| row.through <= behind)
                 && let Some(message) = row.findings.take()
             {
                 has_come = true;
@@ -194,7 +196,8 @@ impl<L: Letters> Filing<L> {
                 }
             }
         }
-        self.hand_on(consumer, account);
+        let through = self.rows.iter().map(|row| row.through).chain([self.clocks.until]).min().flatten();
+        self.hand_on(through, consumer, account);
         has_come
     }
 
@@ -231,8 +234,8 @@ impl<L: Letters> Filing<L> {
         row.is_last |= is_last;
     }
 
-    fn hand_on(&mut self, consumer: &mut dyn Consumer, account: &mut GroupAccount) {
-        let Some(limit) = self.rows.iter().map(|row| row.through).chain([self.clocks.until]).min().flatten() else { return };
+    fn hand_on(&mut self, limit: Option<Timestamp>, consumer: &mut dyn Consumer, account: &mut GroupAccount) {
+        let Some(limit) = limit else { return };
         while let Some((&tick, _)) = self.clocks.ticks.first_key_value().filter(|(tick, _)| **tick <= limit) {
             let Some((_, Tick { found, sightings, condition })) = self.clocks.ticks.pop_first() else { return };
             sightings.into_iter().for_each(|sighting| consumer.sighting(sighting));
@@ -260,7 +263,7 @@ impl<L: Letters> Filing<L> {
         let is_last = self.rows.iter_mut().all(|row| row.is_last && row.findings.is_dry()) && self.clock.is_dry();
         if is_last {
             self.merge.finish(&mut self.clocks);
-            self.hand_on(consumer, account);
+            self.hand_on(Some(Timestamp::MAX), consumer, account);
         }
         is_last
     }
@@ -283,5 +286,66 @@ impl<L: Letters> Filing<L> {
     /// Why nothing comes, where something is wrong.
     pub fn error(&self) -> Option<String> {
         self.clock.error().or_else(|| self.rows.iter().find_map(|row| row.findings.error()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Messages of a partition.
+    struct Queue(VecDeque<Followed>);
+
+    impl Letters for Queue {
+        fn take(&mut self) -> Option<Followed> {
+            self.0.pop_front()
+        }
+
+        fn is_dry(&mut self) -> bool {
+            self.0.is_empty()
+        }
+
+        fn error(&self) -> Option<String> {
+            None
+        }
+    }
+
+    #[derive(Default)]
+    struct Ticks(Vec<Timestamp>);
+
+    impl Consumer for Ticks {
+        fn record(&mut self, _emitted: Emitted) {}
+
+        fn tick(&mut self, now: Timestamp) {
+            self.0.push(now);
+        }
+    }
+
+    fn message(partition: u16, sequence: u64, (after, through): (i64, i64), is_last: bool) -> Followed {
+        let [after, through] = [after, through].map(Timestamp::from_nanos);
+        let found = vec![(through, 0, Submission::default())];
+        let model = "m".to_owned();
+        let findings = Findings { partition: (partition, 2), after: Some(after), through, found, records: 0, model, is_last };
+        Followed { payload: FORM.write(&findings).unwrap(), sequence, stored: 0 }
+    }
+
+    #[test]
+    fn a_partition_that_ends_before_the_others_does_not_hold_them_up() {
+        // The owner of the second had something late, which is found with a tick of its own.
+        let mut queues = vec![
+            Queue(VecDeque::new()),
+            Queue(VecDeque::from([message(0, 1, (0, 10), true)])),
+            Queue(VecDeque::from([message(1, 2, (0, 10), false), message(1, 3, (10, 11), false), message(1, 4, (11, 11), true)])),
+        ];
+        let follow = |_, _| queues.remove(0);
+        let merge = MergeConfig { sensors: 1, patience_s: 30.0, most_held: 1000, goes_on: false };
+        let (mut filing, memory, outcome) = Filing::open(follow, (2, merge), None);
+        assert!(memory.is_none() && outcome.is_ok());
+        let (mut ticks, mut account) = (Ticks::default(), GroupAccount { partitions: 2, ..GroupAccount::default() });
+        for _ in 0..4 {
+            filing.step(0.0, &mut ticks, &mut account, "m");
+        }
+        assert!(filing.is_done(&mut ticks, &mut account), "all was read");
+        assert_eq!((ticks.0, account.findings), ([10, 11].map(Timestamp::from_nanos).to_vec(), 3));
     }
 }

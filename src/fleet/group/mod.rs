@@ -31,6 +31,7 @@ pub use self::share::Share;
 use self::team::Team;
 use super::FormError;
 use super::merge::MergeConfig;
+use super::run::insist;
 use crate::detect::Knowledge;
 use crate::nats::{Access, Address, Bell, Followed, Follower, Keeping, Nats, NatsError, Parcel};
 use crate::pipeline::{Consumer, Progress, Stopwatch};
@@ -104,8 +105,11 @@ impl Group {
         let GroupConfig { address, access, group, member, .. } = &config;
         let connection = Nats::connect(address, access, &format!("auscult detect {group} {member}"))?;
         let subjects = vec![address.subject("findings.>")];
-        connection.make_stream(&address.stream("findings"), subjects, config.keeping)?;
-        connection.make_stores(&address.stream("state"), &address.stream("groups"), config.keeping.replicas, Duration::ZERO)?;
+        let (files, keys) = (address.stream("state"), address.stream("groups"));
+        insist(&config.tell, || {
+            connection.make_stream(&address.stream("findings"), subjects.clone(), config.keeping)?;
+            connection.make_stores(&files, &keys, config.keeping.replicas, Duration::ZERO)
+        })?;
         (config.tell)(&format!("reads {address} as {member} of {group}"));
         Ok(Self { config, connection, knowledge, newest, desk })
     }
@@ -303,7 +307,12 @@ impl<'g> Session<'g> {
         let GroupConfig { address, group, .. } = &self.group.config;
         let is_last = self.is_caught_up && !std::mem::replace(&mut self.is_last_told, self.is_caught_up);
         let made = self.share.messages(group, &self.group.knowledge.1, is_last);
-        for (partition, id, payload) in made {
+        for (partition, mut id, payload) in made {
+            if is_last {
+                // Who files hears that of everybody who is there: one who comes when all was found before finds the same, and a stream that
+                // has it keeps no second of the same identifier.
+                id = format!("{id}.{}.{}", self.team.id(), self.account.moves);
+            }
             let subject = address.subject(&format!("findings.{group}.{partition}"));
             self.account.published += 1;
             self.account.published_bytes += payload.len() as u64;

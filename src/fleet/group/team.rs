@@ -55,6 +55,11 @@ impl Team {
         Ok(Self { id, subject, listening, heard: BTreeMap::new(), beat_s: f64::NEG_INFINITY, begun_s: now_s, lease })
     }
 
+    /// What tells this member from all others and from its earlier runs.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Says that it is there and hears who else is. Returns the members; none before they had the time to be heard.
     ///
     /// # Errors

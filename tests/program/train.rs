@@ -315,3 +315,9 @@ fn a_pipe_is_written_to_and_stays_one() {
     assert!(Model::load(reader.join().unwrap().as_slice()).is_ok());
     assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
 }
+
+#[test]
+fn what_is_needed_is_asked_for() {
+    auscult(&["train"]).ended(2).said(&["give captures or flow records to learn from"]);
+    auscult(&["train", text(&clinic())]).ended(2).said(&["give a place for the model: --out MODEL"]);
+}

@@ -13,5 +13,6 @@ mod support;
 mod group;
 mod nats_support;
 mod skew;
+mod slow;
 mod stream;
 mod training;

@@ -11,6 +11,7 @@ mod fleet_roles;
 mod support;
 
 mod group;
+mod leaf;
 mod nats_support;
 mod skew;
 mod slow;

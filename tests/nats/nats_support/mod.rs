@@ -46,12 +46,16 @@ impl Server {
 
     /// One that is not started yet.
     pub fn named(name: &str, port: u16, more: &str) -> Option<Self> {
+        let mut server = Self::without_store(name, port, more)?;
+        server.config += &format!("jetstream {{ store_dir: \"{}\", max_file_store: 8G }}\n", server.folder.path().display());
+        Some(server)
+    }
+
+    /// One that keeps nothing itself, not started yet.
+    pub fn without_store(name: &str, port: u16, more: &str) -> Option<Self> {
         let program = server_program()?;
         let folder = tempfile::tempdir().unwrap();
-        let store = folder.path().display();
-        let config = format!(
-            "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{store}\", max_file_store: 8G }}\n{more}\n"
-        );
+        let config = format!("server_name: {name}\nlisten: \"127.0.0.1:{port}\"\n{more}\n");
         Some(Self { program, port, folder, config, child: None })
     }
 

@@ -34,16 +34,16 @@ pub struct TogetherArgs {
     #[arg(long, value_name = "NAME", value_parser = name_of, requires = "together", conflicts_with = "coordinate")]
     pub worker: Option<String>,
     /// The job, by a name that all who learn this model give
-    #[arg(long, value_name = "NAME", value_parser = name_of, default_value = "train")]
+    #[arg(long, value_name = "NAME", value_parser = name_of, requires = "together", default_value = "train")]
     pub job: String,
     /// Wait so long for the others in each round
-    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "1d")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, requires = "together", default_value = "1d")]
     pub patience: Span,
     /// Of a stream in place of files: begin when so many sensors were heard
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub sensors: usize,
     /// Where there are no stores yet: on so many servers of a cluster
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "together", value_parser = clap::value_parser!(u8).range(1..=5))]
     pub stream_replicas: u8,
     #[command(flatten)]
     #[allow(missing_docs)]

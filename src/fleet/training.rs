@@ -188,7 +188,12 @@ impl Training {
         }
         let mut roster = job.roster.clone();
         roster.insert(name.to_owned());
-        self.swap(revision, &Job { roster, ..job })
+        let (there, workers) = (roster.len(), job.workers);
+        let entered = self.swap(revision, &Job { roster, ..job })?;
+        if matches!(entered, Entered::As(_)) {
+            self.tell(&format!("{name} is in; {there} of {workers} workers are there"));
+        }
+        Ok(entered)
     }
 
     /// The model is learned and written: what was kept for it goes, but for the last sum, which workers may still want.

@@ -151,9 +151,16 @@ fn who_does_not_fit_a_job_hears_of_it() {
     assert!(other_count.contains("is under way with 1 workers"), "{other_count}");
     let patient = said(&[capture.as_str(), "--together", &address, "--worker", "a", "--job", "none", "--patience", "1s"], 1);
     assert!(patient.contains("nobody coordinates it within 1 s"), "{patient}");
+    for alone in [["--job", "other"], ["--patience", "1h"], ["--stream-replicas", "3"]] {
+        let alone = said(&[&[capture.as_str(), "--out", "model.json"], &alone[..]].concat(), 2);
+        assert!(alone.contains("--together"), "{alone}");
+    }
     let nothing = said(&worker, 2);
     assert!(nothing.contains("give captures or flow records to learn from"), "{nothing}");
     let busy = Learner::start(&folder, "a", &[&[capture.as_str()], &worker[..]].concat());
+    until("it is in", || busy.says(&folder, "a is in; 1 of 1 workers are there"));
+    let one_too_many = said(&[capture.as_str(), "--together", &address, "--worker", "b"], 2);
+    assert!(one_too_many.contains("has its 1 workers: a"), "{one_too_many}");
     busy.ends_well(&folder);
     coordinator.ends_well(&folder);
     assert!(!folder.read("model.json").is_empty());

@@ -11,6 +11,9 @@
 #     cargo build --release --manifest-path benches/sender/Cargo.toml
 #     sudo SENDER=benches/sender/target/release/sender SPAN=1 sh benches/live.sh target/release/auscult 1
 #
+# SHARE=PERCENT lets auscult have so much of a core and no more (a group of the kernel's, cgroups of version 1 or 2), which shows its
+# limit where the sender is slower than a whole core; WATCH="--rings 2" are further words for it; PROGRAMS names some of them.
+#
 # Needs tcpreplay, tcpdump, argus, ra, softflowd, softflowctl, python3, zstd (Debian: tcpreplay tcpdump argus-server argus-client softflowd).
 # Prints a line for each: packets sent and their rate, packets that the program says it got, processor time for each packet and as a
 # share of a core while sending. The last lines are of a silent interface.
@@ -20,14 +23,16 @@ rounds=${2:-3}
 sender=${SENDER:+$(realpath "$SENDER")}
 rates=${RATES:-100000 200000 300000 400000 500000 600000 800000 max}
 listen=tap0
+programs=${PROGRAMS:-tcpdump argus softflowd auscult}
 here=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
-from="live-$$-a" to="live-$$-b" running=
+from="live-$$-a" to="live-$$-b" running= group=
 clean() {
     # Only what this script started.
     [ -z "$running" ] || kill -9 "$running" 2>/dev/null || true
     ip netns del "$from" 2>/dev/null || true
     ip netns del "$to" 2>/dev/null || true
+    [ -z "$group" ] || { sleep 0.2; rmdir "$group" 2>/dev/null || true; }
     rm -rf "$work"
 }
 trap clean EXIT
@@ -44,6 +49,12 @@ if [ -n "${SPAN:-}" ]; then
     for port in span0 span1; do ip -n "$to" link set "$port" up; done
     ip netns exec "$to" tc qdisc add dev tap0 clsact
     ip netns exec "$to" tc filter add dev tap0 ingress protocol all u32 match u32 0 0 action mirred egress mirror dev span0
+fi
+
+if [ -n "${SHARE:-}" ]; then
+    if [ -d /sys/fs/cgroup/cpu ]; then group=/sys/fs/cgroup/cpu/live-$$ limit=cpu.cfs_quota_us; else group=/sys/fs/cgroup/live-$$ limit=cpu.max; fi
+    mkdir "$group"
+    echo $((SHARE * 1000)) >"$group/$limit"
 fi
 
 # UDP of 1,000 conversations, in frames of this size without their checksum.
@@ -73,7 +84,7 @@ seconds() { date +%s.%N; }
 
 start() {
     case $1 in
-    auscult) set -- "$auscult" watch "$listen" --model "$here/models/clinic.json" --alerts /dev/null --stats "$work/stats" ;;
+    auscult) set -- "$auscult" watch "$listen" --model "$here/models/clinic.json" --alerts /dev/null --stats "$work/stats" ${WATCH:-} ;;
     tcpdump) set -- tcpdump -i "$listen" -B 65536 -w /dev/null ;;
     argus) set -- argus -X -i "$listen" -w "$work/argus" ;;
     softflowd) set -- softflowd -d -i "$listen" -n 127.0.0.1:9995 -v 9 -m 1000000 -p "$work/sf.pid" -c "$work/sf.ctl" ;;
@@ -81,6 +92,7 @@ start() {
     rm -f "$work/argus" "$work/stats"
     ip netns exec "$to" "$@" >"$work/out" 2>&1 &
     running=$!
+    [ "$1" != "$auscult" ] || [ -z "$group" ] || echo "$running" >"$group/cgroup.procs"
     sleep 2
 }
 
@@ -155,9 +167,9 @@ round=0
 while [ "$round" -lt "$rounds" ]; do
     round=$((round + 1))
     for set in "64 20" "mixed 18" "1500 30"; do
-        for program in tcpdump argus softflowd auscult; do
+        for program in $programs; do
             if [ -n "$sender" ]; then limit "$program" $set; else measure "$program" $set || true; fi
         done
     done
 done
-for program in tcpdump argus softflowd auscult; do idle "$program"; done
+for program in $programs; do idle "$program"; done

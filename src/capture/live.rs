@@ -1,5 +1,6 @@
 //! Frames from a live interface, over libpcap.
 
+use core::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
@@ -10,9 +11,11 @@ use rustix::io::Errno;
 use super::presence::{has_clock, mtu, names};
 use super::reader::BLOCK_BYTES;
 use super::{Block, CaptureError, FrameSpan, Source};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::wire::LinkType;
 
+/// A ring is there so long before it shares frames with others, at the most.
+const JUST_BEFORE: Span = Span::from_nanos(10_000_000_000);
 /// What is being done when something fails.
 const OPENING: &str = "opening";
 const LISTENING: &str = "listening";
@@ -41,6 +44,8 @@ pub struct LiveOptions {
     pub filter: Option<String>,
     /// Who says when a frame came; default the kernel.
     pub clock: Clock,
+    /// Rings of an interface, each read by a thread of its own where there are several; default 1.
+    pub rings: usize,
 }
 
 /// Who says when a frame came.
@@ -55,7 +60,7 @@ pub enum Clock {
 
 impl Default for LiveOptions {
     fn default() -> Self {
-        Self { snap_bytes: 262_144, promiscuous: true, buffer_bytes: 64 << 20, filter: None, clock: Clock::Kernel }
+        Self { snap_bytes: 262_144, promiscuous: true, buffer_bytes: 64 << 20, filter: None, clock: Clock::Kernel, rings: 1 }
     }
 }
 
@@ -82,6 +87,8 @@ pub struct Live {
     statistics: LiveStatistics,
     counters: [u32; 3],
     frames_since_look: u64,
+    /// Frames of this time, before any other, are another ring's.
+    earlier: Option<Range<Timestamp>>,
     failed: bool,
 }
 
@@ -127,8 +134,15 @@ impl Live {
             statistics: LiveStatistics::default(),
             counters: [0; 3],
             frames_since_look: 0,
+            earlier: None,
             failed: false,
         })
+    }
+
+    /// The interface's name.
+    #[must_use]
+    pub fn interface(&self) -> &str {
+        &self.interface
     }
 
     /// What its frames begin with.
@@ -162,6 +176,14 @@ impl Live {
         Ok(self.statistics)
     }
 
+    /// Passes over what came just before `since`, and counts from here on.
+    pub(super) fn begin_at(&mut self, since: Timestamp) {
+        // Not of any time before: the clock may be set back.
+        self.earlier = Some(Timestamp::from_nanos(since.nanos().saturating_sub(JUST_BEFORE.nanos()))..since);
+        let _ = self.statistics();
+        self.statistics = LiveStatistics::default();
+    }
+
     /// The same; when the kernel does not tell any more, what it told last.
     pub(super) fn counted(&mut self) -> LiveStatistics {
         self.statistics().unwrap_or(self.statistics)
@@ -177,12 +199,18 @@ impl Live {
     /// Adds to `block` what there is, without waiting, until the block is full; says whether that was all.
     pub(super) fn read(&mut self, block: &mut Block) -> Result<bool, CaptureError> {
         let (link, nanos, longest) = (self.link, self.nanos_per_fraction, self.longest);
+        let earlier = &mut self.earlier;
         let (had, mut joined, mut last) = (block.frames.len(), 0, BATCH_FRAMES);
         // A batch that is not full is all that there was.
         while last == BATCH_FRAMES && block.frames.len() < MAX_FRAMES && block.bytes.len() < BLOCK_BYTES {
             let taken = self.capture.dispatch(Some(BATCH_FRAMES), |packet| {
+                let time = time_of(&packet, nanos);
+                if earlier.as_ref().is_some_and(|earlier| earlier.contains(&time)) {
+                    return;
+                }
+                *earlier = None;
                 joined += u64::from(packet.header.len > longest);
-                push(block, &packet, link, nanos);
+                push(block, &packet, link, time);
             });
             last = taken.map_err(|error| {
                 self.failed = true;
@@ -213,7 +241,7 @@ impl Live {
     }
 
     /// Waits for frames here, since libpcap waits for the first one without end. What comes of it is told by reading.
-    fn wait(&mut self) -> Result<(), CaptureError> {
+    pub(super) fn wait(&mut self) -> Result<(), CaptureError> {
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(TIMEOUT_MS) * 1_000_000 };
         let mut ready = [PollFd::from_borrowed_fd(self.capture.as_fd(), PollFlags::IN)];
         match poll(&mut ready, Some(&timeout)) {
@@ -239,14 +267,17 @@ impl Source for Live {
     }
 }
 
-#[allow(clippy::useless_conversion, reason = "the width of the system's time fields differs")]
-fn push(block: &mut Block, packet: &pcap::Packet<'_>, link: LinkType, nanos_per_fraction: i64) {
+fn push(block: &mut Block, packet: &pcap::Packet<'_>, link: LinkType, time: Timestamp) {
     let start = block.bytes.len() as u32;
     block.bytes.extend_from_slice(packet.data);
-    let fraction = i64::from(packet.header.ts.tv_usec) * nanos_per_fraction;
-    let time = Timestamp::from_parts(i64::from(packet.header.ts.tv_sec), fraction);
     let bytes = start..block.bytes.len() as u32;
     block.frames.push(FrameSpan { time, link, wire_bytes: packet.header.len, bytes });
+}
+
+#[allow(clippy::useless_conversion, reason = "the width of the system's time fields differs")]
+fn time_of(packet: &pcap::Packet<'_>, nanos_per_fraction: i64) -> Timestamp {
+    let fraction = i64::from(packet.header.ts.tv_usec) * nanos_per_fraction;
+    Timestamp::from_parts(i64::from(packet.header.ts.tv_sec), fraction)
 }
 
 /// libpcap does not say through the crate whether it took the request, so it is made only where it is always granted:

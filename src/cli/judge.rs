@@ -223,7 +223,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let publishing = args.publish.open(&args.output, false, stop::on_signals()?)?;
     if publishes_alone {
         let hidden = Hidden::open(&args.hide)?;
-        let mut source = args.listen.open()?;
+        let mut source = args.listen.open(config.workers)?;
         tell!("auscult: listening on {}; INT or TERM ends", names.join(", "));
         tell!("auscult: {guarded}");
         return publish_alone((&mut source, &mut config), hidden, (publishing, &args.output));
@@ -231,7 +231,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names.to_vec(), &args.flow.home_net, state.state.is_some())?;
     let remembering = Remembering::open(&state, &mut plan, args.output.sinks.retention())?;
     let evidence = args.evidence.open(None, &mut config, (plan.hidden.as_ref(), args.output.sinks.retention()))?;
-    let mut source = args.listen.open()?;
+    let mut source = args.listen.open(config.workers)?;
     tell!("auscult: listening on {}; INT or TERM ends", names.join(", "));
     tell!("auscult: {guarded}");
     match &plan.mode {

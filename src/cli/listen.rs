@@ -1,10 +1,12 @@
 //! Live interfaces from arguments, and what is told of them while they are listened to.
 
+use std::sync::Arc;
+
 use clap::{Args, ValueEnum};
 
 use super::exit::Usage;
 use crate::capture::{CaptureError, Change, Clock, Interfaces, LiveOptions};
-use crate::pipeline::{Condition, now, usable_cores};
+use crate::pipeline::{Condition, hold_to, now, usable_cores};
 
 /// What is listened to, and how.
 #[derive(Debug, Args)]
@@ -16,9 +18,12 @@ pub struct ListenArgs {
     /// Take only frames that this expression takes, as tcpdump does (pcap-filter(7))
     #[arg(long, value_name = "BPF")]
     pub filter: Option<String>,
-    /// MiB of the kernel's ring for each interface
+    /// MiB of each of the kernel's rings
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=2047))]
     pub buffer: u32,
+    /// Rings for each interface, among which the kernel shares its frames by conversation, each read by a thread of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub rings: u8,
     /// Leave out frames that are for other computers
     #[arg(long)]
     pub no_promiscuous: bool,
@@ -28,7 +33,7 @@ pub struct ListenArgs {
     /// Who says when a frame came: the kernel, or the card, whose clock something else must keep at the system's time
     #[arg(long, value_name = "CLOCK", value_enum, default_value_t)]
     pub timestamps: Timestamps,
-    /// Hold the reader, the workers and who judges each to a core, in turn: numbers, separated by commas
+    /// Hold the reader, the workers, who judges and the threads of --rings each to a core, in turn: numbers, separated by commas
     #[arg(long, value_name = "CORE", value_delimiter = ',')]
     pub pin: Vec<usize>,
     /// Percent of frames, or of the bytes of TCP, that may be lost within a minute; beyond, alerts say that they are degraded and the
@@ -82,11 +87,11 @@ impl ListenArgs {
         }
     }
 
-    /// Listens.
+    /// Listens, beside so many workers.
     ///
     /// # Errors
     /// As [`Interfaces::open`].
-    pub fn open(&self) -> anyhow::Result<Interfaces> {
+    pub fn open(&self, workers: usize) -> anyhow::Result<Interfaces> {
         let options = LiveOptions {
             snap_bytes: self.snap,
             promiscuous: !self.no_promiscuous,
@@ -96,11 +101,15 @@ impl ListenArgs {
                 Timestamps::Kernel => Clock::Kernel,
                 Timestamps::Card => Clock::Card,
             },
+            rings: self.rings.into(),
         };
-        Interfaces::open(self.names()?, options, now, Box::new(tell)).map_err(|error| match error {
+        let opened = Interfaces::open(self.names()?, options, now, Box::new(tell)).map_err(|error| match error {
             CaptureError::BadFilter { .. } => Usage(format!("--filter: {error}")).into(),
-            error => error.into(),
-        })
+            error => anyhow::Error::from(error),
+        })?;
+        let cores = self.pin.clone();
+        // Behind the reader, the workers and who judges.
+        Ok(opened.place(Arc::new(move |ring| hold_to(&cores, workers + 2 + ring))))
     }
 }
 

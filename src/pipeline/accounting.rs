@@ -137,7 +137,7 @@ impl Serialize for Accounting {
 
 fn interface_json(of: &InterfaceAccount) -> serde_json::Value {
     serde_json::json!({
-        "interface": of.interface, "frames": of.frames, "received": of.kernel.received, "dropped_kernel": of.kernel.dropped_kernel,
+        "interface": of.interface, "frames": of.frames, "rings": of.rings, "received": of.kernel.received, "dropped_kernel": of.kernel.dropped_kernel,
         "dropped_interface": of.kernel.dropped_interface, "joined": of.joined, "outages": of.outages,
         "unheard_s": of.unheard.as_seconds(), "is_away": of.is_away,
     })

@@ -33,5 +33,5 @@ pub use batch::Emitted;
 pub use clock::{Stopwatch, now};
 pub use gauges::{Gauges, PublishGauge};
 pub use loss::{Condition, TcpAccount};
-pub use pin::usable_cores;
+pub use pin::{hold_to, usable_cores};
 pub use run::{Consumer, PipelineConfig, Progress, run};

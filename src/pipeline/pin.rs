@@ -3,7 +3,7 @@
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Holds this thread to the core that is its turn's. What the system refuses is left as it is: a thread that wanders is slower and no worse.
-pub(super) fn hold_to(cores: &[usize], turn: usize) {
+pub fn hold_to(cores: &[usize], turn: usize) {
     if let Some(&core) = cores.get(turn % cores.len().max(1)) {
         let mut set = CpuSet::new();
         set.set(core);

@@ -31,5 +31,6 @@ mod watch_faults;
 mod watch_mirrors;
 mod watch_page;
 mod watch_publish;
+mod watch_rings;
 mod watch_several;
 mod watch_veth;

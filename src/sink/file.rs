@@ -181,8 +181,12 @@ fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// `PATH` to `PATH.1`, `PATH.1` to `PATH.2` and so on; the oldest goes.
+/// `PATH` to `PATH.1`, `PATH.1` to `PATH.2` and so on; the oldest goes. None where `PATH` is not there: they were, and the new file could not be
+/// begun, or somebody moved it away.
 fn shift(path: &Path, keep: u32) -> io::Result<()> {
+    if !path.try_exists()? {
+        return Ok(());
+    }
     let name = |number: u32| {
         let mut name = path.as_os_str().to_owned();
         if number > 0 {
@@ -292,6 +296,19 @@ mod tests {
         std::fs::rename(&moved, folder.path().join("in")).unwrap();
         put(3, &["new files can be begun again"]);
         assert_eq!(read(&path, ""), "line\n");
+    }
+
+    #[test]
+    fn old_files_stay_until_a_new_one_was_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for ending in ["", ".1", ".2"] {
+            std::fs::write(folder.path().join(format!("a{ending}")), ending).unwrap();
+        }
+        // As when the second cannot open the file: the next line tries again.
+        (0..3).for_each(|_| shift(&path, 3).unwrap());
+        assert!(!path.exists());
+        assert_eq!([".1", ".2", ".3"].map(|ending| read(&path, ending)), ["", ".1", ".2"]);
     }
 
     #[test]

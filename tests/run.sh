@@ -20,9 +20,10 @@ skip() {
     echo "skipped: $1: $2" >>"$log/skipped"
 }
 
-# Shows the output of tests that pass too, since that is where they say what they skip.
+# Shows the output of tests that pass too, since that is where they say what they skip. Many tests wait most of their time, for servers
+# and for traffic, so that there are more of them than cores.
 all_tests() {
-    { cargo test --locked --features nats --no-fail-fast -- --show-output 2>&1; echo "$?" >"$log/status"; } | tee "$log/tests"
+    { RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((2 * $(nproc)))}" cargo test --locked --features nats --no-fail-fast -- --show-output 2>&1; echo "$?" >"$log/status"; } | tee "$log/tests"
     grep -h '^skipped:' "$log/tests" | sort -u >>"$log/skipped" || true
     return "$(cat "$log/status")"
 }

@@ -26,6 +26,7 @@ mod lab;
 mod package;
 mod serve_browser;
 mod signals;
+mod systemd;
 mod veth_support;
 mod watch_faults;
 mod watch_mirrors;

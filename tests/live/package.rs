@@ -49,7 +49,7 @@ find /etc/systemd /var/lib/systemd -name '*auscult*' | sed 's/^/left: /'
 CHROOT
 "##;
 
-fn package(folder: &Folder, version: &str) -> String {
+pub fn package(folder: &Folder, version: &str) -> String {
     let mut command = Command::new("sh");
     command.arg(project("dist/deb.sh")).arg(env!("CARGO_BIN_EXE_auscult")).arg(folder.path("")).arg(version);
     let output = command.env("DEB_COMPRESSION", "none").output().unwrap();

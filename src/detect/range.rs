@@ -89,8 +89,11 @@ impl<'h> Range<'h> {
         self
     }
 
-    /// The probability of a value at least this large, where it is small enough to be told.
+    /// The probability of a value at least this large, where it is small enough to be told; none of one within what is usual.
     pub(super) fn rare(&self, value: f64) -> Option<f64> {
+        if self.own.is_none() && self.usual_of_others().is_some_and(|(_, high)| value <= high) {
+            return None;
+        }
         // Most values end here: whatever the others do, it is usual for the device itself.
         let own = self.own_tail(value);
         if let Some((total, tail)) = own {
@@ -139,8 +142,13 @@ impl<'h> Range<'h> {
         if let Some(own) = self.own.filter(|own| is_enough(own.total())) {
             return Some((own.quantile(0.05)?, own.quantile(0.95)?));
         }
-        let from = if is_enough(self.role.total()) { self.role } else { self.network };
-        Some((from.quantile(0.05)?, from.quantile(0.95)?))
+        self.usual_of_others()
+    }
+
+    /// The same of its role, or the network.
+    fn usual_of_others(&self) -> Option<(f64, f64)> {
+        let from = if f64::from(self.role.total()) >= PRIOR_VALUES { self.role } else { self.network };
+        from.usual()
     }
 
     /// Whose range [`usual`](Self::usual) gives.

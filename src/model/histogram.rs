@@ -1,7 +1,7 @@
 //! A histogram over orders of magnitude: what a device usually sends, how often, how long.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,12 +21,46 @@ pub struct Histogram {
     /// (Bucket, count) in the order of the buckets.
     buckets: Vec<(i16, u32)>,
     total: u32,
+    sums: Ahead,
+}
+
+/// What is asked of a histogram again and again once nothing is added any more: added up when it is first asked for.
+#[derive(Clone, Debug, Default)]
+struct Ahead(OnceLock<Box<Sums>>);
+
+#[derive(Clone, Debug)]
+struct Sums {
+    /// All values.
+    all: u32,
+    /// The lowest bucket but that of nearly 0.
+    first: i16,
+    /// Of every bucket from that on, how many values are in it or beyond; of the end, none.
+    beyond: Vec<u32>,
+    usual: Option<(f64, f64)>,
+}
+
+impl Sums {
+    /// How many values are in this bucket or beyond.
+    fn at_least(&self, at: i16) -> u32 {
+        if at == i16::MIN {
+            return self.all;
+        }
+        let place = (i32::from(at) - i32::from(self.first)).max(0) as usize;
+        self.beyond.get(place).copied().unwrap_or(0)
+    }
+}
+
+/// It follows from the counts.
+impl PartialEq for Ahead {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl From<BTreeMap<i16, u32>> for Histogram {
     fn from(map: BTreeMap<i16, u32>) -> Self {
         let total = map.values().fold(0, |total: u32, count| total.saturating_add(*count));
-        Self { buckets: map.into_iter().collect(), total }
+        Self { buckets: map.into_iter().collect(), total, sums: Ahead::default() }
     }
 }
 
@@ -71,6 +105,7 @@ impl Histogram {
 
     pub(super) fn add_to(&mut self, bucket: i16, count: u32) {
         self.total = self.total.saturating_add(count);
+        self.sums.0.take();
         match self.buckets.binary_search_by_key(&bucket, |&(bucket, _)| bucket) {
             Ok(place) => self.buckets[place].1 = self.buckets[place].1.saturating_add(count),
             Err(place) => self.buckets.insert(place, (bucket, count)),
@@ -97,20 +132,37 @@ impl Histogram {
         None
     }
 
+    /// The range from the fifth to the ninety-fifth of a hundred values, to within a bucket; none when empty.
+    #[must_use]
+    pub fn usual(&self) -> Option<(f64, f64)> {
+        self.sums().usual
+    }
+
     /// The probability of a value at least this large among `windows` (values that were never counted, such as minutes
     /// without traffic, are windows too; fewer than were counted has no effect).
     #[must_use]
     pub fn tail(&self, value: f64, windows: f64) -> f64 {
         let total = f64::from(self.total()).max(windows);
-        tail_of(value, self.at_least(bucket(value)), total, self.buckets.last().map(|&(bucket, _)| bucket))
+        let at_least = self.sums().at_least(bucket(value));
+        tail_of(value, at_least, total, self.buckets.last().map(|&(bucket, _)| bucket))
     }
 
-    /// How many values are in this bucket or beyond: the shorter part is added up.
-    fn at_least(&self, at: i16) -> u32 {
-        let (below, beyond) = self.buckets.split_at(self.buckets.partition_point(|&(bucket, _)| bucket < at));
-        let sum = |part: &[(i16, u32)]| part.iter().map(|&(_, count)| count).sum::<u32>();
-        // A total that was reached is no sum.
-        if below.len() < beyond.len() && self.total < u32::MAX { self.total - sum(below) } else { sum(beyond) }
+    fn sums(&self) -> &Sums {
+        self.sums.0.get_or_init(|| {
+            let near_zero = self.buckets.partition_point(|&(bucket, _)| bucket == i16::MIN);
+            let (near_zero, others) = self.buckets.split_at(near_zero);
+            let (first, last) = (others.first().map_or(0, |first| first.0), others.last().map_or(-1, |last| last.0));
+            let mut beyond = vec![0_u32; (i32::from(last) - i32::from(first) + 2) as usize];
+            others.iter().for_each(|&(bucket, count)| beyond[(i32::from(bucket) - i32::from(first)) as usize] = count);
+            let add = |sum: &mut u32, count: &mut u32| {
+                *sum = sum.saturating_add(*count);
+                *count = *sum;
+            };
+            let mut all = 0;
+            beyond.iter_mut().rev().for_each(|count| add(&mut all, count));
+            near_zero.iter().for_each(|&(_, count)| all = all.saturating_add(count));
+            Box::new(Sums { all, first, beyond, usual: self.quantile(0.05).zip(self.quantile(0.95)) })
+        })
     }
 }
 
@@ -176,6 +228,17 @@ mod tests {
         fn a_larger_value_is_never_more_probable(values in prop::collection::vec(0.0..1e9f64, 0..50), a in 0.0..1e12f64, b in 0.0..1e12f64) {
             let histogram = of(&values);
             prop_assert!(histogram.tail(a.max(b), 0.0) <= histogram.tail(a.min(b), 0.0) + 1e-12);
+        }
+
+        #[test]
+        fn sums_are_those_of_the_buckets_also_when_more_is_added(values in prop::collection::vec(0.0..1e6f64, 0..50), at in 0.0..2e6f64) {
+            let mut histogram = Histogram::default();
+            for &value in &values {
+                histogram.add(value);
+                let at_least = histogram.buckets().filter(|&(lowest, _)| lowest >= bucket(at)).map(|(_, count)| count).sum::<u32>();
+                prop_assert_eq!(histogram.sums().at_least(bucket(at)), at_least);
+                prop_assert_eq!(histogram.usual(), histogram.quantile(0.05).zip(histogram.quantile(0.95)));
+            }
         }
 
         #[test]

@@ -59,30 +59,40 @@ impl Newness<'_> {
         if self.without.has_kind(evidence) {
             return None;
         }
-        let odds = self.odds(kind, counts, value)?;
+        if self.is_known(&counts, value) {
+            return None;
+        }
+        let about = value_key(kind, value);
+        let odds = self.odds_of_new(kind, counts, value, about);
         let of = if odds.minutes > PRIOR_MINUTES { Of::Device } else { Of::Network };
         let part = Contribution::of(evidence, odds.minutes, bits(odds.p()).min(MOST_BITS));
-        Some(Contribution { of, about: value_key(kind, value), ..part })
+        Some(Contribution { of, about, ..part })
     }
 
     /// How the probability of a value comes about; none when the device has shown it.
     pub(super) fn odds<K: Family>(&self, kind: Kind, counts: impl Fn(&HostBaseline) -> &Counts<K>, value: K) -> Option<Odds> {
-        if self.host.is_some_and(|host| counts(host).contains(value)) {
-            return None;
-        }
+        (!self.is_known(&counts, value)).then(|| self.odds_of_new(kind, counts, value, value_key(kind, value)))
+    }
+
+    /// Has the device shown it?
+    fn is_known<K: Family>(&self, counts: impl Fn(&HostBaseline) -> &Counts<K>, value: K) -> bool {
+        self.host.is_some_and(|host| counts(host).contains(value))
+    }
+
+    /// The odds of a value that it has not, with this hash.
+    fn odds_of_new<K: Family>(&self, kind: Kind, counts: impl Fn(&HostBaseline) -> &Counts<K>, value: K, key: u64) -> Odds {
         let rate = self.baselines.like(self.host).newness.of(kind);
         let role = self.host.filter(|host| host.local).map(|host| host.role);
-        let commons = &self.baselines.commons;
-        let known = commons.known_to(kind, value, role);
+        let (known, devices) = self.baselines.commons.known_and_share(key, role);
         let is_shared = !self.without.has(Part::Shares);
         let unseen = |host: &HostBaseline| counts(host).unseen(value.family(), rate.any, PRIOR_MINUTES, host.life());
-        Some(Odds {
+        Odds {
             unseen: self.host.map(unseen),
             like: rate.any,
             known,
             share: if is_shared { rate.share(known) } else { 1.0 },
-            devices: if self.host.is_none() && is_shared { commons.share(kind, value) } else { 0.0 },
+            devices: if self.host.is_none() && is_shared { devices } else { 0.0 },
             minutes: self.host.map_or(0.0, |host| f64::from(host.minutes)),
-        })
+        }
     }
 }

@@ -121,11 +121,20 @@ impl Commons {
     /// Who knows a value that a device of this role never had.
     #[must_use]
     pub fn known_to<V: Hash>(&self, kind: Kind, value: V, role: Option<u16>) -> KnownTo {
-        match self.values.get(&value_key(kind, value)) {
+        self.known_and_share(value_key(kind, value), role).0
+    }
+
+    /// The same of a value's hash, and the share of the devices at home that have it: what a device of which nothing is known has it with.
+    #[must_use]
+    pub fn known_and_share(&self, key: u64, role: Option<u16>) -> (KnownTo, f64) {
+        let spread = self.values.get(&key);
+        let known = match spread {
             Some(spread) if role.is_some_and(|role| spread.any & bit(role) != 0) => KnownTo::Role,
             Some(_) => KnownTo::Network,
             None => KnownTo::Nobody,
-        }
+        };
+        let devices = spread.map_or(0, |spread| spread.devices);
+        (known, (f64::from(devices) + 0.5) / (f64::from(self.devices) + 1.0))
     }
 
     /// The same for a value that a device of this role has: who else?
@@ -135,13 +144,6 @@ impl Commons {
             Some(spread) if spread.devices > 1 => KnownTo::Network,
             _ => KnownTo::Nobody,
         }
-    }
-
-    /// The share of the devices at home that have a value: what a device of which nothing is known has it with.
-    #[must_use]
-    pub fn share<V: Hash>(&self, kind: Kind, value: V) -> f64 {
-        let devices = self.values.get(&value_key(kind, value)).map_or(0, |spread| spread.devices);
-        (f64::from(devices) + 0.5) / (f64::from(self.devices) + 1.0)
     }
 
     /// Bits of a value that a device had in so many minutes of its life: how seldom a device shows one that it shows so seldom,
@@ -223,7 +225,7 @@ mod tests {
         );
         assert_eq!(known_to(Service { protocol: 17, port: 53 }, Some(0)), KnownTo::Nobody);
         assert_eq!(commons.known_to(Kind::Offer, WEB, Some(0)), KnownTo::Nobody, "used is not offered");
-        assert!((commons.share(Kind::Service, WEB) - 2.5 / 4.0).abs() < 1e-12);
+        assert!((commons.known_and_share(value_key(Kind::Service, WEB), None).1 - 2.5 / 4.0).abs() < 1e-12);
     }
 
     #[test]

@@ -79,15 +79,15 @@ impl Merge<'_> {
     fn hand_on(&mut self, records: Vec<Emitted>, consumer: &mut dyn Consumer) {
         // Records lie all over the memory: they are sorted by what is read of each once, and only ties ask for more. Those that tie in
         // everything come from one shard, whose own order holds.
-        let mut order: Vec<(Timestamp, Timestamp, usize)> =
-            records.iter().enumerate().map(|(place, emitted)| (emitted.record.end, emitted.record.start, place)).collect();
-        order.sort_unstable_by(|a, b| {
-            let whole = |place: usize| records[place].record.order();
-            (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| whole(a.2).cmp(&whole(b.2))).then(a.2.cmp(&b.2))
-        });
+        let mut order: Vec<(i128, usize)> =
+            records.iter().enumerate().map(|(place, emitted)| (times(emitted.record.end, emitted.record.start), place)).collect();
+        order.sort_unstable_by_key(|&(times, _)| times);
+        for ties in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|ties| ties.len() > 1) {
+            ties.sort_unstable_by_key(|&(_, place)| (records[place].record.order(), place));
+        }
         let mut records: Vec<Option<Emitted>> = records.into_iter().map(Some).collect();
-        for (number, &(_, _, place)) in order.iter().enumerate() {
-            if let Some(next) = order.get(number + 1).and_then(|&(_, _, place)| records[place].as_ref()) {
+        for (number, &(_, place)) in order.iter().enumerate() {
+            if let Some(next) = order.get(number + 1).and_then(|&(_, place)| records[place].as_ref()) {
                 warm(next);
             }
             if let Some(emitted) = records[place].take() {
@@ -96,6 +96,11 @@ impl Merge<'_> {
             }
         }
     }
+}
+
+/// The last and the first packet's time as one number of their order: it is compared without a branch.
+fn times(end: Timestamp, start: Timestamp) -> i128 {
+    i128::from(end.nanos()) << 64 | i128::from(start.nanos() as u64 ^ 1 << 63)
 }
 
 /// Reads what is asked first of a record, which another thread wrote: so the processor waits for all of it at once, while the one before it
@@ -110,5 +115,17 @@ impl Drop for Merge<'_> {
     /// Also when the consumer has panicked: the workers must come to their end.
     fn drop(&mut self) {
         self.gate.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_as_one_number_are_in_the_order_of_the_ends_and_then_of_the_starts() {
+        let all = [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX].map(Timestamp::from_nanos);
+        let pairs: Vec<_> = all.iter().flat_map(|&end| all.map(|start| (end, start))).collect();
+        assert!(pairs.is_sorted() && pairs.is_sorted_by_key(|&(end, start)| times(end, start)));
     }
 }

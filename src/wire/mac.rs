@@ -1,12 +1,27 @@
 //! A MAC address.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 /// A 48-bit MAC address (IEEE 802). Zeros stand for none, since no interface has them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mac(pub [u8; 6]);
+
+/// By its bytes, compared as one number: the order of slices asks for one byte after the other.
+impl Ord for Mac {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let number = |Self([a, b, c, d, e, f]): Self| u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        number(*self).cmp(&number(*other))
+    }
+}
+
+impl PartialOrd for Mac {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Mac {
     /// No address.

@@ -26,6 +26,8 @@ pub(super) struct Worker<'a> {
     pub vocabulary: Option<Arc<Vocabulary>>,
     /// Shard s of the 64 is at place s / workers of worker s % workers.
     shards: Vec<Shard>,
+    /// That place: a division by what is not known ahead takes long.
+    places: [u8; SHARDS],
     /// Records since the latest tick: they become known at the next.
     fresh: Vec<Box<FlowRecord>>,
     /// Time of the latest tick.
@@ -39,7 +41,8 @@ impl<'a> Worker<'a> {
     pub(super) fn new(index: usize, config: &'a PipelineConfig, vocabulary: Option<Arc<Vocabulary>>, gate: &'a Gate) -> Self {
         let count = (0..SHARDS).filter(|shard| shard % config.workers == index).count();
         let shards = (0..count).map(|_| Shard::default()).collect();
-        Self { index, config, vocabulary, shards, fresh: Vec::new(), now: Timestamp::MIN, gate, told: 0 }
+        let places = std::array::from_fn(|shard| (shard / config.workers) as u8);
+        Self { index, config, vocabulary, shards, places, fresh: Vec::new(), now: Timestamp::MIN, gate, told: 0 }
     }
 
     /// Works until the reader hangs up; then ends every flow.
@@ -146,7 +149,7 @@ impl<'a> Worker<'a> {
     /// Where the shard of a hash is.
     #[inline]
     const fn shard(&self, hash: u64) -> usize {
-        FlowKey::shard(hash) / self.config.workers
+        self.places[FlowKey::shard(hash)] as usize
     }
 
     fn tick(&mut self, now: Timestamp) -> Tick {

@@ -2,7 +2,7 @@
 
 use super::anywhere::Attack;
 use super::class::Class;
-use super::evidence::{Contribution, Evidence};
+use super::evidence::Contribution;
 use super::surprise::Surprise;
 use crate::feature::Host;
 
@@ -10,16 +10,26 @@ use crate::feature::Host;
 /// strongest the others count half. What is new about a flow and what is odd about its shape do most (a new program talks in
 /// its own way): the weaker of the two counts half again.
 pub(super) fn weights<const N: usize>(parts: &[Option<Contribution>; N]) -> [f64; N] {
-    let bits = |part: &Option<Contribution>| part.filter(|part| !part.evidence.is_shared()).map_or(0.0, |part| part.bits);
-    let strongest = |is_of: fn(Evidence) -> bool| {
-        let of = |place: &usize| parts[*place].is_some_and(|part| is_of(part.evidence));
-        (0..N).filter(of).max_by(|&a, &b| bits(&parts[a]).total_cmp(&bits(&parts[b])).then(b.cmp(&a)))
+    // The place of the strongest, and of the strongest of the flow: the first of those that tie.
+    let (mut all, mut of_flow) = (None, None);
+    let note = |strongest: &mut Option<(usize, f64)>, place: usize, bits: f64| {
+        if strongest.is_none_or(|(_, most)| bits.total_cmp(&most).is_gt()) {
+            *strongest = Some((place, bits));
+        }
     };
-    let (all, of_flow) = (strongest(|_| true), strongest(Evidence::is_of_flow));
-    std::array::from_fn(|place| match parts[place] {
+    for (place, part) in parts.iter().enumerate() {
+        let Some(Contribution { evidence, bits, .. }) = part else { continue };
+        let bits = if evidence.is_shared() { 0.0 } else { *bits };
+        note(&mut all, place, bits);
+        if evidence.is_of_flow() {
+            note(&mut of_flow, place, bits);
+        }
+    }
+    let is_at = |strongest: Option<(usize, f64)>, place: usize| strongest.is_some_and(|(at, _)| at == place);
+    std::array::from_fn(|place| match &parts[place] {
         Some(part) if part.evidence.is_shared() => 0.0,
-        _ if Some(place) == all => 1.0,
-        Some(part) if part.evidence.is_of_flow() && Some(place) != of_flow => 0.25,
+        _ if is_at(all, place) => 1.0,
+        Some(part) if part.evidence.is_of_flow() && !is_at(of_flow, place) => 0.25,
         _ => 0.5,
     })
 }

@@ -92,23 +92,48 @@ impl<'e> Ranked<'e> {
     fn of(mut exhibits: Vec<Shown<'e>>) -> Self {
         exhibits.sort_by(|a, b| b.1.own_bits.total_cmp(&a.1.own_bits));
         let shared_bits = exhibits.iter().map(|(_, exhibit)| exhibit.shared_bits).fold(0.0, f64::max);
-        let mut told: Vec<u64> = Vec::new();
+        let mut told = ToldAlready::default();
         let mut own: Vec<(f64, f64, usize)> = Vec::with_capacity(exhibits.len());
         for (place, (_, exhibit)) in exhibits.iter().enumerate() {
             let about = |part: &Contribution| (part.about != 0).then_some(part.about);
-            let is_told = |part: &Contribution| about(part).is_some_and(|about| told.contains(&about));
+            let is_told = |part: &Contribution| about(part).is_some_and(|about| told.contains(about));
             // Few repeat anything: weights are only for those.
             let repeats = exhibit.parts.iter().flatten().any(is_told);
             let repeated = |(part, weight): (Contribution, f64)| if is_told(&part) { part.bits * weight } else { 0.0 };
             let repeated: f64 = if repeats { weighted(exhibit).map(repeated).fold(0.0, |sum, bits| sum + bits) } else { 0.0 };
             let row_bits = exhibit.row().map_or(0.0, |row| row.bits);
             own.push(((exhibit.own_bits - repeated).max(0.0) + row_bits, repeated, place));
-            if told.len() < MAX_TOLD {
-                told.extend(exhibit.parts.iter().flatten().filter_map(about));
+            if told.hashes.len() < MAX_TOLD {
+                exhibit.parts.iter().flatten().filter_map(about).for_each(|about| told.add(about));
             }
         }
         own.sort_by(|a, b| b.0.total_cmp(&a.0));
         Self { exhibits, shared_bits, own }
+    }
+}
+
+/// New things that stronger conversations have told, by their hashes.
+#[derive(Default)]
+struct ToldAlready {
+    hashes: Vec<u64>,
+    /// A bit for each, by its lowest eight: most that are asked for are not among them.
+    seen: [u64; 4],
+}
+
+impl ToldAlready {
+    const fn bit(hash: u64) -> (usize, u64) {
+        ((hash >> 6 & 3) as usize, 1 << (hash & 63))
+    }
+
+    fn contains(&self, hash: u64) -> bool {
+        let (word, bit) = Self::bit(hash);
+        self.seen[word] & bit != 0 && self.hashes.contains(&hash)
+    }
+
+    fn add(&mut self, hash: u64) {
+        let (word, bit) = Self::bit(hash);
+        self.seen[word] |= bit;
+        self.hashes.push(hash);
     }
 }
 

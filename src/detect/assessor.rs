@@ -14,7 +14,7 @@ use super::evidence::Contribution;
 use super::incident::FlowRef;
 use super::knowledge::Knowledge;
 use super::memory::Lately;
-use super::recent::Context;
+use super::recent::{Context, Noted};
 use super::silence::{LOOK_EVERY, Silent};
 use super::submission::{Submission, Submitted};
 use super::surprise::Surprise;
@@ -74,7 +74,8 @@ impl Assessor {
         Self { knowledge, config, lately: Lately::default(), observations: 0, submission: Submission::default() }
     }
 
-    /// Judges an observation that looks like `found`; what an incident would be named after is worked out only beyond `least_bits`.
+    /// Judges an observation that looks like `found`; what an incident would be named after is worked out only beyond `least_bits`, and
+    /// not yet which feature of an odd shape stands out.
     pub fn assess(&mut self, seen: &Observation, found: Match, least_bits: f64) -> Finding {
         self.assess_one(seen, found, least_bits, true)
     }
@@ -83,18 +84,18 @@ impl Assessor {
     fn assess_one(&mut self, seen: &Observation, found: Match, least_bits: f64, is_of_responder: bool) -> Finding {
         self.observations += 1;
         let (knowledge, without) = (&*self.knowledge, self.config.without);
-        let mut surprise = Surprise::unnamed(seen, found, knowledge, without);
-        self.lately.recent.observe(seen, &surprise);
-        let mut context = self.lately.recent.context(seen, &surprise, knowledge, without);
+        let ends = knowledge.ends(seen);
+        let surprise = Surprise::unnamed(seen, found, (&knowledge.vocabulary, &ends), without);
+        let noted = self.lately.recent.observe(seen, &surprise);
+        let mut context = self.lately.recent.context(seen, &surprise, &ends, without, noted);
         if !is_of_responder {
             context.crowd = None;
         }
-        let is_known = knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
+        let is_known = ends.orig.is_some();
         let anywhere = self.anywhere(seen);
         let mut around = Around::default();
         let bits = surprise.bits() + context.strongest().map_or(0.0, |part| part.bits);
         if anywhere.is_some() || bits > least_bits {
-            surprise.name_shape(seen, found, &knowledge.vocabulary);
             let (minute, hour) = (self.lately.recent.minute(), || self.lately.recent.hour(seen.orig));
             around = Around::of(seen, (&surprise, &context), minute, hour);
         }
@@ -112,7 +113,10 @@ impl Assessor {
         let ordinary_bits = self.knowledge.calibration.ordinary_bits;
         let finding = if is_of_initiator {
             self.hear(seen, record);
-            let finding = self.assess_one(seen, found, ordinary_bits, is_of_responder);
+            let mut finding = self.assess_one(seen, found, ordinary_bits, is_of_responder);
+            if finding.anywhere.is_some() || finding.bits() > ordinary_bits {
+                finding.surprise.name(seen, found, &self.knowledge.vocabulary);
+            }
             if seen.orig_local && seen.orig.is_device() {
                 self.submission.heard.push((seen.orig, finding.is_known, seen.seen));
             }
@@ -146,9 +150,10 @@ impl Assessor {
         self.lately.recent.observe_served(seen);
         let crowd = self.lately.recent.crowd(seen, knowledge, without);
         crowd.as_ref()?;
-        let surprise = Surprise::unnamed(seen, found, knowledge, without);
+        let ends = knowledge.ends(seen);
+        let surprise = Surprise::unnamed(seen, found, (&knowledge.vocabulary, &ends), without);
         let context = Context { crowd: crowd.filter(|_| surprise.unknown_client), ..Context::default() };
-        let is_known = knowledge.baselines(seen.seen).hosts.contains_key(&seen.orig);
+        let is_known = ends.orig.is_some();
         let finding = Finding { surprise, context, around: Around::default(), anywhere: None, is_known };
         context.crowd.map(|_| finding)
     }
@@ -172,7 +177,7 @@ impl Assessor {
 
     /// What the minutes and the hour around an observation show by now.
     pub(super) fn context(&self, seen: &Observation, surprise: &Surprise, knowledge: &Knowledge) -> Option<Contribution> {
-        self.lately.recent.context(seen, surprise, knowledge, self.config.without).strongest()
+        self.lately.recent.context(seen, surprise, &knowledge.ends(seen), self.config.without, Noted::default()).strongest()
     }
 
     /// What is an attack on any network, where a capture judges itself.

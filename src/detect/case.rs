@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::exhibit::Exhibit;
-use super::incident::{Cause, FlowRef, Incident};
+use super::incident::{Cause, Incident};
 use super::score::{Score, Shown};
 use crate::feature::Host;
 use crate::flow::Service;
@@ -25,7 +25,8 @@ const MIN_REASON_BITS: f64 = 1.0;
 /// All evidence about one device.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Case {
-    exhibits: BTreeMap<(Host, Service), Exhibit>,
+    /// Boxed, for a place in the map is taken for several, and most cases have one.
+    exhibits: BTreeMap<(Host, Service), Box<Exhibit>>,
     /// When full: the bits that a new conversation must exceed. Never too high: bits of a conversation only grow.
     floor_bits: f64,
     /// When full: its conversations, the weakest on top, with the bits that they had when they were put here. Empty until asked
@@ -44,6 +45,9 @@ pub struct Case {
     /// No conversation was without evidence since before this; nothing until they were looked through.
     #[serde(skip)]
     oldest: Option<Timestamp>,
+    /// Is its device among those to be looked at?
+    #[serde(skip)]
+    pub(super) is_touched: bool,
 }
 
 /// A conversation and its bits, as an integer of the same order: they are never negative.
@@ -54,8 +58,8 @@ const MAX_NEW_PEERS: usize = 1024;
 
 impl Case {
     /// Takes the evidence of one flow. Bits of flows of one conversation do not add: the strongest stands for all.
-    /// `flow` is asked for the flow only when it is needed. Beyond `most` conversations the weakest goes.
-    pub fn add(&mut self, (peer, service): (Host, Service), mut new: Exhibit, most: usize, flow: impl Fn() -> Option<FlowRef>) {
+    /// What is not known of it yet is worked out by `complete` where it is kept. Beyond `most` conversations the weakest goes.
+    pub fn add(&mut self, (peer, service): (Host, Service), mut new: Exhibit, most: usize, complete: impl Fn(&mut Exhibit)) {
         *self.new_flows.entry(new.class).or_default() += new.flows;
         if self.new_peers.len() < MAX_NEW_PEERS || self.new_peers.contains_key(&(new.class, peer)) {
             let most = self.new_peers.entry((new.class, peer)).or_default();
@@ -64,7 +68,7 @@ impl Case {
             self.has_left_out = true;
         }
         if let Some(old) = self.exhibits.get_mut(&(peer, service)) {
-            if old.merge(new, flow) {
+            if old.merge(new, complete) {
                 self.scores = None;
             }
             return;
@@ -75,14 +79,14 @@ impl Case {
                 return;
             }
         }
-        new.flow = flow();
+        complete(&mut new);
         self.scores = None;
         self.oldest = if self.exhibits.is_empty() { Some(new.seen) } else { self.oldest.map(|oldest| oldest.min(new.seen)) };
         self.floor_bits = self.floor_bits.min(new.bits());
         if !self.weakest.is_empty() {
             self.weakest.push(weak((peer, service), &new));
         }
-        self.exhibits.insert((peer, service), new);
+        self.exhibits.insert((peer, service), Box::new(new));
     }
 
     /// Conversations that are kept.
@@ -175,7 +179,7 @@ impl Case {
         let of_class = self.exhibits.iter().filter(|((peer, _), exhibit)| exhibit.class_among(*peer, &scanned) == class);
         let is_new = |exhibit: &Exhibit| exhibit.reported != Some(class);
         let mut exhibits: Vec<(&(Host, Service), &Exhibit)> =
-            of_class.filter(|(_, exhibit)| is_stronger || is_new(exhibit)).collect();
+            of_class.map(|(with, exhibit)| (with, &**exhibit)).filter(|(_, exhibit)| is_stronger || is_new(exhibit)).collect();
         exhibits.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(b.0)));
         let mut incident = if is_stronger {
             let first = exhibits.iter().map(|(_, exhibit)| exhibit.first).min()?;
@@ -301,8 +305,8 @@ mod tests {
     #[test]
     fn the_strongest_counts_whole_and_the_shared_once() {
         let mut case = Case::default();
-        case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 5.0, 0), MAX_CONVERSATIONS, || None);
-        case.add((host(3), tcp(80)), exhibit(Class::Unusual, 6.0, 5.0, 0), MAX_CONVERSATIONS, || None);
+        case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 5.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(3), tcp(80)), exhibit(Class::Unusual, 6.0, 5.0, 0), MAX_CONVERSATIONS, |_| ());
         assert_eq!(score(&mut case, Class::Unusual), 5.0 + 8.0 + 6.0 / 2.0);
     }
 
@@ -310,7 +314,7 @@ mod tests {
     fn flows_of_one_conversation_do_not_add() {
         let mut case = Case::default();
         for _ in 0..100 {
-            case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, || None);
+            case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
         }
         assert_eq!(score(&mut case, Class::Unusual), 8.0);
     }
@@ -320,7 +324,7 @@ mod tests {
         let mut case = Case::default();
         for _ in 0..16 {
             let odd = Exhibit { odd_flows: 1, ..exhibit(Class::CriticalAccess, 8.0, 0.0, 0) };
-            case.add((host(2), tcp(104)), odd, MAX_CONVERSATIONS, || None);
+            case.add((host(2), tcp(104)), odd, MAX_CONVERSATIONS, |_| ());
         }
         assert_eq!(score(&mut case, Class::CriticalAccess), 8.0 + 6.0);
     }
@@ -328,9 +332,9 @@ mod tests {
     #[test]
     fn the_first_flows_of_a_scan_belong_to_it() {
         let mut case = Case::default();
-        case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, || None);
-        case.add((host(2), tcp(81)), exhibit(Class::Scan, 8.0, 0.0, 0), MAX_CONVERSATIONS, || None);
-        case.add((host(3), tcp(80)), exhibit(Class::Unusual, 1.0, 0.0, 0), MAX_CONVERSATIONS, || None);
+        case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(2), tcp(81)), exhibit(Class::Scan, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(3), tcp(80)), exhibit(Class::Unusual, 1.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
         assert_eq!(case.scores(), [(Class::Scan, 12.0), (Class::Unusual, 1.0)]);
     }
 
@@ -338,7 +342,7 @@ mod tests {
     fn memory_is_bounded_and_the_strongest_stay() {
         let mut case = Case::default();
         for port in 0..5000 {
-            case.add((host(2), tcp(port)), exhibit(Class::Unusual, f64::from(port % 1000), 0.0, 0), MAX_CONVERSATIONS, || None);
+            case.add((host(2), tcp(port)), exhibit(Class::Unusual, f64::from(port % 1000), 0.0, 0), MAX_CONVERSATIONS, |_| ());
         }
         assert_eq!(case.exhibits.len(), MAX_CONVERSATIONS);
         assert!(case.exhibits.values().any(|exhibit| exhibit.own_bits == 999.0));
@@ -350,7 +354,7 @@ mod tests {
     fn where_little_room_is_left_the_strongest_few_stay() {
         let mut case = Case::default();
         for port in 0..100 {
-            case.add((host(2), tcp(port)), exhibit(Class::Unusual, f64::from(port % 10), 0.0, 0), 4, || None);
+            case.add((host(2), tcp(port)), exhibit(Class::Unusual, f64::from(port % 10), 0.0, 0), 4, |_| ());
         }
         assert_eq!(case.conversations(), 4);
         assert!(case.exhibits.values().all(|exhibit| exhibit.own_bits == 9.0) && case.has_left_out);
@@ -359,7 +363,7 @@ mod tests {
     #[test]
     fn old_evidence_is_forgotten() {
         let mut case = Case::default();
-        case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, || None);
+        case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
         assert!(case.expire(Timestamp::from_parts(299, 0)));
         assert!(!case.expire(Timestamp::from_parts(300, 0)));
     }
@@ -372,7 +376,7 @@ mod tests {
             let (peer, service) = (host((state >> 40) as u8), Service { protocol: 6, port: (state >> 50) as u16 % 4 });
             // Few values, so that many are alike.
             let bits = (1 + (state >> 33) % 40) as f64;
-            case.add((peer, service), exhibit(Class::Unusual, bits, 0.0, 0), MAX_CONVERSATIONS, || None);
+            case.add((peer, service), exhibit(Class::Unusual, bits, 0.0, 0), MAX_CONVERSATIONS, |_| ());
             let weakest = wanted.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(&key, &bits)| (key, bits));
             let is_known = wanted.contains_key(&(peer, service));
             let is_kept = match weakest.filter(|_| !is_known && wanted.len() >= MAX_CONVERSATIONS) {

@@ -397,18 +397,21 @@ fn by_count(seen: &Observation, surprise: &Surprise, window: &Minute) -> Option<
     if surprise.unknown_edge && count(window.peers_by_service.get(&(seen.orig, seen.service))) >= SWEEP_PEERS {
         return Some(Class::Sweep);
     }
-    let flows = count(window.conversations.get(&(seen.orig, seen.resp, seen.service)));
-    (is_login(seen) && flows >= LOGIN_FLOWS).then_some(Class::BruteForce)
+    let flows = || count(window.conversations.get(&(seen.orig, seen.resp, seen.service)));
+    (is_login(seen) && flows() >= LOGIN_FLOWS).then_some(Class::BruteForce)
 }
 
 pub(super) fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {
+    if seen.app != App::Dns {
+        return false;
+    }
     let target = (seen.orig, seen.resp, seen.service);
     let flows = window.and_then(|window| window.conversations.get(&target)).copied().unwrap_or(0) as f32;
     let is_odd = seen.vector[DNS_ODD_TYPES] > 0.5;
     let long = seen.vector[DNS_NAME_BYTES] >= TUNNEL_NAME_BYTES || seen.vector[PAYLOAD_MEAN_ORIG] >= TUNNEL_QUERY_BYTES;
     let carries = is_odd && seen.vector[DNS_NAME_BYTES] >= CARRIER_NAME_BYTES;
     let enough = if carries { CARRIER_QUERIES } else { TUNNEL_QUERIES };
-    seen.app == App::Dns && (long || is_odd) && seen.vector[DNS_QUERIES].max(flows) >= enough
+    (long || is_odd) && seen.vector[DNS_QUERIES].max(flows) >= enough
 }
 
 /// Do the names that a flow asks for carry data, whatever else happens around it? A very long one is enough.
@@ -424,9 +427,14 @@ pub(super) fn is_login(seen: &Observation) -> bool {
 
 fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {
     let volume = surprise.shape.is_some_and(|part| matches!(part.evidence, Evidence::Volume(3 | 4) | Evidence::OddShape(1..=12)));
+    volume && moves_much(seen)
+}
+
+/// Does it move so much that it matters which feature of it stands out?
+pub(super) fn moves_much(seen: &Observation) -> bool {
     let sent = f64::from(seen.vector[3]) >= TRANSFER_BYTES;
     let fetched = f64::from(seen.vector[4]) >= TRANSFER_BYTES && seen.resp_local;
-    volume && (sent || fetched)
+    sent || fetched
 }
 
 /// Indices of features.

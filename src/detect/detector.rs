@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use super::assessment::Assessment;
 use super::assessor::Assessor;
+use super::class::moves_much;
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
 use super::docket::Docket;
+use super::evidence::Contribution;
+use super::exhibit::Later;
 use super::incident::{FlowRef, Notice};
 use super::knowledge::Knowledge;
 use super::memory::{Memory, Remembered};
 use super::rank::HostRank;
 use super::rarity::rarity;
 use super::submission::Submission;
-use super::surprise::Surprise;
+use super::surprise::{Surprise, name_shape};
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
 use crate::model::Match;
@@ -69,12 +72,16 @@ impl Detector {
 
     /// Judges an observation that looks like `found`, without filing it.
     pub fn assess(&mut self, seen: &Observation, found: Match) -> Assessment {
-        self.assess_beyond(seen, found, f64::NEG_INFINITY)
+        self.assess_beyond(seen, found, f64::NEG_INFINITY, true)
     }
 
-    /// The same; what it would be told as is worked out only of what has more than so many bits.
-    fn assess_beyond(&mut self, seen: &Observation, found: Match, least_bits: f64) -> Assessment {
-        let finding = self.assessor.assess(seen, found, least_bits);
+    /// The same; what it would be told as is worked out only of what has more than so many bits, and which feature of an odd shape stands
+    /// out only where that is wanted, or decides what it is.
+    fn assess_beyond(&mut self, seen: &Observation, found: Match, least_bits: f64, is_named: bool) -> Assessment {
+        let mut finding = self.assessor.assess(seen, found, least_bits);
+        if is_named || moves_much(seen) {
+            finding.surprise.name(seen, found, &self.knowledge.vocabulary);
+        }
         if seen.orig_local && seen.orig.is_device() {
             self.docket.hear(seen.orig, finding.is_known, seen.seen);
         }
@@ -87,7 +94,7 @@ impl Detector {
         if let Some(record) = record {
             self.assessor.hear(seen, record);
         }
-        self.docket.file(seen, assessment, &|| record.map(FlowRef::of));
+        self.docket.file(seen, assessment, Later { flow: &|| record.map(FlowRef::of), shape: &|_| () });
     }
 
     /// Goes on where `assessor` stopped, which assessed the same observations.
@@ -99,8 +106,11 @@ impl Detector {
 
     /// Assesses and files an observation; a flow is kept until it can be handed out with its bits, where that was asked for.
     pub fn observe(&mut self, seen: &Observation, found: Match, record: Box<FlowRecord>, flows: &mut Vec<ScoredFlow>) {
-        let assessment = self.assess_beyond(seen, found, self.knowledge.calibration.ordinary_bits);
-        self.file(seen, &assessment, Some(&record));
+        let assessment = self.assess_beyond(seen, found, self.knowledge.calibration.ordinary_bits, false);
+        self.assessor.hear(seen, &record);
+        let knowledge = Arc::clone(&self.knowledge);
+        let shape = |part: &mut Contribution| name_shape(part, seen, found, &knowledge.vocabulary);
+        self.docket.file(seen, &assessment, Later { flow: &|| Some(FlowRef::of(&record)), shape: &shape });
         if self.config.score_flows && seen.is_complete() {
             if self.held.len() >= MAX_HELD {
                 self.released_early += 1;

@@ -13,7 +13,7 @@ use super::class::{Class, classify};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
 use super::evidence::Contribution;
-use super::exhibit::Exhibit;
+use super::exhibit::{Exhibit, Later};
 use super::fit::DOUBT_BITS;
 use super::incident::{ARP, FlowRef, Incident, Notice};
 use super::knowledge::Knowledge;
@@ -73,7 +73,7 @@ impl Docket {
         let ordinary_bits = self.knowledge.calibration.ordinary_bits;
         for Submitted { seen, finding, flow, .. } in all.found {
             let assessment = self.weigh(&seen, &finding, ordinary_bits);
-            self.file(&seen, &assessment, &|| Some(flow.clone()));
+            self.file(&seen, &assessment, Later { flow: &|| Some(flow.clone()), shape: &|_| () });
         }
         all.silent.drain(..).for_each(|silent| self.silent(silent, now));
     }
@@ -81,7 +81,7 @@ impl Docket {
     /// Weighs a finding with what others show at the same time, without filing it; its class is worked out only where it has more than so
     /// many bits.
     pub fn weigh(&mut self, seen: &Observation, finding: &Finding, least_bits: f64) -> Assessment {
-        let Finding { mut surprise, context, ref around, anywhere, is_known } = *finding;
+        let &Finding { mut surprise, ref context, ref around, ref anywhere, is_known } = finding;
         let population = self.share_with_others(seen, &mut surprise).map(Box::new);
         let context = context.strongest();
         let is_ordinary = surprise.bits() + context.map_or(0.0, |part| part.bits) <= least_bits;
@@ -90,7 +90,8 @@ impl Docket {
         } else {
             classify(seen, &surprise, context.filter(|part| !part.evidence.is_crowd()), around, is_known)
         };
-        Assessment { surprise, context, class, anywhere: anywhere.map(Box::new), population }
+        let anywhere = anywhere.as_ref().map(|&attack| Box::new(attack));
+        Assessment { surprise, context, class, anywhere, population }
     }
 
     /// Weakens what is new about a known device where many others have it too. Returns what is to be told of them all.
@@ -107,9 +108,9 @@ impl Docket {
         change.news
     }
 
-    /// Takes an assessed observation as evidence. `flow` tells of its flow where that is at hand: without it no incident can be told
+    /// Takes an assessed observation as evidence. `later` tells of its flow where that is at hand: without it no incident can be told
     /// (as in calibration).
-    pub fn file(&mut self, seen: &Observation, assessment: &Assessment, flow: &dyn Fn() -> Option<FlowRef>) {
+    pub(super) fn file(&mut self, seen: &Observation, assessment: &Assessment, later: Later<'_>) {
         let ordinary_bits = self.knowledge.calibration.ordinary_bits;
         let &Assessment { surprise, mut context, mut class, ref anywhere, ref population } = assessment;
         if let Some(attack) =
@@ -118,7 +119,7 @@ impl Docket {
             (context, class) = (Some(attack.part), attack.class);
         }
         if let Some((part, devices)) = population.as_deref()
-            && let Some(flow) = flow()
+            && let Some(flow) = (later.flow)()
         {
             let times = (seen.start, seen.end, seen.seen);
             let exhibit = Exhibit::of_itself(Class::PopulationChange, *part, flow, times);
@@ -130,7 +131,7 @@ impl Docket {
         let crowd = context.filter(|part| part.evidence.is_crowd());
         if let Some(crowd) = crowd.filter(|_| seen.resp.is_device()) {
             let exhibit = Exhibit::of(seen, Class::Flood, [Some(crowd), None, None], ordinary_bits);
-            self.file_against(seen.resp, seen.orig, seen, exhibit, flow);
+            self.file_against(seen.resp, seen.orig, seen, exhibit, later);
             // One of a crowd from outside is no case of its own: its address may even be forged.
             if !seen.orig_local {
                 return;
@@ -138,7 +139,7 @@ impl Docket {
         }
         let context = if crowd.is_some() { None } else { context };
         let exhibit = Exhibit::of(seen, class, [surprise.own_new(), surprise.shape, context], ordinary_bits);
-        self.file_against(seen.orig, seen.resp, seen, exhibit, flow);
+        self.file_against(seen.orig, seen.resp, seen, exhibit, later);
     }
 
     /// Takes what a frame said of a device itself.
@@ -252,14 +253,7 @@ impl Docket {
         self.count_conversations();
     }
 
-    fn file_against(
-        &mut self,
-        host: Host,
-        peer: Host,
-        seen: &Observation,
-        mut exhibit: Exhibit,
-        flow: &dyn Fn() -> Option<FlowRef>,
-    ) {
+    fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, mut exhibit: Exhibit, later: Later<'_>) {
         if let Some((own_bits, shared_bits)) = self.filed.habits.told(host, peer, seen.service, exhibit.class, seen.seen) {
             exhibit.own_bits = (exhibit.own_bits - own_bits).max(0.0);
             exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);
@@ -272,26 +266,27 @@ impl Docket {
         if exhibit.own_bits + exhibit.shared_bits <= 0.0 {
             return;
         }
-        self.add(host, (peer, seen.service), exhibit, flow);
+        self.add(host, (peer, seen.service), exhibit, |exhibit| later.complete(exhibit));
     }
 
     /// Files an exhibit that has its flow.
     fn put(&mut self, host: Host, peer: Host, service: Service, exhibit: Exhibit) {
-        let flow = exhibit.flow.clone();
-        self.add(host, (peer, service), exhibit, &|| flow.clone());
+        self.add(host, (peer, service), exhibit, |_| ());
     }
 
     /// Adds an exhibit to the case of a device, which is to be reviewed then; refused where there are too many cases.
-    fn add(&mut self, host: Host, with: (Host, Service), exhibit: Exhibit, flow: &dyn Fn() -> Option<FlowRef>) {
+    fn add(&mut self, host: Host, with: (Host, Service), exhibit: Exhibit, complete: impl Fn(&mut Exhibit)) {
         if self.filed.cases.len() >= MAX_CASES && !self.filed.cases.contains_key(&host) {
             self.counters.cases_refused += 1;
             return;
         }
-        self.filed.touched.insert(host);
         let most = if self.conversations < MAX_EVIDENCE { MAX_CONVERSATIONS } else { FEW_CONVERSATIONS };
         let case = self.filed.cases.entry(host).or_default();
+        if !std::mem::replace(&mut case.is_touched, true) {
+            self.filed.touched.insert(host);
+        }
         let before = case.conversations();
-        case.add(with, exhibit, most, flow);
+        case.add(with, exhibit, most, complete);
         self.conversations += case.conversations().saturating_sub(before);
     }
 
@@ -301,6 +296,7 @@ impl Docket {
 
     fn review(&mut self, host: Host, now: Timestamp, notices: &mut Vec<Notice>) {
         let Some(case) = self.filed.cases.get_mut(&host) else { return };
+        case.is_touched = false;
         let before = case.conversations();
         let is_left = case.expire(now);
         self.conversations -= (before - case.conversations()).min(self.conversations);

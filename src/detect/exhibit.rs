@@ -42,6 +42,23 @@ pub struct Exhibit {
     pub(super) reported: Option<Class>,
 }
 
+/// What is worked out of a flow only where its evidence is kept.
+#[derive(Clone, Copy)]
+pub(super) struct Later<'f> {
+    /// The flow, where its record is at hand.
+    pub flow: &'f dyn Fn() -> Option<FlowRef>,
+    /// Says of an odd shape which feature stands out, where that is not known yet.
+    pub shape: &'f dyn Fn(&mut Contribution),
+}
+
+impl Later<'_> {
+    /// Works it out.
+    pub(super) fn complete(&self, exhibit: &mut Exhibit) {
+        exhibit.flow = (self.flow)();
+        exhibit.parts.iter_mut().flatten().for_each(self.shape);
+    }
+}
+
 impl Exhibit {
     /// What an observation of this class shows, of which an ordinary one shows so many bits too.
     pub fn of(seen: &Observation, class: Class, parts: [Option<Contribution>; 3], ordinary_bits: f64) -> Self {
@@ -87,7 +104,7 @@ impl Exhibit {
     }
 
     /// Takes further evidence; says whether a score may change by it.
-    pub(super) fn merge(&mut self, new: Self, flow: impl Fn() -> Option<FlowRef>) -> bool {
+    pub(super) fn merge(&mut self, mut new: Self, complete: impl Fn(&mut Self)) -> bool {
         let before = (self.class, self.odd_flows);
         self.reported = None;
         self.first = self.first.min(new.first);
@@ -107,8 +124,9 @@ impl Exhibit {
             self.own_bits = new.own_bits;
             self.ordinary_bits = new.ordinary_bits;
             self.shared_bits = new.shared_bits;
+            complete(&mut new);
             self.parts = new.parts;
-            self.flow = flow().or(self.flow.take());
+            self.flow = new.flow.or(self.flow.take());
         }
         stronger || before != (self.class, self.odd_flows)
     }

@@ -4,8 +4,17 @@ use std::sync::Arc;
 
 use super::anywhere::LIMIT_BITS;
 use super::class::Class;
-use crate::model::{Baselines, Budget, Calibration, Model, Vocabulary};
+use crate::feature::Observation;
+use crate::model::{Baselines, Budget, Calibration, HostBaseline, Model, Vocabulary};
 use crate::time::Timestamp;
+
+/// What is known of both ends of an observation: looked up once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends<'k> {
+    pub baselines: &'k Baselines,
+    pub orig: Option<&'k HostBaseline>,
+    pub resp: Option<&'k HostBaseline>,
+}
 
 /// A vocabulary, baselines and a calibration.
 #[derive(Clone, Debug)]
@@ -75,5 +84,11 @@ impl Knowledge {
     pub fn baselines(&self, at: Timestamp) -> &Baselines {
         let part = self.parts.partition_point(|(end, _)| *end <= at).min(self.parts.len() - 1);
         &self.parts[part].1
+    }
+
+    /// What is known of the ends of an observation.
+    pub(super) fn ends(&self, seen: &Observation) -> Ends<'_> {
+        let baselines = self.baselines(seen.seen);
+        Ends { baselines, orig: baselines.host(seen.orig), resp: baselines.host(seen.resp) }
     }
 }

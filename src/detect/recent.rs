@@ -8,13 +8,13 @@ use super::anywhere::{Attack, anywhere};
 use super::case::WINDOW;
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence, Of, strongest};
-use super::knowledge::Knowledge;
+use super::knowledge::{Ends, Knowledge};
 use super::range::{BYTES_ORIG, BYTES_RESP, Range};
-use super::rhythm::Rhythms;
+use super::rhythm::{Rhythm, Rhythms};
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
-use crate::model::{Baselines, HostBaseline, Hour, HourOfDevice, Minute, Served, bits};
+use crate::model::{Baselines, Counted, HostBaseline, Hour, HourOfDevice, Minute, Served, bits};
 use crate::time::Timestamp;
 
 /// Minutes kept, so that a flow can be judged with what came after it.
@@ -62,6 +62,15 @@ impl Context {
     }
 }
 
+/// What came of counting an observation, so that it need not be looked up again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Noted {
+    /// What its minute counted, where that is the one around it.
+    counted: Option<Counted>,
+    /// The rhythm of its conversation, where that was followed.
+    rhythm: Option<Option<Rhythm>>,
+}
+
 impl Recent {
     /// Counts hours from `at`, the first tick, where none was counted yet: the same for all shares of the devices.
     pub(super) fn begin(&mut self, at: Timestamp) {
@@ -69,16 +78,15 @@ impl Recent {
     }
 
     /// Counts an observation.
-    pub fn observe(&mut self, seen: &Observation, surprise: &Surprise) {
+    pub(super) fn observe(&mut self, seen: &Observation, surprise: &Surprise) -> Noted {
         self.hour.add(seen);
-        self.observe_served(seen);
-        if seen.is_first_sight() && surprise.unknown_edge && !seen.service.maintains_link() {
-            self.rhythms.observe(seen);
-        }
+        let counted = self.observe_served(seen);
+        let is_followed = seen.is_first_sight() && surprise.unknown_edge && !seen.service.maintains_link();
+        Noted { counted, rhythm: is_followed.then(|| self.rhythms.observe(seen)) }
     }
 
-    /// Counts an observation as one that its responder gets.
-    pub(super) fn observe_served(&mut self, seen: &Observation) {
+    /// Counts an observation as one that its responder gets. Returns what its minute counted, where that is the one around it.
+    pub(super) fn observe_served(&mut self, seen: &Observation) -> Option<Counted> {
         let minute = seen.seen.seconds().div_euclid(60);
         if self.minutes.back().is_none_or(|&(last, _)| last < minute) {
             let mut over = Minute::default();
@@ -88,32 +96,42 @@ impl Recent {
             let next = self.minutes.back_mut().map_or_else(Minute::default, |(_, last)| last.end(over));
             self.minutes.push_back((minute, next));
         }
-        if let Some((_, window)) = self.minutes.back_mut() {
-            window.count(seen);
-        }
+        let (last, window) = self.minutes.back_mut()?;
+        let is_around = *last == minute_of(seen);
+        window.count(seen).filter(|_| is_around)
     }
 
-    /// What the minute around a flow adds to its surprise, but for what is left out.
+    /// What the minute around a flow adds to its surprise, but for what is left out. `noted` is what came of counting it just now.
     #[must_use]
-    pub(super) fn context(&self, seen: &Observation, surprise: &Surprise, knowledge: &Knowledge, without: Without) -> Context {
-        let baselines = knowledge.baselines(seen.seen);
-        let minute = self.minute_around(seen);
-        let new = if without.has(Part::NewDevice) { None } else { new_device(seen, baselines) };
-        let rates = minute.and_then(|window| initiated_rate(seen, surprise, window, (baselines, without)));
+    pub(super) fn context(
+        &self,
+        seen: &Observation,
+        surprise: &Surprise,
+        ends: &Ends<'_>,
+        without: Without,
+        noted: Noted,
+    ) -> Context {
+        let &Ends { baselines, orig, resp } = ends;
+        let counted = noted.counted.or_else(|| self.minute_around(seen).map(|window| window.counted(seen)));
+        let new = if without.has(Part::NewDevice) || orig.is_some() { None } else { new_device(seen, baselines) };
+        let rates = counted.and_then(|counted| initiated_rate(seen, surprise, &counted, (orig, baselines), without));
         // Only clients that are new share the blame for a crowd.
-        let crowded = minute.filter(|_| surprise.unknown_client);
-        let crowd = crowded.and_then(|window| served_rate(seen, window, (baselines, without)));
+        let crowded = counted.filter(|_| surprise.unknown_client);
+        let crowd = crowded.and_then(|counted| served_rate(seen, counted.served, (resp, baselines), without));
         // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
-        let established = || baselines.host(seen.resp).is_some_and(|host| host.local && host.offers().contains(seen.service));
+        let established = || resp.is_some_and(|host| host.local && host.offers().contains(seen.service));
         let may_have_rhythm = surprise.unknown_edge && !without.has(Part::Rhythm);
-        let rhythm = if may_have_rhythm { self.rhythm(seen).filter(|_| !established()) } else { None };
-        let slow = strongest(slow(seen, surprise, &self.hour, (baselines, without)), rhythm);
+        let rhythm = || noted.rhythm.unwrap_or_else(|| self.rhythms.of(&(seen.orig, seen.resp, seen.service)));
+        let rhythm = if may_have_rhythm { rhythm().and_then(|it| regular(seen, it)).filter(|_| !established()) } else { None };
+        let slow = strongest(slow(seen, surprise, &self.hour, (orig, baselines), without), rhythm);
         Context { now: strongest(new, rates), crowd, slow }
     }
 
     /// What the responder of a flow gets in its minute, too much of it for what is usual.
     pub(super) fn crowd(&self, seen: &Observation, knowledge: &Knowledge, without: Without) -> Option<Contribution> {
-        served_rate(seen, self.minute_around(seen)?, (knowledge.baselines(seen.seen), without))
+        let baselines = knowledge.baselines(seen.seen);
+        let served = self.minute_around(seen)?.counted(seen).served;
+        served_rate(seen, served, (baselines.host(seen.resp), baselines), without)
     }
 
     /// What the minute around a flow shows that is an attack on any network.
@@ -126,13 +144,6 @@ impl Recent {
 
     fn minute_around(&self, seen: &Observation) -> Option<&Minute> {
         self.minutes.iter().rev().find(|&&(minute, _)| minute == minute_of(seen)).map(|(_, window)| window)
-    }
-
-    fn rhythm(&self, seen: &Observation) -> Option<Contribution> {
-        let rhythm = self.rhythms.of(&(seen.orig, seen.resp, seen.service))?;
-        let usual = (rhythm.jitter_s, rhythm.jitter_s);
-        let bits = rhythm.bits * smallness(seen);
-        (bits > 1.0).then(|| Contribution { usual, ..Contribution::of(Evidence::Rhythm, rhythm.period_s, bits) })
     }
 
     /// What a device began in this hour.
@@ -148,6 +159,12 @@ impl Recent {
     }
 }
 
+fn regular(seen: &Observation, rhythm: Rhythm) -> Option<Contribution> {
+    let usual = (rhythm.jitter_s, rhythm.jitter_s);
+    let bits = rhythm.bits * smallness(seen);
+    (bits > 1.0).then(|| Contribution { usual, ..Contribution::of(Evidence::Rhythm, rhythm.period_s, bits) })
+}
+
 /// How much of a rhythm counts: what calls home says little, what plays a film in pieces receives much each time (1 − bytes / 65,535, as in
 /// the data score of RITA's beacons).
 fn smallness(seen: &Observation) -> f64 {
@@ -155,11 +172,11 @@ fn smallness(seen: &Observation) -> f64 {
     (1.0 - payload / MOST_CALL_BYTES).max(0.0)
 }
 
-/// That a device at home was never seen: as surprising as such devices are rare, among windows of a case's length.
+/// That a device at home of which nothing is known was never seen: as surprising as such devices are rare, among windows of a case's length.
 fn new_device(seen: &Observation, baselines: &Baselines) -> Option<Contribution> {
     // Errors answer somebody else's packet: routers on its way are met when something did not arrive.
     let speaks = seen.orig_local && seen.orig.is_device() && !seen.service.is_icmp_error();
-    if !speaks || baselines.hosts.contains_key(&seen.orig) {
+    if !speaks {
         return None;
     }
     let (per_minute, p) = newcomer(baselines);
@@ -176,12 +193,11 @@ pub(super) fn newcomer(baselines: &Baselines) -> (f64, f64) {
 fn initiated_rate(
     seen: &Observation,
     surprise: &Surprise,
-    window: &Minute,
-    (baselines, without): (&Baselines, Without),
+    counted: &Counted,
+    (host, baselines): (Option<&HostBaseline>, &Baselines),
+    without: Without,
 ) -> Option<Contribution> {
-    let host = baselines.host(seen.orig);
-    let initiated = window.initiated.get(&seen.orig).copied().unwrap_or_default();
-    let flows = f64::from(window.conversations.get(&(seen.orig, seen.resp, seen.service)).copied().unwrap_or(0));
+    let (initiated, flows) = (&counted.initiated, f64::from(counted.flows));
     let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), (baselines, without));
     let mut found = rate(Evidence::FlowRate, flows);
     if surprise.unknown_edge && initiated.targets >= MANY_TARGETS {
@@ -204,14 +220,14 @@ fn slow(
     seen: &Observation,
     surprise: &Surprise,
     hour: &Hour,
-    (baselines, without): (&Baselines, Without),
+    (host, baselines): (Option<&HostBaseline>, &Baselines),
+    without: Without,
 ) -> Option<Contribution> {
     let fails = seen.failed || seen.events.login_failures > 0;
     if !surprise.unknown_edge && !fails {
         return None;
     }
     let hour = hour.of(seen.orig);
-    let host = baselines.host(seen.orig);
     let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), (baselines, without));
     let mut found = None;
     let targets = if surprise.unknown_edge { hour.targets() } else { 0.0 };
@@ -224,9 +240,12 @@ fn slow(
     found
 }
 
-fn served_rate(seen: &Observation, window: &Minute, (baselines, without): (&Baselines, Without)) -> Option<Contribution> {
-    let host = baselines.host(seen.resp);
-    let Served { flows, clients, .. } = window.served.get(&(seen.resp, seen.service)).copied().unwrap_or_default();
+fn served_rate(
+    seen: &Observation,
+    Served { flows, clients, .. }: Served,
+    (host, baselines): (Option<&HostBaseline>, &Baselines),
+    without: Without,
+) -> Option<Contribution> {
     let rate = |evidence, observed| rate(evidence, f64::from(observed), (host, seen.service), (baselines, without));
     strongest(rate(Evidence::ServedRate, flows), rate(Evidence::ClientRate, clients))
 }

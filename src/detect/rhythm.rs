@@ -44,8 +44,8 @@ pub struct Rhythms {
 }
 
 impl Rhythms {
-    /// Takes the start of a flow.
-    pub fn observe(&mut self, seen: &Observation) {
+    /// Takes the start of a flow. Returns the rhythm of its conversation by now, if it has one.
+    pub fn observe(&mut self, seen: &Observation) -> Option<Rhythm> {
         let key = (seen.orig, seen.resp, seen.service);
         if self.beats.len() >= MAX_CONVERSATIONS
             && !self.beats.contains_key(&key)
@@ -60,7 +60,7 @@ impl Rhythms {
         let gap_s = beats.last.map(|last| seen.start.since(last).as_seconds());
         // Flows that begin together (a page and its parts) are one beat.
         if gap_s.is_some_and(|gap| gap < MIN_PERIOD_S) {
-            return;
+            return beats.rhythm();
         }
         beats.last = Some(seen.start);
         if let Some(gap) = gap_s {
@@ -69,16 +69,24 @@ impl Rhythms {
             }
             beats.gaps_s.push_back(gap as f32);
         }
+        beats.rhythm()
     }
 
     /// The rhythm of a conversation, if it has one.
+    #[must_use]
+    pub fn of(&self, key: &Conversation) -> Option<Rhythm> {
+        self.beats.get(key)?.rhythm()
+    }
+}
+
+impl Beats {
+    /// The rhythm, if there is one.
     ///
     /// Under chance (Poisson arrivals) a gap falls within ±d of the median m with probability about e^(−ln 2)·2d/m = d/m;
     /// under a clock every gap does. Each gap beyond the first brings −log₂ of that, with d the median absolute deviation
     /// (at least 1 % of the period).
-    #[must_use]
-    pub fn of(&self, key: &Conversation) -> Option<Rhythm> {
-        let gaps = &self.beats.get(key)?.gaps_s;
+    fn rhythm(&self) -> Option<Rhythm> {
+        let gaps = &self.gaps_s;
         if gaps.len() < MIN_GAPS {
             return None;
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Detail, Evidence, Of, strongest};
-use super::knowledge::Knowledge;
+use super::knowledge::{Ends, Knowledge};
 use super::newness::Newness;
 use super::prior::{hour_bits, odd_hour, prior_bits};
 use super::range::{BYTES_ORIG, BYTES_RESP, Range, VOLUMES};
@@ -69,17 +69,15 @@ impl Surprise {
     /// Judges an observation by what is known, but for what is left out.
     #[must_use]
     pub fn of(seen: &Observation, found: Match, knowledge: &Knowledge, without: Without) -> Self {
-        let mut surprise = Self::unnamed(seen, found, knowledge, without);
-        surprise.name_shape(seen, found, &knowledge.vocabulary);
+        let mut surprise = Self::unnamed(seen, found, (&knowledge.vocabulary, &knowledge.ends(seen)), without);
+        surprise.name(seen, found, &knowledge.vocabulary);
         surprise
     }
 
-    /// The same, but which feature of an odd shape stands out is left to [`name_shape`](Self::name_shape): it takes long to find, and most flows
+    /// The same, but which feature of an odd shape stands out is left to [`name`](Self::name): it takes long to find, and most flows
     /// are never told of.
-    pub(super) fn unnamed(seen: &Observation, found: Match, knowledge: &Knowledge, without: Without) -> Self {
-        let baselines = knowledge.baselines(seen.seen);
-        let orig = baselines.host(seen.orig);
-        let resp = baselines.host(seen.resp);
+    pub(super) fn unnamed(seen: &Observation, found: Match, known: (&Vocabulary, &Ends<'_>), without: Without) -> Self {
+        let (vocabulary, &Ends { baselines, orig, resp }) = known;
         let edge = Edge { service: seen.service, peer: seen.resp };
         let client = Edge { service: seen.service, peer: seen.orig };
         let unknown_client = !resp.is_some_and(|host| host.clients().contains(client));
@@ -90,7 +88,7 @@ impl Surprise {
         }
         // Of a flow that goes on its shape is not known yet, but what is too much already will not become less.
         let shape = if seen.is_complete() {
-            shape(seen, found, orig, knowledge, without)
+            shape(seen, found, orig, (vocabulary, baselines), without)
         } else {
             volume(seen, orig, baselines, without)
         };
@@ -113,13 +111,22 @@ impl Surprise {
     }
 
     /// Says which feature stands out where the shape is odd. The bits stay as they are.
-    pub(super) fn name_shape(&mut self, seen: &Observation, found: Match, vocabulary: &Vocabulary) {
-        let Some(part) = self.shape.as_mut().filter(|part| matches!(part.evidence, Evidence::OddShape(_))) else { return };
-        if let Some((feature, low, high)) = vocabulary.most_unusual(seen, found) {
-            part.evidence = Evidence::OddShape(feature as u8);
-            part.observed = f64::from(seen.vector[feature]);
-            part.usual = (low, high);
+    pub(super) fn name(&mut self, seen: &Observation, found: Match, vocabulary: &Vocabulary) {
+        if let Some(part) = &mut self.shape {
+            name_shape(part, seen, found, vocabulary);
         }
+    }
+}
+
+/// Says of an odd shape which feature stands out; of other evidence nothing.
+pub(super) fn name_shape(part: &mut Contribution, seen: &Observation, found: Match, vocabulary: &Vocabulary) {
+    if !matches!(part.evidence, Evidence::OddShape(_)) {
+        return;
+    }
+    if let Some((feature, low, high)) = vocabulary.most_unusual(seen, found) {
+        part.evidence = Evidence::OddShape(feature as u8);
+        part.observed = f64::from(seen.vector[feature]);
+        part.usual = (low, high);
     }
 }
 
@@ -191,10 +198,9 @@ fn shape(
     seen: &Observation,
     found: Match,
     orig: Option<&HostBaseline>,
-    knowledge: &Knowledge,
+    (vocabulary, baselines): (&Vocabulary, &Baselines),
     without: Without,
 ) -> Option<Contribution> {
-    let (vocabulary, baselines) = (&knowledge.vocabulary, knowledge.baselines(seen.seen));
     let volume = volume(seen, orig, baselines, without);
     // The first packets of a conversation that was under way were not heard: its shape says nothing.
     if seen.under_way {

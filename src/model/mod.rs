@@ -61,4 +61,4 @@ pub use steady::Steady;
 pub use stood_out::{MOST_STOOD_OUT, StoodOut};
 pub use tail::{bits, tail_probability};
 pub use text::ParseKeyError;
-pub use window::{Conversation, Edge, Initiated, Map, Minute, Served, Shape};
+pub use window::{Conversation, Counted, Edge, Initiated, Map, Minute, Served, Shape};

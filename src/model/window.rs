@@ -66,6 +66,17 @@ pub struct Served {
     pub local: bool,
 }
 
+/// What was counted of an observation's ends within the minute, itself included.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counted {
+    /// New flows of its conversation.
+    pub flows: u32,
+    /// What its initiator began.
+    pub initiated: Initiated,
+    /// What its responder served of its service.
+    pub served: Served,
+}
+
 /// Counts of one minute.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Minute {
@@ -90,7 +101,7 @@ pub struct Minute {
 impl Minute {
     /// Counts an observation and what it looked like: its `behaviour`, once complete, and its facts.
     pub fn add(&mut self, seen: &Observation, behaviour: u16) {
-        if self.count(seen) {
+        if self.count(seen).is_some() {
             if seen.is_critical() {
                 self.critical.insert((seen.orig, seen.resp, seen.service), ());
             }
@@ -98,17 +109,28 @@ impl Minute {
         }
     }
 
-    /// Counts an observation, where its conversation is one of those followed.
-    pub fn count(&mut self, seen: &Observation) -> bool {
+    /// What was counted of the ends of an observation.
+    #[must_use]
+    pub fn counted(&self, seen: &Observation) -> Counted {
+        Counted {
+            flows: self.conversations.get(&(seen.orig, seen.resp, seen.service)).copied().unwrap_or(0),
+            initiated: self.initiated.get(&seen.orig).copied().unwrap_or_default(),
+            served: self.served.get(&(seen.resp, seen.service)).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Counts an observation, where its conversation is one of those followed. Returns what was counted of its ends by now.
+    pub fn count(&mut self, seen: &Observation) -> Option<Counted> {
         let new_flow = seen.is_first_sight();
         let key = (seen.orig, seen.resp, seen.service);
         if self.conversations.len() >= MAX_CONVERSATIONS && !self.conversations.contains_key(&key) {
-            return false;
+            return None;
         }
         let flows = self.conversations.entry(key).or_default();
         // One that only went on so far becomes a target with its first new flow.
         let new_conversation = new_flow && *flows == 0;
         *flows += u32::from(new_flow);
+        let flows = *flows;
         let initiated = self.initiated.entry(seen.orig).or_default();
         initiated.local = seen.orig_local;
         initiated.targets += u32::from(new_conversation);
@@ -117,16 +139,18 @@ impl Minute {
             initiated.login_failures += seen.events.login_failures;
             initiated.file_changes += seen.events.file_changes;
         }
+        let initiated = *initiated;
         let served = self.served.entry((seen.resp, seen.service)).or_default();
         served.flows += u32::from(new_flow);
         served.clients += u32::from(new_conversation);
         served.answered |= seen.answered();
         served.local = seen.resp_local;
+        let served = *served;
         if new_conversation {
             *self.services_by_peer.entry((seen.orig, seen.resp)).or_default() += 1;
             *self.peers_by_service.entry((seen.orig, seen.service)).or_default() += 1;
         }
-        true
+        Some(Counted { flows, initiated, served })
     }
 
     /// Forgets what is asked of the present minute only. Returns the next minute, in the tables of one that nobody asks for any more: tables

@@ -23,8 +23,8 @@ pub struct Asks {
     pub counters: Arc<AtomicBool>,
     /// Where packets are counted.
     pub gauges: Option<Arc<Gauges>>,
-    /// Waits for HUP, where that is of use.
-    pub reloader: Option<Reloader>,
+    /// Wait for HUP, and look whether another model is in use, where that is of use.
+    pub reloaders: Vec<Reloader>,
     /// Who is told that judging goes on, where somebody waits for it.
     pub service: Option<Service>,
     /// Looks after the clock, where that moves the time.
@@ -83,7 +83,7 @@ impl Attended<'_, '_> {
         if self.asks.attend() {
             self.tell_counters();
         }
-        if let Some(Reload { model, budget }) = self.asks.reloader.as_ref().and_then(Reloader::changed) {
+        for Reload { model, budget } in self.asks.reloaders.iter().filter_map(Reloader::changed) {
             self.judge.judge_by(model, budget);
         }
         if let Some(desk) = &self.asks.desk {

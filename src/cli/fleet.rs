@@ -14,7 +14,7 @@ use super::exit::Usage;
 use super::group::GroupArgs;
 use super::guard::folder;
 use super::judge::load;
-pub use super::model_store::ModelStore;
+pub use super::model_store::{Following, ModelStore};
 use super::sinks::{sensor, size, usual_spool};
 pub use super::together::TogetherArgs;
 pub use crate::fleet::Training;
@@ -23,7 +23,7 @@ use crate::fleet::{
     PublishedAccount, Source, StreamConfig,
 };
 use crate::guard::Allowed;
-use crate::model::Names;
+use crate::model::{Model, Names};
 use crate::nats::{Access, Address, Keeping, Nats, NatsError, Reading, ReadingConfig, name_of};
 use crate::pipeline::{Consumer, Gauges, now};
 use crate::time::{Span, parse_span};
@@ -131,8 +131,22 @@ impl PublishArgs {
         }
     }
 
+    /// The model in use of a system of NATS, where `--model` names one, and what looks after it.
+    ///
+    /// # Errors
+    /// As [`Following::of`]; a model that is to learn on in a folder, too.
+    pub fn followed(&self, judge: &JudgeArgs, learn: &LearnArgs) -> anyhow::Result<Option<(Model, Following)>> {
+        if in_store(judge).is_some() && learn.adapt.is_some() {
+            return Err(Usage("--adapt keeps versions of its own: give --model a file or a folder".to_owned()).into());
+        }
+        Following::of(judge, &self.nats)
+    }
+
     /// What it needs of the system.
-    pub fn allow(&self, output: &OutputArgs, allowed: &mut Allowed) {
+    pub fn allow(&self, output: &OutputArgs, judge: &JudgeArgs, allowed: &mut Allowed) {
+        if let Some(address) = in_store(judge) {
+            self.nats.allow(address, allowed);
+        }
         let Some(address) = &self.publish else { return };
         self.nats.allow(address, allowed);
         if let Some(path) = &self.devices {
@@ -193,6 +207,11 @@ impl PublishArgs {
         let batching = Batching::new(outgoing, origin, (self.partitions, self.names()?), pace);
         Ok(Some(Publishing { batching, address, patience: duration(sinks.drain), gauges: None }))
     }
+}
+
+/// Where `--model` names a model that others put in use: the system's address.
+pub fn in_store(judge: &JudgeArgs) -> Option<&str> {
+    judge.model.as_ref()?.to_str().filter(|text| Address::is_one(text))
 }
 
 pub(super) fn duration(span: Span) -> Duration {

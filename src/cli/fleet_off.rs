@@ -10,7 +10,9 @@ use serde_json::Value;
 use super::args::{JudgeArgs, LearnArgs, OutputArgs};
 use super::exit::Usage;
 use super::feed::Opened;
+use super::reload::{Fitting, Reloader};
 use crate::guard::Allowed;
+use crate::model::Model;
 use crate::pipeline::{Consumer, Gauges};
 use crate::train::{Colleagues, Course, Statistic, TogetherError};
 
@@ -38,8 +40,17 @@ impl PublishArgs {
         Ok(false)
     }
 
+    /// None.
+    ///
+    /// # Errors
+    /// Where one of a system of NATS is named.
+    pub fn followed(&self, judge: &JudgeArgs, _learn: &LearnArgs) -> anyhow::Result<Option<(Model, Following)>> {
+        let named = judge.model.as_ref().and_then(|path| path.to_str()).filter(|text| text.contains("nats://"));
+        named.map_or(Ok(None), |address| Err(missing(address)))
+    }
+
     /// Nothing.
-    pub const fn allow(&self, _output: &OutputArgs, _allowed: &mut Allowed) {}
+    pub const fn allow(&self, _output: &OutputArgs, _judge: &JudgeArgs, _allowed: &mut Allowed) {}
 
     /// Nothing.
     ///
@@ -198,6 +209,28 @@ impl AlertStream {
     }
 }
 
+fn missing(address: &str) -> anyhow::Error {
+    Usage(format!("{address}: this program was built without NATS (cargo build --features nats)")).into()
+}
+
+/// Never.
+pub const fn in_store(_judge: &JudgeArgs) -> Option<&str> {
+    None
+}
+
+/// There is none.
+pub enum Following {}
+
+impl Following {
+    /// Nothing.
+    ///
+    /// # Errors
+    /// None.
+    pub fn begin(self, _fitting: Fitting) -> anyhow::Result<Reloader> {
+        match self {}
+    }
+}
+
 /// There is none.
 pub enum ModelStore {}
 
@@ -207,7 +240,7 @@ impl ModelStore {
     /// # Errors
     /// Always.
     pub fn open(address: &str, _args: &NatsArgs) -> anyhow::Result<Self> {
-        Err(Usage(format!("{address}: this program was built without NATS (cargo build --features nats)")).into())
+        Err(missing(address))
     }
 
     /// Nothing.

@@ -8,8 +8,8 @@ use clap::Args;
 use super::args::{DetectArgs, JudgeArgs};
 use super::exit::Usage;
 use super::fleet::{StreamArgs, duration, told};
-use super::model_store::ModelStore;
-use super::reload::Reload;
+use super::model_store::{Following, ModelStore};
+use super::reload::{Fitting, Reload};
 use super::sinks::sensor;
 use crate::detect::Knowledge;
 use crate::fleet::{Group, GroupConfig, MOST_PARTITIONS, PARTITIONS};
@@ -82,8 +82,9 @@ pub fn open(
         tell: Arc::new(|text| tell!("auscult: {text}")),
     };
     let known = |model: &Model, budget: Option<Budget>| Arc::new(Knowledge::of_model(model, budget.unwrap_or(model.budget)));
+    let fitting = || Fitting { key: model.provenance.pseudonyms.clone(), order: None };
     let looking = ModelStore::of(judge, &args.nats)?;
-    let looking = looking.map(|store| store.looking(model.provenance.pseudonyms.clone(), budget)).transpose()?;
+    let looking = looking.map(|store| Following::from(store, model, judge)?.begin(fitting())).transpose()?;
     let newest = move || {
         let Reload { model, budget } = looking.as_ref()?.changed()?;
         // A model whose digest cannot be worked out was refused when it was loaded.

@@ -104,7 +104,7 @@ pub fn of_watch(args: &WatchArgs, state: Option<&Path>) -> anyhow::Result<String
     of_evidence(&mut allowed, &args.evidence);
     folder(&mut allowed, state);
     args.page.allow(&mut allowed);
-    args.publish.allow(&args.output, &mut allowed);
+    args.publish.allow(&args.output, &args.judge, &mut allowed);
     // How interfaces stand.
     allowed.read.extend(["/sys/class/net", "/sys/devices"].map(PathBuf::from));
     let (closed, held) = close(&allowed, Capture::Live)?;
@@ -124,7 +124,7 @@ pub fn of_replay(args: &ReplayArgs) -> anyhow::Result<()> {
     of_evidence(&mut allowed, &args.evidence);
     folder(&mut allowed, args.state.state.as_deref());
     args.page.allow(&mut allowed);
-    args.publish.allow(&args.output, &mut allowed);
+    args.publish.allow(&args.output, &args.judge, &mut allowed);
     of_files(&allowed)
 }
 

@@ -19,7 +19,7 @@ use super::config::Flags;
 use super::exit::{ALERTS, FINISHED, Outcome, TRUNCATED, in_one_line};
 use super::feed::{Account, Damage, Feed};
 #[cfg(feature = "nats")]
-use super::fleet::ModelStore;
+use super::fleet::Following;
 use super::fleet::{PublishReport, Publishing, StreamArgs};
 use super::hidden::{Hidden, Veiled};
 use super::inventory::{InventoryOutput, Watched};
@@ -28,6 +28,8 @@ use super::output::{Outputs, Written, create};
 use super::page::{About, Page, PageArgs};
 use super::plan::Plan;
 use super::progress::Bar;
+#[cfg(feature = "nats")]
+use super::reload::Fitting;
 use super::reload::{Reloader, hangups};
 use super::service::Service;
 use super::told::told_before;
@@ -66,7 +68,8 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     }
     let names = source.files().iter().map(|file| file.input.name()).collect();
     let goes_on = args.state.state.is_some();
-    let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.flow.home_net, goes_on)?;
+    let ready = args.publish.followed(&args.judge, &args.learn)?.map(|(model, _)| model);
+    let mut plan = Plan::of((&args.judge, ready), (&args.learn, &args.hide), names, &args.flow.home_net, goes_on)?;
     let remembering = Remembering::open(&args.state, &mut plan, args.output.sinks.retention())?;
     let kept = (plan.hidden.as_ref(), args.output.sinks.retention());
     let evidence = args.evidence.open(Some(&source), &mut config, kept)?;
@@ -90,7 +93,7 @@ pub fn detect(args: &DetectArgs) -> anyhow::Result<Outcome> {
     let config = setup::records(&args.home_net, &args.time)?;
     let mut files = setup::record_files(&args.inputs, &args.time)?;
     let names = files.inputs().iter().map(Input::name).collect();
-    let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names, &args.home_net, false)?;
+    let mut plan = Plan::of((&args.judge, None), (&args.learn, &args.hide), names, &args.home_net, false)?;
     if let Mode::Learn { course, .. } = &mut plan.mode {
         course.records = files.kinds().iter().map(|kind| kind.name().to_owned()).collect();
     }
@@ -110,19 +113,18 @@ fn detect_stream(args: &DetectArgs, address: &str) -> anyhow::Result<Outcome> {
     super::fleet::check(args)?;
     let config = setup::records(&args.home_net, &args.time)?;
     let budget = args.judge.alert_budget.map(|per_day| Budget { per_day });
-    let store = ModelStore::of(&args.judge, &args.stream.nats)?;
-    let model = match (&store, &args.judge.model) {
-        (Some(store), _) => store.current()?,
-        (None, path) => load(path.as_deref().unwrap_or(Path::new("")))?,
+    let (model, following) = match Following::of(&args.judge, &args.stream.nats)? {
+        Some((model, following)) => (model, Some(following)),
+        None => (load(args.judge.model.as_deref().unwrap_or(Path::new("")))?, None),
     };
-    let pseudonyms = model.provenance.pseudonyms.clone();
+    let fitting = Fitting { key: model.provenance.pseudonyms.clone(), order: None };
     // Whose pseudonyms records come with is the sensors' business.
     let plan = Plan::only(Mode::Model(Arc::new(model), budget), None);
     if args.stream.group.group.is_some() {
-        return detect_in_group(args, address, (plan, config.home), store.map(|store| (store, pseudonyms, budget)));
+        return detect_in_group(args, address, (plan, config.home), following.map(|following| (following, fitting)));
     }
     let mut source = args.stream.open(address)?;
-    let reloader = store.map(|store| store.looking(pseudonyms, budget)).transpose()?;
+    let reloader = following.map(|following| following.begin(fitting)).transpose()?;
     let outputs = Outputs::open(&args.output, Bar::none(), !args.stream.until_caught_up)?;
     judge_and_report(
         Feed::Stream(&mut source),
@@ -139,11 +141,11 @@ fn detect_in_group(
     args: &DetectArgs,
     address: &str,
     (plan, home): (Plan, HomeNets),
-    models: Option<(ModelStore, Option<String>, Option<Budget>)>,
+    models: Option<(Following, Fitting)>,
 ) -> anyhow::Result<Outcome> {
     let Mode::Model(model, budget) = &plan.mode else { return Ok(Outcome::default()) };
     let desk = Desk::default();
-    let looking = models.map(|(store, pseudonyms, budget)| store.looking(pseudonyms, budget)).transpose()?;
+    let looking = models.map(|(following, fitting)| following.begin(fitting)).transpose()?;
     let mut group = super::group::open(&args.stream, &args.judge, address, (model, *budget), desk.clone())?;
     let outputs = Outputs::open(&args.output, Bar::none(), !args.stream.until_caught_up)?;
     judge_and_report(
@@ -178,7 +180,8 @@ fn publish_alone(
         publishing.show_in(Some(Arc::clone(&gauges)));
         let (service, clock) = (live.then(Service::of_environment), live.then(ClockWatch::start));
         service.iter().for_each(|service| service.tell("READY=1"));
-        let asks = Asks { counters: stop::on_question()?, gauges: Some(gauges), reloader: None, service, clock, desk: None };
+        let asks =
+            Asks { counters: stop::on_question()?, gauges: Some(gauges), reloaders: Vec::new(), service, clock, desk: None };
         let mut nobody = Unjudged { asks };
         let mut published = publishing.watching(&mut nobody);
         let mut watched = Watched { consumer: &mut *published, output: inventory.as_mut() };
@@ -228,7 +231,9 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
         tell!("auscult: {guarded}");
         return publish_alone((&mut source, &mut config), hidden, (publishing, &args.output));
     }
-    let mut plan = Plan::of(&args.judge, (&args.learn, &args.hide), names.to_vec(), &args.flow.home_net, state.state.is_some())?;
+    let (ready, following) = args.publish.followed(&args.judge, &args.learn)?.unzip();
+    let (judge, learn) = ((&args.judge, ready), (&args.learn, &args.hide));
+    let mut plan = Plan::of(judge, learn, names.to_vec(), &args.flow.home_net, state.state.is_some())?;
     let remembering = Remembering::open(&state, &mut plan, args.output.sinks.retention())?;
     let evidence = args.evidence.open(None, &mut config, (plan.hidden.as_ref(), args.output.sinks.retention()))?;
     let mut source = args.listen.open(config.workers)?;
@@ -247,7 +252,8 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     let told = (if args.page.is_wanted() { told_before(&args.output)? } else { Vec::new() }, outputs.gauges());
     let page = page(&args.page, &mut config, (&plan, heard), (&args.answers, &args.output), told)?;
     let hangups = Some((hangups, args.config.flags.clone()));
-    let about = Beside { hangups, publishing, ..Beside::of(&config.home, page, remembering) };
+    let reloader = following.map(|following| following.begin(plan.fitting())).transpose()?;
+    let about = Beside { hangups, publishing, reloader, ..Beside::of(&config.home, page, remembering) };
     judge_and_report(Feed::Packets(&mut source, &config), about, plan, (outputs, &args.output), &args.answers)
 }
 
@@ -402,9 +408,9 @@ fn judge_and_report(
     publishing.iter_mut().for_each(|publishing| publishing.show_in(gauges.clone()));
     let judging = plan.judging()?;
     let of_hangups = hangups.map(|(signals, flags)| Reloader::start(signals, flags, (plan.fitting(), judging), answered.stand()));
-    let (reloader, clock) = (of_hangups.transpose()?.or(reloader), live.then(ClockWatch::start));
+    let (reloaders, clock) = (of_hangups.transpose()?.into_iter().chain(reloader).collect(), live.then(ClockWatch::start));
     let service = live.then(Service::of_environment);
-    let mut asks = Asks { counters: stop::on_question()?, gauges, reloader, service, clock, desk: desk.clone() };
+    let mut asks = Asks { counters: stop::on_question()?, gauges, reloaders, service, clock, desk: desk.clone() };
     let (mut kept, goes_on) = Kept::open((remembering, desk), plan.adapt.is_some(), &mut answered)?;
     asks.service.iter().for_each(|service| service.tell("READY=1"));
     let (accounting, damage, verdict) = carry_out(

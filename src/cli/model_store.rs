@@ -5,8 +5,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use super::args::JudgeArgs;
-use super::fleet::{NatsArgs, told};
-use super::reload::{Reload, Reloader};
+use super::fleet::{NatsArgs, in_store, told};
+use super::hidden::fits;
+use super::reload::{Fitting, Reload, Reloader};
 use crate::model::{Budget, Model};
 use crate::nats::{Address, Nats};
 
@@ -28,8 +29,7 @@ impl ModelStore {
     /// # Errors
     /// As [`Self::open`].
     pub fn of(judge: &JudgeArgs, args: &NatsArgs) -> anyhow::Result<Option<Self>> {
-        let named = judge.model.as_ref().and_then(|path| path.to_str()).filter(|text| Address::is_one(text));
-        named.map(|address| Self::open(address, args)).transpose()
+        in_store(judge).map(|address| Self::open(address, args)).transpose()
     }
 
     /// Connects to it.
@@ -86,21 +86,52 @@ impl ModelStore {
         }
         Ok(model)
     }
+}
 
-    /// Looks whether another model is in use, which then judges from the next tick on.
+/// Looks whether another model is in use than the one that judges.
+pub struct Following {
+    store: ModelStore,
+    /// Digest of the one that judges.
+    judging: String,
+    budget: Option<Budget>,
+}
+
+impl Following {
+    /// The model in use where `--model` names a store, and what looks after it.
+    ///
+    /// # Errors
+    /// As [`ModelStore::open`] and [`ModelStore::current`].
+    pub fn of(judge: &JudgeArgs, args: &NatsArgs) -> anyhow::Result<Option<(Model, Self)>> {
+        let Some(store) = ModelStore::of(judge, args)? else { return Ok(None) };
+        let model = store.current()?;
+        let following = Self::from(store, &model, judge)?;
+        Ok(Some((model, following)))
+    }
+
+    /// The same of a model that was loaded before.
+    ///
+    /// # Errors
+    /// A model that cannot be digested.
+    pub fn from(store: ModelStore, model: &Model, judge: &JudgeArgs) -> anyhow::Result<Self> {
+        let budget = judge.alert_budget.map(|per_day| Budget { per_day });
+        Ok(Self { store, judging: model.digest()?, budget })
+    }
+
+    /// Looks from now on; another model judges from the next tick on, where it fits.
     ///
     /// # Errors
     /// When the system refuses the thread.
-    pub fn looking(self, pseudonyms: Option<String>, budget: Option<Budget>) -> anyhow::Result<Reloader> {
-        let mut judging = self.connection.value(&self.uses, CURRENT).map_err(told)?;
+    pub fn begin(self, fitting: Fitting) -> anyhow::Result<Reloader> {
+        let Self { store, mut judging, budget } = self;
         Reloader::looking(move || {
-            let now = self.connection.value(&self.uses, CURRENT).map_err(told)?;
+            let now = store.connection.value(&store.uses, CURRENT).map_err(told)?;
             if now == judging {
                 return Ok(None);
             }
-            let model = self.load(&now)?;
-            if model.provenance.pseudonyms != pseudonyms {
-                bail!("the model {now} knows devices by other names than the one that judges (--pseudonyms)");
+            let mut model = store.load(&now)?;
+            fits(&model, fitting.key.clone()).with_context(|| format!("the model {now}"))?;
+            if let Some(order) = &fitting.order {
+                model.baselines.order = order.clone();
             }
             tell!("auscult: the model is {now} from the next tick on, instead of {judging}");
             judging = now;

@@ -21,10 +21,15 @@ use crate::train::Course;
 /// # Errors
 /// A model that cannot be loaded, or knows addresses by other names than those that are used.
 pub fn mode(args: &JudgeArgs, hidden: Option<&Hidden>) -> anyhow::Result<Mode> {
+    mode_by((args, None), hidden)
+}
+
+/// The same by a model that is `ready`, in place of the one that is named.
+fn mode_by((args, ready): (&JudgeArgs, Option<Model>), hidden: Option<&Hidden>) -> anyhow::Result<Mode> {
     let budget = args.alert_budget.map(|per_day| Budget { per_day });
     Ok(match &args.model {
         Some(path) => {
-            let model = load(path)?;
+            let model = ready.map_or_else(|| load(path), Ok)?;
             fits(&model, hidden.map(Hidden::fingerprint)).with_context(|| path.display().to_string())?;
             Mode::Model(Arc::new(model), budget)
         }
@@ -55,19 +60,20 @@ impl Plan {
         Self { mode, adapt: None, anchor: None, versions: None, save_model: None, hidden }
     }
 
-    /// What the arguments ask for, of files or interfaces of these names; one that `goes_on` has learned before what it finds learned.
+    /// What the arguments ask for, of files or interfaces of these names, by the model that is `ready` where one is; one that `goes_on` has
+    /// learned before what it finds learned.
     ///
     /// # Errors
     /// Wrong usage; models that cannot be loaded.
     pub fn of(
-        judge: &JudgeArgs,
+        (judge, ready): (&JudgeArgs, Option<Model>),
         (learn, hide): (&LearnArgs, &HideArgs),
         names: Vec<String>,
         home_net: &[String],
         goes_on: bool,
     ) -> anyhow::Result<Self> {
         let hidden = Hidden::open(hide)?;
-        let mode = mode(judge, hidden.as_ref())?;
+        let mode = mode_by((judge, ready), hidden.as_ref())?;
         let mut plan = Self { save_model: learn.save_model.clone(), ..Self::only(mode, hidden) };
         if let Some(span) = learn.learn {
             let sources = names.into_iter().map(|name| Source { name, bytes: 0, sha256: None }).collect();

@@ -16,6 +16,7 @@ use super::answer_file::Stand;
 use super::args::{Command, WatchArgs};
 use super::config::{self, Flags, Refused, Said};
 use super::exit::in_one_line;
+use super::fleet::in_store;
 use super::hidden::fits;
 use super::judge::load;
 use super::versions::Versions;
@@ -210,5 +211,6 @@ fn model(args: &WatchArgs) -> anyhow::Result<Option<Model>> {
         let versions = Versions::open(folder)?;
         return if versions.is_empty() { Ok(None) } else { versions.current().map(Some) };
     }
-    args.judge.model.as_deref().map(load).transpose()
+    // What others put in use is looked after by itself.
+    args.judge.model.as_deref().filter(|_| in_store(&args.judge).is_none()).map(load).transpose()
 }

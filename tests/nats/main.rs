@@ -12,6 +12,7 @@ mod support;
 
 mod group;
 mod leaf;
+mod models;
 mod nats_support;
 mod skew;
 mod slow;

@@ -118,7 +118,7 @@ const HOMES: [(&str, &[&str]); 40] = [
     ("flate2", &["capture", "dataset"]),
     ("zstd", &["capture", "dataset", "fleet"]),
     ("rustix", &["capture", "guard", "pipeline", "sink"]),
-    ("nix", &["guard"]),
+    ("nix", &["capture", "guard"]),
     ("landlock", &["guard"]),
     ("seccompiler", &["guard"]),
     ("libc", &["guard"]),

@@ -133,7 +133,7 @@ const HOMES: [(&str, &[&str]); 40] = [
     ("bytes", &["serve"]),
     ("tokio", &["nats", "serve"]),
     ("tokio_rustls", &["serve"]),
-    ("crossbeam", &["pipeline"]),
+    ("crossbeam", &["capture", "pipeline"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("signal_hook", &["cli"]),

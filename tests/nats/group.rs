@@ -112,20 +112,37 @@ fn same_incidents(got: &[Value], want: &[Value]) {
 /// What one process says of the whole capture, that has the ticks of a sensor.
 fn in_one_process() -> &'static [Value] {
     static ALERTS: OnceLock<Vec<Value>> = OnceLock::new();
-    ALERTS.get_or_init(|| {
-        let (server, folder) = (Server::start("").unwrap(), Folder::new());
-        let (model, alerts) = (model(), folder.name("alone"));
-        auscult(&sensor(&server.address(), &folder, "own", text(&project(CAPTURE)), &["--model", &model, "--alerts", &alerts]))
-            .ended(0);
-        lines(&folder.read("alone"))
-    })
+    ALERTS.get_or_init(|| alone(CAPTURE))
+}
+
+/// The same of another.
+fn alone(capture: &str) -> Vec<Value> {
+    let (server, folder) = (Server::start("").unwrap(), Folder::new());
+    let (model, alerts) = (model(), folder.name("alone"));
+    auscult(&sensor(&server.address(), &folder, "own", text(&project(capture)), &["--model", &model, "--alerts", &alerts]))
+        .ended(0);
+    lines(&folder.read("alone"))
 }
 
 #[test]
 fn three_sensors_a_cluster_of_three_and_three_detectors_tell_what_one_process_tells() {
+    together_tell(CAPTURE, in_one_process());
+}
+
+#[test]
+#[ignore = "a minute and a half, the same of the lab's other captures: cargo test --features nats --test nats -- --ignored"]
+fn they_do_of_each_capture_of_the_lab() {
+    for name in ["clean", "clean-long", "everything", "insider", "intrusion-quiet", "medical", "ransomware"] {
+        let capture = format!("datasets/hospital/{name}/capture.pcap.zst");
+        together_tell(&capture, &alone(&capture));
+    }
+}
+
+/// Three sensors, three servers and three detectors tell what one process tells.
+fn together_tell(capture: &str, alone: &[Value]) {
     let Some((cluster, address)) = cluster() else { return };
     let folder = Folder::new();
-    let sensors: Vec<Child> = split(&project(CAPTURE), 3)
+    let sensors: Vec<Child> = split(&project(capture), 3)
         .iter()
         .enumerate()
         .map(|(n, bytes)| {
@@ -157,7 +174,8 @@ fn three_sensors_a_cluster_of_three_and_three_detectors_tell_what_one_process_te
         };
         incidents(all).iter().map(|(id, said)| (id.clone(), last(said))).collect::<Vec<_>>()
     };
-    assert_eq!(of(&told), of(in_one_process()));
+    println!("{capture}: {} incidents", of(alone).len());
+    assert_eq!(of(&told), of(alone), "{capture}");
     let sum = |name: &str| names.iter().map(|member| stats(&folder, member)[name].as_u64().unwrap()).sum::<u64>();
     for name in ["late", "missing", "unreadable", "hurried", "lost", "lost_findings", "gaps", "foreign"] {
         assert_eq!(sum(name), 0, "{name}");

@@ -16,7 +16,7 @@ use auscult::time::{Span, Timestamp};
 use serde_json::Value;
 
 use crate::fleet::Fleet;
-use crate::nats_support::{Server, split};
+use crate::nats_support::{Server, split_by_address};
 use crate::support::{Folder, Run, auscult, lines, project, text};
 
 const CAPTURE: &str = "datasets/hospital/intrusion-loud/capture.pcap.zst";
@@ -48,7 +48,7 @@ fn captures_of_clocks_that_are_apart_are_judged_whole_and_once() {
         let server = Server::start("")?;
         let (folder, address) = (Folder::new(), server.address());
         let mut sums = [0; 2];
-        for (n, bytes) in split(&project(CAPTURE), 3).iter().enumerate() {
+        for (n, bytes) in split_by_address(&project(CAPTURE), 3).iter().enumerate() {
             let (name, stats) = (format!("s{n}"), folder.name("sensor"));
             let capture = folder.put(&name, &later(bytes, by_s[n]));
             let spool = folder.name("spool");

@@ -104,21 +104,46 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     panic!("{what}: not within a minute");
 }
 
-/// Splits a capture into as many as there are sensors: each conversation is heard by one, that of its lower address.
+/// The network of the lab that a frame is heard in: the higher of both ends', which is that of errors about it, too; 0 of what is not IP.
+fn network(frame: &[u8]) -> usize {
+    let higher = match frame.get(12..14) {
+        // 10.60.N.0/24, N being a multiple of ten.
+        Some([0x08, 0x00]) => frame.get(28).max(frame.get(32)).map(|&part| part / 10),
+        // fd60:a5c:0:N::/64, N in hexadecimal.
+        Some([0x86, 0xdd]) => frame.get(29).max(frame.get(45)).map(|&part| part / 16),
+        _ => None,
+    };
+    higher.map_or(0, usize::from)
+}
+
+/// The last byte of the lower of both addresses of a conversation; 0 of what is not IP.
+fn lower_address(frame: &[u8]) -> usize {
+    let lower = match frame.get(12..14) {
+        Some([0x08, 0x00]) => frame.get(29).min(frame.get(33)),
+        Some([0x86, 0xdd]) => frame.get(37).min(frame.get(53)),
+        _ => None,
+    };
+    lower.map_or(0, |&byte| byte.into())
+}
+
+/// Splits a capture of the lab into as many as there are sensors, by its networks: each conversation is heard by one, with the errors about it.
 pub fn split(capture: &Path, sensors: usize) -> Vec<Vec<u8>> {
+    split_by(capture, sensors, network)
+}
+
+/// The same by addresses, so that each sensor hears of every network, and errors come to another sensor than what they are about.
+pub fn split_by_address(capture: &Path, sensors: usize) -> Vec<Vec<u8>> {
+    split_by(capture, sensors, lower_address)
+}
+
+fn split_by(capture: &Path, sensors: usize, part: fn(&[u8]) -> usize) -> Vec<Vec<u8>> {
     let bytes = zstd::decode_all(std::fs::File::open(capture).unwrap()).unwrap();
     let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
     let mut parts = vec![bytes[..24].to_vec(); sensors];
     let mut at = 24;
     while at < bytes.len() {
         let end = at + 16 + word(at + 8) as usize;
-        let frame = &bytes[at + 16..end];
-        let sensor = match frame.get(12..14) {
-            Some([0x08, 0x00]) => usize::from(frame[29].min(frame[33])) % sensors,
-            Some([0x86, 0xdd]) => usize::from(frame[37].min(frame[53])) % sensors,
-            _ => 0,
-        };
-        parts[sensor].extend_from_slice(&bytes[at..end]);
+        parts[part(&bytes[at + 16..end]) % sensors].extend_from_slice(&bytes[at..end]);
         at = end;
     }
     parts

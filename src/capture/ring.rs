@@ -76,7 +76,10 @@ impl Ring {
         }
     }
 
-    /// Reads in a thread of its own from now on, when it does not yet. Where there can be no thread, it is read here.
+    /// Reads in a thread of its own from now on, when it does not yet.
+    ///
+    /// # Errors
+    /// When the system refuses the thread; the ring is closed then.
     pub(super) fn set_apart(&mut self, number: usize, crew: &Crew) -> Result<(), CaptureError> {
         if let Some(Ear::Here(live)) = self.ear.take_if(|ear| matches!(ear, Ear::Here(_))) {
             self.ear = Some(Ear::Apart(Apart::start(*live, number, crew)?));

@@ -172,7 +172,7 @@ pub struct OutputArgs {
 #[command(next_help_heading = "Judging")]
 pub struct JudgeArgs {
     /// Judge by this model: a file, or a folder of its versions; for watch, replay and detect on a stream also nats://HOST:PORT[/PREFIX],
-    /// the one that is in use there, and any that comes into use later
+    /// the one that is in use there, and, but for replay, any that comes into use later
     #[arg(long, value_name = "MODEL")]
     pub model: Option<PathBuf>,
     /// Incidents per day of normal time at the most, for the whole network [default: the model's; for a capture without a

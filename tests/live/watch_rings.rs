@@ -116,7 +116,8 @@ fn rings_are_there_again_with_their_interface() {
 }
 
 #[test]
-fn rings_that_cannot_share_are_refused() {
-    let refused = support::auscult(&["watch", "lo", "--rings", "0"]).ended(2);
-    assert!(refused.stderr.contains("--rings"), "{}", refused.stderr);
+fn a_number_of_rings_that_cannot_be_is_refused() {
+    for number in ["0", "65", "two"] {
+        support::auscult(&["watch", "lo", "--rings", number]).ended(2).said(&["--rings <N>", number]);
+    }
 }

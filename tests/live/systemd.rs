@@ -51,6 +51,8 @@ grep -E '^(CapEff|NoNewPrivs|Seccomp):' "/proc/$main/status" | tr -s '\t ' ' ' |
 sleep 7
 echo "alive: $([ "$(of MainPID)" = "$main" ] && of SubState)"
 systemctl reload auscult && echo "reloaded: $(of SubState)"
+# systemd sends the signal and does not wait for what it does; nor is a line in the journal at once.
+n=0; until journalctl -u auscult -o cat | grep -q 'HUP: read again' || [ $n -ge 100 ]; do sleep 0.2; n=$((n + 1)); done
 kill -9 "$main"
 until_is NRestarts 1 "after kill -9"
 until_is SubState running "state"
@@ -59,6 +61,7 @@ until_is NRestarts 2 "after it hung"
 until_is SubState running "state"
 systemctl stop auscult; echo "stopped: $(of Result) $(of ExecMainStatus)"
 echo "enabled: $(systemctl is-enabled auscult)"
+journalctl --sync
 journalctl -u auscult --no-pager -o cat | sed 's/^/journal: /'
 echo done
 "##;

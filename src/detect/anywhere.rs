@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::class::{Class, DNS_ODD_TYPES, DNS_QUERIES, is_login, is_tunnel};
+use super::class::{Class, is_login};
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use crate::app::{App, REPLICATES};
 use crate::feature::{Fact, FactKind, Observation};
@@ -20,8 +20,13 @@ const LOGIN_FAILURES: f64 = 20.0;
 const REMOTE_CONTROL: f64 = 30.0;
 /// Conversations for log-in, administration or remote calls with one service of one device within a minute.
 const ACCESS: f64 = 300.0;
-/// Questions for long names and records that clients do not ask for, to one resolver within a minute.
-const TUNNEL_QUERIES: f64 = 60.0;
+/// Different devices pinged within a minute, a third of them in vain: who sweeps a link finds most of those that it knows of already.
+const PINGED: f64 = 12.0;
+/// Bytes of names of 25 bytes and more that were asked for in one domain within a minute, with records that clients do not ask for: some fourteen
+/// of the names under which keys for mail are found.
+const ODD_NAME_BYTES: f64 = 400.0;
+/// Bytes of names of 50 bytes and more that were asked for in one domain within a minute, with any record.
+const NAME_BYTES: f64 = 4000.0;
 /// Failed flows to one service within a minute.
 const SERVED: f64 = 3000.0;
 /// Bits at the limit: more than any other part of a score.
@@ -44,10 +49,15 @@ pub struct Attack {
 pub(super) fn anywhere(seen: &Observation, minute: &Minute, serves_directory: impl Fn() -> bool) -> Option<Attack> {
     let initiated = minute.initiated.get(&seen.orig).copied().unwrap_or_default();
     let flows = minute.conversations.get(&(seen.orig, seen.resp, seen.service)).map_or(0.0, |&flows| f64::from(flows));
+    let is_dns = seen.app == App::Dns;
     let mut found = None;
     let mut note = |evidence, observed: f64, limit: f64| found = strongest(found, beyond(evidence, observed, limit));
     if seen.failed && 2 * initiated.failed >= initiated.targets {
         note(Evidence::TargetRate, f64::from(initiated.targets), TARGETS);
+    }
+    let pinged = peers(seen, minute);
+    if seen.service.is_icmp() && !seen.answered() && 3 * initiated.unanswered_pings >= pinged {
+        note(Evidence::TargetRate, f64::from(pinged), PINGED);
     }
     if seen.failed {
         let served = minute.served.get(&(seen.resp, seen.service)).map_or(0, |served| served.flows);
@@ -63,10 +73,9 @@ pub(super) fn anywhere(seen: &Observation, minute: &Minute, serves_directory: im
     if is_login(seen) || seen.app == App::DceRpc {
         note(Evidence::FlowRate, flows, ACCESS);
     }
-    if is_tunnel(seen, Some(minute)) && seen.vector[DNS_ODD_TYPES] > 0.5 {
-        let minutes = (seen.end.since(seen.start).as_seconds() / 60.0).max(1.0);
-        note(Evidence::FlowRate, flows, TUNNEL_QUERIES);
-        note(Evidence::Volume(DNS_QUERIES as u8), f64::from(seen.vector[DNS_QUERIES]) / minutes, TUNNEL_QUERIES);
+    if let Some(carried) = seen.domain().and_then(|domain| minute.carried.get(&(seen.orig, domain))).filter(|_| is_dns) {
+        note(Evidence::NameBytes, carried.odd_bytes, ODD_NAME_BYTES);
+        note(Evidence::NameBytes, carried.bytes, NAME_BYTES);
     }
     for fact in seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl) {
         if *fact != Fact::new(FactKind::RemoteControl, REPLICATES) || !serves_directory() {
@@ -81,15 +90,20 @@ fn control(found: Option<Contribution>, &fact: &Fact) -> Option<Contribution> {
     strongest(found, beyond(Evidence::RemoteControl, 1.0, 1.0).map(|part| Contribution { usual: (0.0, 0.0), about, ..part }))
 }
 
-fn beyond(evidence: Evidence, observed: f64, limit: f64) -> Option<Contribution> {
+pub(super) fn beyond(evidence: Evidence, observed: f64, limit: f64) -> Option<Contribution> {
     let bits = (LIMIT_BITS + BITS_PER_DOUBLING * (observed / limit).log2()).min(MOST_BITS);
     let part = Contribution { usual: (0.0, limit), of: Of::AnyNetwork, ..Contribution::of(evidence, observed, bits) };
     (observed >= limit).then_some(part)
 }
 
+/// Different devices to which the initiator turned for this service.
+fn peers(seen: &Observation, minute: &Minute) -> u32 {
+    minute.peers_by_service.get(&(seen.orig, seen.service)).copied().unwrap_or(0)
+}
+
 fn class(seen: &Observation, evidence: Evidence, minute: &Minute) -> Class {
     let targets = minute.initiated.get(&seen.orig).map_or(0, |initiated| initiated.targets);
-    let peers = minute.peers_by_service.get(&(seen.orig, seen.service)).copied().unwrap_or(0);
+    let peers = peers(seen, minute);
     match evidence {
         // Most of the targets are one service of different devices.
         Evidence::TargetRate if 2 * peers >= targets => Class::Sweep,
@@ -105,6 +119,8 @@ fn class(seen: &Observation, evidence: Evidence, minute: &Minute) -> Class {
 mod tests {
     use super::super::testing::flow;
     use super::*;
+    use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES};
+    use crate::flow::Service;
 
     /// The last of so many flows from device 1 within a minute, each to the next peer and port, and the minute.
     fn minute(flows: u16, answered: bool, target: impl Fn(u16) -> (u8, u16)) -> Option<Attack> {
@@ -138,6 +154,47 @@ mod tests {
         assert_eq!((attack.class, attack.part.bits, attack.part.of), (Class::Scan, LIMIT_BITS + 4.0, Of::AnyNetwork));
         assert_eq!((scan(59, false), scan(240, true)), (None, None));
         assert_eq!(minute(100, false, |n| (2 + n as u8, 445)).unwrap().class, Class::Sweep);
+    }
+
+    #[test]
+    fn a_few_devices_pinged_in_vain_are_swept() {
+        let pinged = |devices, answered| {
+            let mut minute = Minute::default();
+            let mut last = None;
+            for n in 0..devices {
+                let (_, mut seen) = flow(i64::from(n) * 10, 1, 2 + n, 0, answered);
+                seen.service = Service { protocol: 1, port: 8 };
+                minute.count(&seen);
+                last = Some(seen);
+            }
+            anywhere(&last.unwrap(), &minute, || false).map(|attack| attack.class)
+        };
+        assert_eq!((pinged(12, false), pinged(11, false), pinged(12, true)), (Some(Class::Sweep), None, None));
+    }
+
+    #[test]
+    fn names_of_one_domain_that_carry_data_are_a_tunnel_and_other_look_ups_around_are_none() {
+        let asked = |names: &[(&str, f32, f32)]| {
+            let mut minute = Minute::default();
+            let mut last = None;
+            for (n, &(domain, name_bytes, odd)) in names.iter().enumerate() {
+                let (_, mut seen) = flow(n as i64 * 10, 1, 2, 53, true);
+                seen.app = App::Dns;
+                seen.facts = vec![Fact::new(FactKind::Domain, domain)];
+                (seen.vector[DNS_QUERIES], seen.vector[DNS_NAME_BYTES], seen.vector[DNS_ODD_TYPES]) = (1.0, name_bytes, odd);
+                minute.count(&seen);
+                last = Some(seen);
+            }
+            anywhere(&last.unwrap(), &minute, || false)
+        };
+        let found = asked(&[("evil.example", 100.0, 1.0); 4]).unwrap();
+        assert_eq!((found.class, found.part.evidence, found.part.observed), (Class::Tunnel, Evidence::NameBytes, 400.0));
+        assert_eq!(asked(&[("evil.example", 100.0, 1.0); 3]), None);
+        assert_eq!(asked(&[("example.org", 20.0, 1.0); 200]), None, "a server for mail looks up who may send");
+        let several = ["a.example", "b.example", "c.example"].map(|domain| [(domain, 60.0, 1.0); 5]).concat();
+        assert_eq!(asked(&several), None, "keys of several domains");
+        assert_eq!(asked(&[("cdn.example", 60.0, 0.0); 60]), None);
+        assert_eq!(asked(&[("evil.example", 93.0, 0.0); 44]).map(|attack| attack.class), Some(Class::Tunnel));
     }
 
     #[test]

@@ -67,6 +67,11 @@ impl Claims {
         is_address.then(|| self.claim(address, mac, told, sighting.time)).flatten()
     }
 
+    /// Did anybody say that this address is theirs?
+    pub fn has(&self, address: Addr) -> bool {
+        self.by_address.contains_key(&address)
+    }
+
     fn claim(&mut self, address: Addr, mac: Mac, told: Option<Addr>, at: Timestamp) -> Option<Dispute> {
         if self.by_address.len() >= MAX_ADDRESSES && !self.by_address.contains_key(&address) {
             self.by_address.retain(|_, claim| at.since(claim.at) < WINDOW);

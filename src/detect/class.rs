@@ -6,8 +6,8 @@ use super::evidence::{Contribution, Evidence};
 use super::recent::Context;
 use super::surprise::Surprise;
 use crate::app::{App, Family};
-use crate::feature::{FactKind, Observation};
-use crate::model::{Calibration, HourOfDevice, Minute};
+use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, FactKind, Observation};
+use crate::model::{CARRIER_NAME_BYTES, Calibration, HourOfDevice, Minute, TUNNEL_NAME_BYTES};
 
 /// A kind of incident; what tells more comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -125,6 +125,43 @@ impl Class {
     #[must_use]
     pub const fn is_vague(self) -> bool {
         matches!(self, Self::PopulationChange | Self::NewService | Self::NewDevice | Self::Unusual)
+    }
+
+    /// Does it speak of a way out of the network, of which the name that was asked for is part?
+    #[must_use]
+    pub const fn leads_out(self) -> bool {
+        matches!(self, Self::Tunnel | Self::CovertApplication | Self::Beaconing | Self::Exfiltration)
+    }
+
+    /// Is it such evidence that makes an incident one of this class, so that a person wants to read it first?
+    #[must_use]
+    pub const fn is_told_by(self, evidence: Evidence) -> bool {
+        match self {
+            Self::Scan | Self::Sweep => matches!(
+                evidence,
+                Evidence::TargetRate
+                    | Evidence::SlowTargets
+                    | Evidence::FailedRate
+                    | Evidence::SlowFailures
+                    | Evidence::AddressesAsked
+            ),
+            Self::BruteForce => matches!(evidence, Evidence::LoginFailures | Evidence::FlowRate | Evidence::FailedRate),
+            Self::Tunnel => matches!(evidence, Evidence::NameBytes | Evidence::FlowRate | Evidence::Volume(_)),
+            Self::Flood => matches!(evidence, Evidence::ServedRate | Evidence::ClientRate | Evidence::FlowRate),
+            Self::ArpSpoofing => matches!(evidence, Evidence::AddressDispute),
+            Self::FileActivity => matches!(evidence, Evidence::FileChanges),
+            Self::CovertApplication => matches!(evidence, Evidence::NewFact(_) | Evidence::NewService),
+            Self::Beaconing => matches!(evidence, Evidence::Rhythm),
+            Self::Exfiltration => matches!(evidence, Evidence::Volume(_)),
+            Self::CriticalAccess | Self::LateralMovement => {
+                evidence.is_by_initiator() || matches!(evidence, Evidence::RemoteControl)
+            }
+            Self::SilentChannel => matches!(evidence, Evidence::Silence),
+            Self::PopulationChange => matches!(evidence, Evidence::Population),
+            Self::NewService => matches!(evidence, Evidence::NewOffer),
+            Self::NewDevice => matches!(evidence, Evidence::NewDevice),
+            Self::Unusual => true,
+        }
     }
 
     /// Everything fixed about it.
@@ -313,14 +350,10 @@ const LOGIN_FLOWS: u32 = 10;
 const FLOOD_FLOWS: f64 = 30.0;
 /// Payload of a flow that makes a transfer worth its name, in bytes.
 const TRANSFER_BYTES: f64 = 100_000.0;
-/// Mean length of names that can carry data, in bytes.
-const TUNNEL_NAME_BYTES: f32 = 25.0;
 /// The same told by the size of queries, where the capture cut the names.
 const TUNNEL_QUERY_BYTES: f32 = 80.0;
 /// DNS queries within a minute, in one flow or in many, that can carry data worth its name.
 const TUNNEL_QUERIES: f32 = 15.0;
-/// Mean length of names of which a few are enough to carry data, in bytes: ordinary names with such records have some 30.
-const CARRIER_NAME_BYTES: f32 = 50.0;
 /// Questions for such names, and for records that clients do not ask for.
 const CARRIER_QUERIES: f32 = 4.0;
 /// Is it a TCP port of log-in and administration?
@@ -439,9 +472,6 @@ pub(super) fn moves_much(seen: &Observation) -> bool {
 
 /// Indices of features.
 const PAYLOAD_MEAN_ORIG: usize = 7;
-pub(super) const DNS_QUERIES: usize = 39;
-const DNS_NAME_BYTES: usize = 40;
-pub(super) const DNS_ODD_TYPES: usize = 43;
 
 #[cfg(test)]
 mod tests {

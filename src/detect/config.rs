@@ -52,6 +52,8 @@ pub enum Part {
     Silence,
     /// Addresses that two interfaces claim.
     AddressDispute,
+    /// Addresses asked for that nobody has.
+    AddressesAsked,
 }
 
 /// Parts that are left out.
@@ -90,10 +92,11 @@ const fn part_of(evidence: Evidence) -> Part {
         Evidence::FlowRate | Evidence::TargetRate | Evidence::FailedRate | Evidence::ServedRate | Evidence::ClientRate => {
             Part::Minute
         }
-        Evidence::LoginFailures | Evidence::FileChanges | Evidence::RemoteControl => Part::Events,
+        Evidence::LoginFailures | Evidence::FileChanges | Evidence::RemoteControl | Evidence::NameBytes => Part::Events,
         Evidence::SlowTargets | Evidence::SlowFailures => Part::Hour,
         Evidence::Rhythm => Part::Rhythm,
         Evidence::AddressDispute => Part::AddressDispute,
+        Evidence::AddressesAsked => Part::AddressesAsked,
         Evidence::Silence => Part::Silence,
         Evidence::Population => Part::Population,
     }

@@ -237,6 +237,10 @@ mod tests {
     use super::super::testing::{LATER_MS, detector, flow, host, show, taught};
     use super::super::{Class, IncidentState};
     use super::*;
+    use crate::feature::Host;
+    use crate::model::{BaselinesBuilder, IdentitiesBuilder};
+    use crate::sighting::{Arp, Seen};
+    use crate::wire::{Addr, Mac};
 
     /// Device 1 tries so many ports of device 100 within some seconds; none answers.
     fn scan(at_ms: i64, ports: u16) -> Vec<(Box<FlowRecord>, Observation)> {
@@ -283,6 +287,56 @@ mod tests {
         let mut detector = detector(&taught);
         show(&mut detector, flows);
         assert!(detector.ranks().iter().all(|rank| rank.host == host(1)), "{:?}", detector.ranks());
+    }
+
+    /// What is told when an interface asks for 100 addresses that nobody has, of a device that has this address, by what these observations
+    /// taught besides.
+    fn asks_for_a_hundred(mac: Mac, device: u8, learned: &[Observation]) -> Vec<(Class, Host, usize)> {
+        let taught = taught();
+        let mut builder = BaselinesBuilder::default();
+        learned.iter().for_each(|seen| builder.add(seen, 0));
+        let mut baselines = builder.finish();
+        baselines.pool(1);
+        let mut identities = IdentitiesBuilder::default();
+        learned.iter().for_each(|seen| identities.add(seen));
+        baselines.identities = identities.finish();
+        let vocabulary = Arc::clone(&taught.vocabulary);
+        let mut detector = detector(&Arc::new(Knowledge::new(vocabulary, Arc::new(baselines), taught.calibration.clone(), 8.0)));
+        let at = |n: i64| Timestamp::from_nanos(LATER_MS * 1_000_000 + n * 5_000_000);
+        for n in 0..100 {
+            let target = Addr::v4([10, 0, 1, n as u8]);
+            let arp = Arp { operation: 1, sender_mac: mac, sender: host(device).0, target_mac: Mac::NONE, target };
+            let what = Seen::Arp(arp);
+            detector.sighting(&Sighting { time: at(n), src_mac: mac, src: None, vlans: [0; 2], what });
+        }
+        let (mut notices, mut flows) = (Vec::new(), Vec::new());
+        detector.tick(at(100), &mut notices, &mut flows);
+        notices.iter().map(|notice| (notice.incident.class, notice.incident.host, notice.incident.peers.len())).collect()
+    }
+
+    #[test]
+    fn a_sweep_by_address_resolution_is_told_but_not_of_a_router_or_of_a_scanner() {
+        const MAC: Mac = Mac([2, 0, 0, 0, 0, 66]);
+        let from = |mac: Mac, device: u8| {
+            let (_, mut seen) = flow(i64::from(device) * 1000, device, 100, 80, true);
+            seen.macs[0] = mac;
+            seen
+        };
+        let own = [from(MAC, 66)];
+        assert_eq!(asks_for_a_hundred(MAC, 66, &own), [(Class::Sweep, host(66), 64)]);
+        assert_eq!(
+            asks_for_a_hundred(MAC, 77, &own),
+            [(Class::Sweep, host(66), 64)],
+            "the device, come back with another address"
+        );
+        assert_eq!(
+            asks_for_a_hundred(Mac([2, 0, 0, 0, 0, 99]), 99, &own),
+            [(Class::Sweep, host(99), 64)],
+            "nothing is known of it"
+        );
+        assert_eq!(asks_for_a_hundred(MAC, 1, &[2, 3, 4].map(|device| from(MAC, device))), [], "a router");
+        let scans: Vec<Observation> = (0..4).flat_map(|minute| scan(minute * 60_000, 40)).map(|(_, seen)| seen).collect();
+        assert_eq!(asks_for_a_hundred(MAC, 1, &scans), [], "a scanner");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::arp::Dispute;
+use super::asking::Search;
 use super::assessment::Assessment;
 use super::assessor::Finding;
 use super::case::{Case, MAX_CONVERSATIONS};
@@ -21,10 +22,10 @@ use super::memory::{Filed, MAX_CASES};
 use super::rank::{HostRank, Ranks};
 use super::silence::Silent;
 use super::submission::{Submission, Submitted};
-use super::surprise::Surprise;
+use super::surprise::{Surprise, scans_by_habit};
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
-use crate::sighting::Sighting;
+use crate::sighting::{Arp, Seen, Sighting};
 use crate::time::Timestamp;
 
 /// Keeps cases, incidents and stories. Bounded in memory.
@@ -144,6 +145,30 @@ impl Docket {
 
     /// Takes what a frame said of a device itself.
     pub fn sighting(&mut self, sighting: &Sighting) {
+        if let Seen::Arp(arp) = &sighting.what {
+            self.search(arp, sighting.time);
+        }
+        self.dispute(sighting);
+    }
+
+    /// Files a sweep by address resolution. Routers ask for what others sweep, and scanners sweep as a matter of habit.
+    fn search(&mut self, arp: &Arp, at: Timestamp) {
+        let Filed { asking, claims, .. } = &mut self.filed;
+        let Some(Search { asker, asked, since, part }) = asking.observe(arp, at, |address| claims.has(address)) else { return };
+        let baselines = self.knowledge.baselines(at);
+        let host = baselines.identities.of(Host(asker), arp.sender_mac, |host| baselines.hosts.contains_key(&host));
+        let is_expected = baselines.identities.is_router(arp.sender_mac) || baselines.host(host).is_some_and(scans_by_habit);
+        if is_expected || self.config.without.has_kind(part.evidence) || self.is_told(host, Class::Sweep) {
+            return;
+        }
+        for peer in asked.into_iter().map(Host) {
+            let exhibit = Exhibit::of_itself(Class::Sweep, part, FlowRef::of_link(host, peer), (since, at, at));
+            self.put(host, peer, Service { protocol: ARP, port: 0 }, exhibit);
+        }
+    }
+
+    /// Files an address that two interfaces claim.
+    fn dispute(&mut self, sighting: &Sighting) {
         let dispute = self.filed.claims.observe(sighting).filter(|dispute| !self.config.without.has_kind(dispute.part.evidence));
         let Some(Dispute { address, intruder, told, part, at }) = dispute else { return };
         let (victim, host) = (Host(address), Host(intruder.unwrap_or(address)));

@@ -39,6 +39,10 @@ pub enum Evidence {
     FileChanges,
     /// A remote call that takes control of another device or of a domain, where nothing is known of who does so.
     RemoteControl,
+    /// Many long names asked for in one domain, where nothing is known of who does so.
+    NameBytes,
+    /// Many addresses that nobody has, asked for by address resolution.
+    AddressesAsked,
     /// More targets in an hour than usual.
     SlowTargets,
     /// More failed attempts and logins in an hour than usual.
@@ -58,7 +62,7 @@ pub enum Evidence {
 }
 
 /// Evidence that is of one kind only, and its name in an alert.
-const NAMES: [(Evidence, &str); 21] = [
+const NAMES: [(Evidence, &str); 23] = [
     (Evidence::NewDevice, "new_device"),
     (Evidence::NewService, "new_service"),
     (Evidence::NewPeer, "new_peer"),
@@ -72,6 +76,8 @@ const NAMES: [(Evidence, &str); 21] = [
     (Evidence::LoginFailures, "login_failures_per_min"),
     (Evidence::FileChanges, "file_changes_per_min"),
     (Evidence::RemoteControl, "remote_control_calls"),
+    (Evidence::NameBytes, "dns_name_bytes_per_min"),
+    (Evidence::AddressesAsked, "addresses_asked_per_min"),
     (Evidence::SlowTargets, "targets_per_hour"),
     (Evidence::SlowFailures, "failed_per_hour"),
     (Evidence::ServedRate, "flows_served_per_min"),

@@ -64,6 +64,8 @@ fn kind(evidence: Evidence) -> (&'static str, bool) {
         Evidence::ClientRate => ("clients/min", true),
         Evidence::Rhythm => ("s", true),
         Evidence::AddressDispute => ("changes of owner in ten minutes", true),
+        Evidence::AddressesAsked => ("addresses/min", true),
+        Evidence::NameBytes => ("bytes/min", true),
         Evidence::Silence => ("min", true),
         Evidence::Population => ("devices", true),
     }
@@ -177,6 +179,20 @@ fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String
         }
         Evidence::ClientRate => {
             format!("{} got {service} from {:.0} clients within a minute; {whose} up to {high:.0}", flow.resp, observed)
+        }
+        Evidence::AddressesAsked => {
+            format!(
+                "{} asked for {observed:.0} addresses that nobody has within a minute (ARP); {whose} up to {high:.0}",
+                flow.orig
+            )
+        }
+        Evidence::NameBytes => {
+            let domain = flow.facts.iter().find(|(kind, _)| *kind == FactKind::Domain).map_or("one domain", |(_, text)| text);
+            let (observed, high) = (in_words(observed, "bytes"), in_words(high, "bytes"));
+            format!(
+                "{} asked {} for names of {domain} with {observed} in all within a minute; {whose} up to {high}",
+                flow.orig, flow.resp
+            )
         }
         _ => String::new(),
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::arp::Claims;
+use super::asking::Asking;
 use super::case::Case;
 use super::class::Class;
 use super::evidence::Of;
@@ -93,6 +94,7 @@ pub(super) struct Filed {
     pub stories: Stories,
     pub changes: Changes,
     pub claims: Claims,
+    pub asking: Asking,
     pub fit: Fit,
     listened: Listened,
 }

@@ -6,6 +6,7 @@
 mod answer;
 mod anywhere;
 mod arp;
+mod asking;
 mod assessment;
 mod assessor;
 mod case;

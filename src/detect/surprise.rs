@@ -189,8 +189,12 @@ fn weigh(
 /// and so does what comes of it.
 fn is_probe_of_scanner(seen: &Observation, orig: Option<&HostBaseline>) -> bool {
     let payload = seen.vector[BYTES_ORIG] + seen.vector[BYTES_RESP];
-    let scans = |host: &HostBaseline| host.failed_per_min().at_least(SCANNER_FAILURES) >= SCANNER_MINUTES;
-    (seen.failed || payload <= PROBE_BYTES) && orig.is_some_and(scans)
+    (seen.failed || payload <= PROBE_BYTES) && orig.is_some_and(scans_by_habit)
+}
+
+/// Did a device scan again and again while it was learned?
+pub(super) fn scans_by_habit(host: &HostBaseline) -> bool {
+    host.failed_per_min().at_least(SCANNER_FAILURES) >= SCANNER_MINUTES
 }
 
 /// The strongest of: far from every behaviour, more than usual, a behaviour new to the device.

@@ -6,7 +6,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::fact::{Fact, facts};
+use super::fact::{Fact, FactKind, facts};
 use super::{COUNT, extract};
 use crate::app::{App, Events, Family};
 use crate::flow::{FlowRecord, HomeNets, Service, Sight, is_group};
@@ -60,6 +60,12 @@ impl<'de> Deserialize<'de> for Host {
 
 /// Index of the feature `answered`.
 const ANSWERED: usize = 26;
+/// Index of the feature `dns_queries`.
+pub const DNS_QUERIES: usize = 39;
+/// Index of the feature `dns_name_mean_bytes`.
+pub const DNS_NAME_BYTES: usize = 40;
+/// Index of the feature `dns_odd_type_share`.
+pub const DNS_ODD_TYPES: usize = 43;
 
 /// One flow, or a first look at one, as a baseline sees it.
 #[derive(Clone, Debug)]
@@ -134,6 +140,12 @@ impl Observation {
         (self.orig, self.resp) = (Host(record.orig_addr()), Host(record.resp_addr()));
         self.macs = record.macs.map(Mac);
         self.facts = facts(record.facts.as_deref());
+    }
+
+    /// The domain that it asked for or called first, where it told one.
+    #[must_use]
+    pub fn domain(&self) -> Option<Fact> {
+        self.facts.iter().copied().find(|fact| fact.kind == FactKind::Domain)
     }
 
     /// Is it met for the first time?

@@ -16,6 +16,9 @@ const MAX_DEVICES: usize = 2_000_000;
 /// IPv6 addresses of one device at the most; behind more there is a router.
 const MAX_IPV6: usize = 16;
 
+/// IPv4 addresses behind one interface that make it a router's: a device may have had two, one after the other.
+const ROUTER_IPV4: usize = 3;
+
 /// The addresses of one interface, the one that stands for the device first: its IPv4 address where it has one.
 type Addresses = Vec<Host>;
 
@@ -24,6 +27,9 @@ type Addresses = Vec<Host>;
 pub struct Identities {
     #[serde(with = "super::keys")]
     devices: BTreeMap<Mac, Addresses>,
+    /// Interfaces behind which there are several devices.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    routers: BTreeSet<Mac>,
     /// What each address stands for, where that is another. Drawn from the devices.
     #[serde(skip)]
     by_address: Map<Host, Host>,
@@ -56,13 +62,18 @@ struct Interface {
 impl Interface {
     /// Notes an address, unless there are more already than a device has.
     fn add(&mut self, host: Host) {
-        let (addresses, most) = if host.0.is_v4() { (&mut self.v4, 2) } else { (&mut self.v6, MAX_IPV6 + 1) };
+        let (addresses, most) = if host.0.is_v4() { (&mut self.v4, ROUTER_IPV4) } else { (&mut self.v6, MAX_IPV6 + 1) };
         if addresses.len() < most {
             addresses.insert(host);
         }
     }
 
-    /// The addresses of a device; none where it is a router.
+    /// Are there several devices behind it?
+    fn is_router(&self) -> bool {
+        self.v4.len() >= ROUTER_IPV4 || self.v6.len() > MAX_IPV6
+    }
+
+    /// The addresses of a device; none where there may be several.
     fn device(self) -> Option<Addresses> {
         let is_one = self.v4.len() <= 1 && self.v6.len() <= MAX_IPV6;
         let addresses: Addresses = self.v4.into_iter().chain(self.v6).collect();
@@ -107,8 +118,14 @@ impl IdentitiesBuilder {
     /// What was learned. An address behind several interfaces that each seem to be one device is left to itself.
     #[must_use]
     pub fn finish(self) -> Identities {
-        let addresses = self.interfaces.into_iter().filter_map(|(mac, it)| it.device().map(|addresses| (mac, addresses)));
-        let mut identities = Identities { devices: addresses.collect(), by_address: Map::default() };
+        let mut identities = Identities::default();
+        for (mac, interface) in self.interfaces {
+            if interface.is_router() {
+                identities.routers.insert(mac);
+            } else if let Some(addresses) = interface.device() {
+                identities.devices.insert(mac, addresses);
+            }
+        }
         identities.prepare();
         identities
     }
@@ -151,6 +168,12 @@ impl Identities {
         if seen.resp_local {
             seen.resp = self.of(seen.resp, seen.macs[1], &is_known);
         }
+    }
+
+    /// Are several devices behind this interface?
+    #[must_use]
+    pub fn is_router(&self, mac: Mac) -> bool {
+        self.routers.contains(&mac)
     }
 
     /// Devices with more than one address.
@@ -214,6 +237,9 @@ mod tests {
         assert_eq!(of("10.1.0.1", ROUTER), host("10.1.0.1"));
         assert_eq!(of("10.1.0.9", ROUTER), host("10.1.0.9"));
         assert_eq!(of("fd00::2", ROUTER), host("10.1.0.2"), "known from its own interface");
+        assert!(identities.is_router(ROUTER) && !identities.is_router(MAC));
+        let moved = learned(&[from("10.1.0.1", MAC), from("10.1.0.2", MAC)]);
+        assert!(!moved.is_router(MAC), "a device whose address has changed");
     }
 
     #[test]

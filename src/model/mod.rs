@@ -61,4 +61,6 @@ pub use steady::Steady;
 pub use stood_out::{MOST_STOOD_OUT, StoodOut};
 pub use tail::{bits, tail_probability};
 pub use text::ParseKeyError;
-pub use window::{Conversation, Counted, Edge, Initiated, Map, Minute, Served, Shape};
+pub use window::{
+    CARRIER_NAME_BYTES, Carried, Conversation, Counted, Edge, Initiated, Map, Minute, Served, Shape, TUNNEL_NAME_BYTES,
+};

@@ -4,12 +4,18 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::feature::{Fact, Host, Observation};
+use crate::app::App;
+use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Fact, Host, Observation};
 use crate::flow::Service;
 
 /// Conversations followed within one minute; those beyond are not counted in it. Some 300 bytes each with what belongs to it,
 /// half of that once the minute is over.
 const MAX_CONVERSATIONS: usize = 131_072;
+
+/// Mean length of names that can carry data, in bytes.
+pub const TUNNEL_NAME_BYTES: f32 = 25.0;
+/// Mean length of names of which a few are enough to carry data, in bytes: ordinary names with odd records have some 30.
+pub const CARRIER_NAME_BYTES: f32 = 50.0;
 
 /// A table with room for fewer entries than some eight times this is never too large.
 const FEW: usize = 64;
@@ -45,6 +51,8 @@ pub struct Initiated {
     pub targets: u32,
     /// Attempts to connect that failed.
     pub failed: u32,
+    /// Flows of ICMP without an answer, which count as no failed attempt: nobody has to answer.
+    pub unanswered_pings: u32,
     /// Logins that failed.
     pub login_failures: u32,
     /// Files that were changed on shares.
@@ -64,6 +72,15 @@ pub struct Served {
     pub answered: bool,
     /// Is the device at home?
     pub local: bool,
+}
+
+/// Long names that a device asked for in one domain within the minute: their bytes, of a long flow those of a minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Carried {
+    /// Of names of 50 bytes and more.
+    pub bytes: f64,
+    /// Of names of 25 bytes and more, with records that clients do not ask for (TXT, NULL, CNAME, MX).
+    pub odd_bytes: f64,
 }
 
 /// What was counted of an observation's ends within the minute, itself included.
@@ -90,6 +107,8 @@ pub struct Minute {
     pub peers_by_service: Map<(Host, Service), u32>,
     /// By responder and service.
     pub served: Map<(Host, Service), Served>,
+    /// Long names for DNS, by initiator and domain.
+    pub carried: Map<(Host, Fact), Carried>,
     /// What applications said, by initiator.
     pub facts: Map<(Host, Fact), ()>,
     /// Clinical and control conversations.
@@ -136,6 +155,7 @@ impl Minute {
         initiated.targets += u32::from(new_conversation);
         initiated.failed += u32::from(new_flow && seen.failed);
         if seen.is_complete() {
+            initiated.unanswered_pings += u32::from(seen.service.is_icmp() && !seen.answered());
             initiated.login_failures += seen.events.login_failures;
             initiated.file_changes += seen.events.file_changes;
         }
@@ -150,7 +170,21 @@ impl Minute {
             *self.services_by_peer.entry((seen.orig, seen.resp)).or_default() += 1;
             *self.peers_by_service.entry((seen.orig, seen.service)).or_default() += 1;
         }
+        self.count_names(seen);
         Some(Counted { flows, initiated, served })
+    }
+
+    fn count_names(&mut self, seen: &Observation) {
+        let name_bytes = seen.vector[DNS_NAME_BYTES];
+        if seen.app != App::Dns || name_bytes < TUNNEL_NAME_BYTES || !seen.is_complete() {
+            return;
+        }
+        let Some(domain) = seen.domain() else { return };
+        let minutes = (seen.end.since(seen.start).as_seconds() / 60.0).max(1.0);
+        let bytes = f64::from(name_bytes * seen.vector[DNS_QUERIES]) / minutes;
+        let carried = self.carried.entry((seen.orig, domain)).or_default();
+        carried.bytes += if name_bytes < CARRIER_NAME_BYTES { 0.0 } else { bytes };
+        carried.odd_bytes += bytes * f64::from(seen.vector[DNS_ODD_TYPES]);
     }
 
     /// Forgets what is asked of the present minute only. Returns the next minute, in the tables of one that nobody asks for any more: tables

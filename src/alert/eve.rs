@@ -119,11 +119,8 @@ fn hosts(incident: &Incident) -> Vec<String> {
     std::iter::once(&incident.host).chain(also).map(ToString::to_string).collect()
 }
 
-/// The peers with the most bits first.
 fn peers(incident: &Incident) -> Vec<String> {
-    let mut peers: Vec<_> = incident.peers.iter().collect();
-    peers.sort_by(|a, b| b.1.total_cmp(a.1).then(a.0.cmp(b.0)));
-    peers.into_iter().map(|(host, _)| host.to_string()).collect()
+    incident.ranked_peers().iter().map(ToString::to_string).collect()
 }
 
 /// What the bits are made of: enough to add them up again.

@@ -112,10 +112,9 @@ pub fn hidden_stats(gate: &Gate) -> Value {
 
 fn incident_line(notice: &Notice) -> String {
     let incident = &notice.incident;
-    let mut peers = incident.peers.keys().map(ToString::to_string);
-    let first = peers.next().unwrap_or_default();
-    let others = peers.count();
-    let more = if others > 0 { format!(" and {others} more") } else { String::new() };
+    let peers = incident.ranked_peers();
+    let first = peers.first().map(ToString::to_string).unwrap_or_default();
+    let more = if peers.len() > 1 { format!(" and {} more", peers.len() - 1) } else { String::new() };
     let info = incident.class.info();
     let severity = match info.severity {
         1 => "high",

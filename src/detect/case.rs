@@ -1,14 +1,15 @@
 //! What speaks against one device in the last minutes.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
 
 use super::class::Class;
-use super::exhibit::Exhibit;
-use super::incident::{Cause, Incident};
+use super::exhibit::{Exhibit, Tried};
+use super::incident::{Cause, FlowRef, Incident};
 use super::score::{Score, Shown};
+use crate::app::App;
 use crate::feature::Host;
 use crate::flow::Service;
 use crate::time::{Span, Timestamp};
@@ -19,6 +20,8 @@ pub const WINDOW: Span = Span::from_secs(300);
 pub(super) const MAX_CONVERSATIONS: usize = 256;
 /// Reasons told of an incident.
 const MAX_REASONS: usize = 5;
+/// Peers of an incident that is told with what else its device did with them.
+const MAX_PEERS_WITH_RELATED: usize = 8;
 /// A reason with fewer bits explains nothing.
 const MIN_REASON_BITS: f64 = 1.0;
 
@@ -140,9 +143,9 @@ impl Case {
     pub fn scores(&mut self) -> Vec<(Class, f64)> {
         if self.scores.is_none() {
             let mut by_class = Class::ALL.map(|_| Vec::<Shown<'_>>::new());
-            let scanned = self.scanned();
+            let tried = self.tried();
             for (&key, exhibit) in &self.exhibits {
-                by_class[exhibit.class_among(key.0, &scanned) as usize].push((key, exhibit));
+                by_class[exhibit.class_among(key, &tried) as usize].push((key, exhibit));
             }
             let shown = Class::ALL.into_iter().zip(by_class).filter(|(_, exhibits)| !exhibits.is_empty());
             self.scores = Some(shown.map(|(class, exhibits)| (class, Score::bits_of(exhibits))).collect());
@@ -150,33 +153,38 @@ impl Case {
         self.scores.clone().unwrap_or_default()
     }
 
-    /// Peers that were scanned, in order.
-    fn scanned(&self) -> Vec<Host> {
-        let mut peers: Vec<Host> =
-            self.exhibits.iter().filter(|(_, it)| it.class == Class::Scan).map(|(&(peer, _), _)| peer).collect();
-        peers.dedup();
-        peers
+    /// What was scanned and swept.
+    fn tried(&self) -> Tried {
+        let mut tried = Tried::default();
+        for (&(peer, service), exhibit) in &self.exhibits {
+            match exhibit.class {
+                Class::Scan => drop(tried.scanned.insert(peer)),
+                Class::Sweep => drop(tried.swept.insert(service)),
+                _ => {}
+            }
+        }
+        tried
     }
 
     /// The conversation that speaks loudest of a class.
     #[must_use]
     pub fn strongest(&self, class: Class) -> Option<(Host, Service)> {
-        let scanned = self.scanned();
-        let of_class = self.exhibits.iter().filter(|((peer, _), exhibit)| exhibit.class_among(*peer, &scanned) == class);
+        let tried = self.tried();
+        let of_class = self.exhibits.iter().filter(|(with, exhibit)| exhibit.class_among(**with, &tried) == class);
         of_class.max_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|(&key, _)| key)
     }
 
     /// Puts the evidence of a class into an incident, opened where there is none yet. What is in it and has not changed is passed over:
     /// an incident only grows.
     pub fn report(&mut self, class: Class, host: Host, bits: f64, incident: Option<Incident>) -> Option<Incident> {
-        let scanned = self.scanned();
+        let tried = self.tried();
         let opened = incident.is_none();
         if incident.as_ref().is_none_or(|incident| incident.class != class) {
             let of_another = self.exhibits.values_mut().filter(|exhibit| exhibit.reported == Some(class));
             of_another.for_each(|exhibit| exhibit.reported = None);
         }
         let is_stronger = incident.as_ref().is_none_or(|incident| bits > incident.bits);
-        let of_class = self.exhibits.iter().filter(|((peer, _), exhibit)| exhibit.class_among(*peer, &scanned) == class);
+        let of_class = self.exhibits.iter().filter(|(with, exhibit)| exhibit.class_among(**with, &tried) == class);
         let is_new = |exhibit: &Exhibit| exhibit.reported != Some(class);
         let mut exhibits: Vec<(&(Host, Service), &Exhibit)> =
             of_class.map(|(with, exhibit)| (with, &**exhibit)).filter(|(_, exhibit)| is_stronger || is_new(exhibit)).collect();
@@ -187,17 +195,21 @@ impl Case {
             let mut incident = incident.unwrap_or_else(|| Incident::new(class, host, best.clone(), first));
             if bits > incident.bits {
                 (incident.bits, incident.flow) = (bits, best);
-                incident.reasons = reasons(host, &exhibits);
+                incident.reasons = reasons(class, host, &exhibits);
                 incident.score = Score::of(exhibits.iter().map(|&(&key, exhibit)| (key, exhibit)));
             }
             incident
         } else {
             incident?
         };
-        incident.class = class;
+        if incident.class != class {
+            incident.class = class;
+            incident.reasons = merged(class, reasons(class, host, &exhibits), std::mem::take(&mut incident.reasons));
+        }
         let kept_flows = exhibits.iter().map(|(_, exhibit)| exhibit.flows).sum();
         exhibits.retain(|(_, exhibit)| is_new(exhibit));
         exhibits.iter().for_each(|&(&with, exhibit)| tell(&mut incident, with, exhibit));
+        self.tell_related(&mut incident);
         for (&(_, peer), &bits) in self.new_peers.iter().filter(|((noted, _), _)| *noted == class) {
             incident.add_peer(peer, bits);
         }
@@ -209,6 +221,27 @@ impl Case {
             self.exhibits.entry(with).and_modify(|exhibit| exhibit.reported = Some(class));
         }
         Some(incident)
+    }
+
+    /// Puts into an incident with few peers what else is held against its device about them, and into one that leads out the questions for the
+    /// names by which it calls them, where these are in no incident themselves: not enough to be told of alone, but what a person would look
+    /// for next.
+    fn tell_related(&self, incident: &mut Incident) {
+        if incident.peers.len() > MAX_PEERS_WITH_RELATED {
+            return;
+        }
+        let unreported = self.exhibits.iter().filter(|(_, exhibit)| exhibit.reported.is_none());
+        let (with_peers, others): (Vec<_>, Vec<_>) = unreported.partition(|((peer, _), _)| incident.peers.contains_key(peer));
+        with_peers.into_iter().for_each(|(&(_, service), exhibit)| incident.relate(service, exhibit));
+        if !incident.class.leads_out() {
+            return;
+        }
+        let names: BTreeSet<Box<str>> = incident.names.iter().flatten().cloned().collect();
+        let asks = |flow: &FlowRef| flow.app == App::Dns && flow.names().iter().any(|name| names.contains(name));
+        for (&(peer, service), exhibit) in others.into_iter().filter(|(_, exhibit)| exhibit.flow.as_ref().is_some_and(asks)) {
+            incident.add_peer(peer, exhibit.bits());
+            incident.relate(service, exhibit);
+        }
     }
 
     /// Forgets what was new since the last look.
@@ -236,8 +269,24 @@ fn weak(key: (Host, Service), exhibit: &Exhibit) -> Weak {
     Reverse((exhibit.bits().to_bits(), key))
 }
 
-/// The strongest reason of every kind, with the flow that gave it.
-fn reasons(host: Host, exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> {
+/// Reasons of what an incident is by now and those of what it was told as before, one of a kind.
+fn merged(class: Class, mut reasons: Vec<Cause>, before: Vec<Cause>) -> Vec<Cause> {
+    let is_new = |cause: &Cause| reasons.iter().all(|reason| reason.part.evidence != cause.part.evidence);
+    let others: Vec<Cause> = before.into_iter().filter(is_new).collect();
+    reasons.extend(others);
+    first_what_tells(class, &mut reasons);
+    reasons
+}
+
+/// What makes it an incident of its class comes first; the weakest beyond the most go.
+fn first_what_tells(class: Class, reasons: &mut Vec<Cause>) {
+    let is_other = |reason: &Cause| !class.is_told_by(reason.part.evidence);
+    reasons.sort_by(|a, b| is_other(a).cmp(&is_other(b)).then(b.part.bits.total_cmp(&a.part.bits)));
+    reasons.truncate(MAX_REASONS);
+}
+
+/// The strongest reason of every kind, with the flow that gave it; what makes it an incident of its class comes first.
+fn reasons(class: Class, host: Host, exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> {
     let mut reasons: Vec<Cause> = Vec::new();
     for &(&(peer, service), exhibit) in exhibits {
         let Some(flow) = &exhibit.flow else { continue };
@@ -250,8 +299,7 @@ fn reasons(host: Host, exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> 
             }
         }
     }
-    reasons.sort_by(|a, b| b.part.bits.total_cmp(&a.part.bits));
-    reasons.truncate(MAX_REASONS);
+    first_what_tells(class, &mut reasons);
     reasons
 }
 
@@ -260,6 +308,7 @@ mod tests {
     use super::super::evidence::{Contribution, Evidence};
     use super::super::testing::{flow, host};
     use super::*;
+    use crate::feature::FactKind;
 
     fn exhibit(class: Class, own_bits: f64, shared_bits: f64, second: i64) -> Exhibit {
         let at = Timestamp::from_parts(second, 0);
@@ -336,6 +385,62 @@ mod tests {
         case.add((host(2), tcp(81)), exhibit(Class::Scan, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
         case.add((host(3), tcp(80)), exhibit(Class::Unusual, 1.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
         assert_eq!(case.scores(), [(Class::Scan, 12.0), (Class::Unusual, 1.0)]);
+    }
+
+    #[test]
+    fn the_first_flows_of_a_sweep_belong_to_it() {
+        let mut case = Case::default();
+        case.add((host(2), tcp(445)), exhibit(Class::NewDevice, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(3), tcp(445)), exhibit(Class::Sweep, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(3), tcp(80)), exhibit(Class::Unusual, 1.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+        assert_eq!(case.scores(), [(Class::Sweep, 12.0), (Class::Unusual, 1.0)]);
+    }
+
+    /// What a flow of an application with these facts shows.
+    fn shown(class: Class, app: App, facts: &[(FactKind, &str)], parts: &[(Evidence, f64)]) -> Exhibit {
+        let facts = facts.iter().map(|&(kind, text)| (kind, text.into())).collect();
+        let flow = FlowRef { app, facts, ..FlowRef::of_link(host(1), host(9)) };
+        let part = |n: usize| parts.get(n).map(|&(evidence, bits)| Contribution::of(evidence, 1.0, bits));
+        Exhibit { flow: Some(flow), parts: [part(0), part(1), part(2)], ..exhibit(class, 20.0, 0.0, 0) }
+    }
+
+    fn evidence(incident: &Incident) -> Vec<Evidence> {
+        incident.reasons.iter().map(|reason| reason.part.evidence).collect()
+    }
+
+    #[test]
+    fn what_makes_it_an_incident_of_its_class_is_the_first_reason() {
+        let mut case = Case::default();
+        let parts = [(Evidence::NewPeer, 6.0), (Evidence::OddShape(1), 13.0), (Evidence::TargetRate, 10.0)];
+        case.add((host(9), tcp(445)), shown(Class::Sweep, App::Smb, &[], &parts), MAX_CONVERSATIONS, |_| ());
+        let incident = case.report(Class::Sweep, host(1), 20.0, None).unwrap();
+        assert_eq!(evidence(&incident), [Evidence::TargetRate, Evidence::OddShape(1), Evidence::NewPeer]);
+        // Told as something else by now, with fewer bits: what makes it so comes first, and what was told before stays.
+        let mut case = Case::default();
+        case.add(
+            (host(9), tcp(445)),
+            shown(Class::Beaconing, App::Smb, &[], &[(Evidence::Rhythm, 9.0)]),
+            MAX_CONVERSATIONS,
+            |_| (),
+        );
+        let incident = case.report(Class::Beaconing, host(1), 19.0, Some(incident)).unwrap();
+        assert_eq!(evidence(&incident), [Evidence::Rhythm, Evidence::OddShape(1), Evidence::TargetRate, Evidence::NewPeer]);
+    }
+
+    #[test]
+    fn what_else_it_did_with_a_peer_and_asked_for_its_name_belongs_to_it() {
+        let mut case = Case::default();
+        let dns = Service { protocol: 17, port: 53 };
+        let name = [(FactKind::Name, "c2.example")];
+        let volume = [(Evidence::Volume(3), 20.0)];
+        case.add((host(9), tcp(8443)), shown(Class::Exfiltration, App::Http, &[], &volume), MAX_CONVERSATIONS, |_| ());
+        case.add((host(9), tcp(443)), shown(Class::Unusual, App::Tls, &name, &[]), MAX_CONVERSATIONS, |_| ());
+        case.add((host(2), dns), shown(Class::Unusual, App::Dns, &name, &[]), MAX_CONVERSATIONS, |_| ());
+        case.add((host(3), tcp(443)), shown(Class::Unusual, App::Tls, &name, &[]), MAX_CONVERSATIONS, |_| ());
+        let incident = case.report(Class::Exfiltration, host(1), 20.0, None).unwrap();
+        assert_eq!(incident.peers.keys().copied().collect::<Vec<_>>(), [host(2), host(9)]);
+        assert_eq!(incident.services, [tcp(8443), tcp(443), dns]);
+        assert_eq!(incident.conversations.len(), 1, "only what it is about counts as told");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Evidence of one conversation.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::assessment::{own_bits, rate_bits};
@@ -8,6 +10,7 @@ use super::evidence::Contribution;
 use super::incident::FlowRef;
 use super::row::{is_odd, row};
 use crate::feature::{Host, Observation};
+use crate::flow::Service;
 use crate::time::Timestamp;
 
 /// Evidence of one conversation: its strongest flow.
@@ -59,6 +62,15 @@ impl Later<'_> {
     }
 }
 
+/// What a device scanned and swept.
+#[derive(Debug, Default)]
+pub(super) struct Tried {
+    /// Peers with a scan.
+    pub scanned: BTreeSet<Host>,
+    /// Services with a sweep.
+    pub swept: BTreeSet<Service>,
+}
+
 impl Exhibit {
     /// What an observation of this class shows, of which an ordinary one shows so many bits too.
     pub fn of(seen: &Observation, class: Class, parts: [Option<Contribution>; 3], ordinary_bits: f64) -> Self {
@@ -96,11 +108,14 @@ impl Exhibit {
         Self { class, own_bits, ordinary_bits, shared_bits, parts, flow, also, first, last, seen, odd_flows, flows, reported }
     }
 
-    /// What it speaks of among the others: the first flows of a scan look merely unusual and belong to the scan of the same
-    /// peer.
-    pub(super) fn class_among(&self, peer: Host, scanned: &[Host]) -> Class {
-        let is_vague = matches!(self.class, Class::Unusual | Class::NewDevice);
-        if is_vague && scanned.binary_search(&peer).is_ok() { Class::Scan } else { self.class }
+    /// What it speaks of among the others: the first flows of a scan or a sweep look merely unusual and belong to it, to a scan by their
+    /// peer and to a sweep by their service.
+    pub(super) fn class_among(&self, (peer, service): (Host, Service), tried: &Tried) -> Class {
+        match self.class {
+            Class::Unusual | Class::NewDevice if tried.scanned.contains(&peer) => Class::Scan,
+            Class::Unusual | Class::NewDevice if tried.swept.contains(&service) => Class::Sweep,
+            class => class,
+        }
     }
 
     /// Takes further evidence; says whether a score may change by it.

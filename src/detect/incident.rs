@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::AnsweredBy;
 use super::class::Class;
 use super::evidence::Contribution;
+use super::exhibit::Exhibit;
 use super::score::Score;
 use crate::app::App;
 use crate::feature::{Fact, FactKind, Host, fact_texts};
@@ -255,13 +256,16 @@ impl Incident {
     }
 
     /// Is this what `class` tells of by its strongest conversation? A scan and what looks merely unusual with its peers are
-    /// one thing.
+    /// one thing, and so are a sweep and what looks so on its service alone.
     #[must_use]
     pub fn is_same(&self, class: Class, strongest: (Host, Service)) -> bool {
         let is_vague = |class: Class| matches!(class, Class::Unusual | Class::NewDevice);
         let is_scan = |class: Class| matches!(class, Class::Scan | Class::Sweep);
         let of_scan = is_vague(self.class) && is_scan(class) || is_scan(self.class) && is_vague(class);
-        self.conversations.contains_key(&strongest) || of_scan && self.peers.contains_key(&strongest.0)
+        let (peer, service) = strongest;
+        let is_sweep = matches!(self.class, Class::Sweep) || matches!(class, Class::Sweep);
+        let is_tried = self.peers.contains_key(&peer) || is_sweep && self.services == [service];
+        self.conversations.contains_key(&strongest) || of_scan && is_tried
     }
 
     /// Names another device that it is about.
@@ -271,6 +275,13 @@ impl Incident {
         } else {
             self.is_complete &= self.also.contains(&host);
         }
+    }
+
+    /// Widens it by a conversation that belongs with it; it goes on no longer for that.
+    pub(super) fn relate(&mut self, service: Service, exhibit: &Exhibit) {
+        self.first = self.first.min(exhibit.first);
+        self.last = self.last.max(exhibit.last);
+        self.add_service(service, exhibit.flow.as_ref());
     }
 
     /// Names a service and what the flow that shows it best called itself.
@@ -309,6 +320,14 @@ impl Incident {
         }
         let most = self.peers.entry(peer).or_default();
         *most = most.max(bits);
+    }
+
+    /// Its peers, the one with the most bits first.
+    #[must_use]
+    pub fn ranked_peers(&self) -> Vec<Host> {
+        let mut peers: Vec<(&Host, &f64)> = self.peers.iter().collect();
+        peers.sort_by(|a, b| b.1.total_cmp(a.1).then(a.0.cmp(b.0)));
+        peers.into_iter().map(|(&host, _)| host).collect()
     }
 
     /// Notes the moment of evidence, so that quiet can be told.

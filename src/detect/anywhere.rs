@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::class::{Class, is_login};
+use super::class::Class;
+use super::classify::is_login;
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use crate::app::{App, REPLICATES};
 use crate::feature::{Fact, FactKind, Observation};
@@ -49,7 +50,6 @@ pub struct Attack {
 pub(super) fn anywhere(seen: &Observation, minute: &Minute, serves_directory: impl Fn() -> bool) -> Option<Attack> {
     let initiated = minute.initiated.get(&seen.orig).copied().unwrap_or_default();
     let flows = minute.conversations.get(&(seen.orig, seen.resp, seen.service)).map_or(0.0, |&flows| f64::from(flows));
-    let is_dns = seen.app == App::Dns;
     let mut found = None;
     let mut note = |evidence, observed: f64, limit: f64| found = strongest(found, beyond(evidence, observed, limit));
     if seen.failed && 2 * initiated.failed >= initiated.targets {
@@ -73,7 +73,7 @@ pub(super) fn anywhere(seen: &Observation, minute: &Minute, serves_directory: im
     if is_login(seen) || seen.app == App::DceRpc {
         note(Evidence::FlowRate, flows, ACCESS);
     }
-    if let Some(carried) = seen.domain().and_then(|domain| minute.carried.get(&(seen.orig, domain))).filter(|_| is_dns) {
+    if let Some(carried) = seen.names_asked().and_then(|asked| minute.carried.get(&(seen.orig, asked.domain))) {
         note(Evidence::NameBytes, carried.odd_bytes, ODD_NAME_BYTES);
         note(Evidence::NameBytes, carried.bytes, NAME_BYTES);
     }

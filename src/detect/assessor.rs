@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::anywhere::Attack;
-use super::class::Around;
+use super::classify::Around;
 use super::config::{DetectorConfig, Part};
 use super::evidence::Contribution;
 use super::incident::FlowRef;

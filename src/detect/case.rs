@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::exhibit::{Exhibit, Tried};
-use super::incident::{Cause, FlowRef, Incident};
+use super::incident::{FlowRef, Incident};
+use super::reasons::{merged, reasons};
 use super::score::{Score, Shown};
 use crate::app::App;
 use crate::feature::Host;
@@ -18,12 +19,8 @@ use crate::time::{Span, Timestamp};
 pub const WINDOW: Span = Span::from_secs(300);
 /// Conversations with evidence kept of one device; beyond, the weakest goes.
 pub(super) const MAX_CONVERSATIONS: usize = 256;
-/// Reasons told of an incident.
-const MAX_REASONS: usize = 5;
 /// Peers of an incident that is told with what else its device did with them.
 const MAX_PEERS_WITH_RELATED: usize = 8;
-/// A reason with fewer bits explains nothing.
-const MIN_REASON_BITS: f64 = 1.0;
 
 /// All evidence about one device.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -267,40 +264,6 @@ fn tell(incident: &mut Incident, (peer, service): (Host, Service), exhibit: &Exh
 
 fn weak(key: (Host, Service), exhibit: &Exhibit) -> Weak {
     Reverse((exhibit.bits().to_bits(), key))
-}
-
-/// Reasons of what an incident is by now and those of what it was told as before, one of a kind.
-fn merged(class: Class, mut reasons: Vec<Cause>, before: Vec<Cause>) -> Vec<Cause> {
-    let is_new = |cause: &Cause| reasons.iter().all(|reason| reason.part.evidence != cause.part.evidence);
-    let others: Vec<Cause> = before.into_iter().filter(is_new).collect();
-    reasons.extend(others);
-    first_what_tells(class, &mut reasons);
-    reasons
-}
-
-/// What makes it an incident of its class comes first; the weakest beyond the most go.
-fn first_what_tells(class: Class, reasons: &mut Vec<Cause>) {
-    let is_other = |reason: &Cause| !class.is_told_by(reason.part.evidence);
-    reasons.sort_by(|a, b| is_other(a).cmp(&is_other(b)).then(b.part.bits.total_cmp(&a.part.bits)));
-    reasons.truncate(MAX_REASONS);
-}
-
-/// The strongest reason of every kind, with the flow that gave it; what makes it an incident of its class comes first.
-fn reasons(class: Class, host: Host, exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> {
-    let mut reasons: Vec<Cause> = Vec::new();
-    for &(&(peer, service), exhibit) in exhibits {
-        let Some(flow) = &exhibit.flow else { continue };
-        let cause = |part| Cause { part, host, peer, service, flow: flow.clone() };
-        for part in exhibit.parts.into_iter().chain([exhibit.row()]).flatten().filter(|part| part.bits >= MIN_REASON_BITS) {
-            match reasons.iter_mut().find(|reason| reason.part.evidence == part.evidence) {
-                Some(reason) if part.bits > reason.part.bits => *reason = cause(part),
-                Some(_) => {}
-                None => reasons.push(cause(part)),
-            }
-        }
-    }
-    first_what_tells(class, &mut reasons);
-    reasons
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::assessment::Assessment;
 use super::assessor::Assessor;
-use super::class::moves_much;
+use super::classify::moves_much;
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
 use super::docket::Docket;

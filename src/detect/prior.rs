@@ -5,7 +5,7 @@
 //! access at an hour at which the device is never at work, or remote calls that administer another device or take control of it, or
 //! listening to all that is published, or names that are asked for past the resolver at home.
 
-use super::class::{carries_data, is_login};
+use super::classify::{carries_data, is_login};
 use super::evidence::Evidence;
 use super::surprise::DNS;
 use crate::app::{App, Family};

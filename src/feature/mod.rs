@@ -11,7 +11,7 @@ mod schema;
 
 pub use extract::extract;
 pub use fact::{Fact, FactKind, ParseFactError, SUBSCRIBE_ALL, fact_texts, names_service};
-pub use observation::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Host, Observation};
+pub use observation::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Host, NamesAsked, Observation};
 pub use packing::{pack, unpack};
 pub use schema::{COUNT, Feature, SCHEMA, Scale, hex, markdown, schema_hash};
 

@@ -108,6 +108,19 @@ pub struct Observation {
     pub vector: [f32; COUNT],
 }
 
+/// Names that a flow asked a resolver for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NamesAsked {
+    /// The domain of the first.
+    pub domain: Fact,
+    /// Their mean length.
+    pub mean_bytes: f32,
+    /// The bytes of all; of a flow that lasted longer than a minute, in one.
+    pub bytes_per_minute: f64,
+    /// Share of questions for records that clients do not ask for (TXT, NULL, CNAME, MX).
+    pub odd_share: f64,
+}
+
 impl Observation {
     /// What a record tells, known at `seen`.
     #[must_use]
@@ -142,10 +155,15 @@ impl Observation {
         self.facts = facts(record.facts.as_deref());
     }
 
-    /// The domain that it asked for or called first, where it told one.
+    /// The names that it asked a resolver for, where their domain is known.
     #[must_use]
-    pub fn domain(&self) -> Option<Fact> {
-        self.facts.iter().copied().find(|fact| fact.kind == FactKind::Domain)
+    pub fn names_asked(&self) -> Option<NamesAsked> {
+        let domain = self.facts.iter().copied().find(|fact| fact.kind == FactKind::Domain)?;
+        let mean_bytes = self.vector[DNS_NAME_BYTES];
+        let minutes = (self.end.since(self.start).as_seconds() / 60.0).max(1.0);
+        let bytes_per_minute = f64::from(mean_bytes * self.vector[DNS_QUERIES]) / minutes;
+        let odd_share = f64::from(self.vector[DNS_ODD_TYPES]);
+        (self.app == App::Dns).then_some(NamesAsked { domain, mean_bytes, bytes_per_minute, odd_share })
     }
 
     /// Is it met for the first time?

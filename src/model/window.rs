@@ -4,8 +4,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::app::App;
-use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Fact, Host, Observation};
+use crate::feature::{Fact, Host, Observation};
 use crate::flow::Service;
 
 /// Conversations followed within one minute; those beyond are not counted in it. Some 300 bytes each with what belongs to it,
@@ -175,16 +174,12 @@ impl Minute {
     }
 
     fn count_names(&mut self, seen: &Observation) {
-        let name_bytes = seen.vector[DNS_NAME_BYTES];
-        if seen.app != App::Dns || name_bytes < TUNNEL_NAME_BYTES || !seen.is_complete() {
+        let Some(asked) = seen.names_asked().filter(|asked| asked.mean_bytes >= TUNNEL_NAME_BYTES && seen.is_complete()) else {
             return;
-        }
-        let Some(domain) = seen.domain() else { return };
-        let minutes = (seen.end.since(seen.start).as_seconds() / 60.0).max(1.0);
-        let bytes = f64::from(name_bytes * seen.vector[DNS_QUERIES]) / minutes;
-        let carried = self.carried.entry((seen.orig, domain)).or_default();
-        carried.bytes += if name_bytes < CARRIER_NAME_BYTES { 0.0 } else { bytes };
-        carried.odd_bytes += bytes * f64::from(seen.vector[DNS_ODD_TYPES]);
+        };
+        let carried = self.carried.entry((seen.orig, asked.domain)).or_default();
+        carried.bytes += if asked.mean_bytes < CARRIER_NAME_BYTES { 0.0 } else { asked.bytes_per_minute };
+        carried.odd_bytes += asked.bytes_per_minute * asked.odd_share;
     }
 
     /// Forgets what is asked of the present minute only. Returns the next minute, in the tables of one that nobody asks for any more: tables

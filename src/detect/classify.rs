@@ -1,0 +1,172 @@
+//! Which kind of thing an observation is part of.
+
+use serde::{Deserialize, Serialize};
+
+use super::class::Class;
+use super::evidence::{Contribution, Evidence};
+use super::recent::Context;
+use super::surprise::Surprise;
+use crate::app::{App, Family};
+use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, FactKind, Observation};
+use crate::model::{CARRIER_NAME_BYTES, HourOfDevice, Minute, TUNNEL_NAME_BYTES};
+
+/// Different services of one peer within a minute that make a scan.
+const SCAN_SERVICES: u32 = 15;
+/// Different peers of one service within a minute that make a sweep.
+const SWEEP_PEERS: u32 = 10;
+/// Bits with which something new names what it is.
+const TELLING_BITS: f64 = 4.0;
+/// Targets per peer within an hour that make a scan.
+const SCAN_SERVICES_PER_PEER: f64 = 5.0;
+/// Flows to one log-in service within a minute that make password guessing.
+const LOGIN_FLOWS: u32 = 10;
+/// Flows to one target within a minute that make a flood.
+const FLOOD_FLOWS: f64 = 30.0;
+/// Payload of a flow that makes a transfer worth its name, in bytes.
+const TRANSFER_BYTES: f64 = 100_000.0;
+/// The same told by the size of queries, where the capture cut the names.
+const TUNNEL_QUERY_BYTES: f32 = 80.0;
+/// DNS queries within a minute, in one flow or in many, that can carry data worth its name.
+const TUNNEL_QUERIES: f32 = 15.0;
+/// Questions for such names, and for records that clients do not ask for.
+const CARRIER_QUERIES: f32 = 4.0;
+/// Is it a TCP port of log-in and administration?
+const fn is_login_port(port: u16) -> bool {
+    matches!(port, 21 | 22 | 23 | 88 | 135 | 139 | 389 | 445 | 1433 | 3306 | 3389 | 5432 | 5900 | 5985)
+}
+
+/// What the minute and the hour around a flow say of what it is part of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Around {
+    /// What the minute's counts make it.
+    counted: Option<Class>,
+    is_tunnel: bool,
+    /// Targets and peers of the initiator in the hour, where they are too many.
+    targets: f64,
+    peers: f64,
+}
+
+impl Around {
+    /// Looks at the minute, and at the hour where it is what was found.
+    pub(super) fn of(
+        seen: &Observation,
+        (surprise, context): (&Surprise, &Context),
+        minute: Option<&Minute>,
+        hour: impl Fn() -> HourOfDevice,
+    ) -> Self {
+        let counted = minute.and_then(|minute| by_count(seen, surprise, minute));
+        let hour = context.slow.filter(|slow| slow.evidence == Evidence::SlowTargets).map(|_| hour()).unwrap_or_default();
+        Self { counted, is_tunnel: is_tunnel(seen, minute), targets: hour.targets(), peers: hour.peers() }
+    }
+}
+
+/// What one flow's surprise speaks of.
+#[must_use]
+pub(super) fn classify(
+    seen: &Observation,
+    surprise: &Surprise,
+    context: Option<Contribution>,
+    around: &Around,
+    known_device: bool,
+) -> Class {
+    let evidence = context.map(|part| part.evidence);
+    if let Some(class) = around.counted {
+        return class;
+    }
+    let family = seen.app.family();
+    let is_new = surprise.new.is_some_and(|part| part.bits >= TELLING_BITS);
+    let strongest = [surprise.new, surprise.shape, context].into_iter().flatten().reduce(|a, b| a.stronger(Some(b)));
+    match strongest.map(|part| (part.evidence, part.observed)) {
+        _ if around.is_tunnel => Class::Tunnel,
+        Some((Evidence::FileChanges, _)) => Class::FileActivity,
+        Some((Evidence::LoginFailures, _)) => Class::BruteForce,
+        Some((Evidence::SlowFailures, _)) if seen.events.login_failures > 0 => Class::BruteForce,
+        Some((Evidence::SlowTargets, _)) if around.peers >= f64::from(SWEEP_PEERS) => Class::Sweep,
+        Some((Evidence::SlowTargets, _)) if around.targets >= SCAN_SERVICES_PER_PEER * around.peers => Class::Scan,
+        _ if is_new && family == Family::Covert => Class::CovertApplication,
+        Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
+        Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
+        _ if evidence == Some(Evidence::Rhythm) => Class::Beaconing,
+        _ if is_transfer(seen, surprise) => Class::Exfiltration,
+        _ if is_new && matches!(family, Family::Clinical | Family::Industrial) => Class::CriticalAccess,
+        Some((Evidence::NewOffer, _)) => Class::NewService,
+        _ if surprise.unknown_edge && is_login(seen) && seen.resp_local && seen.orig_local => Class::LateralMovement,
+        _ if !known_device && seen.orig_local => Class::NewDevice,
+        _ => Class::Unusual,
+    }
+}
+
+fn by_count(seen: &Observation, surprise: &Surprise, window: &Minute) -> Option<Class> {
+    let count = |value: Option<&u32>| value.copied().unwrap_or(0);
+    if surprise.unknown_edge && count(window.services_by_peer.get(&(seen.orig, seen.resp))) >= SCAN_SERVICES {
+        return Some(Class::Scan);
+    }
+    if surprise.unknown_edge && count(window.peers_by_service.get(&(seen.orig, seen.service))) >= SWEEP_PEERS {
+        return Some(Class::Sweep);
+    }
+    let flows = || count(window.conversations.get(&(seen.orig, seen.resp, seen.service)));
+    (is_login(seen) && flows() >= LOGIN_FLOWS).then_some(Class::BruteForce)
+}
+
+pub(super) fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {
+    if seen.app != App::Dns {
+        return false;
+    }
+    let target = (seen.orig, seen.resp, seen.service);
+    let flows = window.and_then(|window| window.conversations.get(&target)).copied().unwrap_or(0) as f32;
+    let is_odd = seen.vector[DNS_ODD_TYPES] > 0.5;
+    let long = seen.vector[DNS_NAME_BYTES] >= TUNNEL_NAME_BYTES || seen.vector[PAYLOAD_MEAN_ORIG] >= TUNNEL_QUERY_BYTES;
+    let carries = is_odd && seen.vector[DNS_NAME_BYTES] >= CARRIER_NAME_BYTES;
+    let enough = if carries { CARRIER_QUERIES } else { TUNNEL_QUERIES };
+    (long || is_odd) && seen.vector[DNS_QUERIES].max(flows) >= enough
+}
+
+/// Do the names that a flow asks for carry data, whatever else happens around it? A very long one is enough.
+pub(super) fn carries_data(seen: &Observation) -> bool {
+    let (name_bytes, queries) = (seen.vector[DNS_NAME_BYTES], seen.vector[DNS_QUERIES]);
+    let is_long = name_bytes >= 2.0 * CARRIER_NAME_BYTES || name_bytes >= CARRIER_NAME_BYTES && queries >= CARRIER_QUERIES;
+    seen.app == App::Dns && seen.vector[DNS_ODD_TYPES] > 0.5 && is_long
+}
+
+pub(super) fn is_login(seen: &Observation) -> bool {
+    seen.app.family() == Family::Access || seen.service.protocol == 6 && is_login_port(seen.service.port)
+}
+
+fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {
+    let volume = surprise.shape.is_some_and(|part| matches!(part.evidence, Evidence::Volume(3 | 4) | Evidence::OddShape(1..=12)));
+    volume && moves_much(seen)
+}
+
+/// Does it move so much that it matters which feature of it stands out?
+pub(super) fn moves_much(seen: &Observation) -> bool {
+    let sent = f64::from(seen.vector[3]) >= TRANSFER_BYTES;
+    let fetched = f64::from(seen.vector[4]) >= TRANSFER_BYTES && seen.resp_local;
+    sent || fetched
+}
+
+/// Indices of features.
+const PAYLOAD_MEAN_ORIG: usize = 7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_long_names_make_a_tunnel_and_a_few_short_ones_do_not() {
+        let asks = |queries: f32, name_bytes: f32, odd: f32| {
+            let (_, mut seen) = super::super::testing::flow(0, 1, 2, 53, true);
+            seen.app = App::Dns;
+            (seen.vector[DNS_QUERIES], seen.vector[DNS_NAME_BYTES], seen.vector[DNS_ODD_TYPES]) = (queries, name_bytes, odd);
+            is_tunnel(&seen, None)
+        };
+        assert!(asks(5.0, 90.0, 1.0) && asks(15.0, 30.0, 0.0) && asks(15.0, 10.0, 1.0));
+        assert!(!asks(3.0, 90.0, 1.0) && !asks(5.0, 90.0, 0.0) && !asks(5.0, 30.0, 1.0));
+    }
+
+    #[test]
+    fn features_have_the_places_that_are_assumed() {
+        let names =
+            [PAYLOAD_MEAN_ORIG, DNS_QUERIES, DNS_NAME_BYTES, DNS_ODD_TYPES].map(|index| crate::feature::SCHEMA[index].name);
+        assert_eq!(names, ["payload_mean_orig", "dns_queries", "dns_name_mean_bytes", "dns_odd_type_share"]);
+    }
+}

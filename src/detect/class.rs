@@ -142,7 +142,7 @@ impl Class {
                     | Evidence::AddressesAsked
             ),
             Self::BruteForce => matches!(evidence, Evidence::LoginFailures | Evidence::FlowRate | Evidence::FailedRate),
-            Self::Tunnel => matches!(evidence, Evidence::NameBytes | Evidence::FlowRate | Evidence::Volume(_)),
+            Self::Tunnel => matches!(evidence, Evidence::NameBytes | Evidence::FlowRate | Evidence::Rhythm),
             Self::Flood => matches!(evidence, Evidence::ServedRate | Evidence::ClientRate | Evidence::FlowRate),
             Self::ArpSpoofing => matches!(evidence, Evidence::AddressDispute),
             Self::FileActivity => matches!(evidence, Evidence::FileChanges),

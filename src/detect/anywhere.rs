@@ -56,7 +56,7 @@ pub(super) fn anywhere(seen: &Observation, minute: &Minute, serves_directory: im
         note(Evidence::TargetRate, f64::from(initiated.targets), TARGETS);
     }
     let pinged = peers(seen, minute);
-    if seen.service.is_icmp() && !seen.answered() && 3 * initiated.unanswered_pings >= pinged {
+    if seen.service.is_ping() && !seen.answered() && 3 * initiated.unanswered_pings >= pinged {
         note(Evidence::TargetRate, f64::from(pinged), PINGED);
     }
     if seen.failed {
@@ -158,18 +158,19 @@ mod tests {
 
     #[test]
     fn a_few_devices_pinged_in_vain_are_swept() {
-        let pinged = |devices, answered| {
+        let sent = |port, devices, answered| {
             let mut minute = Minute::default();
             let mut last = None;
             for n in 0..devices {
                 let (_, mut seen) = flow(i64::from(n) * 10, 1, 2 + n, 0, answered);
-                seen.service = Service { protocol: 1, port: 8 };
+                seen.service = Service { protocol: 1, port };
                 minute.count(&seen);
                 last = Some(seen);
             }
             anywhere(&last.unwrap(), &minute, || false).map(|attack| attack.class)
         };
-        assert_eq!((pinged(12, false), pinged(11, false), pinged(12, true)), (Some(Class::Sweep), None, None));
+        assert_eq!((sent(8, 12, false), sent(8, 11, false), sent(8, 12, true)), (Some(Class::Sweep), None, None));
+        assert_eq!(sent(3, 50, false), None, "errors answer others");
     }
 
     #[test]

@@ -289,8 +289,8 @@ mod tests {
         assert!(detector.ranks().iter().all(|rank| rank.host == host(1)), "{:?}", detector.ranks());
     }
 
-    /// What is told when an interface asks for 100 addresses that nobody has, of a device that has this address, by what these observations
-    /// taught besides.
+    /// What is told when an interface asks for 100 addresses that nobody has, and again an hour later, of a device that has this address, by
+    /// what these observations taught.
     fn asks_for_a_hundred(mac: Mac, device: u8, learned: &[Observation]) -> Vec<(Class, Host, usize)> {
         let taught = taught();
         let mut builder = BaselinesBuilder::default();
@@ -302,16 +302,19 @@ mod tests {
         baselines.identities = identities.finish();
         let vocabulary = Arc::clone(&taught.vocabulary);
         let mut detector = detector(&Arc::new(Knowledge::new(vocabulary, Arc::new(baselines), taught.calibration.clone(), 8.0)));
-        let at = |n: i64| Timestamp::from_nanos(LATER_MS * 1_000_000 + n * 5_000_000);
-        for n in 0..100 {
-            let target = Addr::v4([10, 0, 1, n as u8]);
-            let arp = Arp { operation: 1, sender_mac: mac, sender: host(device).0, target_mac: Mac::NONE, target };
-            let what = Seen::Arp(arp);
-            detector.sighting(&Sighting { time: at(n), src_mac: mac, src: None, vlans: [0; 2], what });
-        }
         let (mut notices, mut flows) = (Vec::new(), Vec::new());
-        detector.tick(at(100), &mut notices, &mut flows);
-        notices.iter().map(|notice| (notice.incident.class, notice.incident.host, notice.incident.peers.len())).collect()
+        for hour in 0..2 {
+            let at = |n: i64| Timestamp::from_nanos(LATER_MS * 1_000_000 + n * 5_000_000) + Span::from_secs(3600 * hour);
+            for n in 0..100 {
+                let target = Addr::v4([10, 0, 1, n as u8]);
+                let arp = Arp { operation: 1, sender_mac: mac, sender: host(device).0, target_mac: Mac::NONE, target };
+                let what = Seen::Arp(arp);
+                detector.sighting(&Sighting { time: at(n), src_mac: mac, src: None, vlans: [0; 2], what });
+            }
+            detector.finish(at(100), &mut notices, &mut flows);
+        }
+        let opened = notices.iter().filter(|notice| notice.state == IncidentState::Open);
+        opened.map(|notice| (notice.incident.class, notice.incident.host, notice.incident.peers.len())).collect()
     }
 
     #[test]
@@ -323,15 +326,15 @@ mod tests {
             seen
         };
         let own = [from(MAC, 66)];
-        assert_eq!(asks_for_a_hundred(MAC, 66, &own), [(Class::Sweep, host(66), 64)]);
+        assert_eq!(asks_for_a_hundred(MAC, 66, &own), [(Class::Sweep, host(66), 64); 2]);
         assert_eq!(
             asks_for_a_hundred(MAC, 77, &own),
-            [(Class::Sweep, host(66), 64)],
+            [(Class::Sweep, host(66), 64); 2],
             "the device, come back with another address"
         );
         assert_eq!(
             asks_for_a_hundred(Mac([2, 0, 0, 0, 0, 99]), 99, &own),
-            [(Class::Sweep, host(99), 64)],
+            [(Class::Sweep, host(99), 64); 2],
             "nothing is known of it"
         );
         assert_eq!(asks_for_a_hundred(MAC, 1, &[2, 3, 4].map(|device| from(MAC, device))), [], "a router");

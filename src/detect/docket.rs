@@ -383,8 +383,8 @@ impl Docket {
         }
     }
 
-    /// Was an attack of this class told of a device, and is it over?
+    /// Was an attack of this class told of a device where each is told once, and is it over?
     fn is_told(&self, host: Host, class: Class) -> bool {
-        self.filed.told.contains(&(host, class))
+        self.knowledge.judges_itself && self.filed.told.contains(&(host, class))
     }
 }

@@ -167,6 +167,12 @@ impl Service {
         matches!(self.protocol, ICMP | ICMP_V6)
     }
 
+    /// Does it ask whether somebody is there (RFC 792; RFC 4443, 4.1)?
+    #[must_use]
+    pub const fn is_ping(self) -> bool {
+        matches!((self.protocol, self.port), (ICMP, 8) | (ICMP_V6, 128))
+    }
+
     /// Is it an ICMP error message (RFC 1122, 3.2.2; RFC 4443, 2.1)?
     #[must_use]
     pub const fn is_icmp_error(self) -> bool {

@@ -50,7 +50,7 @@ pub struct Initiated {
     pub targets: u32,
     /// Attempts to connect that failed.
     pub failed: u32,
-    /// Flows of ICMP without an answer, which count as no failed attempt: nobody has to answer.
+    /// Pings without an answer, which count as no failed attempt: nobody has to answer.
     pub unanswered_pings: u32,
     /// Logins that failed.
     pub login_failures: u32,
@@ -154,7 +154,7 @@ impl Minute {
         initiated.targets += u32::from(new_conversation);
         initiated.failed += u32::from(new_flow && seen.failed);
         if seen.is_complete() {
-            initiated.unanswered_pings += u32::from(seen.service.is_icmp() && !seen.answered());
+            initiated.unanswered_pings += u32::from(seen.service.is_ping() && !seen.answered());
             initiated.login_failures += seen.events.login_failures;
             initiated.file_changes += seen.events.file_changes;
         }

@@ -2,7 +2,7 @@
 
 #![cfg(feature = "tls")]
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
@@ -64,7 +64,17 @@ fn opened(spec: &str, folder: &Path) -> Result<Opened, SinkError> {
 
 /// Writes these alerts, then waits as long as `patience` allows.
 fn send(spec: &str, folder: &Path, alerts: std::ops::Range<usize>, patience: Duration) -> Report {
-    let Opened { mut writer, delivery, .. } = opened(spec, folder).unwrap();
+    // A sender whose patience is over is let go while it still tries, and holds its spool until it notices.
+    let is_busy = |error: &SinkError| matches!(error, SinkError::Io { error, .. } if error.kind() == ErrorKind::ResourceBusy);
+    let mut found = opened(spec, folder);
+    for _ in 0..400 {
+        if !found.as_ref().is_err_and(is_busy) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        found = opened(spec, folder);
+    }
+    let Opened { mut writer, delivery, .. } = found.unwrap();
     alerts.for_each(|number| writer.write_all(format!("{}\n", line(number)).as_bytes()).unwrap());
     delivery.unwrap().finish(patience)
 }

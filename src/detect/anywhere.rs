@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::class::Class;
-use super::classify::{SCAN_SERVICES, is_login};
+use super::classify::is_login;
 use super::evidence::{Contribution, Evidence, Of, strongest};
 use crate::app::{App, REPLICATES};
 use crate::feature::{Fact, FactKind, Observation};
@@ -102,10 +102,12 @@ fn peers(seen: &Observation, minute: &Minute) -> u32 {
 }
 
 fn class(seen: &Observation, evidence: Evidence, minute: &Minute) -> Class {
-    let services = minute.services_by_peer.get(&(seen.orig, seen.resp)).copied().unwrap_or(0);
+    let targets = minute.initiated.get(&seen.orig).map_or(0, |initiated| initiated.targets);
+    let peers = peers(seen, minute);
     match evidence {
-        Evidence::TargetRate if services >= SCAN_SERVICES => Class::Scan,
-        Evidence::TargetRate => Class::Sweep,
+        // Most of the targets are one service of different devices.
+        Evidence::TargetRate if 2 * peers >= targets => Class::Sweep,
+        Evidence::TargetRate => Class::Scan,
         Evidence::ServedRate => Class::Flood,
         Evidence::RemoteControl => Class::LateralMovement,
         _ if seen.app == App::Dns => Class::Tunnel,
@@ -152,8 +154,6 @@ mod tests {
         assert_eq!((attack.class, attack.part.bits, attack.part.of), (Class::Scan, LIMIT_BITS + 4.0, Of::AnyNetwork));
         assert_eq!((scan(59, false), scan(240, true)), (None, None));
         assert_eq!(minute(100, false, |n| (2 + n as u8, 445)).unwrap().class, Class::Sweep);
-        assert_eq!(minute(120, false, |n| (2 + n as u8 / 2, 445 + n % 2)).unwrap().class, Class::Sweep, "two ports of sixty");
-        assert_eq!(minute(60, false, |n| (2 + n as u8 % 3, 1000 + n)).unwrap().class, Class::Scan, "many ports of three");
     }
 
     #[test]

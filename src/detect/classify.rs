@@ -11,7 +11,7 @@ use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, FactKind, Obser
 use crate::model::{CARRIER_NAME_BYTES, HourOfDevice, Minute, TUNNEL_NAME_BYTES};
 
 /// Different services of one peer within a minute that make a scan.
-pub(super) const SCAN_SERVICES: u32 = 15;
+const SCAN_SERVICES: u32 = 15;
 /// Different peers of one service within a minute that make a sweep.
 const SWEEP_PEERS: u32 = 10;
 /// Bits with which something new names what it is.

@@ -17,6 +17,8 @@ const MAX_ADDRESSES: usize = 256;
 /// Askers followed at the most; a further one waits until another has asked for a minute. Some 100 bytes each, and 16 an address.
 const MAX_ASKERS: usize = 100_000;
 const MINUTE: Span = Span::from_secs(60);
+/// Those whose minute is over are looked for at most this often: a flood of made-up interfaces would look through all for each.
+const PRUNE_EVERY: Span = Span::from_secs(10);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Asker {
@@ -43,6 +45,7 @@ pub(super) struct Search {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Asking {
     askers: BTreeMap<Mac, Asker>,
+    pruned: Option<Timestamp>,
 }
 
 impl Asking {
@@ -59,7 +62,10 @@ impl Asking {
             return None;
         }
         if self.askers.len() >= MAX_ASKERS && !self.askers.contains_key(&arp.sender_mac) {
-            self.askers.retain(|_, asker| at.since(asker.since) < MINUTE);
+            if self.pruned.is_none_or(|pruned| at.since(pruned) >= PRUNE_EVERY) {
+                self.askers.retain(|_, asker| at.since(asker.since) < MINUTE);
+                self.pruned = Some(at);
+            }
             if self.askers.len() >= MAX_ASKERS {
                 return None;
             }

@@ -63,6 +63,11 @@ impl Seen {
         self.0 & LATE != 0
     }
 
+    /// The same of a value that came late.
+    const fn come_late(self) -> Self {
+        Self(self.0 | LATE)
+    }
+
     fn add(&mut self, minutes: u32) {
         self.0 = self.0 & LATE | self.minutes().saturating_add(minutes).min(LATE - 1);
     }
@@ -92,6 +97,24 @@ fn insert<T>(slice: &mut Box<[T]>, place: usize, entry: T) {
     entries.reserve_exact(1);
     entries.insert(place, entry);
     *slice = entries.into_boxed_slice();
+}
+
+/// The entries of both, in order: those of a later part of the time where the device `was_known` before.
+fn together<K: Ord + Copy>(mine: &[(K, Seen)], theirs: &[(K, Seen)], was_known: bool) -> Box<[(K, Seen)]> {
+    let mut entries = Vec::with_capacity(mine.len() + theirs.len());
+    let mut mine = mine.iter().copied().peekable();
+    for &(value, seen) in theirs {
+        entries.extend(std::iter::from_fn(|| mine.next_if(|&(known, _)| known < value)));
+        entries.push(match mine.next_if(|&(known, _)| known == value) {
+            Some((_, mut known)) => {
+                known.add(seen.minutes());
+                (value, known)
+            }
+            None => (value, if was_known { seen.come_late() } else { seen }),
+        });
+    }
+    entries.extend(mine);
+    entries.into_boxed_slice()
 }
 
 /// The entries with a value in the range.
@@ -200,9 +223,17 @@ impl<K: Value> Counts<K> {
 
     /// Adds the counts of another, of a later part of the time where the device `was_known` before.
     pub fn merge(&mut self, other: &Self, was_known: bool) {
-        for (value, seen) in other.in_order() {
-            let is_late = was_known && !self.contains(value);
-            self.add_seen(value, if is_late { Seen(seen.0 | LATE) } else { seen });
+        if self.distinct() + other.distinct() <= MAX_VALUES {
+            self.rest.iter_mut().for_each(|rest| rest.sums = Sums::default());
+            self.values = together(&self.values, &other.values, was_known);
+            if !other.long().is_empty() {
+                let rest = self.rest.get_or_insert_default();
+                rest.values = together(&rest.values, other.long(), was_known);
+            }
+        } else {
+            for (value, seen) in other.in_order() {
+                self.add_seen(value, if was_known && !self.contains(value) { seen.come_late() } else { seen });
+            }
         }
         self.add_overflow(other.overflow());
     }

@@ -161,14 +161,14 @@ impl HostBaseline {
     /// Adds its histograms of all services to these: new flows, later segments, and what it serves.
     pub(super) fn pool_services(&self, asked: &mut ServiceBaseline, later: &mut ServiceBaseline, served: &mut ServedBaseline) {
         for (of, pooled) in [(Of::Asked, asked), (Of::Continued, later)] {
-            for used in self.measured.services(of).filter_map(|service| self.measured.used(of, service)) {
+            for (_, used) in self.measured.all_used(of) {
                 pooled.flows_per_min.merge_packed(used.flows_per_min);
                 pooled.bytes_orig.merge_packed(used.bytes_orig);
                 pooled.bytes_resp.merge_packed(used.bytes_resp);
                 pooled.duration_ms.merge_packed(used.duration_ms);
             }
         }
-        for of in self.measured.services(Of::Served).filter_map(|service| self.served(service)) {
+        for (_, of) in self.measured.all_served() {
             served.flows_per_min.merge_packed(of.flows_per_min);
             served.clients_per_min.merge_packed(of.clients_per_min);
         }

@@ -6,7 +6,7 @@
 
 use super::baseline::{ServedBaseline, ServiceBaseline};
 use super::histogram::Histogram;
-use super::packed::{Counted, Packed, number, write_number};
+use super::packed::{Counted, Packed, count_in_place, number, write_number};
 use crate::flow::Service;
 
 /// What is measured of a device.
@@ -70,6 +70,14 @@ pub struct ServiceUse<'h> {
     pub duration_ms: Packed<'h>,
 }
 
+impl<'h> ServiceUse<'h> {
+    fn of(record: &'h [u8]) -> Self {
+        let mut next = histograms(record);
+        let mut next = || next.next().unwrap_or_default();
+        Self { flows_per_min: next(), bytes_orig: next(), bytes_resp: next(), duration_ms: next() }
+    }
+}
+
 /// What a service that a device offers usually gets.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceServed<'h> {
@@ -77,6 +85,14 @@ pub struct ServiceServed<'h> {
     pub flows_per_min: Packed<'h>,
     /// As [`ServedBaseline::clients_per_min`].
     pub clients_per_min: Packed<'h>,
+}
+
+impl<'h> ServiceServed<'h> {
+    fn of(record: &'h [u8]) -> Self {
+        let mut next = histograms(record);
+        let mut next = || next.next().unwrap_or_default();
+        Self { flows_per_min: next(), clients_per_min: next() }
+    }
 }
 
 /// The histograms of one device.
@@ -91,6 +107,14 @@ struct Record<'m> {
     start: usize,
     end: usize,
     histograms: &'m [u8],
+}
+
+/// Where a record lies, or where it would.
+enum Place {
+    /// From here, its histograms from there, to here.
+    Here(usize, usize, usize),
+    /// Nowhere; before this, beside so many of its kind.
+    Before(usize, usize),
 }
 
 /// Packed histograms, one after the other.
@@ -130,34 +154,73 @@ impl Measured {
         })
     }
 
-    fn find(&self, key: Key) -> Option<Record<'_>> {
-        self.records().find(|record| record.key >= key).filter(|record| record.key == key)
+    /// The place of a key. Records of the same kind are only counted where it is not found.
+    fn place(&self, key: Key) -> Place {
+        let wanted = u32::from_be_bytes(bytes_of(key));
+        let (mut at, mut before, mut of_kind) = (0, None, 0);
+        while let Some((key, behind)) = self.bytes[at..].split_first_chunk::<KEY_BYTES>() {
+            let here = u32::from_be_bytes(*key);
+            if here > wanted {
+                before = before.or(Some(at));
+                if here >> 24 != wanted >> 24 {
+                    break;
+                }
+            }
+            let (length, behind) = number(behind);
+            let histograms = self.bytes.len() - behind.len();
+            let end = self.bytes.len().min(histograms + length as usize);
+            if here == wanted {
+                return Place::Here(at, histograms, end);
+            }
+            of_kind += usize::from(here >> 24 == wanted >> 24);
+            at = end;
+        }
+        Place::Before(before.unwrap_or(at), of_kind)
     }
 
-    /// Services of which this was measured.
-    pub(super) fn services(&self, of: Of) -> impl Iterator<Item = Service> {
-        self.records().filter(move |record| record.key.0 == of).map(|record| record.key.1)
+    /// The histograms of a key.
+    fn find(&self, key: Key) -> Option<&[u8]> {
+        let wanted = u32::from_be_bytes(bytes_of(key));
+        let mut bytes = &*self.bytes;
+        while let Some((key, behind)) = bytes.split_first_chunk::<KEY_BYTES>() {
+            let here = u32::from_be_bytes(*key);
+            let (length, behind) = number(behind);
+            let (histograms, rest) = behind.split_at(behind.len().min(length as usize));
+            if here >= wanted {
+                return (here == wanted).then_some(histograms);
+            }
+            bytes = rest;
+        }
+        None
+    }
+
+    fn all(&self, of: Of) -> impl Iterator<Item = Record<'_>> {
+        self.records().skip_while(move |record| record.key.0 < of).take_while(move |record| record.key.0 == of)
+    }
+
+    /// How all services are used.
+    pub(super) fn all_used(&self, of: Of) -> impl Iterator<Item = (Service, ServiceUse<'_>)> {
+        self.all(of).map(|record| (record.key.1, ServiceUse::of(record.histograms)))
+    }
+
+    /// How all offered services are used.
+    pub(super) fn all_served(&self) -> impl Iterator<Item = (Service, ServiceServed<'_>)> {
+        self.all(Of::Served).map(|record| (record.key.1, ServiceServed::of(record.histograms)))
     }
 
     /// The histogram at a place of the device as a whole.
     pub(super) fn of_device(&self, place: usize) -> Packed<'_> {
-        self.find((Of::Device, NONE)).and_then(|record| histograms(record.histograms).nth(place)).unwrap_or_default()
+        self.find((Of::Device, NONE)).and_then(|found| histograms(found).nth(place)).unwrap_or_default()
     }
 
     /// How a service is used.
     pub(super) fn used(&self, of: Of, service: Service) -> Option<ServiceUse<'_>> {
-        let record = self.find((of, service))?;
-        let mut next = histograms(record.histograms);
-        let mut next = || next.next().unwrap_or_default();
-        Some(ServiceUse { flows_per_min: next(), bytes_orig: next(), bytes_resp: next(), duration_ms: next() })
+        self.find((of, service)).map(ServiceUse::of)
     }
 
     /// How an offered service is used.
     pub(super) fn served(&self, service: Service) -> Option<ServiceServed<'_>> {
-        let record = self.find((Of::Served, service))?;
-        let mut next = histograms(record.histograms);
-        let mut next = || next.next().unwrap_or_default();
-        Some(ServiceServed { flows_per_min: next(), clients_per_min: next() })
+        self.find((Of::Served, service)).map(ServiceServed::of)
     }
 
     /// Counts values of the device as a whole, each in the histogram at its place.
@@ -172,34 +235,54 @@ impl Measured {
 
     /// Adds what was measured of the same device later; of each kind at most so many services are kept.
     pub(super) fn merge(&mut self, other: &Self, most: usize) {
-        for record in other.records() {
-            let values: Vec<(usize, Counted)> = histograms(record.histograms)
-                .enumerate()
-                .flat_map(|(place, histogram)| histogram.buckets().map(move |counted| (place, counted)))
-                .collect();
-            self.add(record.key, &values, most);
+        self.bytes = self.merged(other, most);
+    }
+
+    fn merged(&self, other: &Self, most: usize) -> Box<[u8]> {
+        let mut room = [most; 4];
+        for record in self.records() {
+            let kind = &mut room[record.key.0 as usize];
+            *kind = kind.saturating_sub(1);
         }
+        let mut bytes = Vec::with_capacity(self.bytes.len().max(other.bytes.len()) + 64);
+        let (mut mine, mut theirs) = (self.records().peekable(), other.records().peekable());
+        while let Some(key) = [mine.peek(), theirs.peek()].into_iter().flatten().map(|record| record.key).min() {
+            let kept = mine.next_if(|record| record.key == key);
+            let new = theirs.next_if(|record| record.key == key);
+            match (kept, new) {
+                (Some(mine), Some(theirs)) => bytes.extend(merged(key, mine.histograms, theirs.histograms)),
+                (Some(mine), None) => bytes.extend_from_slice(&self.bytes[mine.start..mine.end]),
+                (None, Some(theirs)) if room[key.0 as usize] > 0 => {
+                    room[key.0 as usize] -= 1;
+                    bytes.extend_from_slice(&other.bytes[theirs.start..theirs.end]);
+                }
+                (None, _) => {}
+            }
+        }
+        bytes.into_boxed_slice()
     }
 
     fn add(&mut self, key: Key, values: &[(usize, Counted)], most: usize) {
-        let at = self.records().find(|record| record.key >= key);
-        let (start, end, old) = match at {
-            Some(Record { key: found, start, end, histograms }) if found == key => (start, end, Some(histograms)),
-            at if self.services(key.0).nth(most.saturating_sub(1)).is_none() => {
-                let start = at.map_or(self.bytes.len(), |record| record.start);
-                (start, start, None)
+        let (start, end, old, rest) = match self.place(key) {
+            Place::Here(start, histograms, end) => {
+                let old = &mut self.bytes[histograms..end];
+                // Most values were counted before: theirs is one more in as many bytes.
+                let is_longer =
+                    |&(place, value): &(usize, Counted)| !nth_mut(old, place).is_some_and(|old| count_in_place(old, value));
+                let rest: Vec<_> = values.iter().copied().filter(is_longer).collect();
+                if rest.is_empty() {
+                    return;
+                }
+                (start, end, &self.bytes[histograms..end], rest)
             }
-            _ => return,
+            Place::Before(start, of_kind) if of_kind < most => (start, start, &[][..], values.to_vec()),
+            Place::Before(..) => return,
         };
-        let new = record_with(key, old.unwrap_or_default(), values);
-        if new.len() == end - start {
-            self.bytes[start..end].copy_from_slice(&new);
-            return;
-        }
+        let record = record_of(key, |place, body| with_values(old, place, &rest, body));
         // As long as needed, not longer: most devices are never touched again.
-        let mut bytes = Vec::with_capacity(self.bytes.len() - (end - start) + new.len());
+        let mut bytes = Vec::with_capacity(self.bytes.len() - (end - start) + record.len());
         bytes.extend_from_slice(&self.bytes[..start]);
-        bytes.extend_from_slice(&new);
+        bytes.extend_from_slice(&record);
         bytes.extend_from_slice(&self.bytes[end..]);
         self.bytes = bytes.into_boxed_slice();
     }
@@ -211,25 +294,23 @@ impl Measured {
 
     /// How a service is used, as a model holds it.
     pub(super) fn stored_use(&self, of: Of) -> impl Iterator<Item = (Service, ServiceBaseline)> {
-        self.services(of).filter_map(move |service| {
-            let used = self.used(of, service)?;
+        self.all_used(of).map(|(service, used)| {
             let baseline = ServiceBaseline {
                 flows_per_min: used.flows_per_min.into(),
                 bytes_orig: used.bytes_orig.into(),
                 bytes_resp: used.bytes_resp.into(),
                 duration_ms: used.duration_ms.into(),
             };
-            Some((service, baseline))
+            (service, baseline)
         })
     }
 
     /// How offered services are used, as a model holds it.
     pub(super) fn stored_served(&self) -> impl Iterator<Item = (Service, ServedBaseline)> {
-        self.services(Of::Served).filter_map(|service| {
-            let served = self.served(service)?;
+        self.all_served().map(|(service, served)| {
             let baseline =
                 ServedBaseline { flows_per_min: served.flows_per_min.into(), clients_per_min: served.clients_per_min.into() };
-            Some((service, baseline))
+            (service, baseline)
         })
     }
 }
@@ -240,20 +321,14 @@ pub(super) fn counted_of(histograms: &[&Histogram]) -> Vec<(usize, Counted)> {
     places.flat_map(|(place, histogram)| histogram.buckets().map(move |counted| (place, counted))).collect()
 }
 
-/// The bytes of a record with these values beside those that it had.
-fn record_with(key: Key, old: &[u8], values: &[(usize, Counted)]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(old.len() + 8 + values.len() * 4);
-    let (mut old, mut scratch, mut other) = (histograms(old), Vec::new(), Vec::new());
+/// A record whose histograms are written by their places.
+fn record_of(key: Key, mut write: impl FnMut(usize, &mut Vec<u8>)) -> Vec<u8> {
+    let (mut body, mut histogram) = (Vec::new(), Vec::new());
     for place in 0..key.0.width() {
-        scratch.clear();
-        old.next().unwrap_or_default().write(&mut scratch);
-        for &(_, counted) in values.iter().filter(|&&(of, _)| of == place) {
-            other.clear();
-            Packed::of(&scratch).write_with(counted, &mut other);
-            std::mem::swap(&mut scratch, &mut other);
-        }
-        write_number(scratch.len() as u32, &mut body);
-        body.extend_from_slice(&scratch);
+        histogram.clear();
+        write(place, &mut histogram);
+        write_number(histogram.len() as u32, &mut body);
+        body.extend_from_slice(&histogram);
     }
     let mut record = Vec::with_capacity(body.len() + KEY_BYTES + 2);
     record.extend_from_slice(&bytes_of(key));
@@ -262,10 +337,40 @@ fn record_with(key: Key, old: &[u8], values: &[(usize, Counted)]) -> Vec<u8> {
     record
 }
 
+/// Writes the histogram at a place of a record with the values for this place beside those that it has.
+fn with_values(record: &[u8], place: usize, values: &[(usize, Counted)], to: &mut Vec<u8>) {
+    histograms(record).nth(place).unwrap_or_default().write(to);
+    for &(_, counted) in values.iter().filter(|&&(of, _)| of == place) {
+        let before = std::mem::take(to);
+        Packed::of(&before).write_with(counted, to);
+    }
+}
+
+/// A record with what two others count.
+fn merged(key: Key, mine: &[u8], theirs: &[u8]) -> Vec<u8> {
+    let (mut mine, mut theirs) = (histograms(mine), histograms(theirs));
+    record_of(key, |_, body| mine.next().unwrap_or_default().write_merged(theirs.next().unwrap_or_default(), body))
+}
+
+/// The bytes of a histogram of a record.
+fn nth_mut(mut record: &mut [u8], place: usize) -> Option<&mut [u8]> {
+    for skipped in 0..=place {
+        let (length, behind) = number(record);
+        let start = record.len() - behind.len();
+        let end = record.len().min(start + length as usize);
+        if skipped == place {
+            return Some(&mut record[start..end]);
+        }
+        record = &mut record[end..];
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::packed::counted;
     use super::*;
+    use proptest::prelude::*;
 
     const WEB: Service = Service { protocol: 6, port: 443 };
     const DNS: Service = Service { protocol: 17, port: 53 };
@@ -279,7 +384,7 @@ mod tests {
         }
         measured.add_of_device(&[(TARGETS_PER_MIN, counted(3.0))]);
         measured.add_of_service(Of::Served, WEB, &[(CLIENTS_PER_MIN, counted(2.0))], 9);
-        assert_eq!(measured.services(Of::Asked).collect::<Vec<_>>(), [WEB, DNS]);
+        assert_eq!(measured.all_used(Of::Asked).map(|(service, _)| service).collect::<Vec<_>>(), [WEB, DNS]);
         let web = measured.used(Of::Asked, WEB).unwrap();
         let totals = [web.flows_per_min, web.bytes_orig, web.bytes_resp, web.duration_ms].map(Packed::total);
         assert_eq!(totals, [0, 3, 0, 3]);
@@ -300,8 +405,35 @@ mod tests {
             measured.add_of_service(Of::Asked, service, &[(FLOWS_PER_MIN, counted(1.0))], 3);
             measured.add_of_service(Of::Continued, service, &[(BYTES_RESP, counted(1.0))], 1);
         }
-        let ports = |of: Of| measured.services(of).map(|service| service.port).collect::<Vec<_>>();
+        let ports = |of: Of| measured.all_used(of).map(|(service, _)| service.port).collect::<Vec<_>>();
         assert_eq!((ports(Of::Asked), ports(Of::Continued)), (vec![3, 5, 9], vec![5]));
         assert_eq!(measured.used(Of::Asked, Service { protocol: 6, port: 3 }).map(|used| used.flows_per_min.total()), Some(2));
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_counting_one_after_the_other(
+            mine in prop::collection::vec((0..4_u8, 0..9_u16, 0..4_usize, -41..90_i16, 1..300_u32), 0..40),
+            theirs in prop::collection::vec((0..4_u8, 0..9_u16, 0..4_usize, -41..90_i16, 1..300_u32), 0..40),
+            most in 1..6_usize,
+        ) {
+            let measured = |values: &[(u8, u16, usize, i16, u32)]| {
+                let mut measured = Measured::default();
+                for &(of, port, place, bucket, count) in values {
+                    let (of, service) = key_of([of, 6, 0, port as u8]);
+                    measured.add((of, service), &[(place % of.width(), (bucket, count))], most);
+                }
+                measured
+            };
+            let (mine, theirs) = (measured(&mine), measured(&theirs));
+            let (mut merged, mut counted) = (mine.clone(), mine);
+            merged.merge(&theirs, most);
+            for record in theirs.records() {
+                for (place, histogram) in histograms(record.histograms).enumerate() {
+                    counted.add(record.key, &histogram.buckets().map(|value| (place, value)).collect::<Vec<_>>(), most);
+                }
+            }
+            prop_assert_eq!(merged, counted);
+        }
     }
 }

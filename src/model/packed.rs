@@ -15,7 +15,15 @@ pub struct Packed<'h> {
 }
 
 /// A number in groups of seven bits, and what follows it. Bytes that end within a number end it.
+#[inline]
 pub(super) fn number(bytes: &[u8]) -> (u32, &[u8]) {
+    match bytes.split_first() {
+        Some((&byte, rest)) if byte < 0x80 => (byte.into(), rest),
+        _ => long_number(bytes),
+    }
+}
+
+fn long_number(bytes: &[u8]) -> (u32, &[u8]) {
     let (mut value, mut shift) = (0, 0);
     for (place, &byte) in bytes.iter().enumerate() {
         value |= u32::from(byte & 0x7f) << shift;
@@ -34,6 +42,47 @@ pub(super) fn write_number(mut value: u32, to: &mut Vec<u8>) {
         value >>= 7;
     }
     to.push(value as u8);
+}
+
+/// How many bytes a number takes.
+const fn width(value: u32) -> usize {
+    match 32 - value.leading_zeros() {
+        0..=7 => 1,
+        8..=14 => 2,
+        15..=21 => 3,
+        22..=28 => 4,
+        _ => 5,
+    }
+}
+
+/// Counts more values in a packed histogram whose bytes stay as many as they are. False where they would not.
+pub(super) fn count_in_place(histogram: &mut [u8], (bucket, more): Counted) -> bool {
+    let (wanted, mut next, mut at) = (rank(bucket), 0, 0);
+    while at < histogram.len() {
+        let (distance, behind) = number(&histogram[at..]);
+        let (count, rest) = number(behind);
+        let (start, end) = (histogram.len() - behind.len(), histogram.len() - rest.len());
+        let here = next + distance;
+        if here >= wanted {
+            let count = count.saturating_add(more);
+            let fits = here == wanted && width(count) == end - start;
+            if fits {
+                overwrite(count, &mut histogram[start..end]);
+            }
+            return fits;
+        }
+        (next, at) = (here + 1, end);
+    }
+    false
+}
+
+/// Writes a number that takes as many bytes as there are.
+fn overwrite(mut value: u32, bytes: &mut [u8]) {
+    let last = bytes.len() - 1;
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        *byte = if place == last { value as u8 } else { value as u8 | 0x80 };
+        value >>= 7;
+    }
 }
 
 /// The place of a bucket: 0 and on.
@@ -60,6 +109,11 @@ impl<'h> Packed<'h> {
 
     /// Buckets and their counts, in order.
     pub(super) fn buckets(self) -> impl Iterator<Item = Counted> + 'h {
+        self.ranks().map(|(rank, count)| (bucket_of(rank), count))
+    }
+
+    /// The places of buckets and their counts, in order.
+    fn ranks(self) -> impl Iterator<Item = (u32, u32)> + 'h {
         let (mut rest, mut next) = (self.bytes, 0);
         std::iter::from_fn(move || {
             if rest.is_empty() {
@@ -70,7 +124,7 @@ impl<'h> Packed<'h> {
             rest = behind;
             let rank = next + distance;
             next = rank + 1;
-            Some((bucket_of(rank), count))
+            Some((rank, count))
         })
     }
 
@@ -113,32 +167,33 @@ impl<'h> Packed<'h> {
 
     /// Writes it with more values.
     pub(super) fn write_with(self, more: Counted, to: &mut Vec<u8>) {
-        let (mut next, mut more) = (0, Some((rank(more.0), more.1)));
-        let mut write = |rank: u32, count: u32| {
-            write_number(rank - next, to);
-            write_number(count, to);
-            next = rank + 1;
-        };
-        for (bucket, count) in self.buckets() {
-            let here = rank(bucket);
-            let before = more.take_if(|(rank, _)| *rank <= here);
-            match before {
-                Some((rank, more)) if rank == here => write(here, count.saturating_add(more)),
-                Some((rank, more)) => {
-                    write(rank, more);
-                    write(here, count);
-                }
-                None => write(here, count),
-            }
-        }
-        if let Some((rank, count)) = more {
-            write(rank, count);
+        write_merged(self.ranks(), std::iter::once((rank(more.0), more.1)), to);
+    }
+
+    /// Writes it with the values of another.
+    pub(super) fn write_merged(self, other: Packed<'_>, to: &mut Vec<u8>) {
+        if self.bytes.is_empty() || other.bytes.is_empty() {
+            to.extend_from_slice(if self.bytes.is_empty() { other.bytes } else { self.bytes });
+        } else {
+            write_merged(self.ranks(), other.ranks(), to);
         }
     }
 
     /// Writes it.
     pub(super) fn write(self, to: &mut Vec<u8>) {
         to.extend_from_slice(self.bytes);
+    }
+}
+
+/// Writes what two count together: places of buckets and their counts, each in order.
+fn write_merged(a: impl Iterator<Item = (u32, u32)>, b: impl Iterator<Item = (u32, u32)>, to: &mut Vec<u8>) {
+    let (mut a, mut b, mut next) = (a.peekable(), b.peekable(), 0);
+    while let Some(rank) = [a.peek(), b.peek()].into_iter().flatten().map(|&(rank, _)| rank).min() {
+        let mine = a.next_if(|&(here, _)| here == rank).map_or(0, |(_, count)| count);
+        let theirs = b.next_if(|&(here, _)| here == rank).map_or(0, |(_, count)| count);
+        write_number(rank - next, to);
+        write_number(mine.saturating_add(theirs), to);
+        next = rank + 1;
     }
 }
 

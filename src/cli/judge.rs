@@ -241,7 +241,7 @@ pub fn watch(args: &WatchArgs) -> anyhow::Result<Outcome> {
     tell!("auscult: {guarded}");
     match &plan.mode {
         Mode::SelfTaught { .. } => tell!(
-            "auscult: state: learning - no model was given, so nothing is judged before the end or 120,000 flow records; see --learn and auscult train"
+            "auscult: state: learning - no model was given, so nothing is judged before the end or 60,000 flow records; see --learn and auscult train"
         ),
         Mode::Learn { span, .. } => tell!("auscult: state: learning - nothing is judged for {:.0} s", span.as_seconds()),
         Mode::Model(..) => {}

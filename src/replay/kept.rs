@@ -5,7 +5,7 @@ use crate::sighting::Sighting;
 use crate::time::Timestamp;
 
 /// Records kept of a capture that teaches itself, some 1.1 kB each; flows beyond are judged by what these taught.
-pub(super) const MAX_KEPT: usize = 120_000;
+pub(super) const MAX_KEPT: usize = 60_000;
 
 /// Records and ticks kept together: the ticks of a month come before the records.
 pub(super) const MAX_STEPS: usize = 4_000_000;

@@ -103,7 +103,7 @@ fn judging_a_flood_stays_bounded_and_balances() {
         command.args(["replay", "-", "--max-flows", MAX_FLOWS, "--stats", &stats, "--alerts", &alerts]).args(judged_by);
         let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (behaved, peak) = feed(&mut child);
-        // Without a model it keeps 120,000 records to learn from, whatever the table holds.
+        // Without a model it keeps 60,000 records to learn from, whatever the table holds.
         if judged_by.is_empty() {
             println!("peak {peak:?} MiB")
         } else {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Contribution, Evidence, Of};
+use super::pruning::Pruning;
 use crate::model::Map;
 use crate::sighting::{NeighbourKind, Seen, Sighting};
 use crate::time::{Span, Timestamp};
@@ -53,6 +54,8 @@ pub(super) struct Claims {
     by_address: Map<Addr, Claim>,
     /// The first address that each interface claimed.
     own: BTreeMap<Mac, Addr>,
+    #[serde(skip)]
+    pruning: Pruning,
 }
 
 impl Claims {
@@ -74,8 +77,10 @@ impl Claims {
 
     fn claim(&mut self, address: Addr, mac: Mac, told: Option<Addr>, at: Timestamp) -> Option<Dispute> {
         if self.by_address.len() >= MAX_ADDRESSES && !self.by_address.contains_key(&address) {
-            self.by_address.retain(|_, claim| at.since(claim.at) < WINDOW);
-            self.own.retain(|_, own| self.by_address.contains_key(own));
+            if self.pruning.is_due(at) {
+                self.by_address.retain(|_, claim| at.since(claim.at) < WINDOW);
+                self.own.retain(|_, own| self.by_address.contains_key(own));
+            }
             if self.by_address.len() >= MAX_ADDRESSES {
                 return None;
             }
@@ -155,6 +160,20 @@ mod tests {
             claims.observe(&Sighting { time, src_mac: arp.sender_mac, src: None, vlans: [0; 2], what: Seen::Arp(arp) });
         }
         assert!(claims.own.len() <= MAX_ADDRESSES && claims.by_address.len() == 1);
+    }
+
+    #[test]
+    fn a_flood_of_made_up_addresses_fills_no_memory_and_is_forgotten() {
+        let mut claims = Claims::default();
+        let mut claim = |n: u32, second: i64| {
+            claims.claim(Addr::v4(n.to_be_bytes()), Mac([2, 0, 9, 0, 0, 1]), None, Timestamp::from_parts(second, 0));
+            claims.by_address.len()
+        };
+        // All within half a minute: it would take minutes to look through all for each.
+        for n in 0..300_000 {
+            claim(n, i64::from(n) / 10_000);
+        }
+        assert_eq!([(1, 30), (2, 3000)].map(|(n, second)| claim(1_000_000 + n, second)), [MAX_ADDRESSES, 1]);
     }
 
     #[test]

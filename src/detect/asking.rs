@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::anywhere::beyond;
 use super::evidence::{Contribution, Evidence};
+use super::pruning::Pruning;
 use crate::sighting::Arp;
 use crate::time::{Span, Timestamp};
 use crate::wire::{Addr, Mac};
@@ -17,8 +18,6 @@ const MAX_ADDRESSES: usize = 256;
 /// Askers followed at the most; a further one waits until another has asked for a minute. Some 100 bytes each, and 16 an address.
 const MAX_ASKERS: usize = 100_000;
 const MINUTE: Span = Span::from_secs(60);
-/// Those whose minute is over are looked for at most this often: a flood of made-up interfaces would look through all for each.
-const PRUNE_EVERY: Span = Span::from_secs(10);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Asker {
@@ -45,7 +44,7 @@ pub(super) struct Search {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Asking {
     askers: BTreeMap<Mac, Asker>,
-    pruned: Option<Timestamp>,
+    pruning: Pruning,
 }
 
 impl Asking {
@@ -62,9 +61,8 @@ impl Asking {
             return None;
         }
         if self.askers.len() >= MAX_ASKERS && !self.askers.contains_key(&arp.sender_mac) {
-            if self.pruned.is_none_or(|pruned| at.since(pruned) >= PRUNE_EVERY) {
+            if self.pruning.is_due(at) {
                 self.askers.retain(|_, asker| at.since(asker.since) < MINUTE);
-                self.pruned = Some(at);
             }
             if self.askers.len() >= MAX_ASKERS {
                 return None;

@@ -30,6 +30,7 @@ mod memory;
 mod newness;
 mod population;
 mod prior;
+mod pruning;
 mod range;
 mod rank;
 mod rarity;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Contribution, Evidence, Of};
+use super::pruning::Pruning;
 use crate::feature::Host;
 use crate::model::{Map, bits};
 use crate::time::{Span, Timestamp};
@@ -33,6 +34,8 @@ struct Change {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Changes {
     by_value: Map<u64, Change>,
+    #[serde(skip)]
+    pruning: Pruning,
 }
 
 /// A new thing that many have.
@@ -48,7 +51,9 @@ impl Changes {
     /// Counts that `host`, one of so many devices at home, shows the new thing `about` at `now`.
     pub fn observe(&mut self, about: u64, host: Host, at_home: usize, now: Timestamp) -> Option<Population> {
         if self.by_value.len() >= MAX_VALUES && !self.by_value.contains_key(&about) {
-            self.by_value.retain(|_, change| now.since(change.since) < WINDOW);
+            if self.pruning.is_due(now) {
+                self.by_value.retain(|_, change| now.since(change.since) < WINDOW);
+            }
             if self.by_value.len() >= MAX_VALUES {
                 return None;
             }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::incident::{Episode, Incident};
+use super::pruning::Pruning;
 use crate::feature::Host;
 use crate::model::Map;
 use crate::time::{Span, Timestamp};
@@ -36,11 +37,8 @@ pub(super) struct Stories {
     devices: Map<Host, (u64, Timestamp)>,
     /// Stories and devices that were not remembered because there were too many.
     pub refused: u64,
-    pruned: Option<Timestamp>,
+    pruning: Pruning,
 }
-
-/// What is over is looked for at most this often.
-const PRUNE_EVERY: Span = Span::from_secs(60);
 
 /// Are the devices at the other end its targets? In a flood they are its clients, a change is what they all do, and a
 /// conversation that stopped tells nothing of its other end.
@@ -100,10 +98,9 @@ impl Stories {
 
     /// Forgets what is over.
     fn prune(&mut self, now: Timestamp) {
-        if self.pruned.is_none_or(|pruned| now.since(pruned) >= PRUNE_EVERY) {
+        if self.pruning.is_due(now) {
             self.stories.retain(|_, story| now.since(story.latest) <= JOINS_WITHIN);
             self.devices.retain(|_, (_, latest)| now.since(*latest) <= JOINS_WITHIN);
-            self.pruned = Some(now);
         }
     }
 

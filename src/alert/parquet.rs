@@ -165,7 +165,7 @@ impl Values {
     /// A cell of another kind than the column's, which there is not, would leave it without a value and the file unwritten.
     fn push(&mut self, cell: Cell) {
         match (self, cell) {
-            (Self::Text(values), Cell::Text(text)) => values.push(ByteArray::from(text.into_bytes())),
+            (Self::Text(values), Cell::Text(text)) => values.push(ByteArray::from(text.into_owned().into_bytes())),
             (Self::Integer(values), Cell::Integer(value) | Cell::Time(value)) => values.push(value),
             (Self::Number(values), Cell::Number(value)) => values.push(value),
             _ => {}

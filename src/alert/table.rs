@@ -1,5 +1,6 @@
 //! Flow records as rows: the same columns for CSV and Parquet.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::fact_event::fact_object;
@@ -35,7 +36,7 @@ pub struct Column {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
     /// Text.
-    Text(String),
+    Text(Cow<'static, str>),
     /// Whole number.
     Integer(i64),
     /// Microseconds since the epoch.
@@ -134,31 +135,33 @@ pub fn columns() -> Vec<Column> {
 #[must_use]
 pub fn cells(record: &FlowRecord) -> Vec<Cell> {
     let whole = |value: u64| Cell::Integer(i64::try_from(value).unwrap_or(i64::MAX));
+    let name = |name: &'static str| Cell::Text(Cow::Borrowed(name));
+    let text = |text: String| Cell::Text(Cow::Owned(text));
     let mut cells = Vec::with_capacity(FIXED.len() + COUNT);
     cells.extend([
         whole(record.id),
-        Cell::Text(community_id(&record.key, 0)),
-        Cell::Text(record.orig_addr().to_string()),
+        text(community_id(&record.key, 0)),
+        text(record.orig_addr().to_string()),
         Cell::Integer(record.orig_port().into()),
-        Cell::Text(record.resp_addr().to_string()),
+        text(record.resp_addr().to_string()),
         Cell::Integer(record.resp_port().into()),
-        Cell::Text(protocol_name(record.key.protocol)),
-        Cell::Text(record.app.0.name().to_owned()),
+        text(protocol_name(record.key.protocol)),
+        name(record.app.0.name()),
         Cell::Time(record.start.nanos().div_euclid(1000)),
         Cell::Time(record.end.nanos().div_euclid(1000)),
         whole(record.orig.packets),
         whole(record.resp.packets),
         whole(record.orig.wire_bytes),
         whole(record.resp.wire_bytes),
-        Cell::Text(state(record).to_owned()),
-        Cell::Text(record.reason.eve().to_owned()),
+        name(state(record)),
+        name(record.reason.eve()),
         Cell::Integer(record.orig.flags.into()),
         Cell::Integer(record.resp.flags.into()),
         Cell::Integer(record.segment.into()),
         Cell::Integer(record.partial().into()),
-        Cell::Text(record.state.name().to_owned()),
-        Cell::Text(record.history.to_string()),
-        Cell::Text(record.direction.name().to_owned()),
+        name(record.state.name()),
+        text(record.history.as_str().to_owned()),
+        name(record.direction.name()),
     ]);
     cells.extend(carried(record));
     cells.extend([
@@ -166,7 +169,7 @@ pub fn cells(record: &FlowRecord) -> Vec<Cell> {
         whole(record.resp.missing_bytes),
         whole(record.orig.bad_checksums.into()),
         whole(record.resp.bad_checksums.into()),
-        Cell::Text(record.facts.as_deref().and_then(fact_object).map(|facts| facts.to_string()).unwrap_or_default()),
+        text(record.facts.as_deref().and_then(fact_object).map(|facts| facts.to_string()).unwrap_or_default()),
     ]);
     cells.extend(told(record));
     cells.extend(extract(record).map(Cell::Number));
@@ -175,9 +178,9 @@ pub fn cells(record: &FlowRecord) -> Vec<Cell> {
 
 /// What else a detector must be told to judge the record as it judges the flow.
 fn told(record: &FlowRecord) -> [Cell; 6] {
-    let mac = |mac: [u8; 6]| Cell::Text(if mac == [0; 6] { String::new() } else { Mac(mac).to_string() });
+    let mac = |mac: [u8; 6]| Cell::Text(if mac == [0; 6] { Cow::Borrowed("") } else { Cow::Owned(Mac(mac).to_string()) });
     [
-        Cell::Text(record.reason.name().to_owned()),
+        Cell::Text(Cow::Borrowed(record.reason.name())),
         Cell::Integer(record.under_way.into()),
         Cell::Integer(record.events.login_failures.into()),
         Cell::Integer(record.events.file_changes.into()),
@@ -189,7 +192,7 @@ fn told(record: &FlowRecord) -> [Cell; 6] {
 /// How a flow's packets came and what the network said of them.
 fn carried(record: &FlowRecord) -> [Cell; 10] {
     let tunnel = record.tunnel.as_deref();
-    let text = |text: Option<String>| Cell::Text(text.unwrap_or_default());
+    let text = |text: Option<String>| Cell::Text(text.unwrap_or_default().into());
     let (kind, code, count) = record.icmp_error.map_or((0, 0, 0), |error| (error.kind, error.code, error.count));
     [
         Cell::Integer(record.vlans[0].into()),
@@ -209,6 +212,7 @@ fn carried(record: &FlowRecord) -> [Cell; 10] {
 #[derive(Debug)]
 pub struct CsvTable<W> {
     to: W,
+    row: Vec<u8>,
 }
 
 impl<W: Write> CsvTable<W> {
@@ -219,29 +223,44 @@ impl<W: Write> CsvTable<W> {
     pub fn new(mut to: W) -> Result<Self, TableError> {
         let names: Vec<&str> = columns().iter().map(|column| column.name).collect();
         writeln!(to, "{}", names.join(","))?;
-        Ok(Self { to })
+        Ok(Self { to, row: Vec::new() })
     }
 }
 
 impl<W: Write> FlowTable for CsvTable<W> {
     fn write(&mut self, record: &FlowRecord) -> Result<(), TableError> {
-        for (place, cell) in cells(record).into_iter().enumerate() {
-            let comma = if place == 0 { "" } else { "," };
+        self.row.clear();
+        for cell in cells(record) {
+            if !self.row.is_empty() {
+                self.row.push(b',');
+            }
             match cell {
-                Cell::Text(text) if text.contains(['"', ',']) => write!(self.to, "{comma}\"{}\"", text.replace('"', "\"\""))?,
-                Cell::Text(text) => write!(self.to, "{comma}{text}")?,
-                Cell::Integer(value) => write!(self.to, "{comma}{value}")?,
-                Cell::Time(micros) => write!(self.to, "{comma}{}", Timestamp::from_nanos(micros * 1000))?,
-                Cell::Number(value) => write!(self.to, "{comma}{value}")?,
+                Cell::Text(text) if text.contains(['"', ',']) => write!(self.row, "\"{}\"", text.replace('"', "\"\""))?,
+                Cell::Text(text) => self.row.extend_from_slice(text.as_bytes()),
+                Cell::Integer(value) => self.row.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+                Cell::Time(micros) => write!(self.row, "{}", Timestamp::from_nanos(micros * 1000))?,
+                Cell::Number(value) => write_number(value, &mut self.row)?,
             }
         }
-        writeln!(self.to)?;
-        Ok(())
+        self.row.push(b'\n');
+        Ok(self.to.write_all(&self.row)?)
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), TableError> {
         Ok(self.to.flush()?)
     }
+}
+
+/// Writes a number as [`f64`] is written. Most are whole, and those are written in a tenth of the time.
+fn write_number(value: f64, to: &mut Vec<u8>) -> io::Result<()> {
+    /// Below this every whole number is one.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_negative_zero = value == 0.0 && value.is_sign_negative();
+    if value.fract() == 0.0 && value.abs() < EXACT && !is_negative_zero {
+        to.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+        return Ok(());
+    }
+    write!(to, "{value}")
 }
 
 #[cfg(test)]
@@ -250,6 +269,7 @@ mod tests {
     use super::*;
     use crate::app::{Facts, TlsFacts};
     use crate::flow::testing::packet;
+    use proptest::prelude::*;
 
     #[test]
     fn every_cell_has_its_column_and_kind() {
@@ -291,6 +311,17 @@ mod tests {
         let text = String::from_utf8(bytes).unwrap();
         assert!(text.contains(r#",20,0,,,,0,0,0,0,0,0,0,0,0,"{""sni"":""pacs.example""}","#), "{text}");
         assert!(text.contains(",shutdown,0,0,0,,,"), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_written_as_they_are_elsewhere(
+            value in prop_oneof![any::<f64>(), (-1e18..1e18f64).prop_map(f64::trunc), Just(-0.0), Just(9_007_199_254_740_993.0)],
+        ) {
+            let mut bytes = Vec::new();
+            write_number(value, &mut bytes).unwrap();
+            prop_assert_eq!(String::from_utf8(bytes).unwrap(), value.to_string());
+        }
     }
 
     /// Takes nothing.

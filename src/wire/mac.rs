@@ -56,8 +56,12 @@ impl Mac {
 /// Six pairs of hexadecimal digits with colons between.
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        let mut text = [b':'; 17];
+        for (place, byte) in self.0.into_iter().enumerate() {
+            let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+            (text[3 * place], text[3 * place + 1]) = (digit(byte >> 4), digit(byte & 15));
+        }
+        f.write_str(core::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

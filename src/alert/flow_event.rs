@@ -1,80 +1,266 @@
 //! Flow records as EVE `flow` events.
 
-use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::eve::rounded;
 use super::fact_event::fact_object;
-use crate::app::Events;
-use crate::feature::{SCHEMA, extract};
+use crate::app::{Basis, Events};
+use crate::feature::{COUNT, SCHEMA, extract};
 use crate::flow::{EndReason, FlowKey, FlowRecord, SideStats, community_id};
-use crate::wire::{Mac, Quoted, TcpFlags, Tunnel};
+use crate::time::Timestamp;
+use crate::wire::{Addr, Mac, Quoted, TcpFlags, Tunnel};
 
-/// The event of a flow record. `judged` is (bits, behaviour); without it the event carries `auscult.features` instead.
-#[must_use]
-pub fn flow_event(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
-    let mut event = Map::new();
-    event.insert("timestamp".into(), json!(record.end.to_string()));
-    event.insert("flow_id".into(), json!(record.id));
-    event.insert("event_type".into(), json!("flow"));
-    if record.vlans[0] != 0 {
-        let vlans: Vec<u16> = record.vlans.into_iter().filter(|&vlan| vlan != 0).collect();
-        event.insert("vlan".into(), json!(vlans));
+/// The event of a flow record, whose fields are in the order in which they are written: a hundred of them, as values of their own, would take
+/// three times as long.
+#[derive(Serialize)]
+pub struct FlowEvent<'r> {
+    timestamp: Shown<Timestamp>,
+    flow_id: u64,
+    event_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan: Option<Vec<u16>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<Carrier>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ether: Option<Interfaces>,
+    src_ip: Shown<Addr>,
+    dest_ip: Shown<Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp_type: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp_code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    src_port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dest_port: Option<u16>,
+    proto: Cow<'static, str>,
+    ip_v: u8,
+    app_proto: &'static str,
+    community_id: String,
+    flow: Counts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tcp: Option<Tcp>,
+    auscult: Product<'r>,
+}
+
+/// What is written as it is shown.
+struct Shown<T>(T);
+
+impl<T: fmt::Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
-    if let Some(tunnel) = &record.tunnel {
-        event.insert("tunnel".into(), carrier(tunnel));
+}
+
+/// TCP flags as EVE writes them.
+struct Hex(u8);
+
+impl fmt::Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02x}", self.0)
     }
-    if record.macs != [[0; 6]; 2] {
-        event.insert("ether".into(), interfaces(record));
-    }
-    event.insert("src_ip".into(), json!(record.orig_addr().to_string()));
-    event.insert("dest_ip".into(), json!(record.resp_addr().to_string()));
-    if matches!(record.key.protocol, 1 | 58) {
-        event.insert("icmp_type".into(), json!(record.orig_port()));
-        event.insert("icmp_code".into(), json!(if record.key.one_way { record.resp_port() } else { 0 }));
-    } else {
-        event.insert("src_port".into(), json!(record.orig_port()));
-        event.insert("dest_port".into(), json!(record.resp_port()));
-    }
-    event.insert("proto".into(), json!(protocol_name(record.key.protocol)));
-    event.insert("ip_v".into(), json!(if record.key.low.is_v4() { 4 } else { 6 }));
-    event.insert("app_proto".into(), json!(record.app.0.name()));
-    event.insert("community_id".into(), json!(community_id(&record.key, 0)));
-    event.insert("flow".into(), counts(record));
-    if record.key.protocol == 6 {
-        event.insert("tcp".into(), tcp(record));
-    }
-    event.insert("auscult".into(), product(record, judged));
-    Value::Object(event)
 }
 
 /// The outermost packet that carried the flow's first.
-fn carrier(tunnel: &Tunnel) -> Value {
-    json!({
-        "src_ip": tunnel.src.to_string(), "src_port": tunnel.src_port,
-        "dest_ip": tunnel.dst.to_string(), "dest_port": tunnel.dst_port,
-        "proto": protocol_name(tunnel.protocol), "depth": tunnel.depth,
-    })
+#[derive(Serialize)]
+struct Carrier {
+    src_ip: Shown<Addr>,
+    src_port: u16,
+    dest_ip: Shown<Addr>,
+    dest_port: u16,
+    proto: Cow<'static, str>,
+    depth: u8,
 }
 
 /// The interfaces of both ends, or of the routers before them, as EVE's flow events list them.
-fn interfaces(record: &FlowRecord) -> Value {
-    let mut ether = Map::new();
-    for (name, mac) in [("src_macs", record.macs[0]), ("dest_macs", record.macs[1])] {
-        if mac != [0; 6] {
-            ether.insert(name.into(), json!([Mac(mac).to_string()]));
-        }
-    }
-    Value::Object(ether)
+#[derive(Serialize)]
+struct Interfaces {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    src_macs: Option<[Shown<Mac>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dest_macs: Option<[Shown<Mac>; 1]>,
 }
 
-fn counts(record: &FlowRecord) -> Value {
-    json!({
-        "pkts_toserver": record.orig.packets, "pkts_toclient": record.resp.packets,
-        "bytes_toserver": record.orig.wire_bytes, "bytes_toclient": record.resp.wire_bytes,
-        "start": record.start.to_string(), "end": record.end.to_string(),
-        "age": record.end.since(record.start).as_seconds() as i64,
-        "state": state(record), "reason": record.reason.eve(), "alerted": false,
-    })
+#[derive(Serialize)]
+struct Counts {
+    pkts_toserver: u64,
+    pkts_toclient: u64,
+    bytes_toserver: u64,
+    bytes_toclient: u64,
+    start: Shown<Timestamp>,
+    end: Shown<Timestamp>,
+    age: i64,
+    state: &'static str,
+    reason: &'static str,
+    alerted: bool,
+}
+
+#[derive(Serialize)]
+struct Tcp {
+    tcp_flags: Shown<Hex>,
+    tcp_flags_ts: Shown<Hex>,
+    tcp_flags_tc: Shown<Hex>,
+    syn: bool,
+    fin: bool,
+    rst: bool,
+    psh: bool,
+    ack: bool,
+    urg: bool,
+    ecn: bool,
+    cwr: bool,
+    state: &'static str,
+    ts_gap: bool,
+    tc_gap: bool,
+}
+
+#[derive(Serialize)]
+struct Product<'r> {
+    segment: u32,
+    partial: bool,
+    reason: &'static str,
+    conn_state: &'static str,
+    direction: &'static str,
+    under_way: bool,
+    app_by: &'static str,
+    orig: Side,
+    resp: Side,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<Happened>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fragments: Option<InFragments>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp_error: Option<Refusal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<About>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bits: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    behaviour: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    features: Option<Features>,
+}
+
+#[derive(Serialize)]
+struct Side {
+    ip_bytes: u64,
+    payload_bytes: u64,
+    retransmitted: u32,
+    out_of_order: u32,
+    missing_bytes: u64,
+    zero_window: u32,
+    bad_checksums: u16,
+}
+
+#[derive(Serialize)]
+struct Happened {
+    login_failures: u32,
+    file_changes: u32,
+}
+
+#[derive(Serialize)]
+struct InFragments {
+    packets: u32,
+    odd: u32,
+}
+
+#[derive(Serialize)]
+struct Refusal {
+    r#type: u8,
+    code: u8,
+    count: u32,
+}
+
+/// The flow that an ICMP error is about, as its own record names it.
+#[derive(Serialize)]
+struct About {
+    src_ip: Shown<Addr>,
+    src_port: u16,
+    dest_ip: Shown<Addr>,
+    dest_port: u16,
+    proto: Cow<'static, str>,
+    community_id: String,
+}
+
+/// Features by their names.
+struct Features([f64; COUNT]);
+
+impl Serialize for Features {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(COUNT))?;
+        SCHEMA.iter().zip(&self.0).try_for_each(|(feature, value)| map.serialize_entry(feature.name, value))?;
+        map.end()
+    }
+}
+
+/// The event of a flow record. `judged` is (bits, behaviour); without it the event carries `auscult.features` instead.
+#[must_use]
+pub fn flow_event<'r>(record: &'r FlowRecord, judged: Option<(f64, &'r str)>) -> FlowEvent<'r> {
+    let is_icmp = matches!(record.key.protocol, 1 | 58);
+    let code = if record.key.one_way { record.resp_port() } else { 0 };
+    let vlans = || record.vlans.into_iter().filter(|&vlan| vlan != 0).collect();
+    FlowEvent {
+        timestamp: Shown(record.end),
+        flow_id: record.id,
+        event_type: "flow",
+        vlan: (record.vlans[0] != 0).then(vlans),
+        tunnel: record.tunnel.as_deref().map(carrier),
+        ether: (record.macs != [[0; 6]; 2]).then(|| interfaces(record)),
+        src_ip: Shown(record.orig_addr()),
+        dest_ip: Shown(record.resp_addr()),
+        icmp_type: is_icmp.then(|| record.orig_port()),
+        icmp_code: is_icmp.then_some(code),
+        src_port: (!is_icmp).then(|| record.orig_port()),
+        dest_port: (!is_icmp).then(|| record.resp_port()),
+        proto: protocol_name(record.key.protocol),
+        ip_v: if record.key.low.is_v4() { 4 } else { 6 },
+        app_proto: record.app.0.name(),
+        community_id: community_id(&record.key, 0),
+        flow: counts(record),
+        tcp: (record.key.protocol == 6).then(|| tcp(record)),
+        auscult: product(record, judged),
+    }
+}
+
+fn carrier(tunnel: &Tunnel) -> Carrier {
+    Carrier {
+        src_ip: Shown(tunnel.src),
+        src_port: tunnel.src_port,
+        dest_ip: Shown(tunnel.dst),
+        dest_port: tunnel.dst_port,
+        proto: protocol_name(tunnel.protocol),
+        depth: tunnel.depth,
+    }
+}
+
+fn interfaces(record: &FlowRecord) -> Interfaces {
+    let [src_macs, dest_macs] = record.macs.map(|mac| (mac != [0; 6]).then_some([Shown(Mac(mac))]));
+    Interfaces { src_macs, dest_macs }
+}
+
+fn counts(record: &FlowRecord) -> Counts {
+    Counts {
+        pkts_toserver: record.orig.packets,
+        pkts_toclient: record.resp.packets,
+        bytes_toserver: record.orig.wire_bytes,
+        bytes_toclient: record.resp.wire_bytes,
+        start: Shown(record.start),
+        end: Shown(record.end),
+        age: record.end.since(record.start).as_seconds() as i64,
+        state: state(record),
+        reason: record.reason.eve(),
+        alerted: false,
+    }
 }
 
 /// EVE's three states. A later segment of a connection in which one side was silent is established all the same, and one that
@@ -89,93 +275,97 @@ pub(super) fn state(record: &FlowRecord) -> &'static str {
     }
 }
 
-fn tcp(record: &FlowRecord) -> Value {
+fn tcp(record: &FlowRecord) -> Tcp {
     let (orig, resp) = (&record.orig, &record.resp);
     let both = orig.flags | resp.flags;
     let has = |flag: TcpFlags| TcpFlags(both).has(flag);
-    json!({
-        "tcp_flags": format!("{both:02x}"), "tcp_flags_ts": format!("{:02x}", orig.flags), "tcp_flags_tc": format!("{:02x}", resp.flags),
-        "syn": has(TcpFlags::SYN), "fin": has(TcpFlags::FIN), "rst": has(TcpFlags::RST), "psh": has(TcpFlags::PSH),
-        "ack": has(TcpFlags::ACK), "urg": has(TcpFlags::URG), "ecn": has(TcpFlags(0x40)), "cwr": has(TcpFlags(0x80)),
-        "state": state(record), "ts_gap": orig.missing_bytes > 0, "tc_gap": resp.missing_bytes > 0,
-    })
+    let [tcp_flags, tcp_flags_ts, tcp_flags_tc] = [both, orig.flags, resp.flags].map(|flags| Shown(Hex(flags)));
+    Tcp {
+        tcp_flags,
+        tcp_flags_ts,
+        tcp_flags_tc,
+        syn: has(TcpFlags::SYN),
+        fin: has(TcpFlags::FIN),
+        rst: has(TcpFlags::RST),
+        psh: has(TcpFlags::PSH),
+        ack: has(TcpFlags::ACK),
+        urg: has(TcpFlags::URG),
+        ecn: has(TcpFlags(0x40)),
+        cwr: has(TcpFlags(0x80)),
+        state: state(record),
+        ts_gap: orig.missing_bytes > 0,
+        tc_gap: resp.missing_bytes > 0,
+    }
 }
 
-fn product(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
-    let mut product = json!({
-        "segment": record.segment, "partial": record.partial(), "reason": record.reason.name(),
-        "conn_state": record.state.name(), "direction": record.direction.name(), "under_way": record.under_way,
-        "app_by": format!("{:?}", record.app.1).to_lowercase(),
-        "orig": side(&record.orig), "resp": side(&record.resp),
-    });
-    if record.key.protocol == 6 {
-        product["history"] = json!(record.history.as_str());
+fn product<'r>(record: &'r FlowRecord, judged: Option<(f64, &'r str)>) -> Product<'r> {
+    let Events { login_failures, file_changes } = record.events;
+    let fragments = InFragments { packets: record.fragments.packets, odd: record.fragments.odd };
+    Product {
+        segment: record.segment,
+        partial: record.partial(),
+        reason: record.reason.name(),
+        conn_state: record.state.name(),
+        direction: record.direction.name(),
+        under_way: record.under_way,
+        app_by: match record.app.1 {
+            Basis::None => "none",
+            Basis::Port => "port",
+            Basis::Content => "content",
+        },
+        orig: side(&record.orig),
+        resp: side(&record.resp),
+        history: (record.key.protocol == 6).then(|| record.history.as_str()),
+        facts: record.facts.as_deref().and_then(fact_object),
+        events: (record.events != Events::default()).then_some(Happened { login_failures, file_changes }),
+        fragments: (fragments.packets > 0).then_some(fragments),
+        icmp_error: record.icmp_error.map(|error| Refusal { r#type: error.kind, code: error.code, count: error.count }),
+        about: record.quoted.as_deref().map(about),
+        tunnel: record.tunnel.as_deref().map(|tunnel| tunnel.kind.name()),
+        bits: judged.map(|(bits, _)| rounded(bits)),
+        behaviour: judged.map(|(_, behaviour)| behaviour),
+        features: judged.is_none().then(|| Features(extract(record))),
     }
-    if let Some(facts) = record.facts.as_deref().and_then(fact_object) {
-        product["facts"] = facts;
-    }
-    if record.events != Events::default() {
-        let Events { login_failures, file_changes } = record.events;
-        product["events"] = json!({"login_failures": login_failures, "file_changes": file_changes});
-    }
-    if record.fragments.packets > 0 {
-        product["fragments"] = json!({"packets": record.fragments.packets, "odd": record.fragments.odd});
-    }
-    if let Some(error) = record.icmp_error {
-        product["icmp_error"] = json!({"type": error.kind, "code": error.code, "count": error.count});
-    }
-    if let Some(quoted) = record.quoted.as_deref() {
-        product["about"] = about(quoted);
-    }
-    if let Some(tunnel) = &record.tunnel {
-        product["tunnel"] = json!(tunnel.kind.name());
-    }
-    match judged {
-        Some((bits, behaviour)) => {
-            product["bits"] = json!(rounded(bits));
-            product["behaviour"] = json!(behaviour);
-        }
-        None => {
-            let vector = extract(record);
-            let features: Map<String, Value> =
-                SCHEMA.iter().zip(vector).map(|(feature, value)| (feature.name.to_owned(), json!(value))).collect();
-            product["features"] = Value::Object(features);
-        }
-    }
-    product
 }
 
-/// The flow that an ICMP error is about, as its own record names it.
-fn about(quoted: &Quoted) -> Value {
-    json!({
-        "src_ip": quoted.src.to_string(), "src_port": quoted.src_port,
-        "dest_ip": quoted.dst.to_string(), "dest_port": quoted.dst_port,
-        "proto": protocol_name(quoted.protocol), "community_id": community_id(&FlowKey::of_quoted(quoted), 0),
-    })
+fn about(quoted: &Quoted) -> About {
+    About {
+        src_ip: Shown(quoted.src),
+        src_port: quoted.src_port,
+        dest_ip: Shown(quoted.dst),
+        dest_port: quoted.dst_port,
+        proto: protocol_name(quoted.protocol),
+        community_id: community_id(&FlowKey::of_quoted(quoted), 0),
+    }
 }
 
-fn side(side: &SideStats) -> Value {
-    json!({
-        "ip_bytes": side.ip_bytes, "payload_bytes": side.payload_bytes, "retransmitted": side.retransmitted,
-        "out_of_order": side.out_of_order, "missing_bytes": side.missing_bytes, "zero_window": side.zero_window, "bad_checksums": side.bad_checksums,
-    })
+fn side(side: &SideStats) -> Side {
+    Side {
+        ip_bytes: side.ip_bytes,
+        payload_bytes: side.payload_bytes,
+        retransmitted: side.retransmitted,
+        out_of_order: side.out_of_order,
+        missing_bytes: side.missing_bytes,
+        zero_window: side.zero_window,
+        bad_checksums: side.bad_checksums,
+    }
 }
 
 /// The protocol as EVE spells it.
 #[must_use]
-pub(super) fn protocol_name(protocol: u8) -> String {
-    match protocol {
-        1 => "ICMP".to_owned(),
-        2 => "IGMP".to_owned(),
-        6 => "TCP".to_owned(),
-        17 => "UDP".to_owned(),
-        47 => "GRE".to_owned(),
-        50 => "ESP".to_owned(),
-        51 => "AH".to_owned(),
-        58 => "IPv6-ICMP".to_owned(),
-        132 => "SCTP".to_owned(),
-        other => format!("{other:03}"),
-    }
+pub(super) fn protocol_name(protocol: u8) -> Cow<'static, str> {
+    Cow::Borrowed(match protocol {
+        1 => "ICMP",
+        2 => "IGMP",
+        6 => "TCP",
+        17 => "UDP",
+        47 => "GRE",
+        50 => "ESP",
+        51 => "AH",
+        58 => "IPv6-ICMP",
+        132 => "SCTP",
+        other => return Cow::Owned(format!("{other:03}")),
+    })
 }
 
 #[cfg(test)]
@@ -184,6 +374,12 @@ pub(super) mod tests {
     use crate::flow::testing::{packet, tcp};
     use crate::flow::{FlowKey, FlowLimits, HomeNets, Shard};
     use crate::wire::Packet;
+    use serde_json::json;
+
+    /// The event, to be looked into.
+    fn event_of(record: &FlowRecord, judged: Option<(f64, &str)>) -> Value {
+        serde_json::to_value(flow_event(record, judged)).unwrap()
+    }
 
     /// The record of these packets at the end of their capture.
     pub fn record(packets: &[Packet]) -> FlowRecord {
@@ -201,17 +397,17 @@ pub(super) mod tests {
     #[test]
     fn a_judged_flow_has_bits_and_one_that_was_not_has_features() {
         let record = record(&[packet(0, 1, 4000, 2, 53, 17)]);
-        let judged = flow_event(&record, Some((1.234_56, "look-up")));
+        let judged = event_of(&record, Some((1.234_56, "look-up")));
         assert_eq!((&judged["auscult"]["bits"], &judged["auscult"]["behaviour"]), (&json!(1.235), &json!("look-up")));
         assert!(judged["auscult"].get("features").is_none());
-        let plain = flow_event(&record, None);
+        let plain = event_of(&record, None);
         assert!(plain["auscult"].get("bits").is_none());
         assert_eq!(plain["auscult"]["features"].as_object().unwrap().len(), SCHEMA.len());
     }
 
     #[test]
     fn icmp_has_a_type_and_no_ports() {
-        let event = flow_event(&record(&[packet(0, 1, 8, 2, 0, 1)]), None);
+        let event = event_of(&record(&[packet(0, 1, 8, 2, 0, 1)]), None);
         assert_eq!((&event["icmp_type"], &event["icmp_code"], &event["proto"]), (&json!(8), &json!(0), &json!("ICMP")));
         assert!(event.get("src_port").is_none() && event.get("tcp").is_none());
     }
@@ -219,9 +415,9 @@ pub(super) mod tests {
     #[test]
     fn vlans_are_written_only_where_there_are_any() {
         let mut tagged = packet(0, 1, 4000, 2, 53, 17);
-        assert!(flow_event(&record(std::slice::from_ref(&tagged)), None).get("vlan").is_none());
+        assert!(event_of(&record(std::slice::from_ref(&tagged)), None).get("vlan").is_none());
         tagged.vlans = [20, 0];
-        assert_eq!(flow_event(&record(&[tagged]), None)["vlan"], json!([20]));
+        assert_eq!(event_of(&record(&[tagged]), None)["vlan"], json!([20]));
     }
 
     #[test]
@@ -237,6 +433,6 @@ pub(super) mod tests {
 
     #[test]
     fn unnamed_protocols_are_three_digits() {
-        assert_eq!((protocol_name(6), protocol_name(88)), ("TCP".to_owned(), "088".to_owned()));
+        assert_eq!((protocol_name(6), protocol_name(88)), ("TCP".into(), "088".into()));
     }
 }

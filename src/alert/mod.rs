@@ -19,7 +19,7 @@ pub use answer_line::{answer_line, read_answer};
 pub use chain::{Break, Chain, Link, LinkError, Whole};
 pub use conn_log::ConnLog;
 pub use eve::{AlertContext, alert_event};
-pub use flow_event::flow_event;
+pub use flow_event::{FlowEvent, flow_event};
 pub use format::{Format, Formatter, Message, UnknownFormat};
 pub use incident_line::IncidentLine;
 pub use lines::AlertLines;

@@ -145,7 +145,7 @@ pub fn cells(record: &FlowRecord) -> Vec<Cell> {
         Cell::Integer(record.orig_port().into()),
         text(record.resp_addr().to_string()),
         Cell::Integer(record.resp_port().into()),
-        text(protocol_name(record.key.protocol)),
+        Cell::Text(protocol_name(record.key.protocol)),
         name(record.app.0.name()),
         Cell::Time(record.start.nanos().div_euclid(1000)),
         Cell::Time(record.end.nanos().div_euclid(1000)),

@@ -222,7 +222,7 @@ mod tests {
         flow.events = Events { login_failures: 3, file_changes: 0 };
         let seen = Timestamp::from_parts(9, 0);
         let want = Observation::of(&flow, seen, &HomeNets::default());
-        let draft = again(&flow_event(&flow, None));
+        let draft = again(&serde_json::to_value(flow_event(&flow, None)).unwrap());
         assert_eq!((draft.kind, draft.record.key, draft.record.id), (RecordKind::Whole, flow.key, flow.id));
         assert_eq!((draft.record.state, draft.record.history, draft.record.reason), (flow.state, flow.history, flow.reason));
         // What is written again is what was read.
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn without_features_the_counts_tell() {
         let flow = record(&exchange());
-        let draft = again(&flow_event(&flow, Some((1.0, "any"))));
+        let draft = again(&serde_json::to_value(flow_event(&flow, Some((1.0, "any")))).unwrap());
         assert_eq!((draft.kind, draft.record.orig.payload_bytes), (RecordKind::Eve, 730));
         let (got, want) = (extract(&draft.record), extract(&flow));
         for name in ["duration_s", "packets_orig", "payload_bytes_resp", "resp_share", "established", "answered", "is_tcp"] {
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_feature_that_is_no_number_is_told() {
-        let mut event = flow_event(&record(&exchange()), None);
+        let mut event = serde_json::to_value(flow_event(&record(&exchange()), None)).unwrap();
         event["auscult"]["features"]["turns"] = serde_json::json!("many");
         let wrong = read(&JsonRow::read(&event.to_string()).unwrap()).unwrap_err();
         assert_eq!((wrong.field.as_ref(), wrong.wanted), ("turns", "a finite number"));

@@ -69,7 +69,7 @@ impl Consumer for FlowsOut {
         let record = &emitted.record;
         if record.reason != EndReason::FirstLook {
             self.sums.add(record);
-            let event = flow_event(record, None);
+            let event = serde_json::to_value(flow_event(record, None)).unwrap();
             let features = event["auscult"]["features"].as_object().unwrap();
             assert!(features.values().all(|value| value.is_f64()), "not every feature is a finite number: {event}");
             self.table.write(record).unwrap();
@@ -100,7 +100,7 @@ impl Output for ReplayOut {
 
     fn flow(&mut self, flow: &ScoredFlow, behaviour: &str) {
         assert!(flow.bits.is_finite() && flow.bits >= 0.0, "{} bits", flow.bits);
-        let event = flow_event(&flow.record, Some((flow.bits, behaviour)));
+        let event = serde_json::to_value(flow_event(&flow.record, Some((flow.bits, behaviour)))).unwrap();
         assert!(event["auscult"]["bits"].is_f64(), "{event}");
         self.sums.add(&flow.record);
     }

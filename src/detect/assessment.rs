@@ -10,28 +10,35 @@ use crate::feature::Host;
 /// strongest the others count half. What is new about a flow and what is odd about its shape do most (a new program talks in
 /// its own way): the weaker of the two counts half again.
 pub(super) fn weights<const N: usize>(parts: &[Option<Contribution>; N]) -> [f64; N] {
-    // The place of the strongest, and of the strongest of the flow: the first of those that tie.
-    let (mut all, mut of_flow) = (None, None);
-    let note = |strongest: &mut Option<(usize, f64)>, place: usize, bits: f64| {
-        if strongest.is_none_or(|(_, most)| bits.total_cmp(&most).is_gt()) {
-            *strongest = Some((place, bits));
-        }
-    };
+    // The place of the strongest, and of the strongest of the flow, and their bits: the first of those that tie.
+    let (mut all, mut of_flow) = ((N, 0.0), (N, 0.0));
+    let mut weights = [0.5; N];
     for (place, part) in parts.iter().enumerate() {
         let Some(Contribution { evidence, bits, .. }) = part else { continue };
-        let bits = if evidence.is_shared() { 0.0 } else { *bits };
-        note(&mut all, place, bits);
-        if evidence.is_of_flow() {
-            note(&mut of_flow, place, bits);
+        let is_shared = evidence.is_shared();
+        let bits = if is_shared { 0.0 } else { *bits };
+        let is_stronger = |(strongest, most): (usize, f64)| strongest == N || bits.total_cmp(&most).is_gt();
+        if is_stronger(all) {
+            all = (place, bits);
+        }
+        if is_shared {
+            weights[place] = 0.0;
+        } else if evidence.is_of_flow() {
+            weights[place] = 0.25;
+            if is_stronger(of_flow) {
+                of_flow = (place, bits);
+            }
         }
     }
-    let is_at = |strongest: Option<(usize, f64)>, place: usize| strongest.is_some_and(|(at, _)| at == place);
-    std::array::from_fn(|place| match &parts[place] {
-        Some(part) if part.evidence.is_shared() => 0.0,
-        _ if is_at(all, place) => 1.0,
-        Some(part) if part.evidence.is_of_flow() && !is_at(of_flow, place) => 0.25,
-        _ => 0.5,
-    })
+    if let Some(weight) = weights.get_mut(of_flow.0) {
+        *weight = 0.5;
+    }
+    if let Some((weight, Some(part))) = weights.get_mut(all.0).zip(parts.get(all.0))
+        && !part.evidence.is_shared()
+    {
+        *weight = 1.0;
+    }
+    weights
 }
 
 /// Bits of what a flow shows by itself, each part with its weight.

@@ -1,18 +1,22 @@
 //! What speaks against one device in the last minutes.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
 
 use super::class::Class;
-use super::exhibit::{Exhibit, Tried};
+use super::exhibit::Exhibit;
+use super::exhibits::{Exhibits, With};
 use super::incident::{FlowRef, Incident};
 use super::reasons::{merged, reasons};
 use super::score::{Score, Shown};
 use crate::app::App;
 use crate::feature::Host;
 use crate::flow::Service;
+use crate::model::Map;
 use crate::time::{Span, Timestamp};
 
 /// How long evidence counts.
@@ -25,8 +29,7 @@ const MAX_PEERS_WITH_RELATED: usize = 8;
 /// All evidence about one device.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Case {
-    /// Boxed, for a place in the map is taken for several, and most cases have one.
-    exhibits: BTreeMap<(Host, Service), Box<Exhibit>>,
+    exhibits: Exhibits,
     /// When full: the bits that a new conversation must exceed. Never too high: bits of a conversation only grow.
     floor_bits: f64,
     /// When full: its conversations, the weakest on top, with the bits that they had when they were put here. Empty until asked
@@ -34,14 +37,14 @@ pub struct Case {
     #[serde(skip)]
     weakest: BinaryHeap<Weak>,
     /// Flows with evidence since the last look, by class, also of conversations that are not kept.
-    new_flows: BTreeMap<Class, u64>,
+    new_flows: Vec<(Class, u64)>,
     /// Peers with evidence since the last look and their most bits, also of conversations that are not kept.
-    new_peers: BTreeMap<(Class, Host), f64>,
+    new_peers: Map<(Class, Host), f64>,
     /// Was evidence of a conversation not kept, because there were too many?
     has_left_out: bool,
-    /// Scores by class, until one may have changed.
+    /// What its conversations speak of, until that may have changed.
     #[serde(skip)]
-    scores: Option<Vec<(Class, f64)>>,
+    scored: Option<Scored>,
     /// No conversation was without evidence since before this; nothing until they were looked through.
     #[serde(skip)]
     oldest: Option<Timestamp>,
@@ -50,26 +53,38 @@ pub struct Case {
     pub(super) is_touched: bool,
 }
 
+/// What each conversation speaks of among the others, in their order, and the scores by class.
+#[derive(Clone, Debug)]
+struct Scored {
+    classes: Vec<Class>,
+    scores: Vec<(Class, f64)>,
+}
+
 /// A conversation and its bits, as an integer of the same order: they are never negative.
-type Weak = Reverse<(u64, (Host, Service))>;
+type Weak = Reverse<(u64, With)>;
 
 /// Peers noted between two looks at the most.
 const MAX_NEW_PEERS: usize = 1024;
+/// Room for so many is kept from one look to the next.
+const FEW_PEERS: usize = 14;
 
 impl Case {
     /// Takes the evidence of one flow. Bits of flows of one conversation do not add: the strongest stands for all.
     /// What is not known of it yet is worked out by `complete` where it is kept. Beyond `most` conversations the weakest goes.
-    pub fn add(&mut self, (peer, service): (Host, Service), mut new: Exhibit, most: usize, complete: impl Fn(&mut Exhibit)) {
-        *self.new_flows.entry(new.class).or_default() += new.flows;
+    pub fn add(&mut self, (peer, service): (Host, Service), new: &mut Exhibit, most: usize, complete: impl Fn(&mut Exhibit)) {
+        match self.new_flows.iter_mut().find(|(class, _)| *class == new.class) {
+            Some((_, flows)) => *flows += new.flows,
+            None => self.new_flows.push((new.class, new.flows)),
+        }
         if self.new_peers.len() < MAX_NEW_PEERS || self.new_peers.contains_key(&(new.class, peer)) {
             let most = self.new_peers.entry((new.class, peer)).or_default();
             *most = most.max(new.bits());
         } else {
             self.has_left_out = true;
         }
-        if let Some(old) = self.exhibits.get_mut(&(peer, service)) {
+        if let Some(old) = self.exhibits.get_mut((peer, service)) {
             if old.merge(new, complete) {
-                self.scores = None;
+                self.scored = None;
             }
             return;
         }
@@ -79,14 +94,14 @@ impl Case {
                 return;
             }
         }
-        complete(&mut new);
-        self.scores = None;
+        complete(new);
+        self.scored = None;
         self.oldest = if self.exhibits.is_empty() { Some(new.seen) } else { self.oldest.map(|oldest| oldest.min(new.seen)) };
         self.floor_bits = self.floor_bits.min(new.bits());
         if !self.weakest.is_empty() {
-            self.weakest.push(weak((peer, service), &new));
+            self.weakest.push(weak((peer, service), new));
         }
-        self.exhibits.insert((peer, service), Box::new(new));
+        self.exhibits.insert((peer, service), new.clone());
     }
 
     /// Conversations that are kept.
@@ -100,22 +115,26 @@ impl Case {
             return false;
         }
         if self.weakest.is_empty() {
-            self.weakest = self.exhibits.iter().map(|(&key, exhibit)| weak(key, exhibit)).collect();
+            self.weakest = self.exhibits.iter().map(|(with, exhibit)| weak(with, exhibit)).collect();
         }
-        // Bits of a conversation only grow: one that has more by now is put back, and what is on top then is the weakest.
-        while let Some(Reverse((then, key))) = self.weakest.pop() {
-            let Some(exhibit) = self.exhibits.get(&key) else { continue };
-            let now = weak(key, exhibit);
+        // Bits of a conversation only grow: one that has more by now sinks, and what is on top then is the weakest.
+        while let Some(mut top) = self.weakest.peek_mut() {
+            let Reverse((then, with)) = *top;
+            let Some(exhibit) = self.exhibits.get(with) else {
+                PeekMut::pop(top);
+                continue;
+            };
+            let now = weak(with, exhibit);
             if now.0.0 != then {
-                self.weakest.push(now);
+                *top = now;
                 continue;
             }
             self.floor_bits = exhibit.bits();
             if bits <= self.floor_bits {
-                self.weakest.push(now);
                 return false;
             }
-            self.exhibits.remove(&key);
+            PeekMut::pop(top);
+            self.exhibits.remove(with);
             return true;
         }
         true
@@ -124,11 +143,10 @@ impl Case {
     /// Forgets what is older than the window; is anything left?
     pub fn expire(&mut self, now: Timestamp) -> bool {
         if self.oldest.is_none_or(|oldest| now.since(oldest) >= WINDOW) {
-            let before = self.exhibits.len();
-            self.exhibits.retain(|_, exhibit| now.since(exhibit.seen) < WINDOW);
+            let are_less = self.exhibits.retain(|exhibit| now.since(exhibit.seen) < WINDOW);
             self.oldest = self.exhibits.values().map(|exhibit| exhibit.seen).min();
-            if self.exhibits.len() < before {
-                (self.scores, self.floor_bits) = (None, 0.0);
+            if are_less {
+                (self.scored, self.floor_bits) = (None, 0.0);
                 self.weakest.clear();
             }
         }
@@ -138,54 +156,40 @@ impl Case {
     /// Scores by class, in bits, in the order of the classes.
     #[must_use]
     pub fn scores(&mut self) -> Vec<(Class, f64)> {
-        if self.scores.is_none() {
-            let mut by_class = Class::ALL.map(|_| Vec::<Shown<'_>>::new());
-            let tried = self.tried();
-            for (&key, exhibit) in &self.exhibits {
-                by_class[exhibit.class_among(key, &tried) as usize].push((key, exhibit));
-            }
-            let shown = Class::ALL.into_iter().zip(by_class).filter(|(_, exhibits)| !exhibits.is_empty());
-            self.scores = Some(shown.map(|(class, exhibits)| (class, Score::bits_of(exhibits))).collect());
-        }
-        self.scores.clone().unwrap_or_default()
-    }
-
-    /// What was scanned and swept.
-    fn tried(&self) -> Tried {
-        let mut tried = Tried::default();
-        for (&(peer, service), exhibit) in &self.exhibits {
-            match exhibit.class {
-                Class::Scan => drop(tried.scanned.insert(peer)),
-                Class::Sweep => drop(tried.swept.insert(service)),
-                _ => {}
-            }
-        }
-        tried
+        let scored = self.scored.get_or_insert_with(|| {
+            let classes = self.exhibits.classes();
+            let scores = Score::bits_of(&self.exhibits, &classes);
+            Scored { classes, scores }
+        });
+        scored.scores.clone()
     }
 
     /// The conversation that speaks loudest of a class.
     #[must_use]
     pub fn strongest(&self, class: Class) -> Option<(Host, Service)> {
-        let tried = self.tried();
-        let of_class = self.exhibits.iter().filter(|(with, exhibit)| exhibit.class_among(**with, &tried) == class);
-        of_class.max_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|(&key, _)| key)
+        self.of_class(class).max_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|(with, _)| with)
+    }
+
+    /// The conversations that speak of a class.
+    fn of_class(&self, class: Class) -> impl Iterator<Item = Shown<'_>> {
+        let known = self.scored.as_ref().map(|scored| &scored.classes);
+        let classes = known.map_or_else(|| Cow::Owned(self.exhibits.classes()), Cow::Borrowed);
+        self.exhibits.iter().enumerate().filter(move |&(place, _)| classes[place] == class).map(|(_, shown)| shown)
     }
 
     /// Puts the evidence of a class into an incident, opened where there is none yet. What is in it and has not changed is passed over:
     /// an incident only grows.
     pub fn report(&mut self, class: Class, host: Host, bits: f64, incident: Option<Incident>) -> Option<Incident> {
-        let tried = self.tried();
         let opened = incident.is_none();
         if incident.as_ref().is_none_or(|incident| incident.class != class) {
             let of_another = self.exhibits.values_mut().filter(|exhibit| exhibit.reported == Some(class));
             of_another.for_each(|exhibit| exhibit.reported = None);
         }
         let is_stronger = incident.as_ref().is_none_or(|incident| bits > incident.bits);
-        let of_class = self.exhibits.iter().filter(|(with, exhibit)| exhibit.class_among(**with, &tried) == class);
         let is_new = |exhibit: &Exhibit| exhibit.reported != Some(class);
-        let mut exhibits: Vec<(&(Host, Service), &Exhibit)> =
-            of_class.map(|(with, exhibit)| (with, &**exhibit)).filter(|(_, exhibit)| is_stronger || is_new(exhibit)).collect();
-        exhibits.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(b.0)));
+        let of_class = self.of_class(class);
+        let mut exhibits: Vec<Shown<'_>> = of_class.filter(|(_, exhibit)| is_stronger || is_new(exhibit)).collect();
+        exhibits.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(&b.0)));
         let mut incident = if is_stronger {
             let first = exhibits.iter().map(|(_, exhibit)| exhibit.first).min()?;
             let best = exhibits.iter().find_map(|(_, exhibit)| exhibit.flow.clone())?;
@@ -193,7 +197,7 @@ impl Case {
             if bits > incident.bits {
                 (incident.bits, incident.flow) = (bits, best);
                 incident.reasons = reasons(class, host, &exhibits);
-                incident.score = Score::of(exhibits.iter().map(|&(&key, exhibit)| (key, exhibit)));
+                incident.score = Score::of(exhibits.iter().copied());
             }
             incident
         } else {
@@ -205,17 +209,20 @@ impl Case {
         }
         let kept_flows = exhibits.iter().map(|(_, exhibit)| exhibit.flows).sum();
         exhibits.retain(|(_, exhibit)| is_new(exhibit));
-        exhibits.iter().for_each(|&(&with, exhibit)| tell(&mut incident, with, exhibit));
+        exhibits.iter().for_each(|&(with, exhibit)| tell(&mut incident, with, exhibit));
         self.tell_related(&mut incident);
-        for (&(_, peer), &bits) in self.new_peers.iter().filter(|((noted, _), _)| *noted == class) {
-            incident.add_peer(peer, bits);
-        }
+        let new_peers = self.new_peers.iter().filter(|((noted, _), _)| *noted == class);
+        let mut new_peers: Vec<(Host, f64)> = new_peers.map(|(&(_, peer), &bits)| (peer, bits)).collect();
+        new_peers.sort_unstable_by_key(|&(peer, _)| peer);
+        new_peers.into_iter().for_each(|(peer, bits)| incident.add_peer(peer, bits));
         incident.is_complete &= !self.has_left_out;
-        let new_flows = self.new_flows.get(&class).copied().unwrap_or(0);
+        let new_flows = self.new_flows.iter().find(|(of, _)| *of == class).map_or(0, |&(_, flows)| flows);
         incident.flows += if opened { new_flows.max(kept_flows).max(1) } else { new_flows };
-        let told: Vec<(Host, Service)> = exhibits.into_iter().map(|(&with, _)| with).collect();
+        let told: Vec<With> = exhibits.into_iter().map(|(with, _)| with).collect();
         for with in told {
-            self.exhibits.entry(with).and_modify(|exhibit| exhibit.reported = Some(class));
+            if let Some(exhibit) = self.exhibits.get_mut(with) {
+                exhibit.reported = Some(class);
+            }
         }
         Some(incident)
     }
@@ -229,13 +236,13 @@ impl Case {
         }
         let unreported = self.exhibits.iter().filter(|(_, exhibit)| exhibit.reported.is_none());
         let (with_peers, others): (Vec<_>, Vec<_>) = unreported.partition(|((peer, _), _)| incident.peers.contains_key(peer));
-        with_peers.into_iter().for_each(|(&(_, service), exhibit)| incident.relate(service, exhibit));
+        with_peers.into_iter().for_each(|((_, service), exhibit)| incident.relate(service, exhibit));
         if !incident.class.leads_out() {
             return;
         }
         let names: BTreeSet<Box<str>> = incident.names.iter().flatten().cloned().collect();
         let asks = |flow: &FlowRef| flow.app == App::Dns && flow.names().iter().any(|name| names.contains(name));
-        for (&(peer, service), exhibit) in others.into_iter().filter(|(_, exhibit)| exhibit.flow.as_ref().is_some_and(asks)) {
+        for ((peer, service), exhibit) in others.into_iter().filter(|(_, exhibit)| exhibit.flow.as_ref().is_some_and(asks)) {
             incident.add_peer(peer, exhibit.bits());
             incident.relate(service, exhibit);
         }
@@ -244,7 +251,11 @@ impl Case {
     /// Forgets what was new since the last look.
     pub fn looked(&mut self) {
         self.new_flows.clear();
-        self.new_peers.clear();
+        if self.new_peers.capacity() > FEW_PEERS {
+            self.new_peers = Map::default();
+        } else {
+            self.new_peers.clear();
+        }
     }
 }
 
@@ -262,12 +273,14 @@ fn tell(incident: &mut Incident, (peer, service): (Host, Service), exhibit: &Exh
     incident.add_service(service, exhibit.flow.as_ref());
 }
 
-fn weak(key: (Host, Service), exhibit: &Exhibit) -> Weak {
-    Reverse((exhibit.bits().to_bits(), key))
+const fn weak(with: With, exhibit: &Exhibit) -> Weak {
+    Reverse((exhibit.bits().to_bits(), with))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::evidence::{Contribution, Evidence};
     use super::super::testing::{flow, host};
     use super::*;
@@ -317,8 +330,8 @@ mod tests {
     #[test]
     fn the_strongest_counts_whole_and_the_shared_once() {
         let mut case = Case::default();
-        case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 5.0, 0), MAX_CONVERSATIONS, |_| ());
-        case.add((host(3), tcp(80)), exhibit(Class::Unusual, 6.0, 5.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(2), tcp(80)), &mut exhibit(Class::Unusual, 8.0, 5.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(3), tcp(80)), &mut exhibit(Class::Unusual, 6.0, 5.0, 0), MAX_CONVERSATIONS, |_| ());
         assert_eq!(score(&mut case, Class::Unusual), 5.0 + 8.0 + 6.0 / 2.0);
     }
 
@@ -326,7 +339,7 @@ mod tests {
     fn flows_of_one_conversation_do_not_add() {
         let mut case = Case::default();
         for _ in 0..100 {
-            case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+            case.add((host(2), tcp(80)), &mut exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
         }
         assert_eq!(score(&mut case, Class::Unusual), 8.0);
     }
@@ -335,8 +348,8 @@ mod tests {
     fn odd_flows_in_a_row_count_by_their_doublings() {
         let mut case = Case::default();
         for _ in 0..16 {
-            let odd = Exhibit { odd_flows: 1, ..exhibit(Class::CriticalAccess, 8.0, 0.0, 0) };
-            case.add((host(2), tcp(104)), odd, MAX_CONVERSATIONS, |_| ());
+            let mut odd = Exhibit { odd_flows: 1, ..exhibit(Class::CriticalAccess, 8.0, 0.0, 0) };
+            case.add((host(2), tcp(104)), &mut odd, MAX_CONVERSATIONS, |_| ());
         }
         assert_eq!(score(&mut case, Class::CriticalAccess), 8.0 + 6.0);
     }
@@ -344,18 +357,18 @@ mod tests {
     #[test]
     fn the_first_flows_of_a_scan_belong_to_it() {
         let mut case = Case::default();
-        case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
-        case.add((host(2), tcp(81)), exhibit(Class::Scan, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
-        case.add((host(3), tcp(80)), exhibit(Class::Unusual, 1.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(2), tcp(80)), &mut exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(2), tcp(81)), &mut exhibit(Class::Scan, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(3), tcp(80)), &mut exhibit(Class::Unusual, 1.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
         assert_eq!(case.scores(), [(Class::Scan, 12.0), (Class::Unusual, 1.0)]);
     }
 
     #[test]
     fn the_first_flows_of_a_sweep_belong_to_it() {
         let mut case = Case::default();
-        case.add((host(2), tcp(445)), exhibit(Class::NewDevice, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
-        case.add((host(3), tcp(445)), exhibit(Class::Sweep, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
-        case.add((host(3), tcp(80)), exhibit(Class::Unusual, 1.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(2), tcp(445)), &mut exhibit(Class::NewDevice, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(3), tcp(445)), &mut exhibit(Class::Sweep, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(3), tcp(80)), &mut exhibit(Class::Unusual, 1.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
         assert_eq!(case.scores(), [(Class::Sweep, 12.0), (Class::Unusual, 1.0)]);
     }
 
@@ -375,14 +388,14 @@ mod tests {
     fn what_makes_it_an_incident_of_its_class_is_the_first_reason() {
         let mut case = Case::default();
         let parts = [(Evidence::NewPeer, 6.0), (Evidence::OddShape(1), 13.0), (Evidence::TargetRate, 10.0)];
-        case.add((host(9), tcp(445)), shown(Class::Sweep, App::Smb, &[], &parts), MAX_CONVERSATIONS, |_| ());
+        case.add((host(9), tcp(445)), &mut shown(Class::Sweep, App::Smb, &[], &parts), MAX_CONVERSATIONS, |_| ());
         let incident = case.report(Class::Sweep, host(1), 20.0, None).unwrap();
         assert_eq!(evidence(&incident), [Evidence::TargetRate, Evidence::OddShape(1), Evidence::NewPeer]);
         // Told as something else by now, with fewer bits: what makes it so comes first, and what was told before stays.
         let mut case = Case::default();
         case.add(
             (host(9), tcp(445)),
-            shown(Class::Beaconing, App::Smb, &[], &[(Evidence::Rhythm, 9.0)]),
+            &mut shown(Class::Beaconing, App::Smb, &[], &[(Evidence::Rhythm, 9.0)]),
             MAX_CONVERSATIONS,
             |_| (),
         );
@@ -396,10 +409,10 @@ mod tests {
         let dns = Service { protocol: 17, port: 53 };
         let name = [(FactKind::Name, "c2.example")];
         let volume = [(Evidence::Volume(3), 20.0)];
-        case.add((host(9), tcp(8443)), shown(Class::Exfiltration, App::Http, &[], &volume), MAX_CONVERSATIONS, |_| ());
-        case.add((host(9), tcp(443)), shown(Class::Unusual, App::Tls, &name, &[]), MAX_CONVERSATIONS, |_| ());
-        case.add((host(2), dns), shown(Class::Unusual, App::Dns, &name, &[]), MAX_CONVERSATIONS, |_| ());
-        case.add((host(3), tcp(443)), shown(Class::Unusual, App::Tls, &name, &[]), MAX_CONVERSATIONS, |_| ());
+        case.add((host(9), tcp(8443)), &mut shown(Class::Exfiltration, App::Http, &[], &volume), MAX_CONVERSATIONS, |_| ());
+        case.add((host(9), tcp(443)), &mut shown(Class::Unusual, App::Tls, &name, &[]), MAX_CONVERSATIONS, |_| ());
+        case.add((host(2), dns), &mut shown(Class::Unusual, App::Dns, &name, &[]), MAX_CONVERSATIONS, |_| ());
+        case.add((host(3), tcp(443)), &mut shown(Class::Unusual, App::Tls, &name, &[]), MAX_CONVERSATIONS, |_| ());
         let incident = case.report(Class::Exfiltration, host(1), 20.0, None).unwrap();
         assert_eq!(incident.peers.keys().copied().collect::<Vec<_>>(), [host(2), host(9)]);
         assert_eq!(incident.services, [tcp(8443), tcp(443), dns]);
@@ -410,11 +423,16 @@ mod tests {
     fn memory_is_bounded_and_the_strongest_stay() {
         let mut case = Case::default();
         for port in 0..5000 {
-            case.add((host(2), tcp(port)), exhibit(Class::Unusual, f64::from(port % 1000), 0.0, 0), MAX_CONVERSATIONS, |_| ());
+            case.add(
+                (host(2), tcp(port)),
+                &mut exhibit(Class::Unusual, f64::from(port % 1000), 0.0, 0),
+                MAX_CONVERSATIONS,
+                |_| (),
+            );
         }
         assert_eq!(case.exhibits.len(), MAX_CONVERSATIONS);
         assert!(case.exhibits.values().any(|exhibit| exhibit.own_bits == 999.0));
-        assert_eq!(case.new_flows[&Class::Unusual], 5000, "all are counted");
+        assert_eq!(case.new_flows, [(Class::Unusual, 5000)], "all are counted");
         assert!(case.has_left_out);
     }
 
@@ -422,7 +440,7 @@ mod tests {
     fn where_little_room_is_left_the_strongest_few_stay() {
         let mut case = Case::default();
         for port in 0..100 {
-            case.add((host(2), tcp(port)), exhibit(Class::Unusual, f64::from(port % 10), 0.0, 0), 4, |_| ());
+            case.add((host(2), tcp(port)), &mut exhibit(Class::Unusual, f64::from(port % 10), 0.0, 0), 4, |_| ());
         }
         assert_eq!(case.conversations(), 4);
         assert!(case.exhibits.values().all(|exhibit| exhibit.own_bits == 9.0) && case.has_left_out);
@@ -431,7 +449,7 @@ mod tests {
     #[test]
     fn old_evidence_is_forgotten() {
         let mut case = Case::default();
-        case.add((host(2), tcp(80)), exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+        case.add((host(2), tcp(80)), &mut exhibit(Class::Unusual, 8.0, 0.0, 0), MAX_CONVERSATIONS, |_| ());
         assert!(case.expire(Timestamp::from_parts(299, 0)));
         assert!(!case.expire(Timestamp::from_parts(300, 0)));
     }
@@ -444,7 +462,7 @@ mod tests {
             let (peer, service) = (host((state >> 40) as u8), Service { protocol: 6, port: (state >> 50) as u16 % 4 });
             // Few values, so that many are alike.
             let bits = (1 + (state >> 33) % 40) as f64;
-            case.add((peer, service), exhibit(Class::Unusual, bits, 0.0, 0), MAX_CONVERSATIONS, |_| ());
+            case.add((peer, service), &mut exhibit(Class::Unusual, bits, 0.0, 0), MAX_CONVERSATIONS, |_| ());
             let weakest = wanted.iter().min_by(|a, b| a.1.total_cmp(b.1)).map(|(&key, &bits)| (key, bits));
             let is_known = wanted.contains_key(&(peer, service));
             let is_kept = match weakest.filter(|_| !is_known && wanted.len() >= MAX_CONVERSATIONS) {
@@ -459,7 +477,7 @@ mod tests {
                 assert!(case.expire(Timestamp::from_parts(1, 0)));
             }
         }
-        let kept: BTreeMap<_, _> = case.exhibits.iter().map(|(&key, exhibit)| (key, exhibit.bits())).collect();
+        let kept: BTreeMap<_, _> = case.exhibits.iter().map(|(with, exhibit)| (with, exhibit.bits())).collect();
         assert_eq!(kept, wanted);
     }
 }

@@ -9,7 +9,7 @@ use super::arp::Dispute;
 use super::asking::Search;
 use super::assessment::Assessment;
 use super::assessor::Finding;
-use super::case::{Case, MAX_CONVERSATIONS};
+use super::case::MAX_CONVERSATIONS;
 use super::class::Class;
 use super::classify::classify;
 use super::config::{DetectorConfig, Part};
@@ -132,16 +132,16 @@ impl Docket {
         }
         let crowd = context.filter(|part| part.evidence.is_crowd());
         if let Some(crowd) = crowd.filter(|_| seen.resp.is_device()) {
-            let exhibit = Exhibit::of(seen, Class::Flood, [Some(crowd), None, None], ordinary_bits);
-            self.file_against(seen.resp, seen.orig, seen, exhibit, later);
+            let mut exhibit = Exhibit::of(seen, Class::Flood, [Some(crowd), None, None], ordinary_bits);
+            self.file_against(seen.resp, seen.orig, seen, &mut exhibit, later);
             // One of a crowd from outside is no case of its own: its address may even be forged.
             if !seen.orig_local {
                 return;
             }
         }
         let context = if crowd.is_some() { None } else { context };
-        let exhibit = Exhibit::of(seen, class, [surprise.own_new(), surprise.shape, context], ordinary_bits);
-        self.file_against(seen.orig, seen.resp, seen, exhibit, later);
+        let mut exhibit = Exhibit::of(seen, class, [surprise.own_new(), surprise.shape, context], ordinary_bits);
+        self.file_against(seen.orig, seen.resp, seen, &mut exhibit, later);
     }
 
     /// Takes what a frame said of a device itself.
@@ -195,9 +195,12 @@ impl Docket {
 
     /// Looks at all devices with new evidence and closes what went quiet.
     pub fn tick(&mut self, now: Timestamp, notices: &mut Vec<Notice>) {
-        for host in std::mem::take(&mut self.filed.touched) {
-            self.review(host, now, notices);
-        }
+        let mut touched = std::mem::take(&mut self.filed.touched);
+        touched.sort_unstable();
+        // One that was touched before and after all was remembered is named twice.
+        touched.dedup();
+        touched.drain(..).for_each(|host| self.review(host, now, notices));
+        self.filed.touched = touched;
         self.close_quiet(now, notices);
         if now.seconds() % 60 == 0 || self.filed.cases.len() >= MAX_CASES {
             self.filed.cases.retain(|_, case| case.expire(now));
@@ -279,7 +282,7 @@ impl Docket {
         self.count_conversations();
     }
 
-    fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, mut exhibit: Exhibit, later: Later<'_>) {
+    fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, exhibit: &mut Exhibit, later: Later<'_>) {
         if let Some((own_bits, shared_bits)) = self.filed.habits.told(host, peer, seen.service, exhibit.class, seen.seen) {
             exhibit.own_bits = (exhibit.own_bits - own_bits).max(0.0);
             exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);
@@ -296,12 +299,12 @@ impl Docket {
     }
 
     /// Files an exhibit that has its flow.
-    fn put(&mut self, host: Host, peer: Host, service: Service, exhibit: Exhibit) {
-        self.add(host, (peer, service), exhibit, |_| ());
+    fn put(&mut self, host: Host, peer: Host, service: Service, mut exhibit: Exhibit) {
+        self.add(host, (peer, service), &mut exhibit, |_| ());
     }
 
     /// Adds an exhibit to the case of a device, which is to be reviewed then; refused where there are too many cases.
-    fn add(&mut self, host: Host, with: (Host, Service), exhibit: Exhibit, complete: impl Fn(&mut Exhibit)) {
+    fn add(&mut self, host: Host, with: (Host, Service), exhibit: &mut Exhibit, complete: impl Fn(&mut Exhibit)) {
         if self.filed.cases.len() >= MAX_CASES && !self.filed.cases.contains_key(&host) {
             self.counters.cases_refused += 1;
             return;
@@ -309,7 +312,7 @@ impl Docket {
         let most = if self.conversations < MAX_EVIDENCE { MAX_CONVERSATIONS } else { FEW_CONVERSATIONS };
         let case = self.filed.cases.entry(host).or_default();
         if !std::mem::replace(&mut case.is_touched, true) {
-            self.filed.touched.insert(host);
+            self.filed.touched.push(host);
         }
         let before = case.conversations();
         case.add(with, exhibit, most, complete);
@@ -317,7 +320,7 @@ impl Docket {
     }
 
     fn count_conversations(&mut self) {
-        self.conversations = self.filed.cases.values().map(Case::conversations).sum();
+        self.conversations = self.filed.cases.values().map(|case| case.conversations()).sum();
     }
 
     fn review(&mut self, host: Host, now: Timestamp, notices: &mut Vec<Notice>) {

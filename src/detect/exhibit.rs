@@ -1,7 +1,5 @@
 //! Evidence of one conversation.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::assessment::{own_bits, rate_bits};
@@ -10,7 +8,6 @@ use super::evidence::Contribution;
 use super::incident::FlowRef;
 use super::row::{is_odd, row};
 use crate::feature::{Host, Observation};
-use crate::flow::Service;
 use crate::time::Timestamp;
 
 /// Evidence of one conversation: its strongest flow.
@@ -62,15 +59,6 @@ impl Later<'_> {
     }
 }
 
-/// What a device scanned and swept.
-#[derive(Debug, Default)]
-pub(super) struct Tried {
-    /// Peers with a scan.
-    pub scanned: BTreeSet<Host>,
-    /// Services with a sweep.
-    pub swept: BTreeSet<Service>,
-}
-
 impl Exhibit {
     /// What an observation of this class shows, of which an ordinary one shows so many bits too.
     pub fn of(seen: &Observation, class: Class, parts: [Option<Contribution>; 3], ordinary_bits: f64) -> Self {
@@ -108,18 +96,8 @@ impl Exhibit {
         Self { class, own_bits, ordinary_bits, shared_bits, parts, flow, also, first, last, seen, odd_flows, flows, reported }
     }
 
-    /// What it speaks of among the others: the first flows of a scan or a sweep look merely unusual and belong to it, to a scan by their
-    /// peer and to a sweep by their service.
-    pub(super) fn class_among(&self, (peer, service): (Host, Service), tried: &Tried) -> Class {
-        match self.class {
-            Class::Unusual | Class::NewDevice if tried.scanned.contains(&peer) => Class::Scan,
-            Class::Unusual | Class::NewDevice if tried.swept.contains(&service) => Class::Sweep,
-            class => class,
-        }
-    }
-
     /// Takes further evidence; says whether a score may change by it.
-    pub(super) fn merge(&mut self, mut new: Self, complete: impl Fn(&mut Self)) -> bool {
+    pub(super) fn merge(&mut self, new: &mut Self, complete: impl Fn(&mut Self)) -> bool {
         let before = (self.class, self.odd_flows);
         self.reported = None;
         self.first = self.first.min(new.first);
@@ -139,9 +117,9 @@ impl Exhibit {
             self.own_bits = new.own_bits;
             self.ordinary_bits = new.ordinary_bits;
             self.shared_bits = new.shared_bits;
-            complete(&mut new);
+            complete(new);
             self.parts = new.parts;
-            self.flow = new.flow.or(self.flow.take());
+            self.flow = new.flow.take().or(self.flow.take());
         }
         stronger || before != (self.class, self.odd_flows)
     }

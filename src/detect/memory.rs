@@ -17,6 +17,7 @@ use super::recent::Recent;
 use super::silence::Silences;
 use super::story::Stories;
 use crate::feature::Host;
+use crate::model::Map;
 use crate::time::{Span, Timestamp};
 
 /// Devices with a case at the same time; a further one waits until another is forgotten.
@@ -85,8 +86,10 @@ impl Lately {
 /// What speaks against devices and what was told of it: what a [`Docket`](super::Docket) remembers.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Filed {
-    pub cases: BTreeMap<Host, Case>,
-    pub touched: BTreeSet<Host>,
+    /// Boxed, so that little is moved when there are more.
+    pub cases: Map<Host, Box<Case>>,
+    /// Devices whose cases are to be looked at.
+    pub touched: Vec<Host>,
     pub incidents: BTreeMap<(Host, Class), Incident>,
     pub habits: Habits,
     /// Devices whose attacks on any network were told: a scanner that comes every hour is told once.

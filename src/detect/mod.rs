@@ -19,6 +19,7 @@ mod detector;
 mod docket;
 mod evidence;
 mod exhibit;
+mod exhibits;
 mod explain;
 mod fit;
 mod habit;

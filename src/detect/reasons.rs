@@ -1,10 +1,9 @@
 //! Which reasons of an incident are told, and in which order.
 
 use super::class::Class;
-use super::exhibit::Exhibit;
 use super::incident::Cause;
+use super::score::Shown;
 use crate::feature::Host;
-use crate::flow::Service;
 
 /// Reasons told of an incident.
 const MAX_REASONS: usize = 5;
@@ -27,9 +26,9 @@ fn first_what_tells(class: Class, reasons: &mut Vec<Cause>) {
 }
 
 /// The strongest reason of every kind, with the flow that gave it; what makes it an incident of its class comes first.
-pub(super) fn reasons(class: Class, host: Host, exhibits: &[(&(Host, Service), &Exhibit)]) -> Vec<Cause> {
+pub(super) fn reasons(class: Class, host: Host, exhibits: &[Shown<'_>]) -> Vec<Cause> {
     let mut reasons: Vec<Cause> = Vec::new();
-    for &(&(peer, service), exhibit) in exhibits {
+    for &((peer, service), exhibit) in exhibits {
         let Some(flow) = &exhibit.flow else { continue };
         let cause = |part| Cause { part, host, peer, service, flow: flow.clone() };
         for part in exhibit.parts.into_iter().chain([exhibit.row()]).flatten().filter(|part| part.bits >= MIN_REASON_BITS) {

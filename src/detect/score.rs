@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::assessment::weights;
+use super::class::Class;
 use super::evidence::{Contribution, Evidence};
 use super::exhibit::Exhibit;
+use super::exhibits::Exhibits;
 use crate::feature::Host;
 use crate::flow::Service;
 
@@ -55,7 +57,14 @@ pub type Shown<'e> = ((Host, Service), &'e Exhibit);
 impl Score {
     /// The score of conversations of one class.
     pub fn of<'e>(exhibits: impl IntoIterator<Item = Shown<'e>>) -> Self {
-        let Ranked { exhibits, shared_bits, own } = Ranked::of(exhibits.into_iter().collect());
+        let mut exhibits: Vec<Shown<'e>> = exhibits.into_iter().collect();
+        exhibits.sort_by(|a, b| b.1.own_bits.total_cmp(&a.1.own_bits));
+        // What each adds, what stronger ones have told already, and its place.
+        let mut own: Vec<(f64, f64, usize)> = Vec::with_capacity(exhibits.len());
+        let shown = exhibits.iter().map(|&(_, exhibit)| exhibit);
+        let take = |bits: f64, repeated_bits: f64| own.push((bits, repeated_bits, own.len()));
+        let shared_bits = ToldAlready::default().own_bits(shown, take);
+        own.sort_by(|a, b| b.0.total_cmp(&a.0));
         let term = |&(bits, repeated_bits, place): &(f64, f64, usize)| {
             let ((peer, service), exhibit) = exhibits[place];
             let counted = weighted(exhibit).chain(exhibit.row().map(|row| (row, 1.0)));
@@ -63,52 +72,39 @@ impl Score {
             Term { peer, service, bits, ordinary_bits: exhibit.ordinary_bits, repeated_bits, parts }
         };
         let terms = own.iter().take(MAX_TERMS).filter(|(bits, ..)| *bits > 0.0).map(term).collect();
-        Self { shared_bits, terms, other_bits: other_bits(&own) }
+        Self { shared_bits, terms, other_bits: other_bits(own.iter().map(|&(bits, ..)| bits)) }
     }
 
-    /// The bits of the score of conversations of one class.
-    pub fn bits_of(exhibits: Vec<Shown<'_>>) -> f64 {
-        let Ranked { shared_bits, own, .. } = Ranked::of(exhibits);
-        let terms = own.iter().take(MAX_TERMS).map(|&(bits, ..)| bits).filter(|bits| *bits > 0.0);
-        bits(shared_bits, terms, other_bits(&own))
+    /// The bits of the scores of all classes, in the order of the classes: `classes` says what each conversation speaks of.
+    pub(super) fn bits_of(exhibits: &Exhibits, classes: &[Class]) -> Vec<(Class, f64)> {
+        // By class, those with the most own bits first, in their order where they have as many: one number for all of it.
+        let key = |(place, (exhibit, &class)): (usize, (&Exhibit, &Class))| {
+            (class as u128) << 96 | u128::from(!exhibit.own_bits.to_bits()) << 32 | place as u128
+        };
+        let place = |key: u128| key as u32 as usize;
+        let mut order: Vec<u128> = exhibits.values().zip(classes).enumerate().map(key).collect();
+        order.sort_unstable();
+        let (mut told, mut own) = (ToldAlready::default(), Vec::<f64>::with_capacity(order.len()));
+        let mut scores = Vec::new();
+        for of_class in order.chunk_by(|a, b| a >> 96 == b >> 96) {
+            told.clear();
+            own.clear();
+            let shown = of_class.iter().map(|&key| exhibits.at(place(key)));
+            let shared_bits = told.own_bits(shown, |bits, _| own.push(bits));
+            // Most are in order still.
+            if !own.is_sorted_by(|a, b| a >= b) {
+                own.sort_unstable_by(|a, b| b.total_cmp(a));
+            }
+            let terms = own.iter().take(MAX_TERMS).copied().filter(|bits| *bits > 0.0);
+            scores.push((classes[place(of_class[0])], bits(shared_bits, terms, other_bits(own.iter().copied()))));
+        }
+        scores
     }
 
     /// The score, in bits.
     #[must_use]
     pub fn bits(&self) -> f64 {
         bits(self.shared_bits, self.terms.iter().map(|term| term.bits), self.other_bits)
-    }
-}
-
-/// The conversations of a score in the order of their own bits.
-struct Ranked<'e> {
-    exhibits: Vec<Shown<'e>>,
-    shared_bits: f64,
-    /// What each adds, what stronger ones have told already, and its place among the exhibits.
-    own: Vec<(f64, f64, usize)>,
-}
-
-impl<'e> Ranked<'e> {
-    fn of(mut exhibits: Vec<Shown<'e>>) -> Self {
-        exhibits.sort_by(|a, b| b.1.own_bits.total_cmp(&a.1.own_bits));
-        let shared_bits = exhibits.iter().map(|(_, exhibit)| exhibit.shared_bits).fold(0.0, f64::max);
-        let mut told = ToldAlready::default();
-        let mut own: Vec<(f64, f64, usize)> = Vec::with_capacity(exhibits.len());
-        for (place, (_, exhibit)) in exhibits.iter().enumerate() {
-            let about = |part: &Contribution| (part.about != 0).then_some(part.about);
-            let is_told = |part: &Contribution| about(part).is_some_and(|about| told.contains(about));
-            // Few repeat anything: weights are only for those.
-            let repeats = exhibit.parts.iter().flatten().any(is_told);
-            let repeated = |(part, weight): (Contribution, f64)| if is_told(&part) { part.bits * weight } else { 0.0 };
-            let repeated: f64 = if repeats { weighted(exhibit).map(repeated).fold(0.0, |sum, bits| sum + bits) } else { 0.0 };
-            let row_bits = exhibit.row().map_or(0.0, |row| row.bits);
-            own.push(((exhibit.own_bits - repeated).max(0.0) + row_bits, repeated, place));
-            if told.hashes.len() < MAX_TOLD {
-                exhibit.parts.iter().flatten().filter_map(about).for_each(|about| told.add(about));
-            }
-        }
-        own.sort_by(|a, b| b.0.total_cmp(&a.0));
-        Self { exhibits, shared_bits, own }
     }
 }
 
@@ -121,6 +117,32 @@ struct ToldAlready {
 }
 
 impl ToldAlready {
+    /// Gives `take` what each of these conversations adds, those with the most own bits first, and what stronger ones have told already.
+    /// Returns the bits that they share.
+    fn own_bits<'e>(&mut self, exhibits: impl Iterator<Item = &'e Exhibit>, mut take: impl FnMut(f64, f64)) -> f64 {
+        let mut shared_bits = 0.0_f64;
+        let about = |part: &Contribution| (part.about != 0).then_some(part.about);
+        for exhibit in exhibits {
+            shared_bits = shared_bits.max(exhibit.shared_bits);
+            let is_told = |part: &Contribution| about(part).is_some_and(|about| self.contains(about));
+            // Few repeat anything: weights are only for those.
+            let repeats = exhibit.parts.iter().flatten().any(is_told);
+            let repeated = |(part, weight): (Contribution, f64)| if is_told(&part) { part.bits * weight } else { 0.0 };
+            let repeated: f64 = if repeats { weighted(exhibit).map(repeated).fold(0.0, |sum, bits| sum + bits) } else { 0.0 };
+            let row_bits = exhibit.row().map_or(0.0, |row| row.bits);
+            take((exhibit.own_bits - repeated).max(0.0) + row_bits, repeated);
+            if self.hashes.len() < MAX_TOLD {
+                exhibit.parts.iter().flatten().filter_map(about).for_each(|about| self.add(about));
+            }
+        }
+        shared_bits
+    }
+
+    fn clear(&mut self) {
+        self.hashes.clear();
+        self.seen = [0; 4];
+    }
+
     const fn bit(hash: u64) -> (usize, u64) {
         ((hash >> 6 & 3) as usize, 1 << (hash & 63))
     }
@@ -137,8 +159,8 @@ impl ToldAlready {
     }
 }
 
-fn other_bits(own: &[(f64, f64, usize)]) -> f64 {
-    own.iter().enumerate().skip(MAX_TERMS).fold(0.0, |sum, (rank, (bits, ..))| sum + bits / (rank + 1) as f64)
+fn other_bits(own: impl Iterator<Item = f64>) -> f64 {
+    own.enumerate().skip(MAX_TERMS).fold(0.0, |sum, (rank, bits)| sum + bits / (rank + 1) as f64)
 }
 
 fn bits(shared_bits: f64, terms: impl Iterator<Item = f64>, other_bits: f64) -> f64 {

@@ -14,7 +14,7 @@ use super::evidence::Contribution;
 use super::incident::FlowRef;
 use super::knowledge::Knowledge;
 use super::memory::Lately;
-use super::recent::{Context, Noted};
+use super::recent::Context;
 use super::silence::{LOOK_EVERY, Silent};
 use super::submission::{Submission, Submitted};
 use super::surprise::Surprise;
@@ -40,7 +40,7 @@ impl Finding {
     /// All its bits, before it is known what others show.
     #[must_use]
     pub fn bits(&self) -> f64 {
-        self.surprise.bits() + self.context.strongest().map_or(0.0, |part| part.bits)
+        self.surprise.bits() + self.context.bits()
     }
 
     /// The same observation, found by whoever looks after its initiator and by whoever looks after its responder.
@@ -86,18 +86,14 @@ impl Assessor {
         let (knowledge, without) = (&*self.knowledge, self.config.without);
         let ends = knowledge.ends(seen);
         let surprise = Surprise::unnamed(seen, found, (&knowledge.vocabulary, &ends), without);
-        let noted = self.lately.recent.observe(seen, &surprise);
-        let mut context = self.lately.recent.context(seen, &surprise, &ends, without, noted);
-        if !is_of_responder {
-            context.crowd = None;
-        }
+        let (context, targets) = self.lately.recent.observe(seen, &surprise, &ends, without, is_of_responder);
         let is_known = ends.orig.is_some();
         let anywhere = self.anywhere(seen);
         let mut around = Around::default();
-        let bits = surprise.bits() + context.strongest().map_or(0.0, |part| part.bits);
+        let bits = surprise.bits() + context.bits();
         if anywhere.is_some() || bits > least_bits {
             let (minute, hour) = (self.lately.recent.minute(), || self.lately.recent.hour(seen.orig));
-            around = Around::of(seen, (&surprise, &context), minute, hour);
+            around = Around::of(seen, (&surprise, &context), (minute, targets), hour);
         }
         Finding { surprise, context, around, anywhere, is_known }
     }
@@ -177,7 +173,7 @@ impl Assessor {
 
     /// What the minutes and the hour around an observation show by now.
     pub(super) fn context(&self, seen: &Observation, surprise: &Surprise, knowledge: &Knowledge) -> Option<Contribution> {
-        self.lately.recent.context(seen, surprise, &knowledge.ends(seen), self.config.without, Noted::default()).strongest()
+        self.lately.recent.context(seen, surprise, &knowledge.ends(seen), self.config.without).strongest()
     }
 
     /// What is an attack on any network, where a capture judges itself.

@@ -47,14 +47,14 @@ pub(super) struct Around {
 }
 
 impl Around {
-    /// Looks at the minute, and at the hour where it is what was found.
+    /// Looks at the minute, in which the initiator has so many targets where that is known, and at the hour where it is what was found.
     pub(super) fn of(
         seen: &Observation,
         (surprise, context): (&Surprise, &Context),
-        minute: Option<&Minute>,
+        (minute, targets): (Option<&Minute>, Option<u32>),
         hour: impl Fn() -> HourOfDevice,
     ) -> Self {
-        let counted = minute.and_then(|minute| by_count(seen, surprise, minute));
+        let counted = minute.and_then(|minute| by_count(seen, surprise, (minute, targets.unwrap_or(u32::MAX))));
         let hour = context.slow.filter(|slow| slow.evidence == Evidence::SlowTargets).map(|_| hour()).unwrap_or_default();
         Self { counted, is_tunnel: is_tunnel(seen, minute), targets: hour.targets(), peers: hour.peers() }
     }
@@ -75,7 +75,8 @@ pub(super) fn classify(
     }
     let family = seen.app.family();
     let is_new = surprise.new.is_some_and(|part| part.bits >= TELLING_BITS);
-    let strongest = [surprise.new, surprise.shape, context].into_iter().flatten().reduce(|a, b| a.stronger(Some(b)));
+    let parts = [&surprise.new, &surprise.shape, &context].into_iter().flatten();
+    let strongest = parts.reduce(|a, b| if b.bits > a.bits { b } else { a });
     match strongest.map(|part| (part.evidence, part.observed)) {
         _ if around.is_tunnel => Class::Tunnel,
         Some((Evidence::FileChanges, _)) => Class::FileActivity,
@@ -96,12 +97,14 @@ pub(super) fn classify(
     }
 }
 
-fn by_count(seen: &Observation, surprise: &Surprise, window: &Minute) -> Option<Class> {
+fn by_count(seen: &Observation, surprise: &Surprise, (window, targets): (&Minute, u32)) -> Option<Class> {
     let count = |value: Option<&u32>| value.copied().unwrap_or(0);
-    if surprise.unknown_edge && count(window.services_by_peer.get(&(seen.orig, seen.resp))) >= SCAN_SERVICES {
+    // Neither of one peer nor of one service there are more than of all targets.
+    let may_be = |least: u32| surprise.unknown_edge && targets >= least;
+    if may_be(SCAN_SERVICES) && count(window.services_by_peer.get(&(seen.orig, seen.resp))) >= SCAN_SERVICES {
         return Some(Class::Scan);
     }
-    if surprise.unknown_edge && count(window.peers_by_service.get(&(seen.orig, seen.service))) >= SWEEP_PEERS {
+    if may_be(SWEEP_PEERS) && count(window.peers_by_service.get(&(seen.orig, seen.service))) >= SWEEP_PEERS {
         return Some(Class::Sweep);
     }
     let flows = || count(window.conversations.get(&(seen.orig, seen.resp, seen.service)));
@@ -123,9 +126,12 @@ pub(super) fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {
 
 /// Do the names that a flow asks for carry data, whatever else happens around it? A very long one is enough.
 pub(super) fn carries_data(seen: &Observation) -> bool {
+    if seen.app != App::Dns {
+        return false;
+    }
     let (name_bytes, queries) = (seen.vector[DNS_NAME_BYTES], seen.vector[DNS_QUERIES]);
     let is_long = name_bytes >= 2.0 * CARRIER_NAME_BYTES || name_bytes >= CARRIER_NAME_BYTES && queries >= CARRIER_QUERIES;
-    seen.app == App::Dns && seen.vector[DNS_ODD_TYPES] > 0.5 && is_long
+    seen.vector[DNS_ODD_TYPES] > 0.5 && is_long
 }
 
 pub(super) fn is_login(seen: &Observation) -> bool {

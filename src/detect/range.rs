@@ -91,6 +91,11 @@ impl<'h> Range<'h> {
 
     /// The probability of a value at least this large, where it is small enough to be told; none of one within what is usual.
     pub(super) fn rare(&self, value: f64) -> Option<f64> {
+        self.rarer(value, f64::INFINITY)
+    }
+
+    /// The same where it is less than this, too.
+    pub(super) fn rarer(&self, value: f64, than: f64) -> Option<f64> {
         if self.own.is_none() && self.usual_of_others().is_some_and(|(_, high)| value <= high) {
             return None;
         }
@@ -98,11 +103,11 @@ impl<'h> Range<'h> {
         let own = self.own_tail(value);
         if let Some((total, tail)) = own {
             let n = f64::from(total).max(self.minutes[0]);
-            if n * tail > STANDS_OUT * (n + PRIOR_VALUES) {
+            if n * tail > STANDS_OUT.min(than) * (n + PRIOR_VALUES) {
                 return None;
             }
         }
-        Some(self.tail(value, own)).filter(|&p| p <= STANDS_OUT)
+        Some(self.tail(value, own)).filter(|&p| p <= STANDS_OUT && p < than)
     }
 
     /// Values of its own, and the probability of one at least this large among them.

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::anywhere::{Attack, anywhere};
 use super::case::WINDOW;
 use super::config::{Part, Without};
-use super::evidence::{Contribution, Evidence, Of, strongest};
+use super::evidence::{Contribution, Evidence, Of};
 use super::knowledge::{Ends, Knowledge};
 use super::range::{BYTES_ORIG, BYTES_RESP, Range};
-use super::rhythm::{Rhythm, Rhythms};
+use super::rhythm::{self, Beats, Rhythm, Rhythms};
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
@@ -44,7 +44,7 @@ fn minute_of(seen: &Observation) -> i64 {
     seen.first_seen.seconds().div_euclid(60)
 }
 
-/// What the minutes and the hour around a flow add to its surprise.
+/// What the minutes and the hour around a flow add to its surprise: the strongest of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Context {
     /// What its initiator is or does in this minute.
@@ -58,17 +58,18 @@ pub(super) struct Context {
 impl Context {
     /// The strongest.
     pub(super) fn strongest(&self) -> Option<Contribution> {
-        strongest(strongest(self.now, self.crowd), self.slow)
+        self.most().copied()
     }
-}
 
-/// What came of counting an observation, so that it need not be looked up again.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Noted {
-    /// What its minute counted, where that is the one around it.
-    counted: Option<Counted>,
-    /// The rhythm of its conversation, where that was followed.
-    rhythm: Option<Option<Rhythm>>,
+    /// Its bits.
+    pub(super) fn bits(&self) -> f64 {
+        self.most().map_or(0.0, |part| part.bits)
+    }
+
+    fn most(&self) -> Option<&Contribution> {
+        let parts = [&self.now, &self.crowd, &self.slow].into_iter().flatten();
+        parts.reduce(|most, part| if part.bits > most.bits { part } else { most })
+    }
 }
 
 impl Recent {
@@ -77,16 +78,32 @@ impl Recent {
         self.hour.begin(at);
     }
 
-    /// Counts an observation.
-    pub(super) fn observe(&mut self, seen: &Observation, surprise: &Surprise) -> Noted {
+    /// Counts an observation. Returns what the minute around it adds to its surprise by then, and how many targets its initiator has in the
+    /// minute in which it was seen, where that was counted. What is counted is asked at once, not looked up again.
+    pub(super) fn observe(
+        &mut self,
+        seen: &Observation,
+        surprise: &Surprise,
+        ends: &Ends<'_>,
+        without: Without,
+        with_crowd: bool,
+    ) -> (Context, Option<u32>) {
         self.hour.add(seen);
         let counted = self.observe_served(seen);
-        let is_followed = seen.is_first_sight() && surprise.unknown_edge && !seen.service.maintains_link();
-        Noted { counted, rhythm: is_followed.then(|| self.rhythms.observe(seen)) }
+        let around = counted.filter(|&(_, is_around)| is_around).map(|(counted, _)| counted);
+        let around = around.or_else(|| self.minute_around(seen).map(|window| window.counted(seen)));
+        let is_followed = seen.is_first_sight() && !seen.service.maintains_link();
+        let beats = match surprise.unknown_edge {
+            true if is_followed => Some(self.rhythms.observe(seen)),
+            true => self.rhythms.of(&(seen.orig, seen.resp, seen.service)),
+            false => None,
+        };
+        let context = context((seen, surprise), ends, without, (&self.hour, around.as_ref(), beats), with_crowd);
+        (context, counted.map(|(counted, _)| counted.initiated.targets))
     }
 
-    /// Counts an observation as one that its responder gets. Returns what its minute counted, where that is the one around it.
-    pub(super) fn observe_served(&mut self, seen: &Observation) -> Option<Counted> {
+    /// Counts an observation as one that its responder gets. Returns what its minute counted, and whether that is the one around it.
+    pub(super) fn observe_served(&mut self, seen: &Observation) -> Option<(Counted, bool)> {
         let minute = seen.seen.seconds().div_euclid(60);
         if self.minutes.back().is_none_or(|&(last, _)| last < minute) {
             let mut over = Minute::default();
@@ -98,40 +115,24 @@ impl Recent {
         }
         let (last, window) = self.minutes.back_mut()?;
         let is_around = *last == minute_of(seen);
-        window.count(seen).filter(|_| is_around)
+        window.count(seen).map(|counted| (counted, is_around))
     }
 
-    /// What the minute around a flow adds to its surprise, but for what is left out. `noted` is what came of counting it just now.
+    /// What the minutes and the hour around a flow add to its surprise by now, but for what is left out.
     #[must_use]
-    pub(super) fn context(
-        &self,
-        seen: &Observation,
-        surprise: &Surprise,
-        ends: &Ends<'_>,
-        without: Without,
-        noted: Noted,
-    ) -> Context {
-        let &Ends { baselines, orig, resp } = ends;
-        let counted = noted.counted.or_else(|| self.minute_around(seen).map(|window| window.counted(seen)));
-        let new = if without.has(Part::NewDevice) || orig.is_some() { None } else { new_device(seen, baselines) };
-        let rates = counted.and_then(|counted| initiated_rate(seen, surprise, &counted, (orig, baselines), without));
-        // Only clients that are new share the blame for a crowd.
-        let crowded = counted.filter(|_| surprise.unknown_client);
-        let crowd = crowded.and_then(|counted| served_rate(seen, counted.served, (resp, baselines), without));
-        // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
-        let established = || resp.is_some_and(|host| host.local && host.offers().contains(seen.service));
-        let may_have_rhythm = surprise.unknown_edge && !without.has(Part::Rhythm);
-        let rhythm = || noted.rhythm.unwrap_or_else(|| self.rhythms.of(&(seen.orig, seen.resp, seen.service)));
-        let rhythm = if may_have_rhythm { rhythm().and_then(|it| regular(seen, it)).filter(|_| !established()) } else { None };
-        let slow = strongest(slow(seen, surprise, &self.hour, (orig, baselines), without), rhythm);
-        Context { now: strongest(new, rates), crowd, slow }
+    pub(super) fn context(&self, seen: &Observation, surprise: &Surprise, ends: &Ends<'_>, without: Without) -> Context {
+        let counted = self.minute_around(seen).map(|window| window.counted(seen));
+        let followed = surprise.unknown_edge.then(|| self.rhythms.of(&(seen.orig, seen.resp, seen.service)));
+        context((seen, surprise), ends, without, (&self.hour, counted.as_ref(), followed.flatten()), true)
     }
 
     /// What the responder of a flow gets in its minute, too much of it for what is usual.
     pub(super) fn crowd(&self, seen: &Observation, knowledge: &Knowledge, without: Without) -> Option<Contribution> {
         let baselines = knowledge.baselines(seen.seen);
         let served = self.minute_around(seen)?.counted(seen).served;
-        served_rate(seen, served, (baselines.host(seen.resp), baselines), without)
+        let mut found = Strongest::new(baselines, without);
+        found.served(seen, served, baselines.host(seen.resp));
+        found.part
     }
 
     /// What the minute around a flow shows that is an attack on any network.
@@ -159,6 +160,37 @@ impl Recent {
     }
 }
 
+/// What the minute and the hour around a flow and the beats of its conversation add to its surprise, but for what is left out: the strongest,
+/// by itself. What its responder gets is looked at only `with_crowd`.
+fn context(
+    (seen, surprise): (&Observation, &Surprise),
+    &Ends { baselines, orig, resp }: &Ends<'_>,
+    without: Without,
+    (hour, counted, beats): (&Hour, Option<&Counted>, Option<&Beats>),
+    with_crowd: bool,
+) -> Context {
+    let mut found = Strongest::new(baselines, without);
+    if orig.is_none() && !without.has(Part::NewDevice) {
+        found.newcomer(seen);
+    }
+    if let Some(counted) = counted {
+        found.initiated(seen, surprise, counted, orig);
+        // Only clients that are new share the blame for a crowd.
+        if with_crowd && surprise.unknown_client {
+            found.served(seen, counted.served, resp);
+        }
+    }
+    found.slow(seen, surprise, hour, orig);
+    // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
+    let established = || resp.is_some_and(|host| host.local && host.offers().contains(seen.service));
+    if surprise.unknown_edge && !without.has(Part::Rhythm) && found.bits() < rhythm::MOST_BITS {
+        let regular = beats.and_then(Beats::rhythm).and_then(|rhythm| regular(seen, rhythm));
+        let stronger = regular.filter(|part| part.bits > found.bits() && !established());
+        found.part = stronger.or(found.part);
+    }
+    found.context()
+}
+
 fn regular(seen: &Observation, rhythm: Rhythm) -> Option<Contribution> {
     let usual = (rhythm.jitter_s, rhythm.jitter_s);
     let bits = rhythm.bits * smallness(seen);
@@ -172,99 +204,110 @@ fn smallness(seen: &Observation) -> f64 {
     (1.0 - payload / MOST_CALL_BYTES).max(0.0)
 }
 
-/// That a device at home of which nothing is known was never seen: as surprising as such devices are rare, among windows of a case's length.
-fn new_device(seen: &Observation, baselines: &Baselines) -> Option<Contribution> {
-    // Errors answer somebody else's packet: routers on its way are met when something did not arrive.
-    let speaks = seen.orig_local && seen.orig.is_device() && !seen.service.is_icmp_error();
-    if !speaks {
-        return None;
-    }
-    let (per_minute, p) = newcomer(baselines);
-    let part = Contribution::of(Evidence::NewDevice, per_minute * 1440.0, bits(p).min(MOST_BITS));
-    Some(Contribution { of: Of::Network, ..part })
-}
-
 /// New devices per minute while learning, and the probability of one within a window.
 pub(super) fn newcomer(baselines: &Baselines) -> (f64, f64) {
     let per_minute = baselines.newcomers_per_minute;
     (per_minute, 1.0 - (-per_minute * WINDOW.as_seconds() / 60.0).exp())
 }
 
-fn initiated_rate(
-    seen: &Observation,
-    surprise: &Surprise,
-    counted: &Counted,
-    (host, baselines): (Option<&HostBaseline>, &Baselines),
+/// The strongest that was found so far, and the probability that its bits are drawn from: of what is no rarer, nothing more is asked.
+struct Strongest<'k> {
+    part: Option<Contribution>,
+    p: f64,
+    baselines: &'k Baselines,
     without: Without,
-) -> Option<Contribution> {
-    let (initiated, flows) = (&counted.initiated, f64::from(counted.flows));
-    let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), (baselines, without));
-    let mut found = rate(Evidence::FlowRate, flows);
-    if surprise.unknown_edge && initiated.targets >= MANY_TARGETS {
-        found = strongest(found, rate(Evidence::TargetRate, f64::from(initiated.targets)));
-    }
-    if seen.failed {
-        found = strongest(found, rate(Evidence::FailedRate, f64::from(initiated.failed)));
-    }
-    if seen.events.login_failures > 0 {
-        found = strongest(found, rate(Evidence::LoginFailures, f64::from(initiated.login_failures)));
-    }
-    if seen.events.file_changes > 0 && initiated.file_changes >= MANY_CHANGES {
-        found = strongest(found, rate(Evidence::FileChanges, f64::from(initiated.file_changes)));
-    }
-    found
 }
 
-/// What a device does too slowly for a minute to show.
-fn slow(
-    seen: &Observation,
-    surprise: &Surprise,
-    hour: &Hour,
-    (host, baselines): (Option<&HostBaseline>, &Baselines),
-    without: Without,
-) -> Option<Contribution> {
-    let fails = seen.failed || seen.events.login_failures > 0;
-    if !surprise.unknown_edge && !fails {
-        return None;
+impl<'k> Strongest<'k> {
+    const fn new(baselines: &'k Baselines, without: Without) -> Self {
+        Self { part: None, p: f64::INFINITY, baselines, without }
     }
-    let hour = hour.of(seen.orig);
-    let rate = |evidence, observed| rate(evidence, observed, (host, seen.service), (baselines, without));
-    let mut found = None;
-    let targets = if surprise.unknown_edge { hour.targets() } else { 0.0 };
-    if targets >= f64::from(MANY_TARGETS) {
-        found = rate(Evidence::SlowTargets, targets);
+    fn bits(&self) -> f64 {
+        self.part.map_or(0.0, |part| part.bits)
     }
-    if fails {
-        found = strongest(found, rate(Evidence::SlowFailures, f64::from(hour.failed)));
-    }
-    found
-}
 
-fn served_rate(
-    seen: &Observation,
-    Served { flows, clients, .. }: Served,
-    (host, baselines): (Option<&HostBaseline>, &Baselines),
-    without: Without,
-) -> Option<Contribution> {
-    let rate = |evidence, observed| rate(evidence, f64::from(observed), (host, seen.service), (baselines, without));
-    strongest(rate(Evidence::ServedRate, flows), rate(Evidence::ClientRate, clients))
-}
-
-/// Surprise about a count per minute or hour; none for a count that is usual or below three.
-fn rate(
-    evidence: Evidence,
-    observed: f64,
-    (host, service): (Option<&HostBaseline>, Service),
-    (baselines, without): (&Baselines, Without),
-) -> Option<Contribution> {
-    if observed < 3.0 || without.has_kind(evidence) {
-        return None;
+    /// As what it is told.
+    fn context(self) -> Context {
+        let (mut context, part) = (Context::default(), self.part);
+        match part.map(|part| part.evidence) {
+            Some(Evidence::SlowTargets | Evidence::SlowFailures | Evidence::Rhythm) => context.slow = part,
+            Some(evidence) if evidence.is_crowd() => context.crowd = part,
+            _ => context.now = part,
+        }
+        context
     }
-    let range = Range::of_count(evidence, host, service, baselines)?;
-    let p = range.rare(observed)?;
-    let usual = range.usual().unwrap_or_default();
-    let part = Contribution::of(evidence, observed, bits(p).min(MOST_BITS));
-    (observed > usual.1).then_some(Contribution { usual, of: range.whose(), ..part })
+
+    /// That a device at home of which nothing is known was never seen: as surprising as such devices are rare, among windows of a case's length.
+    fn newcomer(&mut self, seen: &Observation) {
+        // Errors answer somebody else's packet: routers on its way are met when something did not arrive.
+        if !seen.orig_local || !seen.orig.is_device() || seen.service.is_icmp_error() {
+            return;
+        }
+        let (per_minute, p) = newcomer(self.baselines);
+        let part = Contribution::of(Evidence::NewDevice, per_minute * 1440.0, bits(p).min(MOST_BITS));
+        (self.part, self.p) = (Some(Contribution { of: Of::Network, ..part }), p);
+    }
+
+    /// What its initiator does in this minute.
+    fn initiated(&mut self, seen: &Observation, surprise: &Surprise, counted: &Counted, host: Option<&HostBaseline>) {
+        let initiated = &counted.initiated;
+        let mut rate = |evidence, observed: u32| self.rate(evidence, observed.into(), (host, seen.service));
+        rate(Evidence::FlowRate, counted.flows);
+        if surprise.unknown_edge && initiated.targets >= MANY_TARGETS {
+            rate(Evidence::TargetRate, initiated.targets);
+        }
+        if seen.failed {
+            rate(Evidence::FailedRate, initiated.failed);
+        }
+        if seen.events.login_failures > 0 {
+            rate(Evidence::LoginFailures, initiated.login_failures);
+        }
+        if seen.events.file_changes > 0 && initiated.file_changes >= MANY_CHANGES {
+            rate(Evidence::FileChanges, initiated.file_changes);
+        }
+    }
+
+    /// What a device does too slowly for a minute to show.
+    fn slow(&mut self, seen: &Observation, surprise: &Surprise, hour: &Hour, host: Option<&HostBaseline>) {
+        let fails = seen.failed || seen.events.login_failures > 0;
+        if !surprise.unknown_edge && !fails {
+            return;
+        }
+        let hour = hour.of(seen.orig);
+        let mut rate = |evidence, observed| self.rate(evidence, observed, (host, seen.service));
+        let targets = if surprise.unknown_edge { hour.targets() } else { 0.0 };
+        if targets >= f64::from(MANY_TARGETS) {
+            rate(Evidence::SlowTargets, targets);
+        }
+        if fails {
+            rate(Evidence::SlowFailures, f64::from(hour.failed));
+        }
+    }
+
+    /// What its responder gets in this minute.
+    fn served(&mut self, seen: &Observation, Served { flows, clients, .. }: Served, host: Option<&HostBaseline>) {
+        self.rate(Evidence::ServedRate, flows.into(), (host, seen.service));
+        self.rate(Evidence::ClientRate, clients.into(), (host, seen.service));
+    }
+
+    /// Surprise about a count per minute or hour; none for a count that is usual or below three.
+    fn rate(&mut self, evidence: Evidence, observed: f64, (host, service): (Option<&HostBaseline>, Service)) {
+        if observed < 3.0 || self.without.has_kind(evidence) {
+            return;
+        }
+        let Some(range) = Range::of_count(evidence, host, service, self.baselines) else { return };
+        let Some(p) = range.rarer(observed, self.p) else { return };
+        let bits = bits(p).min(MOST_BITS);
+        // Both may have the most.
+        if self.part.is_some_and(|part| bits <= part.bits) {
+            return;
+        }
+        let usual = range.usual().unwrap_or_default();
+        if observed > usual.1 {
+            let part = Contribution { usual, of: range.whose(), ..Contribution::of(evidence, observed, bits) };
+            (self.part, self.p) = (Some(part), p);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -292,7 +335,11 @@ mod tests {
         let mut baselines = Baselines::default();
         let host = HostBaseline::with_targets_per_min(&own);
         baselines.pooled.targets_per_min = own;
-        let rate = |observed| rate(Evidence::TargetRate, observed, (Some(&host), HTTP), (&baselines, Without::default()));
+        let rate = |observed| {
+            let mut found = Strongest::new(&baselines, Without::default());
+            found.rate(Evidence::TargetRate, observed, (Some(&host), HTTP));
+            found.part
+        };
         assert!(rate(10.0).is_none());
         let burst = rate(1000.0).unwrap();
         assert!(burst.bits > 15.0 && burst.of == Of::Device);
@@ -302,9 +349,32 @@ mod tests {
     fn an_unknown_device_is_compared_with_the_network() {
         let mut baselines = Baselines::default();
         (0..1000).for_each(|_| baselines.pooled.targets_per_min.add(50.0));
-        let rate = |without| rate(Evidence::TargetRate, 500.0, (None, HTTP), (&baselines, without));
+        let rate = |without| {
+            let mut found = Strongest::new(&baselines, without);
+            found.rate(Evidence::TargetRate, 500.0, (None, HTTP));
+            found.part
+        };
         let found = rate(Without::default()).unwrap();
         assert_eq!(found.of, Of::Network);
         assert!(rate(Without::parts(&[Part::Minute])).is_none());
+    }
+
+    #[test]
+    fn what_is_less_rare_than_what_was_found_is_not_looked_at() {
+        let mut baselines = Baselines::default();
+        (0..1000).for_each(|_| baselines.pooled.targets_per_min.add(50.0));
+        (0..1000).for_each(|_| baselines.pooled.failed_per_min.add(5.0));
+        let found = |counts: &[(Evidence, f64)]| {
+            let mut found = Strongest::new(&baselines, Without::default());
+            for &(evidence, observed) in counts {
+                found.rate(evidence, observed, (None, HTTP));
+            }
+            found.part.map(|part| part.evidence)
+        };
+        let (targets, failed) = (Evidence::TargetRate, Evidence::FailedRate);
+        assert_eq!(found(&[(targets, 100.0), (failed, 80.0)]), Some(failed));
+        assert_eq!(found(&[(failed, 80.0), (targets, 100.0)]), Some(failed));
+        assert_eq!(found(&[(failed, 1e30), (targets, 1e30)]), Some(failed), "of those with the most bits the first");
+        assert_eq!(found(&[(targets, 1e30), (failed, 1e30)]), Some(targets));
     }
 }

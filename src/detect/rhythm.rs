@@ -17,10 +17,11 @@ const MIN_GAPS: usize = 5;
 /// Shorter gaps than this, in seconds, are one burst, not a rhythm.
 const MIN_PERIOD_S: f64 = 0.5;
 /// Bits at the most.
-const MOST_BITS: f64 = 20.0;
+pub(super) const MOST_BITS: f64 = 20.0;
 
+/// When the flows of one conversation began.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Beats {
+pub struct Beats {
     last: Option<Timestamp>,
     gaps_s: VecDeque<f32>,
 }
@@ -44,8 +45,8 @@ pub struct Rhythms {
 }
 
 impl Rhythms {
-    /// Takes the start of a flow. Returns the rhythm of its conversation by now, if it has one.
-    pub fn observe(&mut self, seen: &Observation) -> Option<Rhythm> {
+    /// Takes the start of a flow. Returns the beats of its conversation.
+    pub fn observe(&mut self, seen: &Observation) -> &Beats {
         let key = (seen.orig, seen.resp, seen.service);
         if self.beats.len() >= MAX_CONVERSATIONS
             && !self.beats.contains_key(&key)
@@ -60,7 +61,7 @@ impl Rhythms {
         let gap_s = beats.last.map(|last| seen.start.since(last).as_seconds());
         // Flows that begin together (a page and its parts) are one beat.
         if gap_s.is_some_and(|gap| gap < MIN_PERIOD_S) {
-            return beats.rhythm();
+            return beats;
         }
         beats.last = Some(seen.start);
         if let Some(gap) = gap_s {
@@ -69,13 +70,13 @@ impl Rhythms {
             }
             beats.gaps_s.push_back(gap as f32);
         }
-        beats.rhythm()
+        beats
     }
 
-    /// The rhythm of a conversation, if it has one.
+    /// The beats of a conversation that is followed.
     #[must_use]
-    pub fn of(&self, key: &Conversation) -> Option<Rhythm> {
-        self.beats.get(key)?.rhythm()
+    pub fn of(&self, key: &Conversation) -> Option<&Beats> {
+        self.beats.get(key)
     }
 }
 
@@ -85,7 +86,8 @@ impl Beats {
     /// Under chance (Poisson arrivals) a gap falls within ±d of the median m with probability about e^(−ln 2)·2d/m = d/m;
     /// under a clock every gap does. Each gap beyond the first brings −log₂ of that, with d the median absolute deviation
     /// (at least 1 % of the period).
-    fn rhythm(&self) -> Option<Rhythm> {
+    #[must_use]
+    pub fn rhythm(&self) -> Option<Rhythm> {
         let gaps = &self.gaps_s;
         if gaps.len() < MIN_GAPS {
             return None;
@@ -100,12 +102,12 @@ impl Beats {
     }
 }
 
-/// The median of at most [`GAPS`] values, one at least.
+/// The median of at most [`GAPS`] values, one at least and none below 0: their bits are in their order.
 fn median(values: impl ExactSizeIterator<Item = f32>) -> f32 {
-    let (mut sorted, many) = ([f32::INFINITY; GAPS], values.len().min(GAPS));
-    sorted.iter_mut().zip(values).for_each(|(place, value)| *place = value);
-    sorted[..many].sort_unstable_by(f32::total_cmp);
-    sorted[many / 2]
+    let (mut sorted, many) = ([u32::MAX; GAPS], values.len().min(GAPS));
+    sorted.iter_mut().zip(values).for_each(|(place, value)| *place = value.to_bits());
+    sorted[..many].sort_unstable();
+    f32::from_bits(sorted[many / 2])
 }
 
 #[cfg(test)]
@@ -119,7 +121,7 @@ mod tests {
         for &ms in starts_ms {
             rhythms.observe(&flow(ms, 1, 2, 443, true).1);
         }
-        rhythms.of(&(host(1), host(2), Service { protocol: 6, port: 443 }))
+        rhythms.of(&(host(1), host(2), Service { protocol: 6, port: 443 }))?.rhythm()
     }
 
     #[test]

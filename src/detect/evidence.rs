@@ -231,6 +231,15 @@ impl Contribution {
     }
 }
 
+/// Keeps the stronger of what was found so far and what came next: little is copied where the next is no stronger.
+pub(super) fn keep(kept: &mut Option<Contribution>, next: Option<Contribution>) {
+    if let Some(next) = next
+        && kept.as_ref().is_none_or(|kept| next.bits > kept.bits)
+    {
+        *kept = Some(next);
+    }
+}
+
 /// Takes the stronger of two contributions that may be missing.
 pub(super) fn strongest(a: Option<Contribution>, b: Option<Contribution>) -> Option<Contribution> {
     a.map(|a| a.stronger(b)).or(b)

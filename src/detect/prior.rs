@@ -66,7 +66,7 @@ pub(super) fn hour_bits(days: u32) -> f64 {
 pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> f64 {
     let role = orig.filter(|host| host.local).map(|host| host.role);
     let commons = &baselines.commons;
-    if carries_data(seen) && matches!(evidence, Evidence::NewFact(FactKind::Domain) | Evidence::NewPeer) {
+    if matches!(evidence, Evidence::NewFact(FactKind::Domain) | Evidence::NewPeer) && carries_data(seen) {
         let domain = seen.facts.iter().find(|fact| fact.kind == FactKind::Domain);
         return domain.map_or(BITS, |&domain| hostile_bits(commons.known_to(Kind::Fact(domain.kind), domain, role)));
     }
@@ -96,7 +96,7 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
         let counts = seen.facts.iter().any(|fact| is_new(fact) && administers(fact) && of_others(fact));
         return if counts { BITS } else { 0.0 };
     }
-    let known = commons.known_to(Kind::Service, seen.service, role);
+    let known = || commons.known_to(Kind::Service, seen.service, role);
     match seen.app.family() {
         Family::Clinical | Family::Industrial => {
             // To a place to which the device never sent any, it may not come back.
@@ -105,13 +105,13 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
             match seen.orig_local && !seen.resp_local {
                 true if is_new() => MORE_BITS,
                 true => BITS,
-                false if known != KnownTo::Role => BITS,
+                false if known() != KnownTo::Role => BITS,
                 false => 0.0,
             }
         }
-        Family::Covert => hostile_bits(known),
+        Family::Covert => hostile_bits(known()),
         // Somebody with valid credentials is not told apart by what he does.
-        _ if is_login(seen) && !seen.failed && seen.orig_local && seen.resp_local => hostile_bits(known) / 2.0,
+        _ if is_login(seen) && !seen.failed && seen.orig_local && seen.resp_local => hostile_bits(known()) / 2.0,
         _ => 0.0,
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::{Part, Without};
-use super::evidence::{Contribution, Detail, Evidence, Of, strongest};
+use super::evidence::{Contribution, Detail, Evidence, Of, keep};
 use super::knowledge::{Ends, Knowledge};
 use super::newness::Newness;
 use super::prior::{hour_bits, odd_hour, prior_bits};
@@ -150,39 +150,40 @@ fn newness(
     let moved = names_service(seen.app) && seen.facts.iter().any(|fact| fact.kind == FactKind::Name && is_known(fact));
     let peer = if moved { None } else { by_orig.of(Evidence::NewPeer, Kind::Edge, |host| &host.edges, edge) };
     // What weighs more for what it touches is weighed before the strongest is taken: a call that takes control is not hidden by a new peer.
-    let weighed = |part: Option<Contribution>| part.map(|part| weigh(part, seen, orig, (baselines, without)));
-    let mut new = strongest(weighed(service), weighed(peer));
+    let mut new = None;
+    let mut note = |mut part: Option<Contribution>| {
+        if let Some(part) = &mut part {
+            weigh(part, seen, orig, (baselines, without));
+        }
+        keep(&mut new, part);
+    };
+    note(service);
+    note(peer);
     for &fact in &seen.facts {
-        let part = by_orig.of(Evidence::NewFact(fact.kind), Kind::Fact(fact.kind), |host| &host.facts, fact);
-        new = strongest(new, weighed(part));
+        note(by_orig.of(Evidence::NewFact(fact.kind), Kind::Fact(fact.kind), |host| &host.facts, fact));
     }
     if resp.is_some_and(|host| host.local) {
         let by_resp = Newness { host: resp, baselines, without };
         // A device at home of which nothing is known is new to all whom it asks: that it is new, is told once.
         if orig.is_some() || !seen.orig_local {
-            new = strongest(new, weighed(by_resp.of(Evidence::NewClient, Kind::Client, HostBaseline::clients, client)));
+            note(by_resp.of(Evidence::NewClient, Kind::Client, HostBaseline::clients, client));
         }
         if seen.answered() && !seen.service.is_icmp() {
-            new = strongest(new, weighed(by_resp.of(Evidence::NewOffer, Kind::Offer, HostBaseline::offers, seen.service)));
+            note(by_resp.of(Evidence::NewOffer, Kind::Offer, HostBaseline::offers, seen.service));
         }
     }
     new
 }
 
-/// Something new with the bits that it has more for what it touches and when.
-fn weigh(
-    part: Contribution,
-    seen: &Observation,
-    orig: Option<&HostBaseline>,
-    (baselines, without): (&Baselines, Without),
-) -> Contribution {
+/// Gives something new the bits that it has more for what it touches and when.
+fn weigh(part: &mut Contribution, seen: &Observation, orig: Option<&HostBaseline>, (baselines, without): (&Baselines, Without)) {
     if without.has(Part::Prior) {
-        return part;
+        return;
     }
     let days = odd_hour(seen, orig, part.evidence, baselines);
-    let prior_bits = prior_bits(seen, orig, part.evidence, baselines) + days.map_or(0.0, hour_bits);
-    let detail = days.map_or(part.detail, Detail::OddHour);
-    Contribution { prior_bits, detail, bits: (part.bits + prior_bits).min(MOST_BITS), ..part }
+    part.prior_bits = prior_bits(seen, orig, part.evidence, baselines) + days.map_or(0.0, hour_bits);
+    part.detail = days.map_or(part.detail, Detail::OddHour);
+    part.bits = (part.bits + part.prior_bits).min(MOST_BITS);
 }
 
 /// Is it one of the probes of a device that scans as a matter of habit? Which port comes next is no news; how many it tries still counts,
@@ -217,7 +218,10 @@ fn shape(
         ..Contribution::of(UNNAMED, 0.0, bits(vocabulary.tail(found.ratio)).min(MOST_BITS))
     };
     let odd = Some(odd).filter(|part| is_known && !without.has_kind(part.evidence));
-    strongest(strongest(odd, volume), new_shape(seen, found, orig, (baselines, without)))
+    let mut shape = odd;
+    keep(&mut shape, volume);
+    keep(&mut shape, new_shape(seen, found, orig, (baselines, without)));
+    shape
 }
 
 fn new_shape(
@@ -262,7 +266,7 @@ fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines
             detail: if seen.continued { Detail::Later } else { Detail::Nothing },
             ..Contribution::of(Evidence::Volume(feature as u8), value * scale, bits(p).min(most))
         };
-        strongest_yet = strongest(strongest_yet, Some(contribution));
+        keep(&mut strongest_yet, Some(contribution));
     }
     strongest_yet
 }

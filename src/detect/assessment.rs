@@ -10,33 +10,31 @@ use crate::feature::Host;
 /// strongest the others count half. What is new about a flow and what is odd about its shape do most (a new program talks in
 /// its own way): the weaker of the two counts half again.
 pub(super) fn weights<const N: usize>(parts: &[Option<Contribution>; N]) -> [f64; N] {
-    // The place of the strongest, and of the strongest of the flow, and their bits: the first of those that tie.
-    let (mut all, mut of_flow) = ((N, 0.0), (N, 0.0));
     let mut weights = [0.5; N];
-    for (place, part) in parts.iter().enumerate() {
+    // The places of the strongest, and of the strongest of the flow, and their bits as integers of the same order, for they are never negative:
+    // the first of those that tie.
+    let (mut all, mut of_flow) = ((N, i64::MIN), (N, i64::MIN));
+    let mut is_strongest_shared = true;
+    for (place, (part, weight)) in parts.iter().zip(&mut weights).enumerate() {
         let Some(Contribution { evidence, bits, .. }) = part else { continue };
-        let is_shared = evidence.is_shared();
-        let bits = if is_shared { 0.0 } else { *bits };
-        let is_stronger = |(strongest, most): (usize, f64)| strongest == N || bits.total_cmp(&most).is_gt();
-        if is_stronger(all) {
-            all = (place, bits);
+        let (is_shared, is_of_flow) = (evidence.is_shared(), evidence.is_of_flow());
+        let bits = if is_shared { 0 } else { bits.to_bits() as i64 };
+        *weight = if is_shared { 0.0 } else { *weight };
+        if is_of_flow {
+            *weight = 0.25;
+            of_flow = if of_flow.0 == N || bits > of_flow.1 { (place, bits) } else { of_flow };
         }
-        if is_shared {
-            weights[place] = 0.0;
-        } else if evidence.is_of_flow() {
-            weights[place] = 0.25;
-            if is_stronger(of_flow) {
-                of_flow = (place, bits);
-            }
+        if all.0 == N || bits > all.1 {
+            (all, is_strongest_shared) = ((place, bits), is_shared);
         }
     }
-    if let Some(weight) = weights.get_mut(of_flow.0) {
-        *weight = 0.5;
-    }
-    if let Some((weight, Some(part))) = weights.get_mut(all.0).zip(parts.get(all.0))
-        && !part.evidence.is_shared()
-    {
-        *weight = 1.0;
+    for (place, weight) in weights.iter_mut().enumerate() {
+        if place == of_flow.0 {
+            *weight = 0.5;
+        }
+        if place == all.0 && !is_strongest_shared {
+            *weight = 1.0;
+        }
     }
     weights
 }

@@ -88,9 +88,12 @@ impl Case {
             }
             return;
         }
+        let with = (peer, service);
+        let mut weakest = None;
         if self.exhibits.len() >= most {
             self.has_left_out = true;
-            if !self.make_room(new.bits()) {
+            weakest = self.make_room(weak(with, new));
+            if weakest.is_none() {
                 return;
             }
         }
@@ -98,10 +101,14 @@ impl Case {
         self.scored = None;
         self.oldest = if self.exhibits.is_empty() { Some(new.seen) } else { self.oldest.map(|oldest| oldest.min(new.seen)) };
         self.floor_bits = self.floor_bits.min(new.bits());
-        if !self.weakest.is_empty() {
-            self.weakest.push(weak((peer, service), new));
+        if let Some(weakest) = weakest {
+            self.exhibits.replace(weakest, with, new.clone());
+            return;
         }
-        self.exhibits.insert((peer, service), new.clone());
+        if !self.weakest.is_empty() {
+            self.weakest.push(weak(with, new));
+        }
+        self.exhibits.insert(with, new.clone());
     }
 
     /// Conversations that are kept.
@@ -109,10 +116,12 @@ impl Case {
         self.exhibits.len()
     }
 
-    /// Lets the weakest conversation go if it is weaker than `bits`; looks for it only when that may be so.
-    fn make_room(&mut self, bits: f64) -> bool {
+    /// The weakest conversation, if it is weaker than a new one, which takes its place among the weak; it is looked for only when that may be
+    /// so.
+    fn make_room(&mut self, new: Weak) -> Option<With> {
+        let bits = f64::from_bits(new.0.0);
         if bits <= self.floor_bits {
-            return false;
+            return None;
         }
         if self.weakest.is_empty() {
             self.weakest = self.exhibits.iter().map(|(with, exhibit)| weak(with, exhibit)).collect();
@@ -131,13 +140,12 @@ impl Case {
             }
             self.floor_bits = exhibit.bits();
             if bits <= self.floor_bits {
-                return false;
+                return None;
             }
-            PeekMut::pop(top);
-            self.exhibits.remove(with);
-            return true;
+            *top = new;
+            return Some(with);
         }
-        true
+        None
     }
 
     /// Forgets what is older than the window; is anything left?

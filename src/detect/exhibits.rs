@@ -55,10 +55,21 @@ impl Exhibits {
         }
     }
 
-    pub(super) fn remove(&mut self, with: With) {
-        if let Ok(place) = self.place(with) {
-            self.all.remove(place);
-        }
+    /// Puts a conversation that is not among them in place of another: only those between both are moved.
+    pub(super) fn replace(&mut self, old: With, with: With, exhibit: Exhibit) {
+        let (Ok(from), Err(to)) = (self.place(old), self.place(with)) else {
+            self.insert(with, exhibit);
+            return;
+        };
+        let place = if from < to {
+            self.all[from..to].rotate_left(1);
+            to - 1
+        } else {
+            self.all[to..=from].rotate_right(1);
+            to
+        };
+        let (known, shown) = &mut self.all[place];
+        (*known, **shown) = (with, exhibit);
     }
 
     /// Lets go of those that are not to be kept; was it any?
@@ -144,10 +155,14 @@ mod tests {
         assert_eq!(exhibits.iter().map(|(with, _)| with).collect::<Vec<_>>(), sorted);
         assert_eq!(exhibits.get(withs[3]).map(Exhibit::bits), Some(3.0));
         assert_eq!(exhibits.get(withs[4]).map(Exhibit::bits), Some(40.0), "what is new is in place of the old");
-        exhibits.remove(withs[3]);
-        assert!(exhibits.get(withs[3]).is_none() && exhibits.get_mut(withs[5]).is_some() && exhibits.len() == 8);
-        assert!(exhibits.retain(|exhibit| exhibit.bits() > 1.0) && exhibits.len() == 6);
-        assert!(!exhibits.retain(|exhibit| exhibit.bits() > 1.0));
+        for (old, new) in [(3, 200), (4, 1), (0, 100), (1, 8)] {
+            let new = (host(new), withs[3].1);
+            exhibits.replace(withs[old], new, exhibit(2.0));
+            assert!(exhibits.get(withs[old]).is_none() && exhibits.get_mut(new).is_some() && exhibits.len() == 9);
+            assert!(exhibits.iter().is_sorted_by_key(|(with, _)| with));
+        }
+        assert!(exhibits.retain(|exhibit| exhibit.bits() > 2.0) && exhibits.len() == 4);
+        assert!(!exhibits.retain(|exhibit| exhibit.bits() > 2.0));
     }
 
     #[test]

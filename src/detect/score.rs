@@ -126,9 +126,13 @@ impl ToldAlready {
             shared_bits = shared_bits.max(exhibit.shared_bits);
             let is_told = |part: &Contribution| about(part).is_some_and(|about| self.contains(about));
             // Few repeat anything: weights are only for those.
-            let repeats = exhibit.parts.iter().flatten().any(is_told);
-            let repeated = |(part, weight): (Contribution, f64)| if is_told(&part) { part.bits * weight } else { 0.0 };
-            let repeated: f64 = if repeats { weighted(exhibit).map(repeated).fold(0.0, |sum, bits| sum + bits) } else { 0.0 };
+            let mut repeated = 0.0;
+            if exhibit.parts.iter().flatten().any(is_told) {
+                let weighted = exhibit.parts.iter().zip(weights(&exhibit.parts));
+                let told = weighted.filter_map(|(part, weight)| Some((part.as_ref().filter(|part| is_told(part))?, weight)));
+                let own = told.filter(|(part, _)| !part.evidence.is_shared());
+                repeated = own.fold(repeated, |sum, (part, weight)| sum + part.bits * weight);
+            }
             let row_bits = exhibit.row().map_or(0.0, |row| row.bits);
             take((exhibit.own_bits - repeated).max(0.0) + row_bits, repeated);
             if self.hashes.len() < MAX_TOLD {

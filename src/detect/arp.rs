@@ -1,7 +1,5 @@
 //! Who says that an address is theirs: two that both go on saying it are a spoofed address (MITRE ATT&CK T1557.002).
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Contribution, Evidence, Of};
@@ -53,7 +51,7 @@ pub(super) struct Dispute {
 pub(super) struct Claims {
     by_address: Map<Addr, Claim>,
     /// The first address that each interface claimed.
-    own: BTreeMap<Mac, Addr>,
+    own: Map<Mac, Addr>,
     #[serde(skip)]
     pruning: Pruning,
 }

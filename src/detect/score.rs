@@ -171,3 +171,43 @@ fn bits(shared_bits: f64, terms: impl Iterator<Item = f64>, other_bits: f64) -> 
     let own = terms.enumerate().map(|(rank, bits)| bits / (rank + 1) as f64);
     shared_bits + own.sum::<f64>() + other_bits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::incident::FlowRef;
+    use super::super::testing::host;
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn bits_of_all_classes_at_once_are_those_of_each_by_itself() {
+        let (mut exhibits, mut state) = (Exhibits::default(), 5_u64);
+        let mut next = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        for port in 0..200 {
+            // Few values, so that many are alike and repeat each other.
+            let part = |evidence, about, bits: u64| Some(Contribution { about, ..Contribution::of(evidence, 1.0, bits as f64) });
+            let (new, shape) = (part(Evidence::NewService, next(4), next(9)), part(Evidence::OddShape(1), 0, next(9)));
+            let (context, flow) = (part(Evidence::TargetRate, 0, next(9)), FlowRef::of_link(host(1), host(2)));
+            let class = [Class::Scan, Class::CriticalAccess, Class::Unusual][next(3) as usize];
+            let times = (Timestamp::MIN, Timestamp::MIN, Timestamp::MIN);
+            let exhibit = Exhibit {
+                own_bits: next(12) as f64,
+                shared_bits: next(6) as f64,
+                parts: [new, shape, context],
+                odd_flows: next(5) as u32,
+                ..Exhibit::of_itself(class, Contribution::of(Evidence::NewPeer, 1.0, 1.0), flow, times)
+            };
+            exhibits.insert((host(next(9) as u8), Service { protocol: 6, port }), exhibit);
+        }
+        let classes = exhibits.classes();
+        let all = Score::bits_of(&exhibits, &classes);
+        assert!(all.len() >= 2 && all.is_sorted_by_key(|&(class, _)| class));
+        for (class, bits) in all {
+            let of_class = exhibits.iter().zip(&classes).filter(|&(_, &of)| of == class).map(|(shown, _)| shown);
+            assert_eq!(bits, Score::of(of_class).bits(), "{class:?}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::seen::Seen;
 use super::sums::{Sums, Together};
 
 /// Values kept of one variable; further new ones only add to the count of values seen once.
@@ -43,34 +44,6 @@ struct Rest<K> {
     overflow: u32,
     /// Of the values with a short form, once prepared.
     sums: Sums,
-}
-
-/// What is kept of a value: in how many minutes it was seen, and, in the highest bit, whether it came late, that is, in a later
-/// part of the time than the device itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen(u32);
-
-const LATE: u32 = 1 << 31;
-
-impl Seen {
-    /// Minutes in which it was seen.
-    pub(super) const fn minutes(self) -> u32 {
-        self.0 & !LATE
-    }
-
-    /// Did it come late?
-    pub(super) const fn is_late(self) -> bool {
-        self.0 & LATE != 0
-    }
-
-    /// The same of a value that came late.
-    const fn come_late(self) -> Self {
-        Self(self.0 | LATE)
-    }
-
-    fn add(&mut self, minutes: u32) {
-        self.0 = self.0 & LATE | self.minutes().saturating_add(minutes).min(LATE - 1);
-    }
 }
 
 impl<K: Value> Default for Counts<K> {
@@ -135,7 +108,7 @@ pub struct Life {
 impl<K: Value> Counts<K> {
     /// Counts minutes in which `value` was seen.
     pub fn add(&mut self, value: K, minutes: u32) {
-        self.add_seen(value, Seen(minutes.min(LATE - 1)));
+        self.add_seen(value, Seen::in_minutes(minutes));
     }
 
     /// Adds up ahead what [`unseen`](Self::unseen) asks for, until the next value is counted.
@@ -394,8 +367,8 @@ impl<'de, K: Value + FromStr> Deserialize<'de> for Counts<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::<K>::deserialize(deserializer)?;
         let mut counts = Self::default();
-        stored.seen.into_iter().for_each(|(value, minutes)| counts.add_seen(value, Seen(minutes.min(LATE - 1))));
-        stored.late.into_iter().for_each(|(value, minutes)| counts.add_seen(value, Seen(minutes.min(LATE - 1) | LATE)));
+        stored.seen.into_iter().for_each(|(value, minutes)| counts.add_seen(value, Seen::in_minutes(minutes)));
+        stored.late.into_iter().for_each(|(value, minutes)| counts.add_seen(value, Seen::in_minutes(minutes).come_late()));
         counts.add_overflow(stored.more);
         Ok(counts)
     }

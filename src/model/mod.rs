@@ -28,6 +28,7 @@ mod pooled;
 mod rarity;
 mod role;
 mod scaler;
+mod seen;
 mod steady;
 mod stood_out;
 mod sums;

@@ -6,7 +6,7 @@
 use std::iter::Sum;
 use std::ops::{Add, Range};
 
-use super::counts::Seen;
+use super::seen::Seen;
 
 /// Values that are added up together.
 const BLOCK: usize = 64;

@@ -56,7 +56,8 @@ pub fn text(accounting: &Account, verdict: &Verdict, (written, gate): (&Written,
             verdict.counters.held_back
         );
     }
-    let _ = writeln!(page, "alerts   {} incidents in {} lines", verdict.counters.incidents, verdict.counters.notices);
+    let (incidents, lines) = (counted(verdict.counters.incidents, "incident"), counted(verdict.counters.notices, "line"));
+    let _ = writeln!(page, "alerts   {incidents} in {lines}");
     page.push_str(&hidden_lines(gate));
     for notice in &written.foremost {
         page.push_str(&incident_line(notice));
@@ -121,8 +122,10 @@ fn incident_line(notice: &Notice) -> String {
         2 => "medium",
         _ => "low",
     };
-    let (bits, title, host, flows) = (incident.bits, info.title, incident.host, counted(incident.flows, "flow"));
-    let mut line = format!("  {severity:<6} {bits:7.1} bits  {title}: {host} <> {first}{more}, {flows}\n");
+    // What is told of ARP and neighbour discovery is of no flow.
+    let seen = counted(incident.flows, if incident.flow.is_link() { "packet" } else { "flow" });
+    let (bits, title, host) = (incident.bits, info.title, incident.host);
+    let mut line = format!("  {severity:<6} {bits:7.1} bits  {title}: {host} <> {first}{more}, {seen}\n");
     if let Some(cause) = incident.reasons.first() {
         let _ = writeln!(line, "                       {}", reason(cause).text);
     }

@@ -377,6 +377,8 @@ impl<'de, K: Value + FromStr> Deserialize<'de> for Counts<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     /// Even numbers have a short form.
     impl Value for u32 {
@@ -476,5 +478,20 @@ mod tests {
         assert_eq!((many.total(), many.singletons()), (10_000.0, 10_000.0));
         let json = serde_json::to_string(&many).unwrap();
         assert_eq!(serde_json::from_str::<Counts<u32>>(&json).unwrap(), many);
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_counting_one_after_the_other(
+            mine in vec((0..40_u32, 1..9_u32), 0..30), theirs in vec((0..40_u32, 1..9_u32), 0..30), was_known: bool,
+        ) {
+            let (mut merged, mut counted, other) = (of(&mine), of(&mine), of(&theirs));
+            merged.merge(&other, was_known);
+            for (value, seen) in other.in_order() {
+                let is_late = was_known && !counted.contains(value);
+                counted.add_seen(value, if is_late { seen.come_late() } else { seen });
+            }
+            prop_assert_eq!(merged, counted);
+        }
     }
 }

@@ -135,6 +135,7 @@ fn key_of([of, protocol, high, low]: [u8; KEY_BYTES]) -> Key {
     (of, Service { protocol, port: u16::from_be_bytes([high, low]) })
 }
 
+/// A key in bytes, which as one number are in the order of the keys.
 const fn bytes_of((of, Service { protocol, port }): Key) -> [u8; KEY_BYTES] {
     let [high, low] = port.to_be_bytes();
     [of as u8, protocol, high, low]

@@ -16,10 +16,8 @@ use std::io::{self, Write};
 const PACKETS: u64 = 4;
 /// Seconds after which a conversation without a packet is over, by default.
 const IDLE_S: u64 = 60;
-/// 2023-11-14T22:13:20Z in microseconds.
-const EPOCH: u64 = 1_700_000_000_000_000;
 
-/// Writes `count` packets of conversations of four packets each, that begin so often that some `open` of them are open at a time.
+/// Writes nearly `count` packets of conversations of four packets each, that begin so often that some `open` of them are open at a time.
 fn many_open(to: &mut impl Write, count: u64, open: u64) -> io::Result<()> {
     to.write_all(&packets::pcap(&[]))?;
     // Those that are open began within the last three seconds of packets and the time of silence.
@@ -31,7 +29,7 @@ fn many_open(to: &mut impl Write, count: u64, open: u64) -> io::Result<()> {
     };
     for n in 0..count / PACKETS {
         let talking = (0..PACKETS).filter_map(|packet| Some((packet, n.checked_sub(packet * a_second)?)));
-        let micros = EPOCH + n * apart_ns / 1000;
+        let micros = flood::EPOCH + n * apart_ns / 1000;
         let say = |(packet, flow)| packets::udp(client(flow), ([192, 168, 0, 1], 4000), &[packet as u8; 60]);
         let shots: Vec<_> = talking.map(|packet| packets::Shot { micros, data: say(packet) }).collect();
         to.write_all(&packets::pcap(&shots)[24..])?;

@@ -15,8 +15,8 @@ use crate::flow::{EndReason, FlowKey, FlowRecord, SideStats, community_id};
 use crate::time::Timestamp;
 use crate::wire::{Addr, Mac, Quoted, TcpFlags, Tunnel};
 
-/// The event of a flow record, whose fields are in the order in which they are written: a hundred of them, as values of their own, would take
-/// three times as long.
+/// The event of a flow record, whose fields are in the order in which they are written. It is no [`Value`]: a hundred of them for each flow took
+/// two fifths of the time of `auscult flows`.
 #[derive(Serialize)]
 pub struct FlowEvent<'r> {
     timestamp: Shown<Timestamp>,

@@ -251,7 +251,7 @@ impl<W: Write> FlowTable for CsvTable<W> {
     }
 }
 
-/// Writes a number as [`f64`] is written. Most are whole, and those are written in a tenth of the time.
+/// Writes a number as [`f64`] is written. Most are whole, for which the search for the shortest fraction is not needed.
 fn write_number(value: f64, to: &mut Vec<u8>) -> io::Result<()> {
     /// Below this every whole number is one.
     const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::classify::is_login;
-use super::evidence::{Contribution, Evidence, Of, strongest};
+use super::evidence::{Contribution, Evidence, Of, keep};
 use crate::app::{App, REPLICATES};
 use crate::feature::{Fact, FactKind, Observation};
 use crate::model::{Kind, Minute, value_key};
@@ -51,7 +51,7 @@ pub(super) fn anywhere(seen: &Observation, minute: &Minute, serves_directory: im
     let initiated = minute.initiated.get(&seen.orig).copied().unwrap_or_default();
     let flows = minute.conversations.get(&(seen.orig, seen.resp, seen.service)).map_or(0.0, |&flows| f64::from(flows));
     let mut found = None;
-    let mut note = |evidence, observed: f64, limit: f64| found = strongest(found, beyond(evidence, observed, limit));
+    let mut note = |evidence, observed: f64, limit: f64| keep(&mut found, beyond(evidence, observed, limit));
     if seen.failed && 2 * initiated.failed >= initiated.targets {
         note(Evidence::TargetRate, f64::from(initiated.targets), TARGETS);
     }
@@ -79,15 +79,15 @@ pub(super) fn anywhere(seen: &Observation, minute: &Minute, serves_directory: im
     }
     for fact in seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl) {
         if *fact != Fact::new(FactKind::RemoteControl, REPLICATES) || !serves_directory() {
-            found = control(found, fact);
+            keep(&mut found, control(fact));
         }
     }
     found.map(|part| Attack { class: class(seen, part.evidence, minute), part })
 }
 
-fn control(found: Option<Contribution>, &fact: &Fact) -> Option<Contribution> {
+fn control(&fact: &Fact) -> Option<Contribution> {
     let about = value_key(Kind::Fact(fact.kind), fact);
-    strongest(found, beyond(Evidence::RemoteControl, 1.0, 1.0).map(|part| Contribution { usual: (0.0, 0.0), about, ..part }))
+    beyond(Evidence::RemoteControl, 1.0, 1.0).map(|part| Contribution { usual: (0.0, 0.0), about, ..part })
 }
 
 pub(super) fn beyond(evidence: Evidence, observed: f64, limit: f64) -> Option<Contribution> {

@@ -70,3 +70,39 @@ impl Assessment {
         own_bits(&[self.surprise.own_new(), self.surprise.shape, own_context])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::evidence::Evidence;
+    use super::*;
+
+    /// The weight of a part as it is described.
+    fn described(parts: &[Option<Contribution>; 3], place: usize) -> f64 {
+        let bits = |part: &Contribution| if part.evidence.is_shared() { 0.0 } else { part.bits };
+        let first_of_most = |counts: &dyn Fn(&Contribution) -> bool| {
+            let places = (0..3).filter_map(|place| Some((place, parts[place].as_ref().filter(|part| counts(part))?)));
+            places.reduce(|most, next| if bits(next.1) > bits(most.1) { next } else { most }).map(|(place, _)| place)
+        };
+        match &parts[place] {
+            Some(part) if part.evidence.is_shared() => 0.0,
+            Some(_) if first_of_most(&|_| true) == Some(place) => 1.0,
+            Some(part) if part.evidence.is_of_flow() && first_of_most(&|part| part.evidence.is_of_flow()) != Some(place) => 0.25,
+            _ => 0.5,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_strongest_counts_whole_and_the_others_half_or_less(choices: [(u8, u8); 3]) {
+            // Of the flow, of the rate at which it comes, shared by its minute.
+            let kinds = [Evidence::NewPeer, Evidence::OddShape(1), Evidence::FlowRate, Evidence::TargetRate];
+            let parts = choices.map(|(kind, bits)| {
+                let evidence = *kinds.get(usize::from(kind % 5))?;
+                Some(Contribution::of(evidence, 1.0, f64::from(bits % 4)))
+            });
+            prop_assert_eq!(weights(&parts), [0, 1, 2].map(|place| described(&parts, place)));
+        }
+    }
+}

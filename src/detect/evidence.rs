@@ -223,24 +223,14 @@ impl Contribution {
     pub(super) const fn is_news(&self) -> bool {
         self.about != 0 && self.evidence.is_by_initiator()
     }
-
-    /// The one with more bits.
-    #[must_use]
-    pub fn stronger(self, other: Option<Self>) -> Self {
-        other.filter(|other| other.bits > self.bits).unwrap_or(self)
-    }
 }
 
-/// Keeps the stronger of what was found so far and what came next: little is copied where the next is no stronger.
+/// Keeps the stronger of what was found so far and what came next, of those that are as strong the first: little is copied where the next is no
+/// stronger.
 pub(super) fn keep(kept: &mut Option<Contribution>, next: Option<Contribution>) {
     if let Some(next) = next
         && kept.as_ref().is_none_or(|kept| next.bits > kept.bits)
     {
         *kept = Some(next);
     }
-}
-
-/// Takes the stronger of two contributions that may be missing.
-pub(super) fn strongest(a: Option<Contribution>, b: Option<Contribution>) -> Option<Contribution> {
-    a.map(|a| a.stronger(b)).or(b)
 }

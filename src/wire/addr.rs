@@ -68,7 +68,7 @@ impl fmt::Display for Addr {
             IpAddr::V4(ip) => ip,
             IpAddr::V6(ip) => return ip.fmt(f),
         };
-        // Every line and row holds some: digit by digit it takes a tenth of the formatter's time.
+        // Every line and row holds some, and the formatter takes long for so many numbers.
         let (mut text, mut length) = ([b'.'; 15], 0);
         for (place, octet) in ip.octets().into_iter().enumerate() {
             length += usize::from(place > 0);

@@ -9,7 +9,7 @@ const RATE: u64 = 100_000;
 /// Packets of the flood between two steps of the hosts that behave: a hundredth of a second.
 const STEP: u64 = RATE / 100;
 /// 2023-11-14T22:13:20Z in microseconds.
-const EPOCH: u64 = 1_700_000_000_000_000;
+pub const EPOCH: u64 = 1_700_000_000_000_000;
 /// Hosts that behave: 10.1.0.1 and on.
 pub const HOSTS: u64 = 50;
 

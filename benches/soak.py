@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The driver of soak.sh, which says what it is for; runs inside the namespace of the sensor."""
 
-import argparse, collections, datetime, http.client, http.server, json, os, pathlib, platform, re, shutil, signal, subprocess, sys, threading, time
+import argparse, collections, datetime, http.client, http.server, json, os, pathlib, platform, re, shlex, shutil, signal, subprocess, sys, threading, time
 
 IFACES = ("tap0", "tap1")
 PAGE, HOOK = ("127.0.0.1", 8080), ("127.0.0.1", 8081)
@@ -119,7 +119,7 @@ class Wires:
 class Watch:
     """The program, over all its lives."""
 
-    def __init__(self, auscult, model, work, disk):
+    def __init__(self, auscult, model, work, disk, further):
         self.work, self.lives, self.child = work, 0, None
         self.alerts = disk / "alerts.json"
         self.command = [
@@ -129,6 +129,7 @@ class Watch:
             "--answers", str(work / "answers.json"), "--evidence", str(work / "evidence"), "--evidence-max", "16M", "--evidence-ring", "8M",
             "--adapt", str(work / "versions"), "--adapt-every", "2m", "--state", str(disk / "state"), "--state-every", "5s",
             "--flows", str(work / "flows.json"), "--http", f"{PAGE[0]}:{PAGE[1]}", "--tcp-idle", "60", "--stats", str(work / "stats.json"),
+            *further,
         ]
         self.said = work / "said"
 
@@ -190,7 +191,7 @@ class Soak:
         self.wires = Wires(options.here, options.there)
         files = [self.work / f"{name}.pcap" for name in ("everything", "intrusion-loud", "clean")]
         self.sender = Sender(options.here, files, options.pps)
-        self.watch = Watch(options.auscult, options.model, self.work, self.disk)
+        self.watch = Watch(options.auscult, options.model, self.work, self.disk, shlex.split(options.watch))
         (self.work / "answers.json").touch()
         self.begun, self.injected, self.flow_lines, self.broken = time.monotonic(), collections.Counter(), 0, 0
         self.old_total = {}
@@ -470,13 +471,15 @@ def main():
         parser.add_argument(name, help=argparse.SUPPRESS)
     parser.add_argument("--minutes", type=float, default=2, help="how long (2)")
     parser.add_argument("--pps", type=int, default=1000, help="packets a second (1000)")
+    parser.add_argument("--watch", default="", help="further flags of watch, as one word")
     parser.add_argument("--commit", default="unknown", help="named in what is kept")
     parser.add_argument("--kept", type=pathlib.Path, help="write what is printed here, too")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     soak = Soak(options)
     try:
-        soak.say(f"soak of {options.minutes:g} minutes at {options.pps} packets a second, {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, commit {options.commit}")
+        flags = f", watch {options.watch}" if options.watch else ""
+        soak.say(f"soak of {options.minutes:g} minutes at {options.pps} packets a second, {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, commit {options.commit}{flags}")
         soak.say(f"{machine()}, load {os.getloadavg()[0]:.1f}")
         soak.run()
         soak.table()

@@ -2,12 +2,12 @@
 # `auscult watch` for minutes, hours or days under looped traffic of the lab, with faults injected on a schedule: does memory stay
 # flat, does every frame that was sent come out or is counted, does anything drift? In namespaces of its own that it removes again.
 #
-#     sudo sh benches/soak.sh target/release/auscult [--minutes N] [--pps N] [--kept FILE]
+#     sudo sh benches/soak.sh target/release/auscult [--minutes N] [--pps N] [--watch FLAGS] [--kept FILE]
 #
-# 2 minutes at 1,000 packets a second unless it is said otherwise. Needs tcpreplay, python3, zstd, iproute2. Prints what it does, a
+# 2 minutes at 1,000 packets a second unless it is said otherwise; FLAGS are further ones of `watch`. Needs tcpreplay, python3, zstd, iproute2. Prints what it does, a
 # table of samples and a verdict for each check; the status is 0 when all hold. --kept writes the same into a file to be kept.
 set -eu
-auscult=$(realpath "${1:?usage: soak.sh AUSCULT [--minutes N] [--pps N] [--kept FILE]}")
+auscult=$(realpath "${1:?usage: soak.sh AUSCULT [--minutes N] [--pps N] [--watch FLAGS] [--kept FILE]}")
 shift
 here=$(cd "$(dirname "$0")/.." && pwd)
 PATH="$PATH:/usr/sbin:/sbin"

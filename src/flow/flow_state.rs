@@ -1,10 +1,11 @@
 //! An open flow in the table.
 
 use super::limits::CheckedLimits;
+use super::tally::{Tally, Trouble};
 use super::tcp::Sequence;
 use super::{
-    ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, Fragments, History, HomeNets, IcmpError, SideStats,
-    Sight, TcpTracker,
+    ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, Fragments, History, HomeNets, IcmpError, Sight,
+    TcpTracker,
 };
 use crate::app::{AppState, Facts, Payload, Ports, Side};
 use crate::time::{Span, Timestamp};
@@ -26,12 +27,8 @@ pub struct Flow {
     /// The tick of the first look at this segment; [`NOT_LOOKED`] before.
     looked_at: Timestamp,
     segment: u32,
-    /// First packet of the segment.
-    start: Timestamp,
-    /// Latest packet of the flow.
-    last: Timestamp,
-    orig: SideStats,
-    resp: SideStats,
+    orig: Tally,
+    resp: Tally,
     turns: u32,
     last_data_from_orig: Option<bool>,
     first_sizes: [i16; FIRST_SIZES],
@@ -50,6 +47,8 @@ struct Rare {
     icmp_error: Option<IcmpError>,
     quoted: Option<Box<Quoted>>,
     tunnel: Option<Box<Tunnel>>,
+    /// Of this segment, of initiator and responder.
+    trouble: [Trouble; 2],
 }
 
 impl Rare {
@@ -77,10 +76,8 @@ impl Flow {
             under_way: first.tcp.is_some() && direction != DirectionBasis::Syn,
             looked_at: NOT_LOOKED,
             segment: 0,
-            start: first.time,
-            last: first.time,
-            orig: SideStats::default(),
-            resp: SideStats::default(),
+            orig: Tally::default(),
+            resp: Tally::default(),
             turns: 0,
             last_data_from_orig: None,
             first_sizes: [0; FIRST_SIZES],
@@ -97,9 +94,6 @@ impl Flow {
     /// of its application.
     pub fn observe(&mut self, packet: &Packet, from_low: bool, payload: &[u8], may_hold: bool) {
         let from_orig = from_low == self.orig_is_low;
-        // An unsorted capture may bring a packet from before the first.
-        self.start = self.start.min(packet.time);
-        self.last = self.last.max(packet.time);
         if let Some(fragment) = packet.fragment {
             self.rare.get_or_insert_default().fragments.count(fragment);
         }
@@ -108,7 +102,10 @@ impl Flow {
         let mut sequence = Sequence::default();
         if let Some(tcp) = packet.tcp {
             sequence = self.tcp.observe(packet, tcp, from_orig);
-            side.observe_tcp(tcp.flags, sequence);
+            side.observe_flags(tcp.flags);
+            if sequence != Sequence::default() {
+                self.rare.get_or_insert_default().trouble[usize::from(!from_orig)].observe(sequence);
+            }
         } else if self.key.protocol == TCP {
             self.tcp.observe_fragment(packet.payload_bytes, from_orig);
         }
@@ -142,9 +139,10 @@ impl Flow {
     /// Reads what a packet changes.
     #[inline]
     pub(super) fn warm(&self) {
-        let Self { key, last, orig, resp, tcp, app, first_sizes_len, .. } = self;
+        let Self { key, orig, resp, tcp, app, first_sizes_len, .. } = self;
         std::hint::black_box((key.low_port, key.protocol));
-        std::hint::black_box((*last, orig.packets, orig.gap_square_sum, resp.packets, resp.gap_square_sum));
+        orig.warm();
+        resp.warm();
         std::hint::black_box((tcp.closed(), tcp.established(), app.wants_more(), *first_sizes_len));
     }
 
@@ -154,10 +152,15 @@ impl Flow {
         self.key.protocol == TCP && self.tcp.closed()
     }
 
+    /// The first packet of the current segment. In an unsorted capture it may be one that came later.
+    fn start(&self) -> Timestamp {
+        self.orig.first().min(self.resp.first())
+    }
+
     /// Is its first packet later than this?
     #[must_use]
     pub fn begins_after(&self, time: Timestamp) -> bool {
-        self.start > time
+        self.start() > time
     }
 
     /// Does its application look at payloads?
@@ -187,7 +190,7 @@ impl Flow {
     /// Has only one side been heard?
     #[must_use]
     pub const fn unanswered(&self) -> bool {
-        self.segment == 0 && (self.orig.packets == 0 || self.resp.packets == 0)
+        self.segment == 0 && (self.orig.is_silent() || self.resp.is_silent())
     }
 
     /// How long it may go without a packet.
@@ -204,7 +207,7 @@ impl Flow {
     /// The moment at which it ends if no packet comes.
     #[must_use]
     pub fn deadline(&self, limits: &CheckedLimits) -> Timestamp {
-        self.last + self.idle_timeout(limits)
+        self.end() + self.idle_timeout(limits)
     }
 
     fn looked_at(&self) -> Option<Timestamp> {
@@ -215,7 +218,7 @@ impl Flow {
     #[must_use]
     pub fn next_look(&self, limits: &CheckedLimits) -> Timestamp {
         let deadline = self.deadline(limits);
-        if self.looked_at().is_some() { deadline } else { deadline.min(self.start + limits.first_look) }
+        if self.looked_at().is_some() { deadline } else { deadline.min(self.start() + limits.first_look) }
     }
 
     /// Why a packet cannot belong to this flow any more, if so.
@@ -234,16 +237,16 @@ impl Flow {
         if self.tcp.closed() { EndReason::Closed } else { EndReason::Idle }
     }
 
-    /// Is the active time over at this packet?
+    /// Is the active time over at this packet, or no room for another in the counters?
     #[must_use]
     pub fn segment_over(&self, now: Timestamp, limits: &CheckedLimits) -> bool {
-        now >= self.start + limits.active
+        now >= self.start() + limits.active || self.orig.is_full() || self.resp.is_full()
     }
 
     /// The last packet of the current segment.
     #[must_use]
     pub fn end(&self) -> Timestamp {
-        self.orig.last.max(self.resp.last).max(self.start)
+        self.orig.last().max(self.resp.last())
     }
 
     /// The record of the current segment.
@@ -267,7 +270,8 @@ impl Flow {
             (_, false) => Sight::Whole,
         };
         let rare = self.rare.as_deref();
-        let heard = self.orig.packets > 0 && self.resp.packets > 0;
+        let heard = !self.orig.is_silent() && !self.resp.is_silent();
+        let [orig, resp] = rare.map(|rare| rare.trouble).unwrap_or_default();
         FlowRecord {
             key: self.key,
             orig_is_low: self.orig_is_low,
@@ -283,13 +287,13 @@ impl Flow {
             fragments: rare.map(|rare| rare.fragments).unwrap_or_default(),
             icmp_error: rare.and_then(|rare| rare.icmp_error),
             quoted: rare.and_then(|rare| rare.quoted.clone()),
-            start: self.start,
+            start: self.start(),
             end: self.end(),
-            orig: self.orig.clone(),
-            resp: self.resp.clone(),
+            orig: self.orig.stats(orig),
+            resp: self.resp.stats(resp),
             turns: self.turns,
             first_sizes: self.first_sizes,
-            response_delay: heard.then(|| self.resp.first.since(self.orig.first)),
+            response_delay: heard.then(|| self.resp.first().since(self.orig.first())),
             app: self.app.app(self.ports()),
             facts: facts.map(Box::new),
             events: self.app.events(),
@@ -311,15 +315,17 @@ impl Flow {
         self.looked_at = now;
     }
 
-    /// Begins the next segment at `start`.
-    pub fn begin_segment(&mut self, start: Timestamp) {
+    /// Begins the next segment, whose first packet is counted next.
+    pub fn begin_segment(&mut self) {
         self.segment += 1;
-        self.start = start;
         self.looked_at = NOT_LOOKED;
         self.app.begin_segment();
         self.turns = 0;
-        self.orig = SideStats::default();
-        self.resp = SideStats::default();
+        self.orig = Tally::default();
+        self.resp = Tally::default();
+        if let Some(rare) = &mut self.rare {
+            rare.trouble = Default::default();
+        }
     }
 }
 
@@ -409,7 +415,7 @@ mod tests {
         let mut flow = flow(&[payload(packet(0, 1, 9, 2, 53, 17), 7), payload(packet(9, 2, 53, 1, 9, 17), 7)]);
         assert!(!flow.segment_over(at(299_999), &limits()) && flow.segment_over(at(300_000), &limits()));
         let first = flow.record(EndReason::Active);
-        flow.begin_segment(at(300_000));
+        flow.begin_segment();
         flow.observe(&packet(300_000, 2, 53, 1, 9, 17), false, &[], true);
         let second = flow.record(EndReason::Idle);
         assert_eq!((first.segment, second.segment, first.id), (0, 1, second.id));
@@ -427,6 +433,6 @@ mod tests {
 
     #[test]
     fn fits_the_memory_that_the_limits_promise() {
-        assert!(size_of::<Flow>() <= 512, "{} bytes", size_of::<Flow>());
+        assert!(size_of::<Flow>() <= 432, "{} bytes", size_of::<Flow>());
     }
 }

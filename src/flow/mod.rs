@@ -14,6 +14,7 @@ mod record;
 mod shard;
 mod slots;
 mod stats;
+mod tally;
 mod tcp;
 mod wheel;
 

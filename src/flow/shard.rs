@@ -6,7 +6,7 @@ use hashbrown::HashTable;
 
 use super::limits::CheckedLimits;
 use super::slots::Slots;
-use super::wheel::{Timer, Wheel};
+use super::wheel::{Timer, Wheel, timer_mark};
 use super::{EndReason, Flow, FlowKey, FlowRecord, HomeNets};
 use crate::time::Timestamp;
 use crate::wire::Packet;
@@ -46,7 +46,8 @@ impl ShardCounters {
     }
 }
 
-/// A flow in the index: with a part of its hash, so that the flow itself is not read to find where it is.
+/// A flow in the index: with a part of its hash, so that the flow itself is read neither to find where it is nor when the index
+/// grows.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     tag: u32,
@@ -54,9 +55,15 @@ struct Entry {
 }
 
 impl Entry {
-    /// The part of a hash that is kept: beside those that choose the place in the index.
+    /// The part of a hash that is kept: not the one that chooses the shard.
     const fn tag(hash: u64) -> u32 {
         (hash >> 24) as u32
+    }
+
+    /// What chooses the place in the index, and is told from others there, by Fibonacci hashing (Knuth, The Art of Computer
+    /// Programming 3, 6.4).
+    const fn place(tag: u32) -> u64 {
+        (tag as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 
@@ -65,12 +72,19 @@ const LOOK_TOGETHER: usize = 8;
 
 #[derive(Debug)]
 struct Slot {
-    hash: u64,
+    tag: u32,
     /// Changes when the slot is given to another flow, so that old references can be told.
     generation: u32,
     /// The time of the one timer that counts; others of this slot are outdated.
     look_at: Timestamp,
     flow: Option<Flow>,
+}
+
+impl Slot {
+    /// Is this timer of it the one that counts?
+    fn counts(&self, at: u32) -> bool {
+        timer_mark(self.look_at) == at
+    }
 }
 
 /// A part of the flow table. At most `max_flows` / 64 flows are open in it.
@@ -112,7 +126,7 @@ impl Shard {
     #[must_use]
     pub fn probable_slot(&self, hash: u64) -> Option<u32> {
         let tag = Entry::tag(hash);
-        self.index.find(hash, |entry| entry.tag == tag).map(|entry| entry.slot)
+        self.index.find(Entry::place(tag), |entry| entry.tag == tag).map(|entry| entry.slot)
     }
 
     /// Reads of the flow in this slot what its next packet changes, so that it is in the cache by then.
@@ -146,6 +160,7 @@ impl Shard {
         out: &mut Vec<Box<FlowRecord>>,
     ) {
         let mut slot = probable_slot.filter(|&slot| self.is_of(slot, key)).or_else(|| self.find(key, hash));
+        let mut begins = false;
         if let Some(found) = slot
             && let Some(flow) = self.slots[found].flow.as_mut()
         {
@@ -154,15 +169,16 @@ impl Shard {
                 slot = None;
             } else if flow.segment_over(packet.time, limits) {
                 out.push(Box::new(flow.record(EndReason::Active)));
-                flow.begin_segment(packet.time);
+                flow.begin_segment();
                 self.counters.partial += 1;
-                self.reschedule(found, limits);
+                begins = true;
             }
         }
+        begins |= slot.is_none();
         let slot = slot.unwrap_or_else(|| self.open((*key, from_low, hash), packet, (limits, home), out));
         let entry = &mut self.slots[slot];
         let Some(flow) = entry.flow.as_mut() else { return };
-        let is_earlier = packet.tcp.is_some() && flow.begins_after(packet.time);
+        let is_earlier = !begins && packet.tcp.is_some() && flow.begins_after(packet.time);
         if packet.payload_bytes > 0 && flow.listens() {
             let held_bytes = flow.held_bytes();
             flow.observe(packet, from_low, payload, self.held_bytes < MOST_HELD_BYTES);
@@ -172,7 +188,7 @@ impl Shard {
         }
         // Closing brings the end nearer than the timer that is set, and so does a packet from before the first; everything else only
         // puts it off.
-        if (flow.is_closed() || is_earlier) && flow.next_look(limits) < entry.look_at {
+        if begins || (flow.is_closed() || is_earlier) && flow.next_look(limits) < entry.look_at {
             self.reschedule(slot, limits);
         }
     }
@@ -189,7 +205,7 @@ impl Shard {
         self.wheel.advance(now, &mut due);
         for timers in due.chunks(LOOK_TOGETHER) {
             // Most were not looked at for a while: the processor waits for the memory of all at once.
-            timers.iter().filter(|&&(slot, at)| self.slots[slot].look_at == at).for_each(|&(slot, _)| self.warm(slot));
+            timers.iter().filter(|&&(slot, at)| self.slots[slot].counts(at)).for_each(|&(slot, _)| self.warm(slot));
             for &timer in timers {
                 self.look(timer, now, limits, out);
             }
@@ -225,7 +241,7 @@ impl Shard {
 
     fn find(&self, key: &FlowKey, hash: u64) -> Option<u32> {
         let tag = Entry::tag(hash);
-        self.index.find(hash, |entry| entry.tag == tag && self.is_of(entry.slot, key)).map(|entry| entry.slot)
+        self.index.find(Entry::place(tag), |entry| entry.tag == tag && self.is_of(entry.slot, key)).map(|entry| entry.slot)
     }
 
     #[inline]
@@ -233,6 +249,7 @@ impl Shard {
         self.slots[slot].flow.as_ref().is_some_and(|flow| flow.key() == key)
     }
 
+    /// Opens a flow whose first packet is counted, and its timer set, next.
     fn open(
         &mut self,
         (key, from_low, hash): (FlowKey, bool, u64),
@@ -243,16 +260,13 @@ impl Shard {
         if self.index.len() >= limits.flows_per_shard {
             self.evict(limits, out);
         }
-        let flow = Flow::open(key, hash, from_low, packet, home);
-        let look_at = flow.next_look(limits);
+        let (tag, look_at) = (Entry::tag(hash), Timestamp::MAX);
         let slots = &mut self.slots;
-        let slot = self.free.pop().unwrap_or_else(|| slots.push(Slot { hash, generation: 0, look_at, flow: None }));
+        let slot = self.free.pop().unwrap_or_else(|| slots.push(Slot { tag, generation: 0, look_at, flow: None }));
         let entry = &mut self.slots[slot];
         let generation = entry.generation.wrapping_add(1);
-        *entry = Slot { hash, generation, look_at, flow: Some(flow) };
-        let slots = &self.slots;
-        self.index.insert_unique(hash, Entry { tag: Entry::tag(hash), slot }, |entry| slots[entry.slot].hash);
-        self.wheel.schedule(slot, look_at);
+        *entry = Slot { tag, generation, look_at, flow: Some(Flow::open(key, hash, from_low, packet, home)) };
+        self.index.insert_unique(Entry::place(tag), Entry { tag, slot }, |entry| Entry::place(entry.tag));
         self.attempts.push_back((slot, generation));
         if self.attempts.len() > 2 * self.index.len() + 64 {
             self.compact_attempts();
@@ -268,7 +282,7 @@ impl Shard {
         self.held_bytes -= flow.held_bytes();
         out.push(Box::new(flow.last_record(reason)));
         entry.flow = None;
-        if let Ok(found) = self.index.find_entry(entry.hash, |other| other.slot == slot) {
+        if let Ok(found) = self.index.find_entry(Entry::place(entry.tag), |other| other.slot == slot) {
             found.remove();
         }
         self.free.push(slot);
@@ -278,7 +292,8 @@ impl Shard {
 
     fn look(&mut self, (slot, at): Timer, now: Timestamp, limits: &CheckedLimits, out: &mut Vec<Box<FlowRecord>>) {
         let entry = &mut self.slots[slot];
-        let Some(flow) = entry.flow.as_mut().filter(|_| entry.look_at == at) else { return };
+        let counts = entry.counts(at);
+        let Some(flow) = entry.flow.as_mut().filter(|_| counts) else { return };
         let next = flow.next_look(limits);
         if now < next {
             entry.look_at = next;
@@ -310,7 +325,7 @@ impl Shard {
         // Every step either ends a flow or moves a timer to where it belongs, which each flow needs at most once.
         while let Some((slot, at)) = self.wheel.pop_earliest() {
             let entry = &mut self.slots[slot];
-            let Some(flow) = entry.flow.as_ref().filter(|_| entry.look_at == at) else { continue };
+            let Some(flow) = entry.flow.as_ref().filter(|_| entry.counts(at)) else { continue };
             let next = flow.next_look(limits);
             if next > entry.look_at {
                 entry.look_at = next;

@@ -3,9 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::time::{Span, Timestamp};
-use crate::wire::{Packet, TcpFlags};
-
-use super::tcp::Sequence;
 
 /// How many first payload sizes a flow keeps.
 pub const FIRST_SIZES: usize = 8;
@@ -89,44 +86,6 @@ impl Default for SideStats {
 }
 
 impl SideStats {
-    /// Takes the next packet of this side. A packet earlier than the last (an unsorted capture) adds a gap of zero.
-    pub fn observe(&mut self, packet: &Packet) {
-        if self.packets == 0 {
-            self.ttl = packet.ttl;
-        } else {
-            let gap = packet.time.since(self.last).max(Span::ZERO);
-            self.gap_max = self.gap_max.max(gap);
-            self.gap_square_sum += gap.as_seconds() * gap.as_seconds();
-        }
-        self.first = self.first.min(packet.time);
-        self.last = self.last.max(packet.time);
-        self.packets += 1;
-        self.bad_checksums = self.bad_checksums.saturating_add(packet.bad_checksum.into());
-        self.ip_bytes += u64::from(packet.ip_bytes);
-        self.wire_bytes += u64::from(packet.wire_bytes);
-        if packet.payload_bytes > 0 {
-            self.payload_bytes += u64::from(packet.payload_bytes);
-            self.data_packets += 1;
-            self.payload_max = self.payload_max.max(packet.payload_bytes);
-            self.payload_square_sum += f64::from(packet.payload_bytes) * f64::from(packet.payload_bytes);
-        }
-    }
-
-    /// Takes the TCP side of the same packet.
-    pub fn observe_tcp(&mut self, flags: TcpFlags, sequence: Sequence) {
-        self.flags |= flags.0;
-        self.syn += u32::from(flags.has(TcpFlags::SYN));
-        self.fin += u32::from(flags.has(TcpFlags::FIN));
-        self.rst += u32::from(flags.has(TcpFlags::RST));
-        self.psh += u32::from(flags.has(TcpFlags::PSH));
-        self.retransmitted += u32::from(sequence.retransmitted);
-        self.out_of_order += u32::from(sequence.out_of_order);
-        self.missing_bytes += u64::from(sequence.missing_bytes);
-        // The hole may have been left in an earlier segment, whose record is out.
-        self.missing_bytes = self.missing_bytes.saturating_sub(u64::from(sequence.filled_bytes));
-        self.zero_window += u32::from(sequence.zero_window);
-    }
-
     /// Seconds between first and last packet; 0 for fewer than two packets.
     #[must_use]
     pub fn duration_s(&self) -> f64 {
@@ -158,8 +117,8 @@ fn mean_std(sum: f64, square_sum: f64, count: f64) -> (f64, f64) {
 pub(crate) mod testing {
     //! Packets for tests of the flow layer.
 
-    use super::*;
-    use crate::wire::{Addr, Tcp};
+    use crate::time::Timestamp;
+    use crate::wire::{Addr, Packet, Tcp, TcpFlags};
 
     /// A packet `ms` milliseconds after the epoch, between two IPv4 addresses given as numbers, with no payload.
     pub fn packet(ms: i64, src: u32, src_port: u16, dst: u32, dst_port: u16, protocol: u8) -> Packet {
@@ -200,46 +159,5 @@ pub(crate) mod testing {
         packet.ip_bytes += bytes;
         packet.wire_bytes += bytes;
         packet
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::testing::{packet, payload};
-    use super::*;
-
-    fn side(packets: &[(i64, u32)]) -> SideStats {
-        let mut side = SideStats::default();
-        for &(ms, bytes) in packets {
-            side.observe(&payload(packet(ms, 1, 1, 2, 2, 17), bytes));
-        }
-        side
-    }
-
-    #[test]
-    fn means_are_not_rounded_to_integers() {
-        let (mean, std) = side(&[(0, 1), (10, 2), (20, 2)]).payload_mean_std();
-        assert!((mean - 5.0 / 3.0).abs() < 1e-12);
-        assert!((std - (2.0_f64 / 9.0).sqrt()).abs() < 1e-9);
-    }
-
-    #[test]
-    fn gaps_are_times_between_packets() {
-        let s = side(&[(0, 0), (1000, 0), (4000, 0)]);
-        assert_eq!(s.gap_mean_std(), (2.0, 1.0));
-        assert_eq!(s.gap_max, Span::from_secs(3));
-    }
-
-    #[test]
-    fn one_packet_has_finite_statistics() {
-        let s = side(&[(5, 10)]);
-        assert_eq!((s.duration_s(), s.gap_mean_std(), s.payload_mean_std()), (0.0, (0.0, 0.0), (10.0, 0.0)));
-        assert_eq!(SideStats::default().payload_mean_std(), (0.0, 0.0));
-    }
-
-    #[test]
-    fn an_unsorted_capture_makes_no_negative_gap() {
-        let s = side(&[(1000, 0), (0, 0)]);
-        assert_eq!((s.gap_max, s.duration_s()), (Span::ZERO, 1.0));
     }
 }

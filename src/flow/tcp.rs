@@ -124,11 +124,10 @@ struct Side {
     syn_seq: u32,
     /// The number that acknowledges this side's FIN.
     fin_ack: u32,
+    /// All flags that it sent.
+    flags: TcpFlags,
     has_seq: bool,
-    syn: bool,
-    fin: bool,
     fin_acked: bool,
-    rst: bool,
     data: bool,
     /// Is there a hole that the other side has not acknowledged?
     has_hole: bool,
@@ -156,7 +155,7 @@ impl TcpTracker {
         let (syn, fin, rst) = (tcp.flags.has(TcpFlags::SYN), tcp.flags.has(TcpFlags::FIN), tcp.flags.has(TcpFlags::RST));
         let mut sequence = sender.advance(tcp.seq, packet.payload_bytes, syn, fin);
         // A window says nothing once its owner has reset or nothing more can come (Zeek passes over these too).
-        sequence.zero_window = tcp.window == 0 && !rst && !sender.rst && !other.fin;
+        sequence.zero_window = tcp.window == 0 && !rst && !sender.rst() && !other.fin();
         let acknowledged = tcp.flags.has(TcpFlags::ACK).then_some(tcp.ack);
         let gap = acknowledged.is_some_and(|ack| !rst && other.acknowledges_hole(ack));
         let has_data = packet.payload_bytes > 0;
@@ -175,20 +174,18 @@ impl TcpTracker {
         if sequence.retransmitted && has_data && sender.told.repeat() {
             self.history.add(b't', from_orig);
         }
-        if syn && !sender.syn {
-            sender.syn = true;
+        if syn && !sender.syn() {
             sender.syn_seq = tcp.seq;
         }
-        if fin && !sender.fin {
-            sender.fin = true;
+        if fin && !sender.fin() {
             sender.fin_ack = tcp.seq.wrapping_add(packet.payload_bytes).wrapping_add(1);
         }
-        if other.fin && acknowledged.is_some_and(|ack| reaches(ack, other.fin_ack)) {
+        if other.fin() && acknowledged.is_some_and(|ack| reaches(ack, other.fin_ack)) {
             other.fin_acked = true;
         }
-        sender.rst |= rst;
+        sender.flags.0 |= tcp.flags.0;
         sender.data |= has_data && !rst;
-        self.rejected |= rst && !from_orig && !self.resp.syn && !self.resp.data;
+        self.rejected |= rst && !from_orig && !self.resp.syn() && !self.resp.data;
         sequence
     }
 
@@ -214,13 +211,13 @@ impl TcpTracker {
     /// Is it over: both FINs acknowledged, or reset?
     #[must_use]
     pub const fn closed(&self) -> bool {
-        self.orig.rst || self.resp.rst || self.orig.fin_acked && self.resp.fin_acked
+        self.orig.rst() || self.resp.rst() || self.orig.fin_acked && self.resp.fin_acked
     }
 
     /// Did both sides speak SYN?
     #[must_use]
     pub const fn established(&self) -> bool {
-        self.orig.syn && self.resp.syn
+        self.orig.syn() && self.resp.syn()
     }
 
     /// The state in Zeek's terms.
@@ -228,21 +225,21 @@ impl TcpTracker {
     pub const fn state(&self) -> ConnState {
         let (orig, resp) = (&self.orig, &self.resp);
         // Who answers a SYN-ACK has sent a SYN, which only was not captured.
-        match (orig.syn || resp.syn && orig.has_seq, resp.syn) {
-            (true, true) if resp.rst => ConnState::Rstr,
-            (true, true) if orig.rst => ConnState::Rsto,
-            (true, true) if orig.fin && resp.fin => ConnState::Sf,
-            (true, true) if orig.fin => ConnState::S2,
-            (true, true) if resp.fin => ConnState::S3,
+        match (orig.syn() || resp.syn() && orig.has_seq, resp.syn()) {
+            (true, true) if resp.rst() => ConnState::Rstr,
+            (true, true) if orig.rst() => ConnState::Rsto,
+            (true, true) if orig.fin() && resp.fin() => ConnState::Sf,
+            (true, true) if orig.fin() => ConnState::S2,
+            (true, true) if resp.fin() => ConnState::S3,
             (true, true) => ConnState::S1,
             (true, false) if self.rejected => ConnState::Rej,
-            (true, false) if resp.rst => ConnState::Rstr,
-            (true, false) if orig.rst => ConnState::Rstos0,
-            (true, false) if orig.fin => ConnState::Sh,
+            (true, false) if resp.rst() => ConnState::Rstr,
+            (true, false) if orig.rst() => ConnState::Rstos0,
+            (true, false) if orig.fin() => ConnState::Sh,
             (true, false) if resp.data => ConnState::Oth,
             (true, false) => ConnState::S0,
-            (false, true) if resp.rst => ConnState::Rstrh,
-            (false, true) if resp.fin => ConnState::Shr,
+            (false, true) if resp.rst() => ConnState::Rstrh,
+            (false, true) if resp.fin() => ConnState::Shr,
             _ => ConnState::Oth,
         }
     }
@@ -258,11 +255,23 @@ impl TcpTracker {
         // A repeated SYN has the number of the first. A new one may have any other, lower ones too: they are random (RFC 6528).
         // Who has sent FIN cannot send another SYN in the same connection, so that this suffices where the other side's end
         // was not captured (a one-way mirror).
-        (self.closed() || sender.syn && sender.fin) && !(sender.syn && sender.syn_seq == tcp.seq)
+        (self.closed() || sender.syn() && sender.fin()) && !(sender.syn() && sender.syn_seq == tcp.seq)
     }
 }
 
 impl Side {
+    const fn syn(&self) -> bool {
+        self.flags.has(TcpFlags::SYN)
+    }
+
+    const fn fin(&self) -> bool {
+        self.flags.has(TcpFlags::FIN)
+    }
+
+    const fn rst(&self) -> bool {
+        self.flags.has(TcpFlags::RST)
+    }
+
     /// Does this acknowledgement cover bytes that were not captured? Says so once for each hole.
     const fn acknowledges_hole(&mut self, ack: u32) -> bool {
         let does = self.has_hole && reaches(ack, self.hole_end);

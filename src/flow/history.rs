@@ -91,7 +91,7 @@ impl fmt::Display for History {
 
 /// What of a side has its letter already. Packed: every open flow has two.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(packed(2))]
+#[repr(C, packed(2))]
 pub(super) struct Told {
     /// One bit for each of `LETTERS`.
     seen: u8,

@@ -99,6 +99,8 @@ pub struct Shard {
     wheel: Wheel,
     /// Flows in the order in which they began, some of them answered or gone since.
     attempts: VecDeque<(u32, u32)>,
+    /// How many of these there were when the answered and gone ones were last left out.
+    attempts_left: usize,
     due: Vec<Timer>,
     /// Bytes of messages that flows hold.
     held_bytes: usize,
@@ -113,6 +115,7 @@ impl Default for Shard {
             free: Vec::new(),
             wheel: Wheel::default(),
             attempts: VecDeque::new(),
+            attempts_left: 0,
             due: Vec::new(),
             held_bytes: 0,
             counters: ShardCounters::default(),
@@ -268,7 +271,7 @@ impl Shard {
         *entry = Slot { tag, generation, look_at, flow: Some(Flow::open(key, hash, from_low, packet, home)) };
         self.index.insert_unique(Entry::place(tag), Entry { tag, slot }, |entry| Entry::place(entry.tag));
         self.attempts.push_back((slot, generation));
-        if self.attempts.len() > 2 * self.index.len() + 64 {
+        if self.attempts.len() > 2 * self.attempts_left + 64 {
             self.compact_attempts();
         }
         self.counters.opened += 1;
@@ -342,8 +345,11 @@ impl Shard {
     }
 
     fn compact_attempts(&mut self) {
-        let attempts = std::mem::take(&mut self.attempts);
-        self.attempts = attempts.into_iter().filter(|&(slot, generation)| self.is_attempt(slot, generation)).collect();
+        let mut attempts = std::mem::take(&mut self.attempts);
+        attempts.retain(|&(slot, generation)| self.is_attempt(slot, generation));
+        self.attempts_left = attempts.len();
+        attempts.shrink_to(2 * self.attempts_left + 65);
+        self.attempts = attempts;
     }
 }
 

@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 /// Buckets of the wheel; a look further ahead than this many seconds comes early and is put off again.
 const BUCKETS: usize = 512;
 /// An empty bucket keeps room for this many timers; after a flood, 512 buckets of every shard would hold gigabytes.
-const KEPT: usize = 256;
+const KEPT: usize = 32;
 
 /// A slot to be looked at, and the mark of the time for which that was asked. The slot's owner remembers the time, so that an
 /// outdated timer can be told: but for one in four thousand million, which brings a look that finds nothing to do.

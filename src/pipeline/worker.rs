@@ -67,9 +67,10 @@ impl<'a> Worker<'a> {
     /// Ends every flow, in parts by the flows' ends: the records are in the same order as in one part, and the table and all
     /// its records are never in memory together. Every worker makes the same parts.
     fn finish(mut self, tell: &Sender<Told>) {
-        let of_shard =
-            |(place, shard): (usize, &Shard)| shard.ends().map(move |(end, slot)| (end, place, slot)).collect::<Vec<_>>();
-        let mut open: Vec<_> = self.shards.iter().enumerate().flat_map(of_shard).collect();
+        let mut open: Vec<(Timestamp, u32, u32)> = Vec::with_capacity(self.counters().open as usize);
+        for (place, shard) in (0..).zip(&self.shards) {
+            open.extend(shard.ends().map(|(end, slot)| (end, place, slot)));
+        }
         open.sort_unstable();
         let mut open = open.into_iter().peekable();
         let mut fresh = std::mem::take(&mut self.fresh);
@@ -79,7 +80,7 @@ impl<'a> Worker<'a> {
         for before in parts(self.now) {
             records.extend(std::iter::from_fn(|| fresh.next_if(|record| record.end < before)));
             while let Some((_, place, slot)) = open.next_if(|&(end, ..)| end < before) {
-                self.shards[place].finish_slot(slot, &self.config.limits, self.now, &mut records);
+                self.shards[place as usize].finish_slot(slot, &self.config.limits, self.now, &mut records);
             }
             let part = Tick::of_records(self.now, self.emit(std::mem::take(&mut records), self.now), false);
             if !self.tell(vec![part], tell) {
@@ -88,7 +89,7 @@ impl<'a> Worker<'a> {
         }
         records.extend(fresh);
         for (_, place, slot) in open {
-            self.shards[place].finish_slot(slot, &self.config.limits, self.now, &mut records);
+            self.shards[place as usize].finish_slot(slot, &self.config.limits, self.now, &mut records);
         }
         let last = Tick::of_records(self.now, self.emit(records, self.now), true);
         let _ = tell.send(Told { worker: self.index, ticks: vec![last], finished: Some(self.counters()) });

@@ -1,36 +1,45 @@
 //! After warm-up the way of a packet allocates nothing: what twice as many packets of the same conversations allocate more is some vectors a
-//! second and a block, not some a packet.
+//! second and a block, not some a packet. And an open flow takes no more memory than is promised, with all that the table holds for it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use auscult::capture::{Block, CaptureError, FrameSpan, Source};
-use auscult::flow::{CheckedLimits, FlowLimits, HomeNets};
+use auscult::flow::{CheckedLimits, FlowKey, FlowLimits, HomeNets, Shard};
 use auscult::pipeline::{Consumer, Emitted, PipelineConfig, run};
 use auscult::time::Timestamp;
-use auscult::wire::LinkType;
+use auscult::wire::{Addr, LinkType, Packet, Tcp, TcpFlags};
 
 /// The system's allocator, which counts.
 struct Counting;
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static HELD_BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// Held by the test that counts: the counters are of all threads.
+static COUNTS: Mutex<()> = Mutex::new(());
 
 // SAFETY: every call is the system's own; a counter beside it changes nothing that it relies on.
 #[expect(unsafe_code, reason = "there is no other way to count allocations")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        HELD_BYTES.fetch_add(layout.size() as u64, Ordering::Relaxed);
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD_BYTES.fetch_sub(layout.size() as u64, Ordering::Relaxed);
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        HELD_BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
+        HELD_BYTES.fetch_sub(layout.size() as u64, Ordering::Relaxed);
         // SAFETY: as the caller promises.
         unsafe { System.realloc(pointer, layout, bytes) }
     }
@@ -125,10 +134,71 @@ fn allocations(packets: u32, limits: CheckedLimits) -> u64 {
 
 #[test]
 fn packets_of_open_flows_allocate_nothing() {
+    let _counts = COUNTS.lock().unwrap_or_else(PoisonError::into_inner);
     let (few, many) = (60_000, 180_000);
     let limits = FlowLimits::default().check().unwrap();
     let more = allocations(many, limits.clone()).saturating_sub(allocations(few, limits));
     let per_packet = more as f64 / f64::from(many - few);
     println!("{more} allocations for {} further packets, {per_packet:.4} a packet", many - few);
     assert!(per_packet < 0.05, "{per_packet} allocations a packet");
+}
+
+/// A packet of conversation `n` at this second, without payload: from its client or from the server.
+fn packet(n: u32, second: i64, from_client: bool) -> Packet {
+    let (client, server) = ((Addr::v4((0x0a00_0000 + n).to_be_bytes()), 40_000), (Addr::v4([192, 168, 0, 1]), 443));
+    let ((src, src_port), (dst, dst_port)) = if from_client { (client, server) } else { (server, client) };
+    let flags = TcpFlags(if from_client { 0x02 } else { 0x12 });
+    Packet {
+        time: Timestamp::from_parts(second, 0),
+        src,
+        dst,
+        src_port,
+        dst_port,
+        protocol: 6,
+        ttl: 64,
+        vlans: [0; 2],
+        tunnel: None,
+        src_mac: [2; 6],
+        dst_mac: [4; 6],
+        wire_bytes: 60,
+        ip_bytes: 40,
+        payload_bytes: 0,
+        payload: 0..0,
+        tcp: Some(Tcp { seq: 7, ack: 0, window: 1000, flags }),
+        network_at: 14,
+        transport_at: 34,
+        fragment: None,
+        bad_checksum: false,
+        quoted: None,
+    }
+}
+
+#[test]
+fn an_open_flow_takes_half_a_kilobyte() {
+    let _counts = COUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+    // Right after the index has grown it has the most room for each.
+    for (flows, answered) in [(60_000, true), (60_000, false), (100_000, true)] {
+        let limits = FlowLimits { max_flows: 64 * flows, ..FlowLimits::default() }.check().unwrap();
+        let (home, mut out) = (HomeNets::default(), Vec::new());
+        let before = HELD_BYTES.load(Ordering::Relaxed);
+        let mut shard = Shard::default();
+        for n in 0..flows {
+            let second = i64::from(n / (flows / 100));
+            for from_client in [true, false].into_iter().take(1 + usize::from(answered)) {
+                let packet = packet(n, second, from_client);
+                let (key, from_low) = FlowKey::of(&packet);
+                shard.packet((key, from_low, key.hash()), &packet, &[], (&limits, &home), &mut out);
+            }
+            if n % (flows / 100) == 0 {
+                shard.tick(Timestamp::from_parts(second, 0), &limits, &mut out);
+                drop(std::mem::take(&mut out));
+            }
+        }
+        drop(std::mem::take(&mut out));
+        let held_bytes = HELD_BYTES.load(Ordering::Relaxed) - before;
+        assert_eq!(shard.counters().open, u64::from(flows));
+        let per_flow = held_bytes as f64 / f64::from(flows);
+        println!("{flows} open flows, answered: {answered}: {per_flow:.0} bytes a flow");
+        assert!(per_flow <= 512.0, "{per_flow} bytes");
+    }
 }

@@ -102,11 +102,10 @@ fn peers(seen: &Observation, minute: &Minute) -> u32 {
 }
 
 fn class(seen: &Observation, evidence: Evidence, minute: &Minute) -> Class {
-    let targets = minute.initiated.get(&seen.orig).map_or(0, |initiated| initiated.targets);
-    let peers = peers(seen, minute);
+    let initiated = minute.initiated.get(&seen.orig).copied().unwrap_or_default();
     match evidence {
-        // Most of the targets are one service of different devices.
-        Evidence::TargetRate if 2 * peers >= targets => Class::Sweep,
+        // Most of the targets are different devices.
+        Evidence::TargetRate if 2 * initiated.peers >= initiated.targets => Class::Sweep,
         Evidence::TargetRate => Class::Scan,
         Evidence::ServedRate => Class::Flood,
         Evidence::RemoteControl => Class::LateralMovement,
@@ -154,6 +153,8 @@ mod tests {
         assert_eq!((attack.class, attack.part.bits, attack.part.of), (Class::Scan, LIMIT_BITS + 4.0, Of::AnyNetwork));
         assert_eq!((scan(59, false), scan(240, true)), (None, None));
         assert_eq!(minute(100, false, |n| (2 + n as u8, 445)).unwrap().class, Class::Sweep);
+        let ports_of_many = |ports| minute(200, false, |n| (2 + (n / ports) as u8, 23 + n % ports)).unwrap().class;
+        assert_eq!((ports_of_many(2), ports_of_many(3)), (Class::Sweep, Class::Scan));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::counters::DetectorCounters;
 use super::evidence::Contribution;
 use super::exhibit::{Exhibit, Later};
 use super::fit::DOUBT_BITS;
-use super::incident::{ARP, FlowRef, Incident, Notice};
+use super::incident::{FlowRef, Incident, Notice};
 use super::knowledge::Knowledge;
 use super::memory::{Filed, MAX_CASES};
 use super::rank::{HostRank, Ranks};
@@ -164,7 +164,7 @@ impl Docket {
         }
         for peer in asked.into_iter().map(Host) {
             let exhibit = Exhibit::of_itself(Class::Sweep, part, FlowRef::of_link(host, peer), (since, at, at));
-            self.put(host, peer, Service { protocol: ARP, port: 0 }, exhibit);
+            self.put(host, peer, Service::ARP, exhibit);
         }
     }
 
@@ -175,7 +175,7 @@ impl Docket {
         let (victim, host) = (Host(address), Host(intruder.unwrap_or(address)));
         let flow = FlowRef::of_link(host, victim);
         let exhibit = Exhibit { also: Some(victim), ..Exhibit::of_itself(Class::ArpSpoofing, part, flow, (at, at, at)) };
-        let service = Service { protocol: ARP, port: 0 };
+        let service = Service::ARP;
         for peer in [Some(victim), told.map(Host)].into_iter().flatten().filter(|&peer| peer != host) {
             self.put(host, peer, service, exhibit.clone());
         }

@@ -50,9 +50,6 @@ impl IncidentState {
     }
 }
 
-/// Stands for address resolution where an IP protocol's number stands else: no packet's last header has it.
-pub const ARP: u8 = 0;
-
 /// The flow that shows an incident best.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FlowRef {
@@ -78,14 +75,15 @@ impl FlowRef {
     /// What two devices said to each other below IP.
     #[must_use]
     pub const fn of_link(orig: Host, resp: Host) -> Self {
-        let key = FlowKey { low: orig.0, high: resp.0, low_port: 0, high_port: 0, protocol: ARP, one_way: true, vlans: [0; 2] };
+        let Service { protocol, port } = Service::ARP;
+        let key = FlowKey { low: orig.0, high: resp.0, low_port: port, high_port: port, protocol, one_way: true, vlans: [0; 2] };
         Self { key, id: 0, orig_port: 0, resp_port: 0, orig, resp, app: App::Unknown, facts: Vec::new() }
     }
 
     /// Is it such?
     #[must_use]
     pub const fn is_link(&self) -> bool {
-        self.key.protocol == ARP
+        self.key.protocol == Service::ARP.protocol
     }
 
     /// What it called itself: the name that was asked for, AE titles.

@@ -63,7 +63,7 @@ pub use detector::{Detector, ScoredFlow};
 pub use docket::Docket;
 pub use evidence::{Contribution, Detail, Evidence, Of};
 pub use explain::{Reason, reason};
-pub use incident::{ARP, Cause, Episode, FlowRef, Incident, IncidentState, Notice};
+pub use incident::{Cause, Episode, FlowRef, Incident, IncidentState, Notice};
 pub use knowledge::Knowledge;
 pub use memory::{Lately, Memory, Remembered};
 pub use rank::HostRank;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use super::slice::{Slice, Subject};
-use crate::detect::{ARP, Incident, IncidentState, Notice};
+use crate::detect::{Incident, IncidentState, Notice};
 use crate::feature::Host;
 use crate::flow::Service;
 use crate::time::Timestamp;
@@ -291,11 +291,11 @@ fn news(incident: &Incident, wanted: &mut Wanted) -> News {
     let mut new = News { claims: Vec::new(), conversations: Vec::new() };
     for &(peer, service) in incident.conversations.keys() {
         let conversation = (incident.host, peer, service);
-        if service.protocol != ARP && wanted.conversations.insert(conversation) {
+        if service != Service::ARP && wanted.conversations.insert(conversation) {
             new.conversations.push(conversation);
         }
     }
-    if incident.conversations.keys().any(|(_, service)| service.protocol == ARP) {
+    if incident.conversations.keys().any(|&(_, service)| service == Service::ARP) {
         for &Host(address) in &incident.also {
             if wanted.claims.insert(address) {
                 new.claims.push(Key::Claim(address));
@@ -435,7 +435,7 @@ mod tests {
     #[test]
     fn of_a_claimed_address_whoever_speaks_is_kept() {
         let mut followed = Followed::default();
-        let mut spoofing = incident(10, &[(2, Service { protocol: ARP, port: 0 }), (3, Service { protocol: ARP, port: 0 })]);
+        let mut spoofing = incident(10, &[(2, Service::ARP), (3, Service::ARP)]);
         spoofing.also.insert(host(2));
         followed.notice(&notice(&spoofing, IncidentState::Open));
         let claim = |a, b| packet(20, Subject::Claim([host(a).0, host(b).0]));

@@ -155,6 +155,9 @@ pub struct Service {
 }
 
 impl Service {
+    /// Stands for address resolution where a service stands else: no packet's last header has this protocol number.
+    pub const ARP: Self = Self { protocol: 0, port: 0 };
+
     /// Does it have connections, with a beginning and an end?
     #[must_use]
     pub const fn connects(self) -> bool {

@@ -17,10 +17,11 @@ pub struct ParseKeyError {
     wanted: &'static str,
 }
 
-/// `tcp/443`, `udp/53`, `icmp/8`, `47/0`.
+/// `tcp/443`, `udp/53`, `icmp/8`, `47/0`, `arp`.
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.protocol {
+            _ if *self == Self::ARP => f.write_str("arp"),
             1 => write!(f, "icmp/{}", self.port),
             6 => write!(f, "tcp/{}", self.port),
             17 => write!(f, "udp/{}", self.port),
@@ -35,6 +36,9 @@ impl FromStr for Service {
     type Err = ParseKeyError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refuse = || ParseKeyError { text: text.to_owned(), wanted: "service such as tcp/443" };
+        if text == "arp" {
+            return Ok(Self::ARP);
+        }
         let (protocol, port) = text.split_once('/').ok_or_else(refuse)?;
         let protocol = match protocol {
             "icmp" => 1,
@@ -129,7 +133,7 @@ mod tests {
 
     #[test]
     fn keys_survive_a_round_trip() {
-        for text in ["tcp/443", "udp/53", "icmp/8", "icmpv6/135", "sctp/1", "47/0"] {
+        for text in ["tcp/443", "udp/53", "icmp/8", "icmpv6/135", "sctp/1", "47/0", "arp"] {
             assert_eq!(text.parse::<Service>().unwrap().to_string(), text);
         }
         assert_eq!("tcp/443 2001:db8::1".parse::<Edge>().unwrap().to_string(), "tcp/443 2001:db8::1");

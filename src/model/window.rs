@@ -48,6 +48,8 @@ pub type Conversation = (Host, Host, Service);
 pub struct Initiated {
     /// Different targets (device and service).
     pub targets: u32,
+    /// Different devices among them.
+    pub peers: u32,
     /// Attempts to connect that failed.
     pub failed: u32,
     /// Pings without an answer, which count as no failed attempt: nobody has to answer.
@@ -151,7 +153,13 @@ impl Minute {
         let flows = *flows;
         let initiated = self.initiated.entry(seen.orig).or_default();
         initiated.local = seen.orig_local;
-        initiated.targets += u32::from(new_conversation);
+        if new_conversation {
+            initiated.targets += 1;
+            let services = self.services_by_peer.entry((seen.orig, seen.resp)).or_default();
+            initiated.peers += u32::from(*services == 0);
+            *services += 1;
+            *self.peers_by_service.entry((seen.orig, seen.service)).or_default() += 1;
+        }
         initiated.failed += u32::from(new_flow && seen.failed);
         if seen.is_complete() {
             initiated.unanswered_pings += u32::from(seen.service.is_ping() && !seen.answered());
@@ -165,10 +173,6 @@ impl Minute {
         served.answered |= seen.answered();
         served.local = seen.resp_local;
         let served = *served;
-        if new_conversation {
-            *self.services_by_peer.entry((seen.orig, seen.resp)).or_default() += 1;
-            *self.peers_by_service.entry((seen.orig, seen.service)).or_default() += 1;
-        }
         self.count_names(seen);
         Some(Counted { flows, initiated, served })
     }

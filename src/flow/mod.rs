@@ -7,6 +7,7 @@ mod community_id;
 mod direction;
 mod flow_state;
 mod history;
+mod index;
 mod key;
 mod limits;
 mod net;

@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use hashbrown::HashTable;
-
+use super::index::{Index, tag};
 use super::limits::CheckedLimits;
 use super::slots::Slots;
 use super::wheel::{Timer, Wheel, timer_mark};
@@ -46,27 +45,6 @@ impl ShardCounters {
     }
 }
 
-/// A flow in the index: with a part of its hash, so that the flow itself is read neither to find where it is nor when the index
-/// grows.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    tag: u32,
-    slot: u32,
-}
-
-impl Entry {
-    /// The part of a hash that is kept: not the one that chooses the shard.
-    const fn tag(hash: u64) -> u32 {
-        (hash >> 24) as u32
-    }
-
-    /// What chooses the place in the index, and is told from others there, by Fibonacci hashing (Knuth, The Art of Computer
-    /// Programming 3, 6.4).
-    const fn place(tag: u32) -> u64 {
-        (tag as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-}
-
 /// Flows that are read together before the first of them is looked at.
 const LOOK_TOGETHER: usize = 8;
 
@@ -91,9 +69,9 @@ impl Slot {
 ///
 /// When it is full, the oldest flow that was never answered goes first, else the one that was quiet the longest: a flood of
 /// single packets does not push out conversations.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Shard {
-    index: HashTable<Entry>,
+    index: Index,
     slots: Slots<Slot>,
     free: Vec<u32>,
     wheel: Wheel,
@@ -107,29 +85,12 @@ pub struct Shard {
     counters: ShardCounters,
 }
 
-impl Default for Shard {
-    fn default() -> Self {
-        Self {
-            index: HashTable::new(),
-            slots: Slots::default(),
-            free: Vec::new(),
-            wheel: Wheel::default(),
-            attempts: VecDeque::new(),
-            attempts_left: 0,
-            due: Vec::new(),
-            held_bytes: 0,
-            counters: ShardCounters::default(),
-        }
-    }
-}
-
 impl Shard {
     /// The slot of a flow whose key has this hash, most probably of the one that a packet with this hash belongs to.
     #[inline]
     #[must_use]
     pub fn probable_slot(&self, hash: u64) -> Option<u32> {
-        let tag = Entry::tag(hash);
-        self.index.find(Entry::place(tag), |entry| entry.tag == tag).map(|entry| entry.slot)
+        self.index.find(tag(hash), |_| true)
     }
 
     /// Reads of the flow in this slot what its next packet changes, so that it is in the cache by then.
@@ -243,8 +204,7 @@ impl Shard {
     }
 
     fn find(&self, key: &FlowKey, hash: u64) -> Option<u32> {
-        let tag = Entry::tag(hash);
-        self.index.find(Entry::place(tag), |entry| entry.tag == tag && self.is_of(entry.slot, key)).map(|entry| entry.slot)
+        self.index.find(tag(hash), |slot| self.is_of(slot, key))
     }
 
     #[inline]
@@ -263,13 +223,13 @@ impl Shard {
         if self.index.len() >= limits.flows_per_shard {
             self.evict(limits, out);
         }
-        let (tag, look_at) = (Entry::tag(hash), Timestamp::MAX);
+        let (tag, look_at) = (tag(hash), Timestamp::MAX);
         let slots = &mut self.slots;
         let slot = self.free.pop().unwrap_or_else(|| slots.push(Slot { tag, generation: 0, look_at, flow: None }));
         let entry = &mut self.slots[slot];
         let generation = entry.generation.wrapping_add(1);
         *entry = Slot { tag, generation, look_at, flow: Some(Flow::open(key, hash, from_low, packet, home)) };
-        self.index.insert_unique(Entry::place(tag), Entry { tag, slot }, |entry| Entry::place(entry.tag));
+        self.index.insert(tag, slot);
         self.attempts.push_back((slot, generation));
         if self.attempts.len() > 2 * self.attempts_left + 64 {
             self.compact_attempts();
@@ -285,9 +245,7 @@ impl Shard {
         self.held_bytes -= flow.held_bytes();
         out.push(Box::new(flow.last_record(reason)));
         entry.flow = None;
-        if let Ok(found) = self.index.find_entry(Entry::place(entry.tag), |other| other.slot == slot) {
-            found.remove();
-        }
+        self.index.remove(entry.tag, slot);
         self.free.push(slot);
         self.counters.open -= 1;
         if reason == EndReason::Evicted { self.counters.evicted += 1 } else { self.counters.ended += 1 }

@@ -106,7 +106,10 @@ fn pseudo_header(src: Addr, dst: Addr, protocol: u8, bytes: u32) -> u64 {
 fn sum16(bytes: &[u8], start: u64) -> u16 {
     // Little-endian words of 64 bits: the order of the bytes in the result is all that differs (RFC 1071, 2).
     let (words, rest) = bytes.as_chunks::<8>();
-    let sum: u64 = words.iter().map(|word| halves(u64::from_le_bytes(*word))).sum();
+    let (fours, others) = words.as_chunks::<4>();
+    let sum = fours.iter().fold(whole(others), |sum, four| sum + whole(four));
+    // Carries stand beside the words, where each counts as one.
+    let sum = halves(sum as u64) + (sum >> 64) as u64;
     // The rest stands at the end of the last eight bytes, where there are as many.
     let rest = match bytes.last_chunk() {
         _ if rest.is_empty() => 0,
@@ -114,6 +117,12 @@ fn sum16(bytes: &[u8], start: u64) -> u16 {
         None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
     fold(u64::from(fold(sum + halves(rest)).swap_bytes()) + start)
+}
+
+/// The sum of words.
+#[inline]
+fn whole(words: &[[u8; 8]]) -> u128 {
+    words.iter().map(|word| u128::from(u64::from_le_bytes(*word))).sum()
 }
 
 /// Words of 32 bits fold to the same sum as those of 16.

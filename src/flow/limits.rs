@@ -17,7 +17,7 @@ pub struct FlowLimits {
     pub active_s: u32,
     /// A flow that is still open is judged for the first time after this long, in seconds. Default 10.
     pub first_look_s: u32,
-    /// Open flows at the most, over all shards. Default 700,000 (at most 512 bytes each, some 700 with the table's own).
+    /// Open flows at the most, over all shards. Default 700,000 (at most 448 bytes each, some 490 with all that the table holds for them).
     pub max_flows: u32,
 }
 

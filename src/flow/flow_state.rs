@@ -425,6 +425,18 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_ends_before_its_counters_run_over() {
+        let mut flow = flow(&[packet(0, 1, 9, 2, 53, 17), packet(1, 2, 53, 1, 9, 17)]);
+        assert!(!flow.segment_over(at(2), &limits()));
+        flow.resp = flow.resp.filled();
+        assert!(flow.segment_over(at(2), &limits()));
+        assert_eq!(flow.record(EndReason::Active).resp.packets, u64::from(u32::MAX));
+        flow.begin_segment();
+        flow.observe(&packet(2, 2, 53, 1, 9, 17), false, &[], true);
+        assert!(!flow.segment_over(at(3), &limits()));
+    }
+
+    #[test]
     fn identifiers_survive_json_and_tell_flows_of_one_key_apart() {
         let id = |ms| flow(&[packet(ms, 1, 9, 2, 53, 17)]).record(EndReason::Idle).id;
         assert!(id(0) != id(1) && id(0) < 1 << 53 && id(1) < 1 << 53);

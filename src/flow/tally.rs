@@ -141,6 +141,14 @@ impl Tally {
     }
 }
 
+#[cfg(test)]
+impl Tally {
+    /// The same, with as many packets as it can count.
+    pub(super) const fn filled(self) -> Self {
+        Self { packets: u32::MAX, ..self }
+    }
+}
+
 /// What went wrong on one side of a TCP segment; most flows have none of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Trouble {

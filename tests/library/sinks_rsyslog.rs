@@ -56,7 +56,7 @@ fn line(number: usize) -> String {
     )
 }
 
-/// Numbers of the alerts in rsyslog's file.
+/// Numbers of the alerts in rsyslog's file, but for a line that it is still writing.
 fn numbers(folder: &Path) -> Vec<usize> {
     let text = std::fs::read_to_string(folder.join("alerts")).unwrap_or_default();
     let number = |line: &str| -> usize {
@@ -67,7 +67,7 @@ fn numbers(folder: &Path) -> Vec<usize> {
         );
         line.split("externalId=b4990d8806364b41-").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap()
     };
-    text.lines().map(number).collect()
+    text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(number).collect()
 }
 
 fn ends_and_returns(scheme: &str, driver: &str, options: &str, folder: &Path) {

@@ -73,7 +73,10 @@ fn the_package_installs_starts_upgrades_and_goes() {
     package(&folder, "0.0.1");
     let newer = package(&folder, "0.0.2");
     if have("lintian", "--version") {
-        let output = Command::new("lintian").args(["--fail-on", "error", &newer]).output().unwrap();
+        // The project has no mail address, and this package is not compressed, which takes long.
+        let passed_over = "bogus-mail-host,bogus-mail-host-in-debian-changelog,uses-no-compression-for-control-tarball,uses-no-compression-for-data-tarball";
+        let mut lintian = Command::new("lintian");
+        let output = lintian.args(["--fail-on", "error", "--suppress-tags", passed_over, &newer]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
     let root = folder.path("root");

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use auscult::state::FORMAT;
+
 use crate::support::{self, Folder, auscult, auscult_fed, lines, program, project};
 
 /// A recording of the lab, as its header and its frames, each with its time in seconds.
@@ -298,7 +300,7 @@ fn an_early_end_does_not_end_the_learning() {
     let of_first: Value = serde_json::from_slice(&folder.read("partial.json")).unwrap();
     // What is learned outlives a new version of the program.
     let mut checkpoint = folder.read("state/checkpoint");
-    assert!(checkpoint.starts_with(format!("auscult-state 4 {}", env!("CARGO_PKG_VERSION")).as_bytes()));
+    assert!(checkpoint.starts_with(format!("auscult-state {FORMAT} {}", env!("CARGO_PKG_VERSION")).as_bytes()));
     checkpoint[16] = b'9';
     std::fs::write(folder.path("state/checkpoint"), checkpoint).unwrap();
     let said = ["of another version of the program; set aside as checkpoint.aside", "what was learned goes on", "learned  from"];

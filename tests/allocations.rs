@@ -6,10 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use auscult::capture::{Block, CaptureError, FrameSpan, Source};
-use auscult::flow::{CheckedLimits, FlowKey, FlowLimits, HomeNets, Shard};
+use auscult::flow::{CheckedLimits, FlowKey, FlowLimits, HomeNets, SHARDS, Shard};
 use auscult::pipeline::{Consumer, Emitted, PipelineConfig, run};
 use auscult::time::Timestamp;
-use auscult::wire::{Addr, LinkType, Packet, Tcp, TcpFlags};
+use auscult::wire::{Frame, LinkType, decode};
+
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "support/packets.rs"]
+mod packets;
 
 /// The system's allocator, which counts.
 struct Counting;
@@ -143,33 +147,13 @@ fn packets_of_open_flows_allocate_nothing() {
     assert!(per_packet < 0.05, "{per_packet} allocations a packet");
 }
 
-/// A packet of conversation `n` at this second, without payload: from its client or from the server.
-fn packet(n: u32, second: i64, from_client: bool) -> Packet {
-    let (client, server) = ((Addr::v4((0x0a00_0000 + n).to_be_bytes()), 40_000), (Addr::v4([192, 168, 0, 1]), 443));
-    let ((src, src_port), (dst, dst_port)) = if from_client { (client, server) } else { (server, client) };
-    let flags = TcpFlags(if from_client { 0x02 } else { 0x12 });
-    Packet {
-        time: Timestamp::from_parts(second, 0),
-        src,
-        dst,
-        src_port,
-        dst_port,
-        protocol: 6,
-        ttl: 64,
-        vlans: [0; 2],
-        tunnel: None,
-        src_mac: [2; 6],
-        dst_mac: [4; 6],
-        wire_bytes: 60,
-        ip_bytes: 40,
-        payload_bytes: 0,
-        payload: 0..0,
-        tcp: Some(Tcp { seq: 7, ack: 0, window: 1000, flags }),
-        network_at: 14,
-        transport_at: 34,
-        fragment: None,
-        bad_checksum: false,
-        quoted: None,
+/// A frame of conversation `n`, without payload: from its client or from the server.
+fn handshake(n: u32, from_client: bool) -> Vec<u8> {
+    let (client, server) = (((0x0a00_0000 + n).to_be_bytes(), 40_000), ([192, 168, 0, 1], 443));
+    if from_client {
+        packets::tcp(client, server, 7, 0, packets::SYN, &[])
+    } else {
+        packets::tcp(server, client, 9, 8, packets::SYN | packets::ACK, &[])
     }
 }
 
@@ -178,19 +162,21 @@ fn an_open_flow_takes_half_a_kilobyte() {
     let _counts = COUNTS.lock().unwrap_or_else(PoisonError::into_inner);
     // Right after the index has grown it has the most room for each.
     for (flows, answered) in [(60_000, true), (60_000, false), (100_000, true)] {
-        let limits = FlowLimits { max_flows: 64 * flows, ..FlowLimits::default() }.check().unwrap();
+        let limits = FlowLimits { max_flows: SHARDS as u32 * flows, ..FlowLimits::default() }.check().unwrap();
         let (home, mut out) = (HomeNets::default(), Vec::new());
         let before = HELD_BYTES.load(Ordering::Relaxed);
         let mut shard = Shard::default();
         for n in 0..flows {
-            let second = i64::from(n / (flows / 100));
+            let time = Timestamp::from_parts(i64::from(n / (flows / 100)), 0);
             for from_client in [true, false].into_iter().take(1 + usize::from(answered)) {
-                let packet = packet(n, second, from_client);
+                let data = handshake(n, from_client);
+                let frame = Frame { time, link: LinkType::ETHERNET, wire_bytes: data.len() as u32, data: &data };
+                let packet = decode(&frame).unwrap();
                 let (key, from_low) = FlowKey::of(&packet);
                 shard.packet((key, from_low, key.hash()), &packet, &[], (&limits, &home), &mut out);
             }
             if n % (flows / 100) == 0 {
-                shard.tick(Timestamp::from_parts(second, 0), &limits, &mut out);
+                shard.tick(time, &limits, &mut out);
                 drop(std::mem::take(&mut out));
             }
         }

@@ -215,6 +215,9 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         _ if part.evidence == Evidence::NewFact(FactKind::RemoteInterface) => {
             "; it counts more, being for the administration of devices, by a device whose kind does none"
         }
+        _ if part.evidence == Evidence::NewFact(FactKind::ControllerRequest) => {
+            "; it counts more, since it changes what a controller does"
+        }
         _ if matches!(part.evidence, Evidence::NewFact(FactKind::Domain) | Evidence::NewPeer) && flow.app == App::Dns => {
             "; it counts more, since its names are as long as those that carry data"
         }

@@ -3,13 +3,13 @@
 //! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here
 //! ever used and that exists to hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative
 //! access at an hour at which the device is never at work, or remote calls that administer another device or take control of it, or
-//! listening to all that is published, or names that are asked for past the resolver at home.
+//! listening to all that is published, or requests that change a controller, or names that are asked for past the resolver at home.
 
 use super::classify::{carries_data, is_login};
 use super::evidence::Evidence;
 use super::surprise::DNS;
 use crate::app::{App, Family};
-use crate::feature::{Fact, FactKind, Observation, SUBSCRIBE_ALL};
+use crate::feature::{Fact, FactKind, Observation, READ, SUBSCRIBE_ALL};
 use crate::model::{Baselines, Edge, Family as _, HostBaseline, Kind, KnownTo};
 
 /// Odds of 64 to 1.
@@ -96,6 +96,9 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
         let counts = seen.facts.iter().any(|fact| is_new(fact) && administers(fact) && of_others(fact));
         return if counts { BITS } else { 0.0 };
     }
+    if evidence == Evidence::NewFact(FactKind::ControllerRequest) {
+        return controller_bits(seen, orig, baselines);
+    }
     let known = || commons.known_to(Kind::Service, seen.service, role);
     match seen.app.family() {
         Family::Clinical | Family::Industrial => {
@@ -114,6 +117,20 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
         _ if is_login(seen) && !seen.failed && seen.orig_local && seen.resp_local => hostile_bits(known()) / 2.0,
         _ => 0.0,
     }
+}
+
+/// Bits of a request that changes a controller, by a device that never made such. Where no request at all was learned (a model of an
+/// earlier version, or of a network without controllers) that says nothing.
+fn controller_bits(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> f64 {
+    let kind = Kind::Fact(FactKind::ControllerRequest);
+    if baselines.pooled.newness.of(kind).any >= 0.5 {
+        return 0.0;
+    }
+    let role = orig.filter(|host| host.local).map(|host| host.role);
+    let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
+    let read = Fact::new(FactKind::ControllerRequest, READ);
+    let changes = seen.facts.iter().filter(|fact| fact.kind == read.kind && **fact != read && is_new(fact));
+    changes.map(|&request| hostile_bits(baselines.commons.known_to(kind, request, role))).fold(0.0, f64::max)
 }
 
 /// Does a device that asks a resolver at home for names, and never asked one elsewhere, ask one outside?
@@ -156,6 +173,7 @@ const fn matters(evidence: Evidence) -> bool {
                     | FactKind::MqttPacket
                     | FactKind::RemoteControl
                     | FactKind::RemoteInterface
+                    | FactKind::ControllerRequest
             )
         }
         _ => false,

@@ -1,12 +1,15 @@
 //! What applications say of themselves, as values that can be known or new: names, titles, commands.
 
 use core::fmt;
+use core::net::IpAddr;
 use core::ops::RangeInclusive;
 use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::{App, DceRpcFacts, DicomFacts, Facts, Hl7Facts, MqttFacts, SHORT_LABEL, SmbFacts};
+use crate::app::{
+    App, BacnetFacts, DceRpcFacts, DicomFacts, Dnp3Facts, EnipFacts, Facts, Hl7Facts, MqttFacts, S7Facts, SHORT_LABEL, SmbFacts,
+};
 
 /// What a fact speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,10 +40,12 @@ pub enum FactKind {
     RemoteControl,
     /// Interface for remote procedure calls, by the name of its service or pipe, or a share for administration.
     RemoteInterface,
+    /// What a controller is asked to do: to read, to write, to stop (Modbus, S7, DNP3, CIP, BACnet).
+    ControllerRequest,
 }
 
 impl FactKind {
-    const ALL: [(Self, &'static str, &'static str); 13] = [
+    const ALL: [(Self, &'static str, &'static str); 14] = [
         (Self::Domain, "domain", "domain"),
         (Self::Name, "name", "name"),
         (Self::CallingAe, "calling_ae", "calling AE title"),
@@ -54,6 +59,7 @@ impl FactKind {
         (Self::Alpn, "alpn", "protocol inside TLS"),
         (Self::RemoteControl, "remote_control", "remote call"),
         (Self::RemoteInterface, "remote_interface", "remote interface"),
+        (Self::ControllerRequest, "controller_request", "request to a controller"),
     ];
 
     /// All kinds.
@@ -76,6 +82,9 @@ impl FactKind {
 
 /// An MQTT packet that asks for every topic.
 pub const SUBSCRIBE_ALL: &str = "subscribe to all";
+
+/// A request to a controller that leaves it as it is. All others change it.
+pub const READ: &str = "read";
 
 /// A fact as a baseline keeps it: its kind and a hash of its text, enough to tell known from new, not enough to read it.
 /// In 12 bytes, because devices keep many.
@@ -146,6 +155,11 @@ pub fn fact_texts(facts: Option<&Facts>) -> Vec<(FactKind, &str)> {
         Facts::Tls(tls) => found.extend(tls.alpn.as_deref().map(|text| (FactKind::Alpn, text))),
         Facts::DceRpc(calls) => of_calls(calls, &mut found),
         Facts::Smb(smb) => of_smb(smb, &mut found),
+        Facts::Modbus(modbus) => of_controller(&[(modbus.read_requests, READ), (modbus.write_requests, "write")], &mut found),
+        Facts::S7(s7) => of_s7(s7, &mut found),
+        Facts::Dnp3(dnp3) => of_dnp3(dnp3, &mut found),
+        Facts::Enip(enip) => of_enip(enip, &mut found),
+        Facts::Bacnet(bacnet) => of_bacnet(bacnet, &mut found),
         _ => {}
     }
     found
@@ -204,12 +218,62 @@ fn of_smb<'f>(smb: &'f SmbFacts, found: &mut Vec<(FactKind, &'f str)>) {
     }
 }
 
+fn of_s7(s7: &S7Facts, found: &mut Vec<(FactKind, &str)>) {
+    let requests = [
+        (s7.read, READ),
+        (s7.write, "write"),
+        (s7.plc_start, "start"),
+        (s7.plc_stop, "stop"),
+        (s7.plc_control, "control"),
+        (s7.download, "download"),
+        (s7.userdata_security, "password"),
+    ];
+    of_controller(&requests, found);
+}
+
+fn of_dnp3(dnp3: &Dnp3Facts, found: &mut Vec<(FactKind, &str)>) {
+    let requests = [
+        (dnp3.read, READ),
+        (dnp3.write, "write"),
+        (dnp3.operate | dnp3.direct_operate, "operate"),
+        (dnp3.restart, "restart"),
+        (dnp3.control_application, "control"),
+        (dnp3.configure, "configure"),
+        (dnp3.file, "file"),
+    ];
+    of_controller(&requests, found);
+}
+
+fn of_enip(enip: &EnipFacts, found: &mut Vec<(FactKind, &str)>) {
+    of_controller(&[(enip.cip_read, READ), (enip.cip_write, "write"), (enip.cip_control, "control")], found);
+}
+
+fn of_bacnet(bacnet: &BacnetFacts, found: &mut Vec<(FactKind, &str)>) {
+    let requests = [
+        (bacnet.read_property, READ),
+        (bacnet.write_property, "write"),
+        (bacnet.reinitialize_device, "restart"),
+        (bacnet.device_communication_control, "silence"),
+        (bacnet.write_file, "file"),
+        (bacnet.change_object, "configure"),
+    ];
+    of_controller(&requests, found);
+}
+
+fn of_controller(requests: &[(u32, &'static str)], found: &mut Vec<(FactKind, &str)>) {
+    found.extend(seen(requests).map(|request| (FactKind::ControllerRequest, request)));
+}
+
 fn seen<'c>(counts: &'c [(u32, &'static str)]) -> impl Iterator<Item = &'static str> + 'c {
     counts.iter().filter(|(count, _)| *count > 0).map(|&(_, name)| name)
 }
 
 fn domain(name: &str) -> &str {
     let name = name.trim_end_matches('.');
+    // An address (a request may be for one) has no part of its own that is registered.
+    if name.parse::<IpAddr>().is_ok() {
+        return name;
+    }
     let mut labels = name.rsplit('.');
     let (Some(last), Some(second)) = (labels.next(), labels.next()) else { return name };
     let mut bytes = last.len() + 1 + second.len();
@@ -237,6 +301,7 @@ mod tests {
             ("www.example.com", "example.com"),
             ("a.b.example.co.uk.", "example.co.uk"),
             ("localhost", "localhost"),
+            ("10.30.5.13", "10.30.5.13"),
             ("x.de", "x.de"),
             ("a.b.S-x.de", "b.S-x.de"),
             ("", ""),
@@ -273,5 +338,24 @@ mod tests {
         assert_eq!(fact.to_string().parse(), Ok(fact));
         assert_eq!(Fact::new(FactKind::CallingAe, "ct_1"), fact);
         assert!("nonsense 12".parse::<Fact>().is_err());
+    }
+
+    #[test]
+    fn what_a_controller_is_asked_is_told_apart() {
+        let asked = |facts: Facts| {
+            let texts = fact_texts(Some(&facts));
+            assert!(texts.iter().all(|(kind, _)| *kind == FactKind::ControllerRequest));
+            texts.into_iter().map(|(_, text)| text.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(asked(Facts::S7(S7Facts { setup: 1, read: 9, plc_stop: 1, ..S7Facts::default() })), ["read", "stop"]);
+        assert_eq!(
+            asked(Facts::Dnp3(Dnp3Facts { direct_operate: 1, restart: 1, ..Dnp3Facts::default() })),
+            ["operate", "restart"]
+        );
+        assert_eq!(asked(Facts::Enip(EnipFacts { cip_write: 2, ..EnipFacts::default() })), ["write"]);
+        assert_eq!(
+            asked(Facts::Bacnet(BacnetFacts { who_is: 1, reinitialize_device: 1, ..BacnetFacts::default() })),
+            ["restart"]
+        );
     }
 }

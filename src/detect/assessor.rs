@@ -154,6 +154,11 @@ impl Assessor {
         context.crowd.map(|_| finding)
     }
 
+    /// Somebody was heard, where all are heard here.
+    pub(super) fn hear_anybody(&mut self, at: Timestamp) {
+        self.lately.silences.anybody(at);
+    }
+
     /// Takes what a flow says of conversations that go on all the time.
     pub fn hear(&mut self, seen: &Observation, record: &FlowRecord) {
         self.lately.silences.observe(seen, record, self.knowledge.baselines(seen.seen));

@@ -91,6 +91,7 @@ impl Detector {
     /// Takes an assessed observation as evidence. `record` is the flow itself where it is at hand: without it no incident can
     /// be told (as in calibration).
     pub fn file(&mut self, seen: &Observation, assessment: &Assessment, record: Option<&FlowRecord>) {
+        self.assessor.hear_anybody(seen.seen);
         if let Some(record) = record {
             self.assessor.hear(seen, record);
         }
@@ -107,6 +108,7 @@ impl Detector {
     /// Assesses and files an observation; a flow is kept until it can be handed out with its bits, where that was asked for.
     pub fn observe(&mut self, seen: &Observation, found: Match, record: Box<FlowRecord>, flows: &mut Vec<ScoredFlow>) {
         let assessment = self.assess_beyond(seen, found, self.knowledge.calibration.ordinary_bits, false);
+        self.assessor.hear_anybody(seen.seen);
         self.assessor.hear(seen, &record);
         let knowledge = Arc::clone(&self.knowledge);
         let shape = |part: &mut Contribution| name_shape(part, seen, found, &knowledge.vocabulary);

@@ -9,7 +9,7 @@ use super::incident::FlowRef;
 use super::prior::BITS;
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
-use crate::model::{Baselines, Edge, bits, tail_probability};
+use crate::model::{Baselines, DEAF_MINUTES, Edge, bits, tail_probability};
 use crate::time::{Span, Timestamp};
 
 /// Conversations followed at the most: devices in a fleet have a few each. Some 250 bytes each.
@@ -21,6 +21,10 @@ const MORE_MINUTES: f64 = 10.0;
 /// How fast longer silences become improbable: as the tails of histograms.
 pub(super) const ALPHA: f64 = 2.0;
 const MOST_BITS: f64 = 30.0;
+/// After as long without anything heard of anybody nobody is looked for …
+const QUIET: Span = Span::from_secs(600);
+/// … and as long a time is none of silence, in learning as here.
+const DEAF: Span = Span::from_secs(60 * DEAF_MINUTES);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Heard {
@@ -51,9 +55,20 @@ pub(super) struct Silent {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Silences {
     heard: BTreeMap<(Host, Edge), Heard>,
+    /// When anything was heard last, of anybody, where all are heard.
+    #[serde(skip)]
+    any: Option<Timestamp>,
 }
 
 impl Silences {
+    /// Somebody is heard, whoever it is. One that hears its share of the devices alone does not know that.
+    pub fn anybody(&mut self, at: Timestamp) {
+        let before = self.any.replace(self.any.map_or(at, |any| any.max(at)));
+        if let Some(before) = before.filter(|&before| at.since(before) >= DEAF) {
+            self.skip(before, at);
+        }
+    }
+
     /// Hears a conversation.
     pub fn observe(&mut self, seen: &Observation, record: &FlowRecord, baselines: &Baselines) {
         // Its other end may go on for a while with what is not heard; servers outside come and go.
@@ -88,6 +103,10 @@ impl Silences {
     /// Conversations that have been silent for too long by `now`; each is told once.
     pub fn look(&mut self, now: Timestamp) -> Vec<Silent> {
         let mut silent = Vec::new();
+        // While nobody is heard it is no silence of one: they are all away, or nothing comes to be listened to.
+        if self.any.is_some_and(|any| now.since(any) >= QUIET) {
+            return silent;
+        }
         for (&(host, edge), heard) in &mut self.heard {
             let minutes = now.since(heard.last).as_seconds() / 60.0;
             let longest = f64::from(heard.longest_gap);
@@ -139,22 +158,29 @@ mod tests {
         builder.finish()
     }
 
+    /// What is silent by this minute, in which somebody else is heard.
+    fn look(silences: &mut Silences, at: i64) -> Vec<Silent> {
+        silences.anybody(minute(at));
+        silences.look(minute(at))
+    }
+
     #[test]
     fn a_channel_that_stops_is_told_once_and_again_after_it_was_heard() {
         let baselines = taught();
         let mut silences = Silences::default();
         let hear = |silences: &mut Silences, at: i64| {
             let (record, seen) = channel(at * 60_000, 1);
+            silences.anybody(seen.seen);
             silences.observe(&seen, &record, &baselines);
         };
         (200..220).step_by(2).for_each(|at| hear(&mut silences, at));
-        assert!(silences.look(minute(225)).is_empty());
-        let told = silences.look(minute(240));
+        assert!(look(&mut silences, 225).is_empty());
+        let told = look(&mut silences, 240);
         assert_eq!((told.len(), told[0].host, told[0].edge), (1, host(1), Edge { service: HL7, peer: host(2) }));
         assert!(told[0].part.bits > 10.0 && told[0].part.usual.1 <= 3.0, "{:?}", told[0].part);
-        assert!(silences.look(minute(300)).is_empty(), "once");
+        assert!(look(&mut silences, 300).is_empty(), "once");
         hear(&mut silences, 301);
-        assert_eq!(silences.look(minute(330)).len(), 1, "again");
+        assert_eq!(look(&mut silences, 330).len(), 1, "again");
     }
 
     #[test]
@@ -163,16 +189,17 @@ mod tests {
         let mut silences = Silences::default();
         let hear = |silences: &mut Silences, at: i64| {
             let (record, seen) = channel(at * 60_000, 1);
+            silences.anybody(seen.seen);
             silences.observe(&seen, &record, &baselines);
         };
         hear(&mut silences, 200);
         silences.skip(minute(201), minute(230));
-        assert!(silences.look(minute(230)).is_empty());
-        assert_eq!(silences.look(minute(245)).len(), 1, "it stays away");
+        assert!(look(&mut silences, 230).is_empty());
+        assert_eq!(look(&mut silences, 245).len(), 1, "it stays away");
         hear(&mut silences, 250);
         silences.skip(minute(240), minute(251));
-        assert!(silences.look(minute(252)).is_empty());
-        assert_eq!(silences.look(minute(265)).len(), 1, "it was heard before the first tick");
+        assert!(look(&mut silences, 252).is_empty());
+        assert_eq!(look(&mut silences, 265).len(), 1, "it was heard before the first tick");
     }
 
     #[test]
@@ -180,6 +207,21 @@ mod tests {
         let mut silences = Silences::default();
         let (record, seen) = channel(0, 3);
         silences.observe(&seen, &record, &taught());
-        assert!(silences.look(minute(10_000)).is_empty());
+        assert!(look(&mut silences, 10_000).is_empty());
+    }
+
+    #[test]
+    fn while_nobody_is_heard_nobody_is_silent() {
+        let baselines = taught();
+        let mut silences = Silences::default();
+        let hear = |silences: &mut Silences, at: i64| {
+            let (record, seen) = channel(at * 60_000, 1);
+            silences.anybody(seen.seen);
+            silences.observe(&seen, &record, &baselines);
+        };
+        hear(&mut silences, 200);
+        assert!(silences.look(minute(215)).is_empty() && silences.look(minute(700)).is_empty(), "the site is closed");
+        assert!(look(&mut silences, 702).is_empty(), "others are heard first");
+        assert_eq!(look(&mut silences, 716).len(), 1, "it alone stays away");
     }
 }

@@ -11,6 +11,7 @@ use super::identity::{Identities, Names};
 use super::order::Order;
 use super::pooled::{Newness, Pooled};
 use super::role::{self, Role};
+use super::steady::Deaf;
 use super::window::{Edge, Map, Minute, sorted};
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
@@ -68,6 +69,9 @@ pub struct Baselines {
     /// How many of the hosts came from outside.
     #[serde(skip)]
     outside: usize,
+    /// When nothing was heard of anybody.
+    #[serde(skip)]
+    deaf: Deaf,
     /// The order in which roles and pools are drawn.
     #[serde(skip)]
     pub order: Order,
@@ -91,6 +95,7 @@ impl BaselinesBuilder {
         if self.minute != Some(minute) {
             self.close_minute();
             self.minute = Some(minute);
+            self.baselines.deaf.hear(minute);
         }
         self.first = Some(self.first.map_or(seen.seen, |first| first.min(seen.seen)));
         self.last = Some(self.last.map_or(seen.seen, |last| last.max(seen.seen)));
@@ -168,9 +173,9 @@ impl BaselinesBuilder {
         for ((host, fact), ()) in sorted(&window.facts) {
             learn(host, &mut |host| host.facts.add(fact, 1));
         }
-        let minute = self.minute.unwrap_or(0);
+        let (minute, deaf) = (self.minute.unwrap_or(0), &self.baselines.deaf);
         for ((orig, resp, service), ()) in sorted(&window.critical) {
-            learn(orig, &mut |host| host.learn_steady(Edge { service, peer: resp }, minute));
+            learn(orig, &mut |host| host.learn_steady(Edge { service, peer: resp }, minute, deaf));
         }
         for ((host, shape), ()) in sorted(&window.shapes) {
             learn(host, &mut |host| host.shapes.add(shape, 1));
@@ -200,25 +205,29 @@ impl Baselines {
     /// Adds what was learned of a later part of the time, without roles and pools.
     pub fn merge(&mut self, other: &Self) {
         self.span_minutes += other.span_minutes;
+        self.deaf.merge(&other.deaf);
         self.add(other, true);
     }
 
     /// Adds what was learned elsewhere of the same part of the time, which was heard from when to when in all.
     pub fn join(&mut self, other: &Self, heard: Option<(Timestamp, Timestamp)>) {
         self.span_minutes = minutes(heard);
+        self.deaf.join(&other.deaf);
         self.add(other, false);
     }
 
     fn add(&mut self, other: &Self, is_later: bool) {
         self.days.merge(&other.days);
+        let deaf = std::mem::take(&mut self.deaf);
         // In the order of addresses: which of too many are taken must not depend on a hash.
         let mut hosts: Vec<_> = other.hosts.iter().collect();
         hosts.sort_by_cached_key(|(address, _)| self.order.key(**address));
         for (&address, host) in hosts {
             if let Some(baseline) = self.host_mut(address, host.local) {
-                baseline.merge(host, is_later);
+                baseline.merge(host, is_later, &deaf);
             }
         }
+        self.deaf = deaf;
     }
 
     /// Finds the roles and draws the pools from the devices: after merging. The same devices and seed give the same roles.

@@ -14,7 +14,7 @@ use super::measured::{
     LOGIN_FAILURES_PER_MIN, Measured, Of, ServiceServed, ServiceUse, TARGETS_PER_HOUR, TARGETS_PER_MIN, counted_of,
 };
 use super::packed::{Packed, counted};
-use super::steady::Steady;
+use super::steady::{Deaf, Steady};
 use super::window::{Edge, Initiated, Served, Shape};
 use crate::feature::{Fact, Host};
 use crate::flow::Service;
@@ -195,8 +195,8 @@ impl HostBaseline {
         }
     }
 
-    /// Adds what was learned of the same device, in a later part of the time, or in the same one elsewhere.
-    pub(super) fn merge(&mut self, other: &Self, is_later: bool) {
+    /// Adds what was learned of the same device, in a later part of the time, or in the same one elsewhere; `deaf` says when nothing at all was heard.
+    pub(super) fn merge(&mut self, other: &Self, is_later: bool, deaf: &Deaf) {
         let was_known = is_later && self.minutes > 0;
         self.minutes += other.minutes;
         self.late_minutes += if was_known { other.minutes } else { other.late_minutes };
@@ -212,13 +212,13 @@ impl HostBaseline {
         }
         self.measured.merge(&other.measured, MAX_SERVICES);
         for &(edge, steady) in &other.steady {
-            self.hear_steady(edge, steady);
+            self.hear_steady(edge, steady, deaf);
         }
     }
 
-    fn hear_steady(&mut self, edge: Edge, heard: Steady) {
+    fn hear_steady(&mut self, edge: Edge, heard: Steady, deaf: &Deaf) {
         match self.steady.binary_search_by_key(&edge, |&(edge, _)| edge) {
-            Ok(place) => self.steady[place].1.follow(&heard),
+            Ok(place) => self.steady[place].1.follow(&heard, deaf),
             Err(place) if self.steady.len() < MAX_STEADY => {
                 let mut steady = std::mem::take(&mut self.steady).into_vec();
                 steady.reserve_exact(1);
@@ -243,8 +243,8 @@ impl HostBaseline {
         }
     }
 
-    pub(super) fn learn_steady(&mut self, edge: Edge, minute: i64) {
-        self.hear_steady(edge, Steady::new(minute));
+    pub(super) fn learn_steady(&mut self, edge: Edge, minute: i64, deaf: &Deaf) {
+        self.hear_steady(edge, Steady::new(minute), deaf);
     }
 
     pub(super) fn learn_initiated(&mut self, told: Initiated) {
@@ -389,7 +389,7 @@ mod tests {
         for n in 0..5_u32 {
             host.learn_volume(HL7, n % 2 == 0, [1e3 * f64::from(n), 0.0, 12.0]);
             host.learn_conversation(HL7, peer, n);
-            host.learn_steady(Edge { service: HL7, peer }, n.into());
+            host.learn_steady(Edge { service: HL7, peer }, n.into(), &Deaf::default());
             host.learn_initiated(Initiated { targets: n, failed: n % 2, ..Initiated::default() });
             host.learn_served(HL7, Served { flows: n, clients: 1, answered: true, local: true });
             host.learn_hour(f64::from(n), 0.0);
@@ -405,7 +405,7 @@ mod tests {
             assert_eq!(&serde_json::from_str::<HostBaseline>(&json).unwrap(), host);
         }
         let mut twice = host.clone();
-        twice.merge(&host, true);
+        twice.merge(&host, true, &Deaf::default());
         assert_eq!(twice.asked(HL7).map(|used| (used.flows_per_min.total(), used.bytes_orig.total())), Some((8, 4)));
         assert_eq!((twice.targets_per_min().total(), twice.failed_per_min().total()), (10, 4));
     }

@@ -58,7 +58,7 @@ pub use plane::{Axis, Plane};
 pub use pooled::{NewRate, Newness, Pooled};
 pub use role::Role;
 pub use scaler::{Scaled, Scaler, transform};
-pub use steady::Steady;
+pub use steady::{DEAF_MINUTES, Steady};
 pub use stood_out::{MOST_STOOD_OUT, StoodOut};
 pub use tail::{bits, tail_probability};
 pub use text::ParseKeyError;

@@ -23,9 +23,10 @@ impl Steady {
         Self { first: minute, last: minute, longest_gap: 0, minutes: 1 }
     }
 
-    /// Adds what was heard at another time.
-    pub(super) fn follow(&mut self, other: &Self) {
-        let between = other.first.saturating_sub(self.last).max(self.first.saturating_sub(other.last));
+    /// Adds what was heard at another time, `deaf` saying when nothing at all was.
+    pub(super) fn follow(&mut self, other: &Self, deaf: &Deaf) {
+        let (from, to) = if self.last <= other.first { (self.last, other.first) } else { (other.last, self.first) };
+        let between = to.saturating_sub(from) - deaf.within(from, to);
         self.longest_gap = self.longest_gap.max(other.longest_gap).max(u32::try_from(between).unwrap_or(0));
         (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
         self.minutes = self.minutes.saturating_add(other.minutes);
@@ -50,27 +51,113 @@ impl Steady {
     }
 }
 
+/// As long without anything heard of anybody, in minutes, nobody listened or everybody was away: it is no silence of one.
+pub const DEAF_MINUTES: i64 = 60;
+/// Such times remembered at the most; beyond, they count as silence.
+const MOST_DEAF: usize = 4096;
+
+/// When nothing at all was heard, as minutes since the epoch: between captures that are learned from together, or while a site is closed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Deaf {
+    /// The first and the last minute in which anything was heard.
+    heard: Option<(i64, i64)>,
+    /// Between minutes in which something was.
+    times: Vec<(i64, i64)>,
+}
+
+impl Deaf {
+    /// Something was heard in this minute, no earlier than what was heard before.
+    pub(super) fn hear(&mut self, minute: i64) {
+        self.merge(&Self { heard: Some((minute, minute)), times: Vec::new() });
+    }
+
+    /// Adds another part of the time: captures may be given in any order.
+    pub(super) fn merge(&mut self, other: &Self) {
+        let Some((first, last)) = other.heard else { return };
+        if let Some((start, end)) = self.heard {
+            let between = [(end, first), (last, start)];
+            self.times.extend(between.into_iter().filter(|(from, to)| to - from >= DEAF_MINUTES));
+        }
+        self.times.extend(&other.times);
+        self.times.truncate(MOST_DEAF);
+        self.heard = Some(self.heard.map_or((first, last), |(start, end)| (start.min(first), end.max(last))));
+    }
+
+    /// Adds what was heard elsewhere of the same time: what either heard was heard.
+    pub(super) fn join(&mut self, other: &Self) {
+        let (Some((start, end)), Some((first, last))) = (self.heard, other.heard) else {
+            // Of one of them it is not known.
+            return *self = Self::default();
+        };
+        let both = |&(from, to): &(i64, i64)| other.times.iter().map(move |&(a, b)| (from.max(a), to.min(b)));
+        let both: Vec<_> = self.times.iter().flat_map(both).filter(|(from, to)| to - from >= DEAF_MINUTES).collect();
+        (self.times, self.heard) = (both, Some((start.min(first), end.max(last))));
+    }
+
+    /// Minutes between these two in which nothing was heard.
+    fn within(&self, from: i64, to: i64) -> i64 {
+        self.times.iter().map(|&(start, end)| (end.min(to) - start.max(from)).max(0)).sum()
+    }
+}
+
+/// It serves learning alone: what was learned is the same without it.
+impl PartialEq for Deaf {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn follow(steady: &mut Steady, minute: i64) {
+        steady.follow(&Steady::new(minute), &Deaf::default());
+    }
+
+    #[test]
+    fn while_nothing_is_heard_nobody_is_silent() {
+        let mut deaf = Deaf::default();
+        let mut steady = Steady::new(0);
+        // Two hours of one day, two of the next one, another capture a week later; the conversation comes every five minutes.
+        let days = [0, 1440].map(|day| (0..24).map(move |n| day + n * 5));
+        for minute in days.into_iter().flatten().skip(1) {
+            deaf.hear(minute);
+            steady.follow(&Steady::new(minute), &deaf);
+        }
+        let mut later = (Deaf::default(), Steady::new(10_080));
+        later.0.hear(10_080);
+        deaf.merge(&later.0);
+        steady.follow(&later.1, &deaf);
+        assert_eq!((steady.longest_gap(), steady.minutes()), (5, 49));
+        // Elsewhere somebody was heard in between.
+        let mut elsewhere = Deaf::default();
+        [0, 700, 10_080].iter().for_each(|&minute| elsewhere.hear(minute));
+        let mut both = deaf.clone();
+        both.join(&elsewhere);
+        assert_eq!((deaf.within(0, 10_080), both.within(0, 10_080)), (1440 - 115 + 10_080 - 1555, 1440 - 115 + 10_080 - 1555));
+        elsewhere.hear(10_100);
+        both.join(&Deaf::default());
+        assert_eq!(both.within(0, 10_080), 0, "of the other nothing is known");
+    }
+
     #[test]
     fn a_long_silence_makes_it_unsteady() {
         let mut steady = Steady::new(0);
-        (1..60).for_each(|n| steady.follow(&Steady::new(n * 5)));
+        (1..60).for_each(|n| follow(&mut steady, n * 5));
         assert!(steady.is_steady() && steady.longest_gap() == 5 && steady.minutes() == 60);
         let mut broken = steady;
-        broken.follow(&Steady::new(295 + 120));
+        follow(&mut broken, 295 + 120);
         assert!(!broken.is_steady());
         let mut both = steady;
-        both.follow(&Steady::new(300));
+        follow(&mut both, 300);
         assert_eq!((both.longest_gap(), both.minutes()), (5, 61));
     }
 
     #[test]
     fn a_few_minutes_show_nothing() {
         let mut steady = Steady::new(0);
-        (1..20).for_each(|n| steady.follow(&Steady::new(n)));
+        (1..20).for_each(|n| follow(&mut steady, n));
         assert!(!steady.is_steady());
     }
 }

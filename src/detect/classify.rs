@@ -108,7 +108,9 @@ fn by_count(seen: &Observation, surprise: &Surprise, (window, targets): (&Minute
         return Some(Class::Sweep);
     }
     let flows = || count(window.conversations.get(&(seen.orig, seen.resp, seen.service)));
-    (is_login(seen) && flows() >= LOGIN_FLOWS).then_some(Class::BruteForce)
+    // Whom it knows is asked again and again while he does not answer, with no password.
+    let asks = surprise.unknown_edge || !seen.failed;
+    (is_login(seen) && asks && flows() >= LOGIN_FLOWS).then_some(Class::BruteForce)
 }
 
 pub(super) fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {

@@ -14,7 +14,7 @@ use super::class::Class;
 use super::classify::classify;
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
-use super::evidence::Contribution;
+use super::evidence::{Contribution, Evidence};
 use super::exhibit::{Exhibit, Later};
 use super::fit::DOUBT_BITS;
 use super::incident::{FlowRef, Incident, Notice};
@@ -24,7 +24,8 @@ use super::rank::{HostRank, Ranks};
 use super::silence::Silent;
 use super::submission::{Submission, Submitted};
 use super::surprise::{Surprise, scans_by_habit};
-use crate::feature::{Host, Observation};
+use crate::app::App;
+use crate::feature::{FactKind, Host, Observation};
 use crate::flow::Service;
 use crate::sighting::{Arp, Seen, Sighting};
 use crate::time::Timestamp;
@@ -107,7 +108,10 @@ impl Docket {
         let change =
             is_known.then(|| self.filed.changes.observe(new.about, seen.orig, baselines.pooled.devices, seen.seen)).flatten()?;
         new.bits = new.bits.min(change.bits);
-        change.news
+        // That many ask for the same name is told of what lies behind it, not of the resolver.
+        let is_of_resolving =
+            seen.app == App::Dns && matches!(new.evidence, Evidence::NewFact(FactKind::Domain | FactKind::Name));
+        change.news.filter(|_| !is_of_resolving)
     }
 
     /// Takes an assessed observation as evidence. `later` tells of its flow where that is at hand: without it no incident can be told
@@ -140,7 +144,9 @@ impl Docket {
             }
         }
         let context = if crowd.is_some() { None } else { context };
-        let mut exhibit = Exhibit::of(seen, class, [surprise.own_new(), surprise.shape, context], ordinary_bits);
+        // That a server refuses or does not answer whom it knows says nothing of these: when it restarts they all try again.
+        let shape = surprise.shape.filter(|_| surprise.unknown_edge || !seen.failed);
+        let mut exhibit = Exhibit::of(seen, class, [surprise.own_new(), shape, context], ordinary_bits);
         self.file_against(seen.orig, seen.resp, seen, &mut exhibit, later);
     }
 

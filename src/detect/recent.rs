@@ -23,6 +23,9 @@ const MINUTES: i64 = 7;
 const MANY_TARGETS: u32 = 5;
 /// Files changed within a minute below which their number says nothing: saving one document creates, renames and deletes.
 const MANY_CHANGES: u32 = 8;
+/// Clients and their flows within a minute are told from so many standard deviations of chance (Poisson) above the most that is usual on: three
+/// more than three are a busy minute, no flood.
+const CHANCE_DEVIATIONS: f64 = 4.0;
 /// Payload of a flow that is too much for a call home, in bytes.
 const MOST_CALL_BYTES: f64 = 65_535.0;
 /// Bits that the context can bring at the most.
@@ -256,7 +259,8 @@ impl<'k> Strongest<'k> {
         if surprise.unknown_edge && initiated.targets >= MANY_TARGETS {
             rate(Evidence::TargetRate, initiated.targets);
         }
-        if seen.failed {
+        // Whom it knows has refused or not answered it: that tells of the other.
+        if seen.failed && surprise.unknown_edge {
             rate(Evidence::FailedRate, initiated.failed);
         }
         if seen.events.login_failures > 0 {
@@ -269,7 +273,7 @@ impl<'k> Strongest<'k> {
 
     /// What a device does too slowly for a minute to show.
     fn slow(&mut self, seen: &Observation, surprise: &Surprise, hour: &Hour, host: Option<&HostBaseline>) {
-        let fails = seen.failed || seen.events.login_failures > 0;
+        let fails = surprise.unknown_edge && seen.failed || seen.events.login_failures > 0;
         if !surprise.unknown_edge && !fails {
             return;
         }
@@ -303,7 +307,9 @@ impl<'k> Strongest<'k> {
             return;
         }
         let usual = range.usual().unwrap_or_default();
-        if observed > usual.1 {
+        // Clients come by themselves: of the most that is usual chance alone makes somewhat more.
+        let chance = if evidence.is_crowd() { CHANCE_DEVIATIONS * usual.1.max(1.0).sqrt() } else { 0.0 };
+        if observed > usual.1 + chance {
             let part = Contribution { usual, of: range.whose(), ..Contribution::of(evidence, observed, bits) };
             (self.part, self.p) = (Some(part), p);
         }

@@ -269,6 +269,17 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_answers_nobody_makes_no_case_of_its_clients() {
+        let taught = taught();
+        let tries = |to: u8| -> Vec<_> {
+            let tries = (0..12).flat_map(|n| (1..=10).map(move |from| (n, from)));
+            tries.map(|(n, from)| flow(LATER_MS + n * 4000 + i64::from(from) * 301, from, to, 80, false)).collect()
+        };
+        assert_eq!(show(&mut detector(&taught), tries(100)).len(), 0);
+        assert_ne!(show(&mut detector(&taught), tries(200)).len(), 0, "whom nobody knows");
+    }
+
+    #[test]
     fn a_clock_is_odd_towards_a_stranger_and_not_towards_a_server_at_home() {
         let taught = taught();
         let every_half_minute = |to: u8, port: u16| {

@@ -213,6 +213,31 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_changes_a_controller_counts_more_where_requests_are_known() {
+        let request = |text: &str| Fact::new(FactKind::ControllerRequest, text);
+        let baselines = |asks: &[&str]| {
+            let mut builder = BaselinesBuilder::default();
+            for minute in 0..60 {
+                let (_, mut seen) = flow(minute * 60_000, 1, 100, 102, true);
+                seen.facts = asks.iter().map(|text| request(text)).collect();
+                builder.add(&seen, 0);
+            }
+            let mut baselines = builder.finish();
+            baselines.pool(1);
+            baselines
+        };
+        let bits = |asks: &[&str], asked: &str| {
+            let (_, mut seen) = flow(HOUR_MS * 2, 1, 100, 102, true);
+            seen.facts = vec![request(READ), request(asked)];
+            let baselines = baselines(asks);
+            prior_bits(&seen, baselines.host(seen.orig), Evidence::NewFact(FactKind::ControllerRequest), &baselines)
+        };
+        assert_eq!((bits(&[READ], "stop"), bits(&[READ], READ)), (MORE_BITS, 0.0));
+        assert_eq!(bits(&[READ, "stop"], "stop"), 0.0, "it does so every day");
+        assert_eq!(bits(&[], "stop"), 0.0, "a model that knows of no requests");
+    }
+
+    #[test]
     fn more_days_bring_more_bits_up_to_a_bound() {
         assert!((hour_bits(7) - 4.0).abs() < 1e-9 && hour_bits(8) > hour_bits(7));
         assert_eq!(hour_bits(1000), BITS);

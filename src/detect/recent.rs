@@ -366,6 +366,19 @@ mod tests {
     }
 
     #[test]
+    fn a_few_clients_more_are_chance_and_a_crowd_is_none() {
+        let mut baselines = Baselines::default();
+        (0..1000).for_each(|n| baselines.pooled.any_served.clients_per_min.add(f64::from(n % 3 + 1)));
+        let bits = |clients| {
+            let mut found = Strongest::new(&baselines, Without::default());
+            found.rate(Evidence::ClientRate, clients, (None, HTTP));
+            found.bits()
+        };
+        assert!(bits(6.0) == 0.0 && bits(9.0) == 0.0, "a busy minute");
+        assert!(bits(50.0) > 10.0, "{}", bits(50.0));
+    }
+
+    #[test]
     fn what_is_less_rare_than_what_was_found_is_not_looked_at() {
         let mut baselines = Baselines::default();
         (0..1000).for_each(|_| baselines.pooled.targets_per_min.add(50.0));

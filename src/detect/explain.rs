@@ -241,10 +241,9 @@ fn life(minutes: f64) -> String {
 
 fn in_words(value: f64, unit: &str) -> String {
     match unit {
-        "bytes" => {
-            let sign = if value < 0.0 { "-" } else { "" };
-            format!("{sign}{}", size_in_words(value.abs()))
-        }
+        // Payloads of the responder are counted below zero.
+        "bytes" if value < 0.0 => format!("{} in answer", size_in_words(-value)),
+        "bytes" => size_in_words(value),
         "s" if value < 0.0005 => "0 s".to_owned(),
         "s" if value < 1.0 => format!("{:.0} ms", value * 1e3),
         "s" if value < 120.0 => format!("{value:.1} s"),
@@ -263,7 +262,7 @@ mod tests {
     #[test]
     fn numbers_read_like_a_colleague_says_them() {
         assert_eq!(in_words(41_230_112.0, "bytes"), "41 MB");
-        assert_eq!(in_words(-120.0, "bytes"), "-120 bytes");
+        assert_eq!(in_words(-120.0, "bytes"), "120 bytes in answer");
         assert_eq!(in_words(0.25, "s"), "250 ms");
         assert_eq!(in_words(600.0, "s"), "10 min");
         assert_eq!(in_words(0.5, "share"), "50 %");

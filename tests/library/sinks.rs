@@ -169,7 +169,7 @@ fn how_a_target_is_doing_shows_while_it_is_in_use() {
     assert_eq!((away.sent, away.waiting), (0, 30));
     assert!(away.failures > 0 && away.spool_bytes > 30 * 500, "{away:?}");
     let server = Server::start(port, Speaks::Tcp, None);
-    let back = until(&|state| state.waiting == 0);
+    let back = until(&|state| state.waiting == 0 && !state.is_away);
     assert_eq!((back.sent, back.is_away, back.dropped, back.refused), (30, false, 0, 0));
     assert!(delivery.unwrap().finish(PATIENCE).failures >= away.failures);
     drop(server);

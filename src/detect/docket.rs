@@ -14,7 +14,7 @@ use super::class::Class;
 use super::classify::classify;
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
-use super::evidence::{Contribution, Evidence};
+use super::evidence::Contribution;
 use super::exhibit::{Exhibit, Later};
 use super::fit::DOUBT_BITS;
 use super::incident::{FlowRef, Incident, Notice};
@@ -25,7 +25,7 @@ use super::silence::Silent;
 use super::submission::{Submission, Submitted};
 use super::surprise::{Surprise, scans_by_habit};
 use crate::app::App;
-use crate::feature::{FactKind, Host, Observation};
+use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::sighting::{Arp, Seen, Sighting};
 use crate::time::Timestamp;
@@ -109,8 +109,7 @@ impl Docket {
             is_known.then(|| self.filed.changes.observe(new.about, seen.orig, baselines.pooled.devices, seen.seen)).flatten()?;
         new.bits = new.bits.min(change.bits);
         // That many ask for the same name is told of what lies behind it, not of the resolver.
-        let is_of_resolving =
-            seen.app == App::Dns && matches!(new.evidence, Evidence::NewFact(FactKind::Domain | FactKind::Name));
+        let is_of_resolving = seen.app == App::Dns && new.evidence.is_name();
         change.news.filter(|_| !is_of_resolving)
     }
 

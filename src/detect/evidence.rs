@@ -141,6 +141,12 @@ impl Evidence {
         )
     }
 
+    /// Is it a name that was asked for?
+    #[must_use]
+    pub const fn is_name(self) -> bool {
+        matches!(self, Self::NewFact(FactKind::Domain | FactKind::Name))
+    }
+
     /// Does it speak of the responder that got too much, rather than of one initiator?
     #[must_use]
     pub const fn is_crowd(self) -> bool {

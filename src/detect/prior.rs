@@ -9,7 +9,7 @@ use super::classify::{carries_data, is_login};
 use super::evidence::Evidence;
 use super::surprise::DNS;
 use crate::app::{App, Family};
-use crate::feature::{Fact, FactKind, Observation, READ, SUBSCRIBE_ALL};
+use crate::feature::{Fact, FactKind, Observation, READ_REQUEST, SUBSCRIBE_ALL};
 use crate::model::{Baselines, Edge, Family as _, HostBaseline, Kind, KnownTo};
 
 /// Odds of 64 to 1.
@@ -41,6 +41,8 @@ const ADMINISTRATION: [&str; 23] = [
     "ADMIN$",
     "C$",
 ];
+/// How often something new of a kind comes of which nothing was learned, at the least: half a value in one.
+const NEVER_MET: f64 = 0.5;
 /// Odds of 256 to 1.
 const MORE_BITS: f64 = 8.0;
 
@@ -123,12 +125,12 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
 /// earlier version, or of a network without controllers) that says nothing.
 fn controller_bits(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> f64 {
     let kind = Kind::Fact(FactKind::ControllerRequest);
-    if baselines.pooled.newness.of(kind).any >= 0.5 {
+    if baselines.pooled.newness.of(kind).any >= NEVER_MET {
         return 0.0;
     }
     let role = orig.filter(|host| host.local).map(|host| host.role);
     let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
-    let read = Fact::new(FactKind::ControllerRequest, READ);
+    let read = Fact::new(FactKind::ControllerRequest, READ_REQUEST);
     let changes = seen.facts.iter().filter(|fact| fact.kind == read.kind && **fact != read && is_new(fact));
     changes.map(|&request| hostile_bits(baselines.commons.known_to(kind, request, role))).fold(0.0, f64::max)
 }
@@ -228,12 +230,12 @@ mod tests {
         };
         let bits = |asks: &[&str], asked: &str| {
             let (_, mut seen) = flow(HOUR_MS * 2, 1, 100, 102, true);
-            seen.facts = vec![request(READ), request(asked)];
+            seen.facts = vec![request(READ_REQUEST), request(asked)];
             let baselines = baselines(asks);
             prior_bits(&seen, baselines.host(seen.orig), Evidence::NewFact(FactKind::ControllerRequest), &baselines)
         };
-        assert_eq!((bits(&[READ], "stop"), bits(&[READ], READ)), (MORE_BITS, 0.0));
-        assert_eq!(bits(&[READ, "stop"], "stop"), 0.0, "it does so every day");
+        assert_eq!((bits(&[READ_REQUEST], "stop"), bits(&[READ_REQUEST], READ_REQUEST)), (MORE_BITS, 0.0));
+        assert_eq!(bits(&[READ_REQUEST, "stop"], "stop"), 0.0, "it does so every day");
         assert_eq!(bits(&[], "stop"), 0.0, "a model that knows of no requests");
     }
 

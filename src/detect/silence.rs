@@ -158,6 +158,13 @@ mod tests {
         builder.finish()
     }
 
+    /// Device 1 sends a result in this minute.
+    fn hear(silences: &mut Silences, baselines: &Baselines, at: i64) {
+        let (record, seen) = channel(at * 60_000, 1);
+        silences.anybody(seen.seen);
+        silences.observe(&seen, &record, baselines);
+    }
+
     /// What is silent by this minute, in which somebody else is heard.
     fn look(silences: &mut Silences, at: i64) -> Vec<Silent> {
         silences.anybody(minute(at));
@@ -168,18 +175,13 @@ mod tests {
     fn a_channel_that_stops_is_told_once_and_again_after_it_was_heard() {
         let baselines = taught();
         let mut silences = Silences::default();
-        let hear = |silences: &mut Silences, at: i64| {
-            let (record, seen) = channel(at * 60_000, 1);
-            silences.anybody(seen.seen);
-            silences.observe(&seen, &record, &baselines);
-        };
-        (200..220).step_by(2).for_each(|at| hear(&mut silences, at));
+        (200..220).step_by(2).for_each(|at| hear(&mut silences, &baselines, at));
         assert!(look(&mut silences, 225).is_empty());
         let told = look(&mut silences, 240);
         assert_eq!((told.len(), told[0].host, told[0].edge), (1, host(1), Edge { service: HL7, peer: host(2) }));
         assert!(told[0].part.bits > 10.0 && told[0].part.usual.1 <= 3.0, "{:?}", told[0].part);
         assert!(look(&mut silences, 300).is_empty(), "once");
-        hear(&mut silences, 301);
+        hear(&mut silences, &baselines, 301);
         assert_eq!(look(&mut silences, 330).len(), 1, "again");
     }
 
@@ -187,16 +189,11 @@ mod tests {
     fn what_nobody_could_hear_is_no_silence() {
         let baselines = taught();
         let mut silences = Silences::default();
-        let hear = |silences: &mut Silences, at: i64| {
-            let (record, seen) = channel(at * 60_000, 1);
-            silences.anybody(seen.seen);
-            silences.observe(&seen, &record, &baselines);
-        };
-        hear(&mut silences, 200);
+        hear(&mut silences, &baselines, 200);
         silences.skip(minute(201), minute(230));
         assert!(look(&mut silences, 230).is_empty());
         assert_eq!(look(&mut silences, 245).len(), 1, "it stays away");
-        hear(&mut silences, 250);
+        hear(&mut silences, &baselines, 250);
         silences.skip(minute(240), minute(251));
         assert!(look(&mut silences, 252).is_empty());
         assert_eq!(look(&mut silences, 265).len(), 1, "it was heard before the first tick");
@@ -214,12 +211,7 @@ mod tests {
     fn while_nobody_is_heard_nobody_is_silent() {
         let baselines = taught();
         let mut silences = Silences::default();
-        let hear = |silences: &mut Silences, at: i64| {
-            let (record, seen) = channel(at * 60_000, 1);
-            silences.anybody(seen.seen);
-            silences.observe(&seen, &record, &baselines);
-        };
-        hear(&mut silences, 200);
+        hear(&mut silences, &baselines, 200);
         assert!(silences.look(minute(215)).is_empty() && silences.look(minute(700)).is_empty(), "the site is closed");
         assert!(look(&mut silences, 702).is_empty(), "others are heard first");
         assert_eq!(look(&mut silences, 716).len(), 1, "it alone stays away");

@@ -93,11 +93,8 @@ impl Surprise {
             volume(seen, orig, baselines, without)
         };
         let new = newness(seen, orig, resp, (baselines, without));
-        let is_of_resolving = |part: Contribution| match part.evidence {
-            Evidence::NewFact(FactKind::Domain | FactKind::Name) => true,
-            Evidence::NewPeer => DNS.contains(&seen.service),
-            _ => false,
-        };
+        let is_of_resolving =
+            |part: Contribution| part.evidence.is_name() || part.evidence == Evidence::NewPeer && DNS.contains(&seen.service);
         // Over TCP a refusal is an answer too: whoever was scanned offers that, for all that is known.
         let resolves = |host: &HostBaseline| host.local && host.offers().contains(DNS[0]);
         Self {

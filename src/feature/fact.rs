@@ -83,8 +83,8 @@ impl FactKind {
 /// An MQTT packet that asks for every topic.
 pub const SUBSCRIBE_ALL: &str = "subscribe to all";
 
-/// A request to a controller that leaves it as it is. All others change it.
-pub const READ: &str = "read";
+/// The text of a [`FactKind::ControllerRequest`] that leaves the controller as it is. All others change it.
+pub const READ_REQUEST: &str = "read";
 
 /// A fact as a baseline keeps it: its kind and a hash of its text, enough to tell known from new, not enough to read it.
 /// In 12 bytes, because devices keep many.
@@ -155,7 +155,9 @@ pub fn fact_texts(facts: Option<&Facts>) -> Vec<(FactKind, &str)> {
         Facts::Tls(tls) => found.extend(tls.alpn.as_deref().map(|text| (FactKind::Alpn, text))),
         Facts::DceRpc(calls) => of_calls(calls, &mut found),
         Facts::Smb(smb) => of_smb(smb, &mut found),
-        Facts::Modbus(modbus) => of_controller(&[(modbus.read_requests, READ), (modbus.write_requests, "write")], &mut found),
+        Facts::Modbus(modbus) => {
+            of_controller(&[(modbus.read_requests, READ_REQUEST), (modbus.write_requests, "write")], &mut found)
+        }
         Facts::S7(s7) => of_s7(s7, &mut found),
         Facts::Dnp3(dnp3) => of_dnp3(dnp3, &mut found),
         Facts::Enip(enip) => of_enip(enip, &mut found),
@@ -220,7 +222,7 @@ fn of_smb<'f>(smb: &'f SmbFacts, found: &mut Vec<(FactKind, &'f str)>) {
 
 fn of_s7(s7: &S7Facts, found: &mut Vec<(FactKind, &str)>) {
     let requests = [
-        (s7.read, READ),
+        (s7.read, READ_REQUEST),
         (s7.write, "write"),
         (s7.plc_start, "start"),
         (s7.plc_stop, "stop"),
@@ -233,7 +235,7 @@ fn of_s7(s7: &S7Facts, found: &mut Vec<(FactKind, &str)>) {
 
 fn of_dnp3(dnp3: &Dnp3Facts, found: &mut Vec<(FactKind, &str)>) {
     let requests = [
-        (dnp3.read, READ),
+        (dnp3.read, READ_REQUEST),
         (dnp3.write, "write"),
         (dnp3.operate | dnp3.direct_operate, "operate"),
         (dnp3.restart, "restart"),
@@ -245,12 +247,12 @@ fn of_dnp3(dnp3: &Dnp3Facts, found: &mut Vec<(FactKind, &str)>) {
 }
 
 fn of_enip(enip: &EnipFacts, found: &mut Vec<(FactKind, &str)>) {
-    of_controller(&[(enip.cip_read, READ), (enip.cip_write, "write"), (enip.cip_control, "control")], found);
+    of_controller(&[(enip.cip_read, READ_REQUEST), (enip.cip_write, "write"), (enip.cip_control, "control")], found);
 }
 
 fn of_bacnet(bacnet: &BacnetFacts, found: &mut Vec<(FactKind, &str)>) {
     let requests = [
-        (bacnet.read_property, READ),
+        (bacnet.read_property, READ_REQUEST),
         (bacnet.write_property, "write"),
         (bacnet.reinitialize_device, "restart"),
         (bacnet.device_communication_control, "silence"),

@@ -138,6 +138,7 @@ fn a_clock_that_is_set_makes_nobody_silent() {
     assert_eq!(told.incidents, wanted.incidents);
     let is_silent = |told: &Told| told.incidents.iter().any(|(class, _)| *class == "silent_channel");
     assert!(!is_silent(&told), "{told:?}");
-    // Nor where that the clock may be set is not known: nobody at all is heard on that day.
+    // A day without anybody is none of silence, whether or not it is known that the clock may be set; less than an hour is, where it is not.
     assert!(!is_silent(&judged("clean", &[(4800, DAY)], None)));
+    assert!(is_silent(&judged("clean", &[(4800, Span::from_secs(3000))], None)));
 }

@@ -11,6 +11,11 @@
 #     cargo build --release --manifest-path benches/sender/Cargo.toml
 #     sudo SENDER=benches/sender/target/release/sender SPAN=1 sh benches/live.sh target/release/auscult 1
 #
+# COPIES=N mirrors every frame so often, which reaches further than the sender does; auscult counts them all then
+# (--keep-duplicates), and so does everybody else.
+#
+#     sudo SENDER=benches/sender/target/release/sender SPAN=1 COPIES=4 sh benches/live.sh target/release/auscult 1
+#
 # SHARE=PERCENT lets auscult have so much of a core and no more (a group of the kernel's, cgroups of version 1 or 2), which shows its
 # limit where the sender is slower than a whole core; WATCH="--rings 2" are further words for it; PROGRAMS names some of them.
 #
@@ -48,7 +53,10 @@ if [ -n "${SPAN:-}" ]; then
     ip -n "$to" link add name span0 type veth peer name span1
     for port in span0 span1; do ip -n "$to" link set "$port" up; done
     ip netns exec "$to" tc qdisc add dev tap0 clsact
-    ip netns exec "$to" tc filter add dev tap0 ingress protocol all u32 match u32 0 0 action mirred egress mirror dev span0
+    # Without the quotes: they are several words, one mirror after the other.
+    mirrors=$(seq "${COPIES:-1}" | sed 's/.*/action mirred egress mirror dev span0 pipe/' | tr '\n' ' ')
+    # shellcheck disable=SC2086
+    ip netns exec "$to" tc filter add dev tap0 ingress protocol all u32 match u32 0 0 ${mirrors% pipe }
 fi
 
 if [ -n "${SHARE:-}" ]; then
@@ -84,7 +92,7 @@ seconds() { date +%s.%N; }
 
 start() {
     case $1 in
-    auscult) set -- "$auscult" watch "$listen" --model "$here/models/clinic.json" --alerts /dev/null --stats "$work/stats" ${WATCH:-} ;;
+    auscult) set -- "$auscult" watch "$listen" --model "$here/models/clinic.json" --alerts /dev/null --stats "$work/stats" ${COPIES:+--keep-duplicates} ${WATCH:-} ;;
     tcpdump) set -- tcpdump -i "$listen" -B 65536 -w /dev/null ;;
     argus) set -- argus -X -i "$listen" -w "$work/argus" ;;
     softflowd) set -- softflowd -d -i "$listen" -n 127.0.0.1:9995 -v 9 -m 1000000 -p "$work/sf.pid" -c "$work/sf.ctl" ;;

@@ -61,11 +61,12 @@ fn of<'l>(line: &'l Value, member: &str) -> &'l Value {
     &line["auscult"]["incident"][member]
 }
 
-/// The one scan's lines, as their states and flows.
+/// The one scan's lines, as their states and flows. Its first ports may have been told as a new device.
 fn scan_of(folder: &Folder) -> Vec<(String, u64)> {
     let told = by_incident(folder);
-    let scans: Vec<_> = told.values().filter(|lines| of(&lines[0], "class") == "scan").collect();
-    assert_eq!(scans.len(), 1, "one scan is one incident: {:?}", told.keys());
+    let scans: Vec<_> = told.values().filter(|lines| lines.iter().any(|line| of(line, "class") == "scan")).collect();
+    let classes: Vec<Vec<_>> = told.values().map(|lines| lines.iter().map(|line| of(line, "class")).collect()).collect();
+    assert_eq!(scans.len(), 1, "one scan is one incident: {classes:?}");
     scans[0].iter().map(|line| (of(line, "state").as_str().unwrap().to_owned(), of(line, "flows").as_u64().unwrap())).collect()
 }
 

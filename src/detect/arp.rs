@@ -26,9 +26,10 @@ const MOST_BITS: f64 = 30.0;
 struct Claim {
     mac: Mac,
     at: Timestamp,
-    /// Changes of the owner since `first_change`.
+    /// Changes since `first_change`, and who had it before them.
     changes: u32,
     first_change: Timestamp,
+    owner: Mac,
 }
 
 /// An address that two interfaces claim in turn.
@@ -83,7 +84,7 @@ impl Claims {
                 return None;
             }
         }
-        let claim = self.by_address.entry(address).or_insert(Claim { mac, at, changes: 0, first_change: at });
+        let claim = self.by_address.entry(address).or_insert(Claim { mac, at, changes: 0, first_change: at, owner: mac });
         if self.own.len() < MAX_ADDRESSES {
             self.own.entry(mac).or_insert(address);
         }
@@ -95,8 +96,12 @@ impl Claims {
         if at.since(last) >= WINDOW || at.since(claim.first_change) >= WINDOW || claim.changes == 0 {
             (claim.changes, claim.first_change) = (0, at);
         }
+        // While two go on, it stays the one's who had it before the other came.
+        if at.since(last) >= WINDOW || ![before, mac].contains(&claim.owner) {
+            claim.owner = before;
+        }
         claim.changes += 1;
-        let changes = claim.changes;
+        let (changes, owner) = (claim.changes, claim.owner);
         if changes < MIN_CHANGES {
             return None;
         }
@@ -107,7 +112,9 @@ impl Claims {
             of: Of::Network,
             ..Contribution::of(Evidence::AddressDispute, f64::from(changes), bits)
         };
-        Some(Dispute { address, intruder: own(mac).or_else(|| own(before)), told, part, at })
+        // Who had it first takes it back: the other is the intruder.
+        let (other, rather) = if mac == owner { (mac, before) } else { (before, mac) };
+        Some(Dispute { address, intruder: own(rather).or_else(|| own(other)), told, part, at })
     }
 }
 
@@ -140,6 +147,18 @@ mod tests {
         let dispute = says(&mut claims, 12, THIEF, 1).unwrap();
         assert_eq!((dispute.address, dispute.intruder, dispute.told), (addr(1), Some(addr(66)), Some(addr(9))));
         assert!(says(&mut claims, 13, ROUTER, 1).unwrap().part.bits > dispute.part.bits);
+    }
+
+    #[test]
+    fn the_intruder_is_the_same_however_long_it_goes_on() {
+        let mut claims = Claims::default();
+        // The router also has address 2, as routers do.
+        says(&mut claims, 0, ROUTER, 2);
+        says(&mut claims, 1, ROUTER, 1);
+        says(&mut claims, 2, THIEF, 66);
+        let disputes = (1..200).filter_map(|n| says(&mut claims, n * 10, if n % 2 == 0 { ROUTER } else { THIEF }, 1));
+        let intruders: Vec<_> = disputes.map(|dispute| dispute.intruder).collect();
+        assert!(intruders.len() > 100 && intruders.iter().all(|&intruder| intruder == Some(addr(66))), "{intruders:?}");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use super::config::Without;
 use super::evidence::{Detail, Evidence};
 use super::incident::Cause;
+use super::newcomer::newcomer;
 use super::newness::{Newness, Odds};
 use super::range::{PRIOR_VALUES, Range, VOLUMES};
-use super::recent::newcomer;
 use super::row::row_bits;
 use super::silence::ALPHA;
 use super::surprise::{MOST_BITS, MOST_LINGERING_BITS};
@@ -188,8 +188,9 @@ impl Arithmetic {
 
     fn of_volume(&mut self, claim: &Claim, feature: usize, later: bool, host: Option<&HostBaseline>, baselines: &Baselines) {
         let used = host.and_then(|host| if later { host.continued(claim.service) } else { host.asked(claim.service) });
-        let range = Range::of_volume(feature, later, (host, used), baselines);
-        let is_known = host.is_some_and(|host| host.edges.contains(Edge { service: claim.service, peer: claim.peer }));
+        let edge = Edge { service: claim.service, peer: claim.peer };
+        let range = Range::of_volume(feature, later, (host, used), edge, baselines);
+        let is_known = host.is_some_and(|host| host.edges.contains(edge));
         let is_duration = feature == VOLUMES[0];
         let most = if is_duration && is_known { MOST_LINGERING_BITS } else { MOST_BITS };
         self.of_range(&range, claim.observed * if is_duration { 1e3 } else { 1.0 }, most);

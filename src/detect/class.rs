@@ -102,6 +102,12 @@ impl Class {
         )
     }
 
+    /// Is it a search for devices or services?
+    #[must_use]
+    pub const fn is_search(self) -> bool {
+        matches!(self, Self::Scan | Self::Sweep)
+    }
+
     /// The class of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

@@ -30,9 +30,11 @@ const TUNNEL_QUERY_BYTES: f32 = 80.0;
 const TUNNEL_QUERIES: f32 = 15.0;
 /// Questions for such names, and for records that clients do not ask for.
 const CARRIER_QUERIES: f32 = 4.0;
+const KERBEROS: u16 = 88;
+const LDAP: u16 = 389;
 /// Is it a TCP port of log-in and administration?
 const fn is_login_port(port: u16) -> bool {
-    matches!(port, 21 | 22 | 23 | 88 | 135 | 139 | 389 | 445 | 1433 | 3306 | 3389 | 5432 | 5900 | 5985)
+    matches!(port, 21 | 22 | 23 | KERBEROS | 135 | 139 | LDAP | 445 | 1433 | 3306 | 3389 | 5432 | 5900 | 5985)
 }
 
 /// What the minute and the hour around a flow say of what it is part of.
@@ -60,6 +62,17 @@ impl Around {
     }
 }
 
+/// Who begins a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Initiator {
+    /// A device that the model knows.
+    Known,
+    /// A device at home that it does not know, which does here what others do.
+    LikeOthers,
+    /// Any other that it does not know.
+    Stranger,
+}
+
 /// What one flow's surprise speaks of.
 #[must_use]
 pub(super) fn classify(
@@ -67,7 +80,7 @@ pub(super) fn classify(
     surprise: &Surprise,
     context: Option<Contribution>,
     around: &Around,
-    known_device: bool,
+    initiator: Initiator,
 ) -> Class {
     let evidence = context.map(|part| part.evidence);
     if let Some(class) = around.counted {
@@ -89,10 +102,12 @@ pub(super) fn classify(
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
         _ if evidence == Some(Evidence::Rhythm) => Class::Beaconing,
         _ if is_transfer(seen, surprise) => Class::Exfiltration,
+        // What it does is no news; that it does so is.
+        _ if initiator == Initiator::LikeOthers => Class::NewDevice,
         _ if is_new && matches!(family, Family::Clinical | Family::Industrial) => Class::CriticalAccess,
         Some((Evidence::NewOffer, _)) => Class::NewService,
-        _ if surprise.unknown_edge && is_login(seen) && seen.resp_local && seen.orig_local => Class::LateralMovement,
-        _ if !known_device && seen.orig_local => Class::NewDevice,
+        _ if surprise.unknown_edge && administers(seen) && seen.resp_local && seen.orig_local => Class::LateralMovement,
+        _ if initiator == Initiator::Stranger && seen.orig_local => Class::NewDevice,
         _ => Class::Unusual,
     }
 }
@@ -138,6 +153,11 @@ pub(super) fn carries_data(seen: &Observation) -> bool {
 
 pub(super) fn is_login(seen: &Observation) -> bool {
     seen.app.family() == Family::Access || seen.service.protocol == 6 && is_login_port(seen.service.port)
+}
+
+/// Is it a log-in to the other end, or a use of its administration? Asking a directory who somebody is, is neither.
+pub(super) fn administers(seen: &Observation) -> bool {
+    is_login(seen) && !matches!(seen.service.port, KERBEROS | LDAP)
 }
 
 fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {

@@ -107,7 +107,7 @@ impl Detector {
 
     /// Assesses and files an observation; a flow is kept until it can be handed out with its bits, where that was asked for.
     pub fn observe(&mut self, seen: &Observation, found: Match, record: Box<FlowRecord>, flows: &mut Vec<ScoredFlow>) {
-        let assessment = self.assess_beyond(seen, found, self.knowledge.calibration.ordinary_bits, false);
+        let assessment = self.assess_beyond(seen, found, self.knowledge.calibration.ordinary.of(seen), false);
         self.assessor.hear_anybody(seen.seen);
         self.assessor.hear(seen, &record);
         let knowledge = Arc::clone(&self.knowledge);
@@ -130,6 +130,12 @@ impl Detector {
     /// Takes what a frame said of a device itself.
     pub fn sighting(&mut self, sighting: &Sighting) {
         self.docket.sighting(sighting);
+    }
+
+    /// Puts devices in the place of the addresses of an observation: those that the model knows by them, or by the interface to which a
+    /// frame said that they belong now.
+    pub fn identify(&self, seen: &mut Observation) {
+        self.docket.filed().leases.apply(seen, self.knowledge.baselines(seen.seen));
     }
 
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.
@@ -236,7 +242,7 @@ impl Detector {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{LATER_MS, detector, flow, host, show, taught};
+    use super::super::testing::{LATER_MS, detector, flow, host, show, taught, taught_by};
     use super::super::{Class, IncidentState};
     use super::*;
     use crate::feature::Host;
@@ -290,6 +296,23 @@ mod tests {
         };
         let (server, stranger) = (every_half_minute(100, 80), every_half_minute(200, 80));
         assert!(stranger > server + 5.0, "server {server}, stranger {stranger}");
+    }
+
+    #[test]
+    fn a_clock_is_odd_of_a_device_that_asks_one_and_not_of_one_that_asks_many() {
+        let minutes = || (0..120).map(|minute| minute * 60_000);
+        let mut learned: Vec<Observation> =
+            minutes().flat_map(|at| [101, 102, 103].map(|to| flow(at + i64::from(to) * 100, 1, to, 161, true).1)).collect();
+        learned.extend(minutes().map(|at| flow(at + 30_000, 2, 101, 161, true).1));
+        learned.extend(minutes().map(|at| flow(at + 31_000, 104, 101, 80, true).1));
+        let taught = taught_by(learned, 0.5 / 120.0);
+        let polls = |from: u8| {
+            let flows: Vec<_> = (0..14).map(|n| flow(LATER_MS + n * 30_000, from, 104, 161, true)).collect();
+            let mut detector = detector(&taught);
+            let notices = show(&mut detector, flows);
+            notices.iter().any(|notice| notice.incident.class == Class::Beaconing)
+        };
+        assert_eq!([polls(1), polls(2)], [false, true]);
     }
 
     #[test]

@@ -11,15 +11,16 @@ use super::assessment::Assessment;
 use super::assessor::Finding;
 use super::case::MAX_CONVERSATIONS;
 use super::class::Class;
-use super::classify::classify;
+use super::classify::{Initiator, classify};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
-use super::evidence::Contribution;
+use super::evidence::{Contribution, Evidence};
 use super::exhibit::{Exhibit, Later};
 use super::fit::DOUBT_BITS;
 use super::incident::{FlowRef, Incident, Notice};
 use super::knowledge::Knowledge;
 use super::memory::{Filed, MAX_CASES};
+use super::newcomer::follows_others;
 use super::rank::{HostRank, Ranks};
 use super::silence::Silent;
 use super::submission::{Submission, Submitted};
@@ -47,6 +48,8 @@ pub struct Docket {
 const MAX_EVIDENCE: usize = 200_000;
 /// So few. A flood from forged addresses at home has as many devices as addresses.
 const FEW_CONVERSATIONS: usize = 4;
+/// What was told already and has less than this more is more of the same.
+const LITTLE_MORE_BITS: f64 = 3.0;
 
 impl Docket {
     /// An empty one.
@@ -73,8 +76,8 @@ impl Docket {
     pub(super) fn file_all(&mut self, submissions: Vec<Submission>, now: Timestamp) {
         let mut all = Submission::join(submissions);
         all.heard.drain(..).for_each(|(device, is_known, at)| self.hear(device, is_known, at));
-        let ordinary_bits = self.knowledge.calibration.ordinary_bits;
         for Submitted { seen, finding, flow, .. } in all.found {
+            let ordinary_bits = self.knowledge.calibration.ordinary.of(&seen);
             let assessment = self.weigh(&seen, &finding, ordinary_bits);
             self.file(&seen, &assessment, Later { flow: &|| Some(flow.clone()), shape: &|_| () });
         }
@@ -91,7 +94,12 @@ impl Docket {
         let class = if is_ordinary && anywhere.is_none() {
             Class::Unusual
         } else {
-            classify(seen, &surprise, context.filter(|part| !part.evidence.is_crowd()), around, is_known)
+            let initiator = match is_known {
+                true => Initiator::Known,
+                false if seen.orig_local && follows_others(seen, self.knowledge.baselines(seen.seen)) => Initiator::LikeOthers,
+                false => Initiator::Stranger,
+            };
+            classify(seen, &surprise, context.filter(|part| !part.evidence.is_crowd()), around, initiator)
         };
         let anywhere = anywhere.as_ref().map(|&attack| Box::new(attack));
         Assessment { surprise, context, class, anywhere, population }
@@ -105,8 +113,12 @@ impl Docket {
         let baselines = self.knowledge.baselines(seen.seen);
         let new = surprise.new.as_mut().filter(|new| new.is_news())?;
         let is_known = baselines.host(seen.orig).is_some_and(|host| host.local);
-        let change =
-            is_known.then(|| self.filed.changes.observe(new.about, seen.orig, baselines.pooled.devices, seen.seen)).flatten()?;
+        if !is_known {
+            return None;
+        }
+        let is_odd = new.bits >= self.knowledge.calibration.ordinary.of(seen) + self.knowledge.threshold;
+        let at_home = baselines.commons.devices();
+        let change = self.filed.changes.observe(new.about, seen.orig, at_home, is_odd, seen.seen)?;
         new.bits = new.bits.min(change.bits);
         // That many ask for the same name is told of what lies behind it, not of the resolver.
         let is_of_resolving = seen.app == App::Dns && new.evidence.is_name();
@@ -116,7 +128,7 @@ impl Docket {
     /// Takes an assessed observation as evidence. `later` tells of its flow where that is at hand: without it no incident can be told
     /// (as in calibration).
     pub(super) fn file(&mut self, seen: &Observation, assessment: &Assessment, later: Later<'_>) {
-        let ordinary_bits = self.knowledge.calibration.ordinary_bits;
+        let ordinary_bits = self.knowledge.calibration.ordinary.of(seen);
         let &Assessment { surprise, mut context, mut class, ref anywhere, ref population } = assessment;
         if let Some(attack) =
             anywhere.as_deref().filter(|attack| self.knowledge.judges_itself && !self.is_told(seen.orig, attack.class))
@@ -129,6 +141,13 @@ impl Docket {
             let times = (seen.start, seen.end, seen.seen);
             let exhibit = Exhibit::of_itself(Class::PopulationChange, *part, flow, times);
             devices.iter().for_each(|&device| self.put(seen.resp, device, seen.service, exhibit.clone()));
+        }
+        let is_new = context.is_some_and(|part| part.evidence == Evidence::NewDevice);
+        if (is_new || class == Class::NewDevice) && self.filed.introduced.has(seen.orig) {
+            // That it is new was told, and what it does next is only unusual; but what nobody does with another device at home.
+            let is_strange = is_new && seen.resp_local && !follows_others(seen, self.knowledge.baselines(seen.seen));
+            context = context.filter(|_| is_strange || !is_new);
+            class = if class == Class::NewDevice && !is_strange { Class::Unusual } else { class };
         }
         if surprise.bits() + context.map_or(0.0, |part| part.bits) <= ordinary_bits {
             return;
@@ -151,6 +170,7 @@ impl Docket {
 
     /// Takes what a frame said of a device itself.
     pub fn sighting(&mut self, sighting: &Sighting) {
+        self.filed.leases.observe(sighting, self.knowledge.baselines(sighting.time));
         if let Seen::Arp(arp) = &sighting.what {
             self.search(arp, sighting.time);
         }
@@ -207,7 +227,8 @@ impl Docket {
         touched.drain(..).for_each(|host| self.review(host, now, notices));
         self.filed.touched = touched;
         self.close_quiet(now, notices);
-        if now.seconds() % 60 == 0 || self.filed.cases.len() >= MAX_CASES {
+        let minute = now.seconds().div_euclid(60);
+        if std::mem::replace(&mut self.filed.minute, minute) != minute || self.filed.cases.len() >= MAX_CASES {
             self.filed.cases.retain(|_, case| case.expire(now));
             self.count_conversations();
         }
@@ -293,6 +314,9 @@ impl Docket {
             exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);
             exhibit.odd_flows = 0;
             self.counters.repeats += 1;
+            if exhibit.own_bits + exhibit.shared_bits < LITTLE_MORE_BITS {
+                return;
+            }
         }
         if self.config.without.has(Part::Row) {
             exhibit.odd_flows = 0;
@@ -371,6 +395,7 @@ impl Docket {
                 if is_new {
                     self.filed.stories.join(&mut incident, now);
                 }
+                self.filed.introduced.note(&incident);
                 self.filed.stories.note(&incident, now);
                 if let Some(notice) = incident.tell(now) {
                     self.counters.notices += 1;

@@ -13,8 +13,9 @@ use crate::time::{Span, Timestamp};
 /// what only attacks do; then twice as long every time.
 const LONGEST: Span = Span::from_secs(86_400);
 const FIRST: Span = Span::from_secs(600);
-/// The same of data that was moved: each time more is lost, yet people also copy twice.
-const FIRST_OF_TRANSFER: Span = Span::from_secs(3600);
+/// The same of data that was moved, where each time more is lost, yet people also copy twice; and of access to where a device never was:
+/// whoever has it uses it again.
+const FIRST_OF_SLOW: Span = Span::from_secs(3600);
 /// What is told twice with at least this time between comes again after as long: a nightly job, a weekly backup, a month's end.
 const SHORTEST_PERIOD: Span = Span::from_secs(12 * 3600);
 /// How much earlier or later than that it may come, as a part of the time between: a tenth, for months are not alike.
@@ -42,6 +43,11 @@ struct Habit {
 }
 
 impl Habit {
+    /// Was it told as this class, or as one that tells more? That a service was looked for tells nothing of what is done with it next.
+    fn covers(&self, class: Class) -> bool {
+        class >= self.class && (!self.class.is_search() || class.is_search() || class.is_vague())
+    }
+
     /// Does it come about now if it is regular?
     fn is_due(&self, now: Timestamp) -> bool {
         self.period.is_some_and(|period| {
@@ -63,7 +69,7 @@ impl Habits {
     /// Own and shared bits of a conversation that were told as this class, or as one that tells more, and still hold, or that it
     /// has again when they were due. What only attacks do is never due.
     pub fn told(&mut self, host: Host, peer: Host, service: Service, class: Class, now: Timestamp) -> Option<(f64, f64)> {
-        let habit = self.told.get_mut(&(host, peer, service)).filter(|habit| class >= habit.class)?;
+        let habit = self.told.get_mut(&(host, peer, service)).filter(|habit| habit.covers(class))?;
         if now >= habit.until {
             if class.recurs() || !habit.is_due(now) {
                 return None;
@@ -96,15 +102,15 @@ impl Habits {
                 continue;
             }
             let last = self.told.get(&key);
-            let moves = incident.class == Class::Exfiltration;
+            let is_slow = matches!(incident.class, Class::Exfiltration | Class::CriticalAccess | Class::LateralMovement);
             let holds = match last {
-                _ if !incident.class.recurs() && !moves => LONGEST,
+                _ if !incident.class.recurs() && !is_slow => LONGEST,
                 Some(last) => Span::from_nanos(last.holds.nanos() * 2).min(LONGEST),
-                None if moves => FIRST_OF_TRANSFER,
+                None if is_slow => FIRST_OF_SLOW,
                 None => FIRST,
             };
             // What is told now came on top of what was told before.
-            let old = last.filter(|habit| now < habit.until && incident.class >= habit.class);
+            let old = last.filter(|habit| now < habit.until && habit.covers(incident.class));
             let (own, shared) = old.map_or((0.0, 0.0), |old| (old.own_bits, old.shared_bits));
             let class = old.map_or(incident.class, |old| old.class);
             let (own_bits, shared_bits) = (own + own_bits, shared + shared_bits);
@@ -155,7 +161,7 @@ mod tests {
             })
         };
         assert_eq!(told_until(Class::BruteForce), [10, 30, 70]);
-        assert_eq!(told_until(Class::Exfiltration), [60, 180, 420]);
+        assert_eq!([Class::Exfiltration, Class::LateralMovement].map(told_until), [[60, 180, 420]; 2]);
         assert_eq!(told_until(Class::CovertApplication), [1440, 2880, 4320]);
     }
 

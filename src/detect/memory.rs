@@ -12,6 +12,8 @@ use super::evidence::Of;
 use super::fit::Fit;
 use super::habit::Habits;
 use super::incident::{Incident, IncidentState, Notice};
+use super::lease::Leases;
+use super::newcomer::Introduced;
 use super::population::Changes;
 use super::recent::Recent;
 use super::silence::Silences;
@@ -94,11 +96,15 @@ pub(super) struct Filed {
     pub habits: Habits,
     /// Devices whose attacks on any network were told: a scanner that comes every hour is told once.
     pub told: BTreeSet<(Host, Class)>,
+    pub introduced: Introduced,
     pub stories: Stories,
     pub changes: Changes,
     pub claims: Claims,
+    pub leases: Leases,
     pub asking: Asking,
     pub fit: Fit,
+    /// The minute of the last look at what is over.
+    pub minute: i64,
     listened: Listened,
 }
 
@@ -106,6 +112,7 @@ impl Filed {
     fn take_up(&mut self, notice: &Notice) {
         let Notice { raised, state, incident, .. } = notice;
         self.incidents.retain(|_, open| open.id != incident.id);
+        self.introduced.note(incident);
         self.stories.take_up(incident, *raised);
         match state {
             IncidentState::Open | IncidentState::Update => {

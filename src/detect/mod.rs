@@ -25,9 +25,11 @@ mod fit;
 mod habit;
 mod incident;
 mod knowledge;
+mod lease;
 #[cfg(test)]
 mod life;
 mod memory;
+mod newcomer;
 mod newness;
 mod population;
 mod prior;

@@ -3,7 +3,7 @@
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence, Of};
 use super::surprise::MOST_BITS;
-use crate::model::{Baselines, Counts, Family, HostBaseline, Kind, KnownTo, Unseen, bits, value_key};
+use crate::model::{Baselines, Counts, Family, HostBaseline, Kind, KnownTo, Roles, Unseen, bits, value_key};
 
 /// The weight of the network's rate of new things, in minutes of a device's life.
 const PRIOR_MINUTES: f64 = 5.0;
@@ -82,8 +82,8 @@ impl Newness<'_> {
     /// The odds of a value that it has not, with this hash.
     fn odds_of_new<K: Family>(&self, kind: Kind, counts: impl Fn(&HostBaseline) -> &Counts<K>, value: K, key: u64) -> Odds {
         let rate = self.baselines.like(self.host).newness.of(kind);
-        let role = self.host.filter(|host| host.local).map(|host| host.role);
-        let (known, devices) = self.baselines.commons.known_and_share(key, role);
+        let roles = self.host.filter(|host| host.local).map_or(Roles::NONE, |host| Roles::of(host.role));
+        let (known, devices) = self.baselines.commons.known_and_share(key, roles);
         let is_shared = !self.without.has(Part::Shares);
         let unseen = |host: &HostBaseline| counts(host).unseen(value.family(), rate.any, PRIOR_MINUTES, host.life());
         Odds {

@@ -5,12 +5,12 @@
 //! access at an hour at which the device is never at work, or remote calls that administer another device or take control of it, or
 //! listening to all that is published, or requests that change a controller, or names that are asked for past the resolver at home.
 
-use super::classify::{carries_data, is_login};
+use super::classify::{administers, carries_data, is_login};
 use super::evidence::Evidence;
 use super::surprise::DNS;
 use crate::app::{App, Family};
 use crate::feature::{Fact, FactKind, Observation, READ_REQUEST, SUBSCRIBE_ALL};
-use crate::model::{Baselines, Edge, Family as _, HostBaseline, Kind, KnownTo};
+use crate::model::{Baselines, Edge, Family as _, HostBaseline, Kind, KnownTo, Roles};
 
 /// Odds of 64 to 1.
 pub(super) const BITS: f64 = 6.0;
@@ -66,46 +66,45 @@ pub(super) fn hour_bits(days: u32) -> f64 {
 
 /// Bits that something new about a flow counts more for what it touches.
 pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> f64 {
-    let role = orig.filter(|host| host.local).map(|host| host.role);
+    let edge = Edge { service: seen.service, peer: seen.resp };
+    let roles = if seen.orig_local { baselines.roles_for(orig, edge) } else { Roles::NONE };
     let commons = &baselines.commons;
     if matches!(evidence, Evidence::NewFact(FactKind::Domain) | Evidence::NewPeer) && carries_data(seen) {
         let domain = seen.facts.iter().find(|fact| fact.kind == FactKind::Domain);
-        return domain.map_or(BITS, |&domain| hostile_bits(commons.known_to(Kind::Fact(domain.kind), domain, role)));
+        return domain.map_or(BITS, |&domain| hostile_bits(commons.known_to(Kind::Fact(domain.kind), domain, roles)));
     }
     if !matters(evidence) {
         return 0.0;
     }
     if asks_outside(seen, orig, evidence, baselines) {
-        let edge = Edge { service: seen.service, peer: seen.resp };
-        return if commons.known_to(Kind::Edge, edge, role) == KnownTo::Nobody { MORE_BITS } else { 0.0 };
+        return if commons.known_to(Kind::Edge, edge, roles) == KnownTo::Nobody { MORE_BITS } else { 0.0 };
     }
     if evidence == Evidence::NewFact(FactKind::MqttPacket) {
         let all = Fact::new(FactKind::MqttPacket, SUBSCRIBE_ALL);
         let is_new = seen.facts.contains(&all) && !orig.is_some_and(|host| host.facts.contains(all));
         if is_new {
-            return hostile_bits(commons.known_to(Kind::Fact(all.kind), all, role));
+            return hostile_bits(commons.known_to(Kind::Fact(all.kind), all, roles));
         }
     }
     if evidence == Evidence::NewFact(FactKind::RemoteControl) {
         let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
         let calls = seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl && is_new(fact));
-        return calls.map(|&call| hostile_bits(commons.known_to(Kind::Fact(call.kind), call, role))).fold(0.0, f64::max);
+        return calls.map(|&call| hostile_bits(commons.known_to(Kind::Fact(call.kind), call, roles))).fold(0.0, f64::max);
     }
     if evidence == Evidence::NewFact(FactKind::RemoteInterface) {
         let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
         let administers = |fact: &Fact| ADMINISTRATION.iter().any(|name| *fact == Fact::new(FactKind::RemoteInterface, name));
-        let of_others = |fact: &Fact| commons.known_to(Kind::Fact(fact.kind), *fact, role) != KnownTo::Role;
+        let of_others = |fact: &Fact| commons.known_to(Kind::Fact(fact.kind), *fact, roles) != KnownTo::Role;
         let counts = seen.facts.iter().any(|fact| is_new(fact) && administers(fact) && of_others(fact));
         return if counts { BITS } else { 0.0 };
     }
     if evidence == Evidence::NewFact(FactKind::ControllerRequest) {
-        return controller_bits(seen, orig, baselines);
+        return controller_bits(seen, orig, (baselines, roles));
     }
-    let known = || commons.known_to(Kind::Service, seen.service, role);
+    let known = || commons.known_to(Kind::Service, seen.service, roles);
     match seen.app.family() {
         Family::Clinical | Family::Industrial => {
             // To a place to which the device never sent any, it may not come back.
-            let edge = Edge { service: seen.service, peer: seen.resp };
             let is_new = || !orig.is_some_and(|host| host.edges.contains(edge));
             match seen.orig_local && !seen.resp_local {
                 true if is_new() => MORE_BITS,
@@ -116,23 +115,22 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
         }
         Family::Covert => hostile_bits(known()),
         // Somebody with valid credentials is not told apart by what he does.
-        _ if is_login(seen) && !seen.failed && seen.orig_local && seen.resp_local => hostile_bits(known()) / 2.0,
+        _ if administers(seen) && !seen.failed && seen.orig_local && seen.resp_local => hostile_bits(known()) / 2.0,
         _ => 0.0,
     }
 }
 
 /// Bits of a request that changes a controller, by a device that never made such. Where no request at all was learned (a model of an
 /// earlier version, or of a network without controllers) that says nothing.
-fn controller_bits(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> f64 {
+fn controller_bits(seen: &Observation, orig: Option<&HostBaseline>, (baselines, roles): (&Baselines, Roles)) -> f64 {
     let kind = Kind::Fact(FactKind::ControllerRequest);
     if baselines.pooled.newness.of(kind).any >= NEVER_MET {
         return 0.0;
     }
-    let role = orig.filter(|host| host.local).map(|host| host.role);
     let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
     let read = Fact::new(FactKind::ControllerRequest, READ_REQUEST);
     let changes = seen.facts.iter().filter(|fact| fact.kind == read.kind && **fact != read && is_new(fact));
-    changes.map(|&request| hostile_bits(baselines.commons.known_to(kind, request, role))).fold(0.0, f64::max)
+    changes.map(|&request| hostile_bits(baselines.commons.known_to(kind, request, roles))).fold(0.0, f64::max)
 }
 
 /// Does a device that asks a resolver at home for names, and never asked one elsewhere, ask one outside?

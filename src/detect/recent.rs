@@ -5,16 +5,16 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::anywhere::{Attack, anywhere};
-use super::case::WINDOW;
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence, Of};
 use super::knowledge::{Ends, Knowledge};
+use super::newcomer::{follows_others, newcomer};
 use super::range::{BYTES_ORIG, BYTES_RESP, Range};
 use super::rhythm::{self, Beats, Rhythm, Rhythms};
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
-use crate::model::{Baselines, Counted, HostBaseline, Hour, HourOfDevice, Minute, Served, bits};
+use crate::model::{Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Minute, Served, bits};
 use crate::time::Timestamp;
 
 /// Minutes kept, so that a flow can be judged with what came after it.
@@ -28,6 +28,8 @@ const MANY_CHANGES: u32 = 8;
 const CHANCE_DEVIATIONS: f64 = 4.0;
 /// Payload of a flow that is too much for a call home, in bytes.
 const MOST_CALL_BYTES: f64 = 65_535.0;
+/// Devices that are asked for the same service, so that one more of them is no news.
+const MANY_ASKED: usize = 3;
 /// Bits that the context can bring at the most.
 const MOST_BITS: f64 = 30.0;
 
@@ -184,14 +186,26 @@ fn context(
         }
     }
     found.slow(seen, surprise, hour, orig);
-    // One client more of a server at home is no news, however regular: clocks, monitoring and backups are.
-    let established = || resp.is_some_and(|host| host.local && host.offers().contains(seen.service));
+    // One client more of a server at home is no news, however regular, nor is one device more that is asked as others are: clocks, monitoring
+    // and backups do so.
+    let established = || {
+        let is_offered = resp.is_some_and(|host| host.local && host.offers().contains(seen.service));
+        let asks_many = || seen.resp_local && orig.is_some_and(|host| asks_many(host, seen, baselines));
+        is_offered || asks_many() || orig.is_none() && follows_others(seen, baselines)
+    };
     if surprise.unknown_edge && !without.has(Part::Rhythm) && found.bits() < rhythm::MOST_BITS {
         let regular = beats.and_then(Beats::rhythm).and_then(|rhythm| regular(seen, rhythm));
         let stronger = regular.filter(|part| part.bits > found.bits() && !established());
         found.part = stronger.or(found.part);
     }
     found.context()
+}
+
+/// Did a device ask several others at home for the service of a flow while it was learned?
+fn asks_many(host: &HostBaseline, seen: &Observation, baselines: &Baselines) -> bool {
+    let of_any = Edge { service: seen.service, peer: seen.resp }.family();
+    let at_home = host.edges.range(&of_any).filter(|(edge, _)| baselines.host(edge.peer).is_some_and(|peer| peer.local));
+    at_home.take(MANY_ASKED).count() == MANY_ASKED
 }
 
 fn regular(seen: &Observation, rhythm: Rhythm) -> Option<Contribution> {
@@ -205,12 +219,6 @@ fn regular(seen: &Observation, rhythm: Rhythm) -> Option<Contribution> {
 fn smallness(seen: &Observation) -> f64 {
     let payload = f64::from(seen.vector[BYTES_ORIG] + seen.vector[BYTES_RESP]);
     (1.0 - payload / MOST_CALL_BYTES).max(0.0)
-}
-
-/// New devices per minute while learning, and the probability of one within a window.
-pub(super) fn newcomer(baselines: &Baselines) -> (f64, f64) {
-    let per_minute = baselines.newcomers_per_minute;
-    (per_minute, 1.0 - (-per_minute * WINDOW.as_seconds() / 60.0).exp())
 }
 
 /// The strongest that was found so far, and the probability that its bits are drawn from: of what is no rarer, nothing more is asked.

@@ -251,7 +251,7 @@ fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines
     for &feature in features {
         let value = f64::from(seen.vector[feature]);
         let (value, scale) = if feature == 0 { (value * 1e3, 1e-3) } else { (value, 1.0) };
-        let range = Range::of_volume(feature, seen.continued, (orig, own), baselines);
+        let range = Range::of_volume(feature, seen.continued, (orig, own), edge, baselines);
         // Most flows end here; the quantiles are only for those that stand out.
         let is_stronger = |p: &f64| strongest_yet.is_none_or(|strongest: Contribution| bits(*p) > strongest.bits);
         let Some(p) = range.rare(value).filter(is_stronger) else { continue };

@@ -7,7 +7,7 @@ use crate::app::{App, Basis};
 use crate::feature::{Host, Observation};
 use crate::flow::testing::{packet, tcp};
 use crate::flow::{FlowKey, FlowLimits, FlowRecord, HomeNets, Shard};
-use crate::model::{BaselinesBuilder, Budget, Calibration, Match, Vocabulary};
+use crate::model::{BaselinesBuilder, Budget, Calibration, Match, OrdinaryBits, Vocabulary};
 use crate::time::{Span, Timestamp};
 use crate::wire::Addr;
 
@@ -41,21 +41,25 @@ pub fn flow(ms: i64, from: u8, to: u8, port: u16, answered: bool) -> (Box<FlowRe
 
 /// What two hours teach in which ten devices ask device 100 on port 80 once a minute each.
 pub fn taught() -> Arc<Knowledge> {
-    let flows: Vec<Observation> = (0..120)
-        .flat_map(|minute| (1..=10).map(move |n| flow(minute * 60_000 + i64::from(n) * 3001, n, 100, 80, true).1))
-        .collect();
+    let minutes = (0..120).flat_map(|minute| (1..=10).map(move |n| (minute * 60_000 + i64::from(n) * 3001, n)));
+    taught_by(minutes.map(|(at_ms, n)| flow(at_ms, n, 100, 80, true).1).collect(), 0.5 / 120.0)
+}
+
+/// What flows of two hours teach, with so many new devices a minute.
+pub fn taught_by(flows: Vec<Observation>, newcomers_per_minute: f64) -> Arc<Knowledge> {
     let vocabulary = Arc::new(Vocabulary::fit(&flows.iter().collect::<Vec<_>>(), 1).unwrap());
     let mut builder = BaselinesBuilder::default();
     flows.iter().for_each(|seen| builder.add(seen, vocabulary.matches(seen).behaviour));
     let mut baselines = builder.finish();
     baselines.pool(1);
-    baselines.newcomers_per_minute = 0.5 / 120.0;
+    baselines.newcomers_per_minute = newcomers_per_minute;
     let baselines = Arc::new(baselines);
     let silent = Knowledge::new(Arc::clone(&vocabulary), Arc::clone(&baselines), Calibration::default(), f64::INFINITY);
     let mut assessor = Detector::new(Arc::new(silent), DetectorConfig::default());
     let mut bits: Vec<f64> = flows.iter().map(|seen| assessor.assess(seen, vocabulary.matches(seen)).own_bits()).collect();
     bits.sort_unstable_by(f64::total_cmp);
-    let calibration = Calibration::new(Vec::new(), 2.0 / 24.0, 240.0, (bits.len() as f64, bits[bits.len() * 99 / 100]));
+    let calibration =
+        Calibration::new(Vec::new(), 2.0 / 24.0, 240.0, (bits.len() as f64, OrdinaryBits::of_all(bits[bits.len() * 99 / 100])));
     let threshold = calibration.threshold(Budget { per_day: 1.0 });
     Arc::new(Knowledge::new(vocabulary, baselines, calibration, threshold))
 }

@@ -178,6 +178,12 @@ impl Observation {
         matches!(self.app.family(), Family::Clinical | Family::Industrial)
     }
 
+    /// Is it between devices at home, and no question for a name, which is the first step of a way out?
+    #[must_use]
+    pub const fn stays_home(&self) -> bool {
+        self.orig_local && self.resp_local && !matches!(self.app, App::Dns)
+    }
+
     /// Did the responder send anything?
     #[must_use]
     pub fn answered(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::commons::Commons;
+use super::commons::{Commons, Kind, Roles};
 use super::histogram::Histogram;
 use super::host::HostBaseline;
 use super::hour::{Devices, Hour};
@@ -280,6 +280,17 @@ impl Baselines {
     pub fn like(&self, host: Option<&HostBaseline>) -> &Pooled {
         let role = host.filter(|host| host.local).and_then(|host| self.roles.get(usize::from(host.role)));
         role.map_or(&self.pooled, |role| &role.pooled)
+    }
+
+    /// The roles by which a device at home is judged where it speaks to this service of this peer: its own, or, of one of which nothing is
+    /// known, those of which several devices do so.
+    #[must_use]
+    pub fn roles_for(&self, host: Option<&HostBaseline>, edge: Edge) -> Roles {
+        match host {
+            Some(host) if host.local => Roles::of(host.role),
+            Some(_) => Roles::NONE,
+            None => self.commons.roles_of_several(Kind::Edge, edge),
+        }
     }
 
     /// What is known of a device.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::feature::Observation;
+
 /// Default: incidents per day and local device.
 const PER_HOST_DAY: f64 = 0.02;
 /// Default: incidents per day at the most, for the whole network.
@@ -44,10 +46,37 @@ pub struct Calibration {
     /// Conversations in windows of five minutes that were held out.
     pub conversations: f64,
     /// What of these all but one in a hundred do not exceed, in bits; it adds nothing to a score.
-    pub ordinary_bits: f64,
+    #[serde(flatten)]
+    pub ordinary: OrdinaryBits,
     /// Bits by which the threshold of vague incidents was raised since, because more came than the budget allows.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub raised_bits: f64,
+}
+
+/// What conversations of ordinary time do not exceed, in bits, apart by whether they stay at home: people bring new sites every day, and that is
+/// no measure for what devices do with each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OrdinaryBits {
+    /// All of them.
+    #[serde(rename = "ordinary_bits")]
+    pub any: f64,
+    /// Those between devices at home that ask for no name, at most as much; none in models of earlier versions, which did not tell them apart.
+    #[serde(rename = "ordinary_bits_at_home", default, skip_serializing_if = "Option::is_none")]
+    pub at_home: Option<f64>,
+}
+
+impl OrdinaryBits {
+    /// The same for all.
+    #[must_use]
+    pub const fn of_all(bits: f64) -> Self {
+        Self { any: bits, at_home: Some(bits) }
+    }
+
+    /// Those for an observation.
+    #[must_use]
+    pub fn of(&self, seen: &Observation) -> f64 {
+        self.at_home.filter(|_| seen.stays_home()).unwrap_or(self.any)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -63,12 +92,13 @@ const MOST_RAISED_BITS: f64 = 4.0;
 impl Calibration {
     /// Keeps the highest scores only; sorts them.
     #[must_use]
-    pub fn new(mut scores: Vec<f64>, days: f64, windows: f64, (conversations, ordinary_bits): (f64, f64)) -> Self {
+    pub fn new(mut scores: Vec<f64>, days: f64, windows: f64, (conversations, ordinary): (f64, OrdinaryBits)) -> Self {
         scores.sort_unstable_by(|a, b| b.total_cmp(a));
         scores.truncate(1000);
         scores.iter_mut().for_each(|score| *score = (*score * 1000.0).round() / 1000.0);
-        let ordinary_bits = (ordinary_bits * 1000.0).round() / 1000.0;
-        Self { scores, days, windows, conversations, ordinary_bits, raised_bits: 0.0 }
+        let rounded = |bits: f64| (bits * 1000.0).round() / 1000.0;
+        let ordinary = OrdinaryBits { any: rounded(ordinary.any), at_home: ordinary.at_home.map(rounded) };
+        Self { scores, days, windows, conversations, ordinary, raised_bits: 0.0 }
     }
 
     /// Learns from so many vague incidents within so many days: the threshold follows the budget (adaptive conformal inference,
@@ -139,7 +169,7 @@ mod tests {
     use super::*;
 
     fn of(scores: &[f64], days: f64) -> Calibration {
-        Calibration::new(scores.to_vec(), days, 1000.0, (0.0, 0.0))
+        Calibration::new(scores.to_vec(), days, 1000.0, (0.0, OrdinaryBits::default()))
     }
 
     #[test]
@@ -160,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_quiet_span_promises_no_more_than_bits_do() {
-        let busy = Calibration::new(vec![1.0], 1.0, 1000.0, (10_000_000.0, 5.0));
+        let busy = Calibration::new(vec![1.0], 1.0, 1000.0, (10_000_000.0, OrdinaryBits::of_all(5.0)));
         assert!((busy.threshold(Budget { per_day: 1.0 }) - 100_000_f64.log2()).abs() < 1e-9);
         assert_eq!(of(&[1.0], 1.0).threshold(Budget { per_day: 1.0 }), MIN_THRESHOLD_BITS);
     }

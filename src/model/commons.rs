@@ -80,6 +80,32 @@ const fn bit(role: u16) -> u32 {
     1 << (if (role as usize) < MAX_ROLES { role } else { MAX_ROLES as u16 - 1 })
 }
 
+/// Roles, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Roles(u32);
+
+impl Roles {
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// One.
+    #[must_use]
+    pub const fn of(role: u16) -> Self {
+        Self(bit(role))
+    }
+
+    /// Is there none?
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Their numbers, in their order.
+    pub fn iter(self) -> impl Iterator<Item = u16> {
+        (0..MAX_ROLES as u16).filter(move |&role| self.0 & bit(role) != 0)
+    }
+}
+
 impl Commons {
     /// Counts the values of the devices at home.
     #[must_use]
@@ -107,6 +133,12 @@ impl Commons {
         commons
     }
 
+    /// Devices at home.
+    #[must_use]
+    pub const fn devices(&self) -> usize {
+        self.devices as usize
+    }
+
     fn add(&mut self, key: u64, role: u16, minutes: u32) {
         if self.values.len() >= MAX_VALUES && !self.values.contains_key(&key) {
             return;
@@ -118,18 +150,27 @@ impl Commons {
         spread.any |= bit(role);
     }
 
-    /// Who knows a value that a device of this role never had.
+    /// Who knows a value that a device of one of these roles never had.
     #[must_use]
-    pub fn known_to<V: Hash>(&self, kind: Kind, value: V, role: Option<u16>) -> KnownTo {
-        self.known_and_share(value_key(kind, value), role).0
+    pub fn known_to<V: Hash>(&self, kind: Kind, value: V, roles: Roles) -> KnownTo {
+        self.known_and_share(value_key(kind, value), roles).0
+    }
+
+    /// The roles of which devices have a value that several have.
+    #[must_use]
+    pub fn roles_of_several<V: Hash>(&self, kind: Kind, value: V) -> Roles {
+        self.values
+            .get(&value_key(kind, value))
+            .filter(|spread| spread.devices > 1)
+            .map_or(Roles::NONE, |spread| Roles(spread.any))
     }
 
     /// The same of a value's hash, and the share of the devices at home that have it: what a device of which nothing is known has it with.
     #[must_use]
-    pub fn known_and_share(&self, key: u64, role: Option<u16>) -> (KnownTo, f64) {
+    pub fn known_and_share(&self, key: u64, roles: Roles) -> (KnownTo, f64) {
         let spread = self.values.get(&key);
         let known = match spread {
-            Some(spread) if role.is_some_and(|role| spread.any & bit(role) != 0) => KnownTo::Role,
+            Some(spread) if spread.any & roles.0 != 0 => KnownTo::Role,
             Some(_) => KnownTo::Network,
             None => KnownTo::Nobody,
         };
@@ -218,14 +259,16 @@ mod tests {
     #[test]
     fn what_the_role_knows_is_told_from_what_others_know() {
         let commons = commons(vec![host(0, &[WEB]), host(0, &[WEB]), host(1, &[SSH])]);
-        let known_to = |service, role| commons.known_to(Kind::Service, service, role);
+        let known_to = |service, roles| commons.known_to(Kind::Service, service, roles);
         assert_eq!(
-            [known_to(WEB, Some(0)), known_to(SSH, Some(0)), known_to(SSH, None)],
+            [known_to(WEB, Roles::of(0)), known_to(SSH, Roles::of(0)), known_to(SSH, Roles::NONE)],
             [KnownTo::Role, KnownTo::Network, KnownTo::Network]
         );
-        assert_eq!(known_to(Service { protocol: 17, port: 53 }, Some(0)), KnownTo::Nobody);
-        assert_eq!(commons.known_to(Kind::Offer, WEB, Some(0)), KnownTo::Nobody, "used is not offered");
-        assert!((commons.known_and_share(value_key(Kind::Service, WEB), None).1 - 2.5 / 4.0).abs() < 1e-12);
+        assert_eq!(known_to(Service { protocol: 17, port: 53 }, Roles::of(0)), KnownTo::Nobody);
+        assert_eq!(commons.known_to(Kind::Offer, WEB, Roles::of(0)), KnownTo::Nobody, "used is not offered");
+        assert!((commons.known_and_share(value_key(Kind::Service, WEB), Roles::NONE).1 - 2.5 / 4.0).abs() < 1e-12);
+        assert_eq!(commons.roles_of_several(Kind::Service, WEB), Roles::of(0));
+        assert!(commons.roles_of_several(Kind::Service, SSH).is_empty(), "one device is not several");
     }
 
     #[test]

@@ -38,9 +38,9 @@ mod window;
 
 pub use baseline::{Baselines, BaselinesBuilder, ServedBaseline, ServiceBaseline};
 pub use behaviour::{Behaviour, MIN_FLOWS, Match, TRIMMED_SHARE, Vocabulary};
-pub use calibration::{Budget, Calibration, EXTRAORDINARY};
+pub use calibration::{Budget, Calibration, EXTRAORDINARY, OrdinaryBits};
 pub use card::{card, card_json};
-pub use commons::{Commons, Kind, KnownTo, value_key};
+pub use commons::{Commons, Kind, KnownTo, Roles, value_key};
 pub use counts::{Counts, Life, Unseen, Value};
 pub use difference::{DeviceChange, Difference};
 pub use family::Family;

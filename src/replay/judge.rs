@@ -350,7 +350,7 @@ impl<'a> Judge<'a> {
 
     fn judge(&mut self, mut emitted: Emitted) {
         let Some(detector) = &mut self.detector else { return };
-        detector.knowledge().baselines(emitted.observation.seen).identify(&mut emitted.observation);
+        detector.identify(&mut emitted.observation);
         self.tell_aliases(&emitted);
         let Some(detector) = &mut self.detector else { return };
         let told = emitted.found.filter(|_| !self.matches_are_foreign);

@@ -124,7 +124,7 @@ pub fn teach_by<M: Material>(
     })?;
     let calibration = Calibration::default();
     let mut taught = Taught { vocabulary, parts, baselines, calibration, assessor, config, trim, stood_out: Vec::new() };
-    (taught.calibration.conversations, taught.calibration.ordinary_bits) = material.sum(ordinary.finish())?.ordinary();
+    (taught.calibration.conversations, taught.calibration.ordinary) = material.sum(ordinary.finish())?.ordinary();
     taught.calibrate(material, span)?;
     Ok(taught)
 }
@@ -238,7 +238,7 @@ impl Taught {
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
         let kept = scores.calibrating((windows * self.trim.share()) as usize);
         let days = span.as_seconds() / 86_400.0;
-        let ordinary = (self.calibration.conversations, self.calibration.ordinary_bits);
+        let ordinary = (self.calibration.conversations, self.calibration.ordinary);
         self.calibration = Calibration::new(kept, days, windows, ordinary);
         self.stood_out = scores.stood_out();
         Ok(())

@@ -9,7 +9,7 @@ use auscult::capture::{self, Input};
 use auscult::detect::{Class, Detector, DetectorConfig, Knowledge, Notice};
 use auscult::feature::{Host, Observation};
 use auscult::flow::{FlowLimits, HomeNets};
-use auscult::model::{HostBaseline, Model, Source};
+use auscult::model::{Calibration, HostBaseline, Model, Source};
 use auscult::pipeline::{Consumer, Emitted, PipelineConfig, run};
 use auscult::time::Timestamp;
 use auscult::train::{Colleagues, Course, Spool, Spooled, Statistic, Together, TogetherError};
@@ -151,7 +151,8 @@ fn same_baselines(one: &Model, other: &Model) {
 /// Held-out time is judged by each in his own part of it, with a memory of the last hours that begins there.
 fn like_thresholds(one: &Model, other: &Model) {
     let (a, b) = (&one.calibration, &other.calibration);
-    assert!((a.ordinary_bits - b.ordinary_bits).abs() < 0.5, "{} and {} bits", a.ordinary_bits, b.ordinary_bits);
+    let at_home = |calibration: &Calibration| calibration.ordinary.at_home.unwrap();
+    assert!((a.ordinary.any - b.ordinary.any).abs() < 1.0 && (at_home(a) - at_home(b)).abs() < 1.0, "{a:?} and {b:?}");
     assert!((a.conversations / b.conversations - 1.0).abs() < 0.01, "{} and {} conversations", a.conversations, b.conversations);
     assert_eq!((a.days, a.windows), (b.days, b.windows));
     let thresholds = [one, other].map(|model| model.calibration.threshold(model.budget));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use auscult::detect::{Detector, DetectorConfig, Knowledge};
 use auscult::feature::{Host, Observation};
-use auscult::model::{Baselines, BaselinesBuilder, Budget, Calibration, Match, Vocabulary};
+use auscult::model::{Baselines, BaselinesBuilder, Budget, Calibration, Match, OrdinaryBits, Vocabulary};
 use auscult::time::Timestamp;
 
 use super::fleet::{Attacker, Fleet, Flow, ROUND_MIN};
@@ -218,7 +218,8 @@ fn calibrate(fleet: &mut Fleet, vocabulary: &Arc<Vocabulary>, baselines: Baselin
     stream(fleet, (first, first + HALF_MIN, u64::MAX), &mut Vec::new(), (Some(vocabulary), meter), &mut assess);
     drop(detector);
     bits.sort_unstable_by(f64::total_cmp);
-    let ordinary = (bits.len() as f64, bits.get(bits.len() * 99 / 100).copied().unwrap_or(0.0));
+    let ordinary = OrdinaryBits::of_all(bits.get(bits.len() * 99 / 100).copied().unwrap_or(0.0));
+    let ordinary = (bits.len() as f64, ordinary);
     let days = HALF_MIN as f64 / 1440.0;
     let mut detector = silent(Calibration::new(Vec::new(), days, 1.0, ordinary));
     let mut now = Timestamp::MIN;

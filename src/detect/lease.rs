@@ -1,0 +1,145 @@
+//! Devices that come back with another address, as single frames tell.
+//!
+//! Behind a router a flow does not show the interface of its device. What a server leases to an interface (DHCP) and what an interface claims
+//! (ARP) does, so that a device which the model knows by its interface goes on under a new address.
+
+use serde::{Deserialize, Serialize};
+
+use crate::feature::{Host, Observation};
+use crate::model::{Baselines, Map};
+use crate::sighting::{Seen, Sighting};
+use crate::wire::{Addr, Mac};
+
+/// Addresses that stand for another device at the most; devices with a further one are known by it.
+const MAX_ADDRESSES: usize = 200_000;
+
+/// Which addresses belong to devices that the model knows under others. Bounded.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Leases {
+    by_address: Map<Host, Host>,
+}
+
+impl Leases {
+    /// Takes what a frame said. A lease also takes an address from the device that the model knows under it; a claim does not, for whoever
+    /// wants to be taken for another claims, too.
+    pub fn observe(&mut self, sighting: &Sighting, baselines: &Baselines) {
+        match &sighting.what {
+            Seen::Dhcp(said) if said.from_server && matches!(said.kind, "ack" | "reply") => {
+                if let (Some(address), Some(mac)) = (said.address, said.client_mac) {
+                    self.belongs(address, Mac(mac), |_| false, baselines);
+                }
+            }
+            Seen::Arp(arp) => self.belongs(arp.sender, arp.sender_mac, |host| baselines.hosts.contains_key(&host), baselines),
+            _ => {}
+        }
+    }
+
+    /// An address belongs to an interface from now on.
+    fn belongs(&mut self, address: Addr, mac: Mac, is_known: impl Fn(Host) -> bool, baselines: &Baselines) {
+        let host = Host(address);
+        if address.ip().is_unspecified() || !mac.is_station() || mac.is_shared_by_routers() || is_known(host) {
+            return;
+        }
+        let device = baselines.identities.of(host, mac, |_| false);
+        if device == host || !baselines.hosts.contains_key(&device) {
+            self.by_address.remove(&host);
+        } else if self.by_address.len() < MAX_ADDRESSES || self.by_address.contains_key(&host) {
+            self.by_address.insert(host, device);
+        }
+    }
+
+    /// Puts devices in the place of addresses.
+    pub fn apply(&self, seen: &mut Observation, baselines: &Baselines) {
+        let leased = |host: Host, is_local: bool| if is_local { self.by_address.get(&host).copied() } else { None };
+        let (orig, resp) = if self.by_address.is_empty() {
+            (None, None)
+        } else {
+            (leased(seen.orig, seen.orig_local), leased(seen.resp, seen.resp_local))
+        };
+        baselines.identify(seen);
+        (seen.orig, seen.resp) = (orig.unwrap_or(seen.orig), resp.unwrap_or(seen.resp));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{LATER_MS, flow, host};
+    use super::*;
+    use crate::app::DhcpMessage;
+    use crate::model::{BaselinesBuilder, IdentitiesBuilder};
+    use crate::sighting::Arp;
+
+    const MAC: Mac = Mac([2, 0, 0, 0, 0, 5]);
+    const OTHER: Mac = Mac([2, 0, 0, 0, 0, 6]);
+    const ROUTER: Mac = Mac([2, 0, 0, 0, 0, 1]);
+
+    /// Devices 5 and 6 with interfaces of their own, and three behind a router.
+    fn baselines() -> Baselines {
+        let (mut builder, mut identities) = (BaselinesBuilder::default(), IdentitiesBuilder::default());
+        for (device, mac) in [(5, MAC), (6, OTHER), (7, ROUTER), (8, ROUTER), (9, ROUTER)] {
+            let (_, mut seen) = flow(i64::from(device) * 1000, device, 100, 80, true);
+            seen.macs = [mac, ROUTER];
+            builder.add(&seen, 0);
+            identities.add(&seen);
+        }
+        let mut baselines = builder.finish();
+        baselines.identities = identities.finish();
+        baselines
+    }
+
+    fn said(what: Seen) -> Sighting {
+        let time = crate::time::Timestamp::from_parts(LATER_MS / 1000, 0);
+        Sighting { time, src_mac: MAC, src: None, vlans: [0; 2], what }
+    }
+
+    fn lease(mac: Mac, address: u8, kind: &'static str) -> Sighting {
+        let message = DhcpMessage {
+            kind,
+            from_server: kind != "request",
+            client_mac: Some(mac.0),
+            address: Some(host(address).0),
+            ..DhcpMessage::default()
+        };
+        said(Seen::Dhcp(Box::new(message)))
+    }
+
+    fn claim(mac: Mac, address: u8) -> Sighting {
+        let arp = Arp { operation: 1, sender_mac: mac, sender: host(address).0, target_mac: Mac::NONE, target: host(address).0 };
+        said(Seen::Arp(arp))
+    }
+
+    /// Whom a flow from this address behind the router is taken to be from.
+    fn taken_for(leases: &Leases, address: u8, baselines: &Baselines) -> Host {
+        let (_, mut seen) = flow(LATER_MS, address, 100, 80, true);
+        seen.macs = [ROUTER, ROUTER];
+        leases.apply(&mut seen, baselines);
+        seen.orig
+    }
+
+    #[test]
+    fn a_device_behind_a_router_goes_on_under_a_new_lease() {
+        let (baselines, mut leases) = (baselines(), Leases::default());
+        assert_eq!(taken_for(&leases, 77, &baselines), host(77));
+        leases.observe(&lease(MAC, 77, "request"), &baselines);
+        assert_eq!(taken_for(&leases, 77, &baselines), host(77), "what it asks for it has not");
+        leases.observe(&lease(MAC, 77, "ack"), &baselines);
+        assert_eq!(taken_for(&leases, 77, &baselines), host(5));
+        leases.observe(&lease(OTHER, 77, "ack"), &baselines);
+        assert_eq!(taken_for(&leases, 77, &baselines), host(6), "it was leased to another");
+        leases.observe(&lease(Mac([2, 0, 0, 0, 0, 99]), 77, "ack"), &baselines);
+        assert_eq!(taken_for(&leases, 77, &baselines), host(77), "and to one that nobody knows");
+    }
+
+    #[test]
+    fn a_lease_takes_an_address_from_whom_the_model_knows_and_a_claim_does_not() {
+        let (baselines, mut leases) = (baselines(), Leases::default());
+        leases.observe(&claim(MAC, 6), &baselines);
+        assert_eq!(taken_for(&leases, 6, &baselines), host(6), "who spoofs an address is not its device");
+        leases.observe(&claim(MAC, 78), &baselines);
+        assert_eq!(taken_for(&leases, 78, &baselines), host(5));
+        leases.observe(&lease(MAC, 6, "ack"), &baselines);
+        assert_eq!(taken_for(&leases, 6, &baselines), host(5));
+        leases.observe(&claim(ROUTER, 79), &baselines);
+        assert_eq!(taken_for(&leases, 79, &baselines), host(79), "behind a router there are several");
+    }
+}

@@ -1,0 +1,133 @@
+//! Devices first seen after learning.
+//!
+//! That a device is new is told once, and what it does then is judged by those that do the same: a new ultrasound that sends to the archive is
+//! one incident, and no data that leaves. What nobody does with others at home still counts more for being done by a stranger.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::case::WINDOW;
+use super::evidence::Evidence;
+use super::incident::Incident;
+use crate::feature::{FactKind, Host, Observation};
+use crate::model::{Baselines, Edge, Kind, KnownTo};
+
+/// Devices remembered as told new at the most; beyond, they may be told again.
+const MAX_INTRODUCED: usize = 100_000;
+
+/// New devices per minute while learning, and the probability of one within a window.
+pub(super) fn newcomer(baselines: &Baselines) -> (f64, f64) {
+    let per_minute = baselines.newcomers_per_minute;
+    (per_minute, 1.0 - (-per_minute * WINDOW.as_seconds() / 60.0).exp())
+}
+
+/// Is it what several devices do: the same service of the same peer, with commands that devices of their roles give? What it calls itself is
+/// its own.
+pub(super) fn follows_others(seen: &Observation, baselines: &Baselines) -> bool {
+    let roles = baselines.roles_for(None, Edge { service: seen.service, peer: seen.resp });
+    let is_theirs = |kind, fact| baselines.commons.known_to(Kind::Fact(kind), fact, roles) == KnownTo::Role;
+    !roles.is_empty() && seen.facts.iter().all(|&fact| !is_command(fact.kind) || is_theirs(fact.kind, fact))
+}
+
+const fn is_command(kind: FactKind) -> bool {
+    matches!(
+        kind,
+        FactKind::CalledAe
+            | FactKind::DicomCommand
+            | FactKind::Hl7Type
+            | FactKind::MqttPacket
+            | FactKind::RemoteControl
+            | FactKind::RemoteInterface
+            | FactKind::ControllerRequest
+    )
+}
+
+/// Devices of which was told that they are new. Bounded.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Introduced {
+    devices: BTreeSet<Host>,
+}
+
+impl Introduced {
+    /// Notes what an incident tells.
+    pub fn note(&mut self, incident: &Incident) {
+        let tells = incident.reasons.iter().any(|reason| reason.part.evidence == Evidence::NewDevice);
+        if tells && self.devices.len() < MAX_INTRODUCED {
+            self.devices.insert(incident.host);
+        }
+    }
+
+    /// Was it told of this device?
+    pub fn has(&self, device: Host) -> bool {
+        self.devices.contains(&device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{LATER_MS, detector, flow, show, taught_by};
+    use super::super::{Class, IncidentState, Notice};
+    use super::*;
+    use crate::model::Roles;
+
+    const HOUR_MS: i64 = 3_600_000;
+    const SHARES: u16 = 445;
+
+    /// Two hours in which ten devices use the shares of device 100, one of them those of device 101, too; new devices are rare.
+    fn knowledge() -> std::sync::Arc<super::super::Knowledge> {
+        let mut flows = Vec::new();
+        for minute in 0..120 {
+            let at = |n: u8| minute * 60_000 + i64::from(n) * 3001;
+            flows.extend((1..=10).map(|n| flow(at(n), n, 100, SHARES, true).1));
+            flows.push(flow(at(11), 1, 101, SHARES, true).1);
+        }
+        taught_by(flows, 1e-6)
+    }
+
+    #[test]
+    fn a_new_device_that_does_as_others_is_told_once_and_a_stranger_s_own_way_again() {
+        let knowledge = knowledge();
+        let mut detector = detector(&knowledge);
+        let mut opened = |hour: i64, to: u8| -> Vec<Class> {
+            let notices: Vec<Notice> = show(&mut detector, vec![flow(LATER_MS + hour * HOUR_MS, 77, to, SHARES, true)]);
+            let opened = notices.iter().filter(|notice| notice.state == IncidentState::Open);
+            opened.map(|notice| notice.incident.class).collect()
+        };
+        assert_eq!(opened(0, 100), [Class::NewDevice], "it uses what all use");
+        assert_eq!([opened(2, 100), opened(30, 100)], [[], []], "and goes on with it, also the next day");
+        assert_eq!(opened(31, 5), [Class::LateralMovement], "nobody ever used shares of device 5");
+    }
+
+    #[test]
+    fn several_others_are_followed_and_one_is_not() {
+        let knowledge = knowledge();
+        let follows = |to: u8| {
+            let (_, seen) = flow(LATER_MS, 77, to, SHARES, true);
+            follows_others(&seen, knowledge.baselines(seen.seen))
+        };
+        assert_eq!([follows(100), follows(101), follows(5)], [true, false, false]);
+        let (_, seen) = flow(LATER_MS, 77, 100, SHARES, true);
+        let baselines = knowledge.baselines(seen.seen);
+        let edge = Edge { service: seen.service, peer: seen.resp };
+        assert!(!baselines.roles_for(None, edge).is_empty());
+        let known = baselines.host(super::super::testing::host(1)).unwrap();
+        assert_eq!(baselines.roles_for(Some(known), edge), Roles::of(known.role), "a known device is one of its own role");
+    }
+
+    #[test]
+    fn what_others_command_is_followed_and_another_command_is_not() {
+        use crate::feature::Fact;
+        let retrieve = Fact::new(FactKind::DicomCommand, "C-MOVE");
+        let stores = |minute: i64, n: u8| {
+            let (_, mut seen) = flow(minute * 60_000 + i64::from(n) * 3001, n, 100, 104, true);
+            seen.facts = vec![Fact::new(FactKind::DicomCommand, "C-STORE"), Fact::new(FactKind::CallingAe, &format!("US{n}"))];
+            seen
+        };
+        let knowledge = taught_by((0..120).flat_map(|minute| (1..=4).map(move |n| stores(minute, n))).collect(), 1e-6);
+        let mut seen = stores(300, 77);
+        assert!(follows_others(&seen, knowledge.baselines(seen.seen)), "with a title of its own");
+        seen.facts.push(retrieve);
+        assert!(!follows_others(&seen, knowledge.baselines(seen.seen)));
+    }
+}

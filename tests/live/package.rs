@@ -12,6 +12,8 @@ set -eu
 mount -t tmpfs none "$2" && mkdir "$2/up" "$2/work" "$2/system" "$2/packages"
 cp "$1"/*.deb "$2/packages"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$2/up,workdir=$2/work" "$2/system" || { echo "skipped: no overlay"; exit 0; }
+# The list of packages is a copy: this system's own may change meanwhile, which an overlay does not stand.
+cp -a /var/lib/dpkg "$2/dpkg"; mount --bind "$2/dpkg" "$2/system/var/lib/dpkg"
 mount --bind "$2/packages" "$2/system/mnt"; mount -t proc proc "$2/system/proc"; mount -t sysfs sysfs "$2/system/sys"
 mount --rbind /dev "$2/system/dev"; mount -t tmpfs none "$2/system/run"
 exec chroot "$2/system" /bin/sh -eu <<'CHROOT'

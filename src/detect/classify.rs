@@ -8,7 +8,7 @@ use super::recent::Context;
 use super::surprise::Surprise;
 use crate::app::{App, Family};
 use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, FactKind, Observation};
-use crate::model::{CARRIER_NAME_BYTES, HourOfDevice, Minute, TUNNEL_NAME_BYTES};
+use crate::model::{Baselines, CARRIER_NAME_BYTES, Edge, HourOfDevice, Kind, Minute, TUNNEL_NAME_BYTES};
 
 /// Different services of one peer within a minute that make a scan.
 const SCAN_SERVICES: u32 = 15;
@@ -106,7 +106,7 @@ pub(super) fn classify(
         _ if initiator == Initiator::LikeOthers => Class::NewDevice,
         _ if is_new && matches!(family, Family::Clinical | Family::Industrial) => Class::CriticalAccess,
         Some((Evidence::NewOffer, _)) => Class::NewService,
-        _ if surprise.unknown_edge && administers(seen) && seen.resp_local && seen.orig_local => Class::LateralMovement,
+        _ if surprise.unknown_edge && is_login(seen) && seen.resp_local && seen.orig_local => Class::LateralMovement,
         _ if initiator == Initiator::Stranger && seen.orig_local => Class::NewDevice,
         _ => Class::Unusual,
     }
@@ -155,9 +155,10 @@ pub(super) fn is_login(seen: &Observation) -> bool {
     seen.app.family() == Family::Access || seen.service.protocol == 6 && is_login_port(seen.service.port)
 }
 
-/// Is it a log-in to the other end, or a use of its administration? Asking a directory who somebody is, is neither.
-pub(super) fn administers(seen: &Observation) -> bool {
-    is_login(seen) && !matches!(seen.service.port, KERBEROS | LDAP)
+/// Does it ask a directory that several devices ask (Kerberos, LDAP)? That is part of every log-in, and none at the directory itself.
+pub(super) fn asks_directory(seen: &Observation, baselines: &Baselines) -> bool {
+    let edge = Edge { service: seen.service, peer: seen.resp };
+    matches!(seen.service.port, KERBEROS | LDAP) && !baselines.commons.roles_of_several(Kind::Edge, edge).is_empty()
 }
 
 fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {
@@ -189,6 +190,20 @@ mod tests {
         };
         assert!(asks(5.0, 90.0, 1.0) && asks(15.0, 30.0, 0.0) && asks(15.0, 10.0, 1.0));
         assert!(!asks(3.0, 90.0, 1.0) && !asks(5.0, 90.0, 0.0) && !asks(5.0, 30.0, 1.0));
+    }
+
+    #[test]
+    fn a_directory_is_whom_several_ask() {
+        use super::super::testing::{LATER_MS, flow, taught_by};
+        let minutes = (0..120).flat_map(|minute| (1..=4).map(move |n| (minute * 60_000 + i64::from(n) * 3001, n)));
+        let mut learned: Vec<_> = minutes.map(|(at_ms, n)| flow(at_ms, n, 100, KERBEROS, true).1).collect();
+        learned.extend((0..120).map(|minute| flow(minute * 60_000, 1, 101, KERBEROS, true).1));
+        let taught = taught_by(learned, 0.5 / 120.0);
+        let asks = |to: u8, port: u16| {
+            let (_, seen) = flow(LATER_MS, 9, to, port, true);
+            asks_directory(&seen, taught.baselines(seen.seen))
+        };
+        assert_eq!([asks(100, KERBEROS), asks(101, KERBEROS), asks(100, 445)], [true, false, false]);
     }
 
     #[test]

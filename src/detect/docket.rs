@@ -11,7 +11,7 @@ use super::assessment::Assessment;
 use super::assessor::Finding;
 use super::case::MAX_CONVERSATIONS;
 use super::class::Class;
-use super::classify::{Initiator, classify};
+use super::classify::{Initiator, asks_directory, classify};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
 use super::evidence::{Contribution, Evidence};
@@ -94,12 +94,16 @@ impl Docket {
         let class = if is_ordinary && anywhere.is_none() {
             Class::Unusual
         } else {
+            let baselines = self.knowledge.baselines(seen.seen);
             let initiator = match is_known {
                 true => Initiator::Known,
-                false if seen.orig_local && follows_others(seen, self.knowledge.baselines(seen.seen)) => Initiator::LikeOthers,
+                false if seen.orig_local && follows_others(seen, baselines) => Initiator::LikeOthers,
                 false => Initiator::Stranger,
             };
-            classify(seen, &surprise, context.filter(|part| !part.evidence.is_crowd()), around, initiator)
+            match classify(seen, &surprise, context.filter(|part| !part.evidence.is_crowd()), around, initiator) {
+                Class::LateralMovement if asks_directory(seen, baselines) => Class::Unusual,
+                class => class,
+            }
         };
         let anywhere = anywhere.as_ref().map(|&attack| Box::new(attack));
         Assessment { surprise, context, class, anywhere, population }

@@ -5,7 +5,7 @@
 //! access at an hour at which the device is never at work, or remote calls that administer another device or take control of it, or
 //! listening to all that is published, or requests that change a controller, or names that are asked for past the resolver at home.
 
-use super::classify::{administers, carries_data, is_login};
+use super::classify::{asks_directory, carries_data, is_login};
 use super::evidence::Evidence;
 use super::surprise::DNS;
 use crate::app::{App, Family};
@@ -115,7 +115,9 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
         }
         Family::Covert => hostile_bits(known()),
         // Somebody with valid credentials is not told apart by what he does.
-        _ if administers(seen) && !seen.failed && seen.orig_local && seen.resp_local => hostile_bits(known()) / 2.0,
+        _ if is_login(seen) && !asks_directory(seen, baselines) && !seen.failed && seen.orig_local && seen.resp_local => {
+            hostile_bits(known()) / 2.0
+        }
         _ => 0.0,
     }
 }

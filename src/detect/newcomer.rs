@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::case::WINDOW;
 use super::evidence::Evidence;
 use super::incident::Incident;
-use crate::feature::{FactKind, Host, Observation};
+use crate::feature::{Host, Observation};
 use crate::model::{Baselines, Edge, Kind, KnownTo};
 
 /// Devices remembered as told new at the most; beyond, they may be told again.
@@ -27,20 +27,7 @@ pub(super) fn newcomer(baselines: &Baselines) -> (f64, f64) {
 pub(super) fn follows_others(seen: &Observation, baselines: &Baselines) -> bool {
     let roles = baselines.roles_for(None, Edge { service: seen.service, peer: seen.resp });
     let is_theirs = |kind, fact| baselines.commons.known_to(Kind::Fact(kind), fact, roles) == KnownTo::Role;
-    !roles.is_empty() && seen.facts.iter().all(|&fact| !is_command(fact.kind) || is_theirs(fact.kind, fact))
-}
-
-const fn is_command(kind: FactKind) -> bool {
-    matches!(
-        kind,
-        FactKind::CalledAe
-            | FactKind::DicomCommand
-            | FactKind::Hl7Type
-            | FactKind::MqttPacket
-            | FactKind::RemoteControl
-            | FactKind::RemoteInterface
-            | FactKind::ControllerRequest
-    )
+    !roles.is_empty() && seen.facts.iter().all(|&fact| !fact.kind.is_asked() || is_theirs(fact.kind, fact))
 }
 
 /// Devices of which was told that they are new. Bounded.
@@ -69,6 +56,7 @@ mod tests {
     use super::super::testing::{LATER_MS, detector, flow, show, taught_by};
     use super::super::{Class, IncidentState, Notice};
     use super::*;
+    use crate::feature::FactKind;
     use crate::model::Roles;
 
     const HOUR_MS: i64 = 3_600_000;

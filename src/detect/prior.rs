@@ -165,19 +165,7 @@ const fn hostile_bits(known: KnownTo) -> f64 {
 const fn matters(evidence: Evidence) -> bool {
     match evidence {
         Evidence::NewService | Evidence::NewPeer | Evidence::NewClient | Evidence::NewOffer => true,
-        Evidence::NewFact(kind) => {
-            matches!(
-                kind,
-                FactKind::CallingAe
-                    | FactKind::CalledAe
-                    | FactKind::DicomCommand
-                    | FactKind::Hl7Type
-                    | FactKind::MqttPacket
-                    | FactKind::RemoteControl
-                    | FactKind::RemoteInterface
-                    | FactKind::ControllerRequest
-            )
-        }
+        Evidence::NewFact(kind) => kind.is_asked() || matches!(kind, FactKind::CallingAe),
         _ => false,
     }
 }

@@ -67,6 +67,21 @@ impl FactKind {
         Self::ALL.iter().map(|&(kind, ..)| kind)
     }
 
+    /// Is it what is asked of the other end, rather than a name that is looked up, a way of speaking, or what a device calls itself?
+    #[must_use]
+    pub const fn is_asked(self) -> bool {
+        matches!(
+            self,
+            Self::CalledAe
+                | Self::DicomCommand
+                | Self::Hl7Type
+                | Self::MqttPacket
+                | Self::RemoteControl
+                | Self::RemoteInterface
+                | Self::ControllerRequest
+        )
+    }
+
     /// Its name in a record.
     #[must_use]
     pub fn name(self) -> &'static str {

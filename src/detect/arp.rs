@@ -26,9 +26,10 @@ const MOST_BITS: f64 = 30.0;
 struct Claim {
     mac: Mac,
     at: Timestamp,
-    /// Changes since `first_change`, and who had it before them.
+    /// Changes since `first_change`.
     changes: u32,
     first_change: Timestamp,
+    /// Who had it before another came.
     owner: Mac,
 }
 

@@ -18,7 +18,7 @@ const SCTP: u8 = 132;
 ///
 /// For ICMP the ports are those of Community ID: the message type and the type that answers it. Message types without a
 /// counterpart make one-way flows keyed by (type, code).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FlowKey {
     /// The end that sorts first by (address, port), or the sender of a one-way flow.
     pub low: Addr,

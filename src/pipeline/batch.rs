@@ -13,34 +13,51 @@ use crate::time::Timestamp;
 use crate::wire::Packet;
 
 /// What goes to the worker that owns the shard of this key.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Item {
     pub key: FlowKey,
-    /// The key's.
-    pub hash: u64,
     pub event: Event,
+    pub packet: Packet,
 }
 
-impl Item {
-    pub(super) fn new(key: FlowKey, event: Event) -> Self {
-        Self { key, hash: key.hash(), event }
-    }
+/// Where an item is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// Its key's hash, by which its flow is looked for before the item itself is read.
+    pub hash: u64,
+    /// Its place in the sheet.
+    pub item: u32,
 }
 
 /// What happens to a flow.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Event {
-    /// A packet of it, from the key's low end or not. Its payload range is in the batch's block.
-    Packet { from_low: bool, packet: Packet },
+    /// The packet, from the key's low end or not. Its payload range is in the block.
+    Packet { from_low: bool },
     /// An ICMP error of this type and code about a packet of it.
     IcmpError { kind: u8, code: u8 },
+}
+
+impl Default for Event {
+    fn default() -> Self {
+        Self::Packet { from_low: false }
+    }
+}
+
+/// A block and what was read in it. Workers share it: a packet stays where it was decoded.
+#[derive(Debug, Default)]
+pub(super) struct Sheet {
+    pub block: Block,
+    /// One for each frame, of which those that are no packets say nothing; behind them what came of several frames, or beside one.
+    pub items: Vec<Item>,
 }
 
 /// Packets of one block for one worker, and the ticks between them.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    pub block: Arc<Block>,
-    pub items: Vec<Item>,
+    pub sheet: Arc<Sheet>,
+    /// Where its items are, in the capture's order.
+    pub places: Vec<Place>,
     /// (Number of items before it, time) of every tick; all workers get the same ticks at the same place of the capture.
     pub ticks: Vec<(usize, Timestamp)>,
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crossbeam::channel::{Receiver, Sender};
 
 use super::accounting::Accounting;
-use super::batch::{Batch, Event, Item};
+use super::batch::{Batch, Event, Item, Place, Sheet};
 use super::beats::Beats;
 use super::capture_clock::CaptureClock;
 use super::clock::Stopwatch;
@@ -18,26 +18,26 @@ use super::sightings::Sightings;
 use crate::capture::{Block, CaptureError, Source};
 use crate::flow::FlowKey;
 use crate::time::{Span, Timestamp};
-use crate::wire::{Checksum, Duplicates, Fragments, Frame, Packet, Print, Skip, checksum, decode, quoted};
+use crate::wire::{Checksum, Duplicates, Fragments, Frame, Packet, Print, Skip, checksum, decode_into, quoted};
 
 /// After this many packets within a second there is a tick too, so that the records of a flood do not pile up until the next.
 const PACKETS_PER_TICK: u32 = 1 << 14;
 /// Frames' times are the wall clock's; when it is this far from them, it was set.
 const STEP: Span = Span::from_secs(5);
-/// Blocks that are kept to be filled again: as many as are under way when a worker's queue of a replay is full. A new one costs the clearing of
+/// Blocks, each in its sheet, that are kept to be filled again: as many as are under way when a worker's queue of a replay is full. A new one costs the clearing of
 /// its pages.
-const MOST_SPARE_BLOCKS: usize = 8;
+const MOST_SPARE_SHEETS: usize = 8;
 /// Seconds for what the kernel still holds when the end is asked for.
 const DRAIN_S: f64 = 5.0;
 
 /// Frames that are read together before the first of them is counted: so the processor waits for the memory of all at once.
 const GROUP: usize = 16;
 
-/// A frame that begins at `at` in its block, and what was read in it: no packet outside the time asked for.
+/// A frame that begins at `at` in its block, and whether the packet in it was read to its place: not outside the time asked for.
 struct Decoded<'b> {
     frame: Frame<'b>,
     at: u32,
-    packet: Option<Result<Packet, Skip>>,
+    read: Option<Result<(), Skip>>,
     print: Option<Print>,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Reader<'a> {
     fragments: Fragments,
     /// Fragments that can go on.
     fragments_out: Vec<Packet>,
-    spare_blocks: Vec<Block>,
+    spare_sheets: Vec<Sheet>,
     spare_batches: Vec<Batch>,
     /// The second at which the source was asked last what was lost.
     told_at: Option<[Option<i64>; 2]>,
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
             shed: Shed::default(),
             fragments: Fragments::default(),
             fragments_out: Vec::new(),
-            spare_blocks: Vec::new(),
+            spare_sheets: Vec::new(),
             spare_batches: Vec::new(),
             told_at: None,
             behind: Span::ZERO,
@@ -103,8 +103,8 @@ impl<'a> Reader<'a> {
     pub(super) fn run(mut self, source: &mut dyn Source) -> (Accounting, Vec<CaptureError>) {
         let mut more = true;
         while more && !self.stop.load(Ordering::Relaxed) {
-            let mut block = self.spare_blocks.pop().unwrap_or_default();
-            match source.fill(&mut block) {
+            let mut sheet = self.spare_sheets.pop().unwrap_or_default();
+            match source.fill(&mut sheet.block) {
                 Ok(goes_on) => more = goes_on,
                 Err(error) => self.errors.push(error),
             }
@@ -114,18 +114,18 @@ impl<'a> Reader<'a> {
             if let Some((done, _)) = source.progress() {
                 self.read_bytes.store(done, Ordering::Relaxed);
             }
-            self.deal_out(block);
+            self.deal_out(sheet);
             self.look(source);
             self.collect_spares();
         }
         if more {
             self.drain(source);
         }
-        let mut rest = Block::default();
-        source.rest(&mut rest);
+        let mut rest = Sheet::default();
+        source.rest(&mut rest.block);
         self.deal_out(rest);
         self.fragments.finish(&mut self.fragments_out);
-        self.deal_out(Block::default());
+        self.deal_out(Sheet::default());
         self.accounting.heard_by(source.interfaces());
         let reading = self.reading();
         if let Some(gauges) = &self.config.gauges {
@@ -160,10 +160,10 @@ impl<'a> Reader<'a> {
         let (Some(wall_clock), true) = (self.config.idle_clock, self.errors.is_empty()) else { return };
         let (end, watch) = (wall_clock(), Stopwatch::start());
         while watch.seconds() < DRAIN_S {
-            let mut block = Block::default();
-            let goes_on = source.fill(&mut block).unwrap_or(false);
-            let is_last = block.frames.last().is_none_or(|frame| frame.time >= end);
-            self.deal_out(block);
+            let mut sheet = Sheet::default();
+            let goes_on = source.fill(&mut sheet.block).unwrap_or(false);
+            let is_last = sheet.block.frames.last().is_none_or(|frame| frame.time >= end);
+            self.deal_out(sheet);
             if is_last || !goes_on {
                 return;
             }
@@ -176,74 +176,84 @@ impl<'a> Reader<'a> {
         Reading { frames: frames - shed, lost: dropped + shed, is_deaf }
     }
 
-    fn deal_out(&mut self, block: Block) {
+    fn deal_out(&mut self, sheet: Sheet) {
         let workers = self.to_workers.len();
         let mut batches: Vec<Batch> = (0..workers).map(|_| self.spare_batches.pop().unwrap_or_default()).collect();
-        self.hand_on_fragments(&mut batches);
+        let Sheet { block, mut items } = sheet;
+        items.resize_with(block.frames.len(), Item::default);
+        self.hand_on_fragments(&mut items, &mut batches);
         let latest = self.keep_pace();
         let mut group: Vec<Decoded<'_>> = Vec::with_capacity(GROUP);
+        let mut place = 0;
         for spans in block.frames.chunks(GROUP) {
-            for span in spans {
+            for (span, item) in spans.iter().zip(&mut items[place..]) {
                 let mut frame = block.frame(span);
                 // What was stamped before the clock was set back is not moved ahead.
                 frame.time = (frame.time + self.behind).min(latest);
-                group.push(self.decoded(frame, span.bytes.start));
+                group.push(self.decoded(frame, span.bytes.start, &mut item.packet));
             }
-            group.iter_mut().for_each(|decoded| self.frame(decoded, &mut batches));
+            for decoded in &group {
+                self.frame(decoded, place, &mut items, &mut batches);
+                place += 1;
+            }
             group.clear();
         }
         self.idle_tick(&block, &mut batches);
         self.sightings.tell();
-        let block = Arc::new(block);
+        let sheet = Arc::new(Sheet { block, items });
         for (mut batch, worker) in batches.into_iter().zip(&self.to_workers) {
-            if batch.items.is_empty() && batch.ticks.is_empty() {
+            if batch.places.is_empty() && batch.ticks.is_empty() {
                 self.spare_batches.push(batch);
                 continue;
             }
-            batch.block = Arc::clone(&block);
+            batch.sheet = Arc::clone(&sheet);
             self.shed.was_full |= worker.is_full();
             // A worker ends only when this side hangs up.
             let _ = worker.send(batch);
         }
-        self.take_back(block);
+        self.take_back(sheet);
     }
 
     /// Reads a frame that begins at `at` in its block, and what is remembered of packets like it.
     #[inline]
-    fn decoded<'b>(&self, frame: Frame<'b>, at: u32) -> Decoded<'b> {
+    fn decoded<'b>(&self, frame: Frame<'b>, at: u32, packet: &mut Packet) -> Decoded<'b> {
         if self.config.from.is_some_and(|from| frame.time < from) || self.config.to.is_some_and(|to| frame.time >= to) {
-            return Decoded { frame, at, packet: None, print: None };
+            return Decoded { frame, at, read: None, print: None };
         }
-        let packet = decode(&frame);
-        let print = packet.as_ref().ok().filter(|_| self.config.deduplicate).and_then(|packet| Print::of(&frame, packet));
+        let read = decode_into(&frame, packet);
+        let print = if read.is_ok() && self.config.deduplicate { Print::of(&frame, packet) } else { None };
         print.iter().for_each(|print| self.duplicates.warm(*print));
-        Decoded { frame, at, packet: Some(packet), print }
+        Decoded { frame, at, read: Some(read), print }
     }
 
-    /// Takes a frame, when it is within the time asked for.
+    /// Takes a frame, when it is within the time asked for. Its packet is the one of the item at `place`.
     #[inline]
-    fn frame(&mut self, decoded: &mut Decoded<'_>, batches: &mut [Batch]) {
-        let Decoded { frame, at, packet, print } = decoded;
+    fn frame(&mut self, decoded: &Decoded<'_>, place: usize, items: &mut Vec<Item>, batches: &mut [Batch]) {
+        let Decoded { frame, read, print, .. } = decoded;
         self.accounting.frames += 1;
-        let Some(packet) = packet else {
+        let Some(read) = read else {
             self.accounting.outside_time += 1;
             return;
         };
         self.accounting.cut += u64::from((frame.data.len() as u64) < u64::from(frame.wire_bytes));
         if let Some(now) = self.tick(frame.time) {
             self.fragments.let_go_before(now, &mut self.fragments_out);
-            self.hand_on_fragments(batches);
+            self.hand_on_fragments(items, batches);
             self.beat(now, batches);
         }
-        match packet {
-            Ok(packet) if self.is_left_out(*print, packet) => self.sightings.copy(frame, packet),
+        if let Err(skip) = *read {
+            self.accounting.skip(frame, skip);
+            self.sightings.skipped(frame, skip);
+            return;
+        }
+        let packet = &items[place].packet;
+        if self.is_left_out(*print, packet) {
+            self.sightings.copy(frame, packet);
+        } else if packet.fragment.is_none() && self.is_shed(packet) {
             // A later fragment has no ports yet: whether its flow is let go is seen when it has been given them.
-            Ok(packet) if packet.fragment.is_none() && self.is_shed(packet) => self.accounting.shed += 1,
-            Ok(packet) => self.packet(frame, *at, packet, batches),
-            Err(skip) => {
-                self.accounting.skip(frame, *skip);
-                self.sightings.skipped(frame, *skip);
-            }
+            self.accounting.shed += 1;
+        } else {
+            self.packet(decoded, place, items, batches);
         }
     }
 
@@ -265,9 +275,10 @@ impl<'a> Reader<'a> {
         !self.shed.is_idle() && self.shed.takes(self.config.key(packet).0.hash())
     }
 
-    /// Takes a packet whose frame begins at `at` in its block.
+    /// Takes the packet of the item at `place`.
     #[inline(always)]
-    fn packet(&mut self, frame: &Frame<'_>, at: u32, packet: &mut Packet, batches: &mut [Batch]) {
+    fn packet(&mut self, Decoded { frame, at, .. }: &Decoded<'_>, place: usize, items: &mut Vec<Item>, batches: &mut [Batch]) {
+        let packet = &mut items[place].packet;
         self.accounting.packets += 1;
         self.since_tick += 1;
         self.accounting.wire_bytes += u64::from(packet.wire_bytes);
@@ -283,38 +294,42 @@ impl<'a> Reader<'a> {
         packet.quoted = quoted(frame, packet).map(Box::new);
         packet.payload.start += at;
         packet.payload.end += at;
-        let packet = packet.take();
         if packet.fragment.is_some() {
-            self.fragments.take(packet, &mut self.fragments_out);
-            self.hand_on_fragments(batches);
+            self.fragments.take(std::mem::take(packet), &mut self.fragments_out);
+            self.hand_on_fragments(items, batches);
         } else {
-            self.hand_on(packet, batches);
+            self.hand_on(place, items, batches);
         }
     }
 
-    /// Gives a packet to the worker that owns its flow, and the error in it to the owner of the flow that it is about.
+    /// Gives the packet of the item at `place` to the worker that owns its flow, and the error in it to the owner of the flow that it is
+    /// about.
     #[inline(always)]
-    fn hand_on(&self, packet: Packet, batches: &mut [Batch]) {
-        if packet.quoted.is_some() {
-            self.hand_on_error(&packet, batches);
+    fn hand_on(&self, place: usize, items: &mut Vec<Item>, batches: &mut [Batch]) {
+        if items[place].packet.quoted.is_some() {
+            self.hand_on_error(place, items, batches);
         }
-        let (key, from_low) = self.config.key(&packet);
-        push(batches, Item::new(key, Event::Packet { from_low, packet }));
+        let item = &mut items[place];
+        let (key, from_low) = self.config.key(&item.packet);
+        (item.key, item.event) = (key, Event::Packet { from_low });
+        push(batches, key.hash(), place);
     }
 
     /// Gives the error in a packet to the worker of the flow that it is about.
     #[cold]
-    fn hand_on_error(&self, packet: &Packet, batches: &mut [Batch]) {
+    fn hand_on_error(&self, place: usize, items: &mut Vec<Item>, batches: &mut [Batch]) {
+        let packet = &items[place].packet;
         if let Some(quoted) = packet.quoted.as_deref() {
             let vlans = if self.config.vlan_key { packet.vlans } else { [0; 2] };
             let key = FlowKey { vlans, ..FlowKey::of_quoted(quoted) };
             let (kind, code) = (packet.src_port as u8, packet.dst_port as u8);
-            push(batches, Item::new(key, Event::IcmpError { kind, code }));
+            push(batches, key.hash(), items.len());
+            items.push(Item { key, event: Event::IcmpError { kind, code }, packet: Packet::default() });
         }
     }
 
     #[cold]
-    fn hand_on_fragments(&mut self, batches: &mut [Batch]) {
+    fn hand_on_fragments(&mut self, items: &mut Vec<Item>, batches: &mut [Batch]) {
         let mut packets = std::mem::take(&mut self.fragments_out);
         for packet in packets.drain(..) {
             if self.is_shed(&packet) {
@@ -325,7 +340,8 @@ impl<'a> Reader<'a> {
             }
             self.accounting.fragments += 1;
             self.accounting.odd_fragments += u64::from(packet.fragment.is_some_and(|fragment| fragment.odd));
-            self.hand_on(packet, batches);
+            items.push(Item { packet, ..Item::default() });
+            self.hand_on(items.len() - 1, items, batches);
         }
         self.fragments_out = packets;
     }
@@ -368,37 +384,37 @@ impl<'a> Reader<'a> {
     /// All workers, and who takes sightings, get the same tick at the same place.
     fn beat(&mut self, now: Timestamp, batches: &mut [Batch]) {
         for now in self.beats.until(now) {
-            batches.iter_mut().for_each(|batch| batch.ticks.push((batch.items.len(), now)));
+            batches.iter_mut().for_each(|batch| batch.ticks.push((batch.places.len(), now)));
             self.sightings.tick(now, self.reading());
         }
     }
 
     fn collect_spares(&mut self) {
         while let Ok(mut batch) = self.recycled.try_recv() {
-            self.take_back(std::mem::take(&mut batch.block));
-            batch.items.clear();
+            self.take_back(std::mem::take(&mut batch.sheet));
+            batch.places.clear();
             batch.ticks.clear();
             self.spare_batches.push(batch);
         }
     }
 
-    /// The last one to let go of a block gives it back.
-    fn take_back(&mut self, block: Arc<Block>) {
-        if let Some(block) = Arc::into_inner(block)
-            && block.bytes.capacity() > 0
-            && self.spare_blocks.len() < MOST_SPARE_BLOCKS
+    /// The last one to let go of a sheet gives it back.
+    fn take_back(&mut self, sheet: Arc<Sheet>) {
+        if let Some(sheet) = Arc::into_inner(sheet)
+            && sheet.block.bytes.capacity() > 0
+            && self.spare_sheets.len() < MOST_SPARE_SHEETS
         {
-            self.spare_blocks.push(block);
+            self.spare_sheets.push(sheet);
         }
     }
 }
 
-/// Puts an item into the batch of the worker that owns its shard.
+/// Puts the item at `place`, whose key has this hash, into the batch of the worker that owns its shard.
 #[inline(always)]
-fn push(batches: &mut [Batch], item: Item) {
+fn push(batches: &mut [Batch], hash: u64, place: usize) {
     // A division by what is not known ahead takes long.
-    let worker = if batches.len() == 1 { 0 } else { FlowKey::shard(item.hash) as u32 % batches.len() as u32 };
-    batches[worker as usize].items.push(item);
+    let worker = if batches.len() == 1 { 0 } else { FlowKey::shard(hash) as u32 % batches.len() as u32 };
+    batches[worker as usize].places.push(Place { hash, item: place as u32 });
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Sender};
 
-use super::batch::{Batch, Emitted, Event, Item, Tick, Told};
+use super::batch::{Batch, Emitted, Event, Item, Place, Tick, Told};
 use super::gate::Gate;
 use super::run::PipelineConfig;
 use crate::feature::Observation;
@@ -104,15 +104,16 @@ impl<'a> Worker<'a> {
     fn work(&mut self, batch: &Batch) -> Vec<Tick> {
         let mut told = Vec::with_capacity(batch.ticks.len());
         let mut ticks = batch.ticks.iter().peekable();
-        let mut place = 0;
-        for group in batch.items.chunks(GROUP) {
+        let mut done = 0;
+        let sheet = &*batch.sheet;
+        for group in batch.places.chunks(GROUP) {
             let slots = self.look_ahead(group);
-            for (item, slot) in group.iter().zip(slots) {
-                while let Some(&(_, now)) = ticks.next_if(|&&(before, _)| before <= place) {
+            for (place, slot) in group.iter().zip(slots) {
+                while let Some(&(_, now)) = ticks.next_if(|&&(before, _)| before <= done) {
                     told.push(self.tick(now));
                 }
-                self.item(item, slot, &batch.block.bytes);
-                place += 1;
+                self.item(&sheet.items[place.item as usize], (place.hash, slot), &sheet.block.bytes);
+                done += 1;
             }
         }
         ticks.for_each(|&(_, now)| told.push(self.tick(now)));
@@ -120,30 +121,32 @@ impl<'a> Worker<'a> {
     }
 
     /// Finds the flows of items and reads them, before the first is counted: so the processor waits for the memory of all at once.
-    fn look_ahead(&self, items: &[Item]) -> [Option<u32>; GROUP] {
+    fn look_ahead(&self, places: &[Place]) -> [Option<u32>; GROUP] {
         let mut slots = [None; GROUP];
-        for (slot, item) in slots.iter_mut().zip(items) {
-            *slot = self.shards[self.shard(item.hash)].probable_slot(item.hash);
+        for (slot, place) in slots.iter_mut().zip(places) {
+            *slot = self.shards[self.shard(place.hash)].probable_slot(place.hash);
         }
-        for (slot, item) in slots.iter().zip(items) {
+        for (slot, place) in slots.iter().zip(places) {
             if let Some(slot) = *slot {
-                self.shards[self.shard(item.hash)].warm(slot);
+                self.shards[self.shard(place.hash)].warm(slot);
             }
         }
         slots
     }
 
+    /// Takes an item whose key has this hash, and whose flow is probably in this slot.
     #[inline]
-    fn item(&mut self, item: &Item, slot: Option<u32>, block: &[u8]) {
-        let place = self.shard(item.hash);
+    fn item(&mut self, item: &Item, (hash, slot): (u64, Option<u32>), block: &[u8]) {
+        let place = self.shard(hash);
         let shard = &mut self.shards[place];
-        match &item.event {
-            Event::Packet { from_low, packet } => {
+        match item.event {
+            Event::Packet { from_low } => {
+                let packet = &item.packet;
                 let payload = block.get(packet.payload.start as usize..packet.payload.end as usize).unwrap_or_default();
                 let settings = (&self.config.limits, &self.config.home);
-                shard.packet_at(slot, (&item.key, *from_low, item.hash), (packet, payload), settings, &mut self.fresh);
+                shard.packet_at(slot, (&item.key, from_low, hash), (packet, payload), settings, &mut self.fresh);
             }
-            Event::IcmpError { kind, code } => _ = shard.icmp_error((&item.key, item.hash), *kind, *code),
+            Event::IcmpError { kind, code } => _ = shard.icmp_error((&item.key, hash), kind, code),
         }
     }
 

@@ -15,12 +15,22 @@ const MAX_TUNNELS: u8 = 4;
 ///
 /// # Errors
 /// The reason why the frame is not a packet; see [`Skip`].
-#[inline]
 pub fn decode(frame: &Frame<'_>) -> Result<Packet, Skip> {
-    match plain::read(frame) {
-        Some(packet) if !tunnel::may_be(&packet) => Ok(packet),
-        _ => layers(frame),
+    let mut packet = Packet::default();
+    decode_into(frame, &mut packet)?;
+    Ok(packet)
+}
+
+/// The same where the packet is wanted, so that it need not be moved there.
+///
+/// # Errors
+/// The same. The packet is what it was then.
+#[inline]
+pub fn decode_into(frame: &Frame<'_>, packet: &mut Packet) -> Result<(), Skip> {
+    if plain::read(frame, packet).is_none() {
+        *packet = layers(frame)?;
     }
+    Ok(())
 }
 
 /// The same, layer by layer.

@@ -22,7 +22,7 @@ mod tunnel;
 
 pub use addr::Addr;
 pub use checksum::{Checksum, checksum};
-pub use decode::decode;
+pub use decode::{decode, decode_into};
 pub use duplicate::{DUPLICATE_WINDOW, Duplicates, Print};
 pub use fragments::{Fragments, MOST_FRAGMENTED, MOST_WAITING, REASSEMBLY_TIME};
 pub use frame::{Frame, LinkType};

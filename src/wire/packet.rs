@@ -8,7 +8,7 @@ use super::{Addr, Tunnel};
 use crate::time::Timestamp;
 
 /// What one frame said at the network and transport layers. Fixed size, no borrow: it can be sent between threads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packet {
     /// When it was captured.
     pub time: Timestamp,
@@ -59,14 +59,6 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// It, without what is allocated in what stays behind.
-    #[inline]
-    #[must_use]
-    pub fn take(&mut self) -> Self {
-        let (quoted, tunnel) = (self.quoted.take(), self.tunnel.take());
-        Self { quoted, tunnel, payload: self.payload.clone(), ..*self }
-    }
-
     /// Is it a fragment other than the first, which has no transport header?
     #[must_use]
     pub fn is_later_fragment(&self) -> bool {

@@ -83,9 +83,15 @@ pub(super) const fn may_be(packet: &Packet) -> bool {
     match packet.protocol {
         6 | 1 | 58 => false,
         4 | 41 | 47 | 97 | 137 => packet.fragment.is_none(),
-        17 => packet.fragment.is_none() && (is_port(packet.dst_port) || packet.src_port == 3544 || packet.src_port == 1701),
+        17 => packet.fragment.is_none() && may_be_datagram(packet.src_port, packet.dst_port),
         _ => false,
     }
+}
+
+/// Could a UDP datagram between these ports be a tunnel's?
+#[inline]
+pub(super) const fn may_be_datagram(src_port: u16, dst_port: u16) -> bool {
+    is_port(dst_port) || src_port == 3544 || src_port == 1701
 }
 
 const fn is_port(port: u16) -> bool {

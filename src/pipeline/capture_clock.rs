@@ -10,14 +10,18 @@ const LEAP: Span = Span::from_secs(3600);
 #[derive(Debug, Default)]
 pub(super) struct CaptureClock {
     now: Option<Timestamp>,
+    /// Where the next second begins: no time before it need be divided.
+    next_second: Timestamp,
     leaped_to: Option<Timestamp>,
 }
 
 impl CaptureClock {
     /// Takes a packet's time; a new second is a tick.
+    #[inline]
     pub(super) fn advance(&mut self, at: Timestamp) -> Option<Timestamp> {
         let Some(now) = self.now else {
             self.now = Some(at);
+            self.next_second = Timestamp::from_parts(at.seconds() + 1, 0);
             return Some(at);
         };
         if at <= now {
@@ -30,6 +34,10 @@ impl CaptureClock {
         }
         self.leaped_to = None;
         self.now = Some(at);
+        if at < self.next_second {
+            return None;
+        }
+        self.next_second = Timestamp::from_parts(at.seconds() + 1, 0);
         (at.seconds() > now.seconds()).then_some(at)
     }
 

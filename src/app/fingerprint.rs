@@ -1,6 +1,10 @@
 //! Fingerprints of hellos and of key exchanges: JA3 and JA3S (Althouse, Atkinson and Atkins 2017), JA4 (FoxIO 2023), HASSH
 //! (Reardon 2018). Made-up values (RFC 8701) are left out.
 
+use std::cell::RefCell;
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
@@ -10,6 +14,37 @@ use super::hello::{Carrier, is_grease, numbers};
 const JA4_HASH_CHARS: usize = 12;
 /// Server name and application protocol stand in a JA4's first part, and not among its hashed extensions.
 const NOT_HASHED: [u16; 2] = [0, 16];
+
+/// Hashes that are remembered, each at the place that its text has.
+const REMEMBERED: usize = 64;
+/// The longest text whose hash is remembered, in bytes.
+const MOST_REMEMBERED_BYTES: usize = 1 << 10;
+
+/// Texts and their hashes as digits.
+type Remembered = RefCell<Vec<(Box<[u8]>, Box<str>)>>;
+
+thread_local! {
+    // A device says the same hello whenever it connects, and to hash its lists takes longer than all else of it.
+    static MD5: Remembered = const { RefCell::new(Vec::new()) };
+    static SHA256: Remembered = const { RefCell::new(Vec::new()) };
+}
+
+/// What `hash` makes of a text, or made of it lately.
+fn remembered(memory: &Remembered, text: &[u8], hash: impl FnOnce(&[u8]) -> Box<str>) -> Box<str> {
+    let mut known = memory.borrow_mut();
+    if known.is_empty() {
+        known.resize_with(REMEMBERED, Default::default);
+    }
+    let (told, digits) = &mut known[FixedState::default().hash_one(text) as usize % REMEMBERED];
+    if **told == *text && !digits.is_empty() {
+        return digits.clone();
+    }
+    let hashed = hash(text);
+    if text.len() <= MOST_REMEMBERED_BYTES {
+        (*told, *digits) = (text.into(), hashed.clone());
+    }
+    hashed
+}
 
 /// The lists of a client's hello, as they stand in it.
 #[derive(Debug, Default)]
@@ -30,7 +65,7 @@ pub(super) struct Offer<'a> {
 
 /// The MD5 of a text in lower-case hexadecimal digits.
 pub(super) fn md5_hex(text: &[u8]) -> Box<str> {
-    hex(&Md5::digest(text))
+    MD5.with(|memory| remembered(memory, text, |text| hex(&Md5::digest(text))))
 }
 
 fn hex(bytes: &[u8]) -> Box<str> {
@@ -145,8 +180,8 @@ fn ja4_hash(list: &str) -> Box<str> {
     if list.is_empty() {
         return "0".repeat(JA4_HASH_CHARS).into();
     }
-    let digest = Sha256::digest(list.as_bytes());
-    hex(digest.get(..JA4_HASH_CHARS / 2).unwrap_or_default())
+    let hash = |text: &[u8]| hex(Sha256::digest(text).get(..JA4_HASH_CHARS / 2).unwrap_or_default());
+    SHA256.with(|memory| remembered(memory, list.as_bytes(), hash))
 }
 
 #[cfg(test)]
@@ -155,6 +190,17 @@ mod tests {
 
     fn bytes(numbers: &[u16]) -> Vec<u8> {
         numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
+    }
+
+    #[test]
+    fn what_is_remembered_is_the_hash_of_its_own_text() {
+        let texts: Vec<String> = (0..4 * REMEMBERED).map(|n| format!("{n:04x}")).collect();
+        for text in texts.iter().chain(&texts).chain(["", ""].map(str::to_owned).iter()) {
+            assert_eq!(md5_hex(text.as_bytes()), hex(&Md5::digest(text)));
+            assert_eq!(md5_hex(text.as_bytes()), hex(&Md5::digest(text)), "again");
+        }
+        let long = "a".repeat(MOST_REMEMBERED_BYTES + 1);
+        assert_eq!([(); 2].map(|()| md5_hex(long.as_bytes())), [(); 2].map(|()| hex(&Md5::digest(&long))));
     }
 
     /// The example of FoxIO's description, with made-up values among the lists.

@@ -266,17 +266,18 @@ fn without_instance(name: &[u8]) -> &[u8] {
 /// Shannon's entropy of the characters of a name without its dots, in bits per character.
 fn entropy(name: &[u8]) -> f64 {
     let mut counts = [0u8; 256];
-    let mut chars = 0u32;
+    let (mut chars, mut least, mut most) = (0u32, usize::MAX, 0);
     for byte in name.iter().filter(|byte| **byte != b'.') {
-        let count = &mut counts[usize::from(*byte)];
-        *count = count.saturating_add(1);
+        let place = usize::from(*byte);
+        counts[place] = counts[place].saturating_add(1);
+        (least, most) = (least.min(place), most.max(place));
         chars += 1;
     }
     if chars == 0 {
         return 0.0;
     }
     // Characters that stand alone add log2(1) = 0.
-    let repeated = counts.iter().filter(|count| **count > 1).map(|count| f64::from(*count));
+    let repeated = counts[least..=most].iter().filter(|count| **count > 1).map(|count| f64::from(*count));
     let sum: f64 = repeated.map(|count| count * count.log2()).sum();
     (f64::from(chars).log2() - sum / f64::from(chars)).max(0.0)
 }

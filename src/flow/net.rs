@@ -11,6 +11,8 @@ pub struct Net {
     base: Addr,
     /// Bits of the 128 that count; an IPv4 prefix of n is 96 + n.
     prefix: u8,
+    /// The same as a mask: it is asked of both ends of every flow.
+    mask: u128,
 }
 
 impl Net {
@@ -21,19 +23,19 @@ impl Net {
     /// The network of this address alone.
     #[must_use]
     pub const fn only(addr: Addr) -> Self {
-        Self { base: addr, prefix: 128 }
+        Self { base: addr, prefix: 128, mask: Self::mask(128) }
     }
 
     /// The network that `map`, which keeps prefixes, makes of it.
     #[must_use]
     pub fn mapped(&self, mut map: impl FnMut(Addr) -> Addr) -> Self {
-        Self { base: map(self.base).masked(Self::mask(self.prefix)), prefix: self.prefix }
+        Self { base: map(self.base).masked(self.mask), ..*self }
     }
 
     /// Is the address in it?
     #[must_use]
     pub const fn contains(&self, addr: Addr) -> bool {
-        addr.bits() & Self::mask(self.prefix) == self.base.bits()
+        addr.bits() & self.mask == self.base.bits()
     }
 }
 
@@ -56,7 +58,8 @@ impl FromStr for Net {
             return Err(refuse());
         }
         let prefix = prefix + (128 - width);
-        Ok(Self { base: addr.masked(Self::mask(prefix)), prefix })
+        let mask = Self::mask(prefix);
+        Ok(Self { base: addr.masked(mask), prefix, mask })
     }
 }
 

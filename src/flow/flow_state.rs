@@ -7,7 +7,7 @@ use super::{
     ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, Fragments, History, HomeNets, IcmpError, Sight,
     TcpTracker,
 };
-use crate::app::{AppState, Facts, Payload, Ports, Side};
+use crate::app::{AppState, Events, Facts, Payload, Ports, Side};
 use crate::time::{Span, Timestamp};
 use crate::wire::{Packet, Quoted, Tunnel};
 
@@ -92,6 +92,7 @@ impl Flow {
 
     /// Counts a packet. `payload` is its captured payload; `may_hold` says whether there is room to hold the start of a message
     /// of its application.
+    #[inline(always)]
     pub fn observe(&mut self, packet: &Packet, from_low: bool, payload: &[u8], may_hold: bool) {
         let from_orig = from_low == self.orig_is_low;
         if let Some(fragment) = packet.fragment {
@@ -140,10 +141,9 @@ impl Flow {
     #[inline]
     pub(super) fn warm(&self) {
         let Self { key, orig, resp, tcp, app, first_sizes_len, .. } = self;
-        std::hint::black_box((key.low_port, key.protocol));
-        orig.warm();
-        resp.warm();
-        std::hint::black_box((tcp.closed(), tcp.established(), app.wants_more(), *first_sizes_len));
+        let own = u64::from(key.low_port) ^ u64::from(app.wants_more()) ^ u64::from(*first_sizes_len);
+        // One number: each that is shown to the compiler costs a write.
+        std::hint::black_box(own ^ orig.touch() ^ resp.touch() ^ tcp.touch());
     }
 
     /// Is it a TCP connection that is over, but for late packets?
@@ -221,10 +221,17 @@ impl Flow {
         if self.looked_at().is_some() { deadline } else { deadline.min(self.start() + limits.first_look) }
     }
 
-    /// Why a packet cannot belong to this flow any more, if so.
+    /// Why a packet cannot belong to this flow any more, if so. Before `look_at`, which is no later than its deadline, that need not be
+    /// worked out.
     #[must_use]
-    pub fn ended_before(&self, packet: &Packet, from_low: bool, limits: &CheckedLimits) -> Option<EndReason> {
-        if packet.time >= self.deadline(limits) {
+    #[inline]
+    pub fn ended_before(
+        &self,
+        packet: &Packet,
+        from_low: bool,
+        (limits, look_at): (&CheckedLimits, Timestamp),
+    ) -> Option<EndReason> {
+        if packet.time >= look_at && packet.time >= self.deadline(limits) {
             return Some(self.idle_reason());
         }
         let new = packet.tcp.is_some_and(|tcp| self.tcp.is_new_connection(tcp, from_low == self.orig_is_low));
@@ -252,7 +259,7 @@ impl Flow {
     /// The record of the current segment.
     #[must_use]
     pub fn record(&self, reason: EndReason) -> FlowRecord {
-        self.record_with(reason, self.app.facts().cloned())
+        self.record_with(reason, self.app.events(), self.app.facts().cloned())
     }
 
     /// The record of the last segment: what the application said is taken out of the flow.
@@ -260,10 +267,10 @@ impl Flow {
     pub fn last_record(&mut self, reason: EndReason) -> FlowRecord {
         let events = self.app.events();
         let facts = self.app.take_facts();
-        FlowRecord { events, ..self.record_with(reason, facts) }
+        self.record_with(reason, events, facts)
     }
 
-    fn record_with(&self, reason: EndReason, facts: Option<Facts>) -> FlowRecord {
+    fn record_with(&self, reason: EndReason, events: Events, facts: Option<Facts>) -> FlowRecord {
         let sight = match (reason, self.looked_at().is_some()) {
             (EndReason::FirstLook, _) => Sight::Early,
             (_, true) => Sight::Again,
@@ -296,7 +303,7 @@ impl Flow {
             response_delay: heard.then(|| self.resp.first().since(self.orig.first())),
             app: self.app.app(self.ports()),
             facts: facts.map(Box::new),
-            events: self.app.events(),
+            events,
             macs: self.macs,
             vlans: self.vlans,
             tunnel: rare.and_then(|rare| rare.tunnel.clone()),
@@ -406,7 +413,7 @@ mod tests {
     #[test]
     fn the_deadline_itself_is_too_late() {
         let flow = flow(&[packet(0, 1, 9, 2, 53, 17)]);
-        let late = |ms| flow.ended_before(&packet(ms, 1, 9, 2, 53, 17), true, &limits());
+        let late = |ms| flow.ended_before(&packet(ms, 1, 9, 2, 53, 17), true, (&limits(), at(10)));
         assert_eq!((late(59_999), late(60_000)), (None, Some(EndReason::Idle)));
     }
 

@@ -105,35 +105,41 @@ pub(super) struct Told {
 
 const LETTERS: [u8; 8] = *b"shadfriq";
 
-/// The letter of a packet with these flags, if it has one.
-const fn letter(flags: TcpFlags, has_data: bool) -> Option<u8> {
+/// Place of the last of these that tells of a SYN alone.
+const LAST_OF_SYN: usize = 1;
+
+/// The letter of a packet with these flags, by its place among `LETTERS`, if it has one.
+const fn letter(flags: TcpFlags, has_data: bool) -> Option<usize> {
     let (syn, fin, rst) = (flags.has(TcpFlags::SYN), flags.has(TcpFlags::FIN), flags.has(TcpFlags::RST));
     match (syn, fin, rst) {
-        (_, true, true) => Some(b'i'),
-        (true, true, false) | (true, false, true) => Some(b'q'),
-        (true, false, false) if flags.has(TcpFlags::ACK) => Some(b'h'),
-        (true, false, false) => Some(b's'),
-        (false, true, false) => Some(b'f'),
-        (false, false, true) => Some(b'r'),
-        (false, false, false) if has_data => Some(b'd'),
-        (false, false, false) if flags.has(TcpFlags::ACK) => Some(b'a'),
+        (false, false, false) if has_data => Some(3),
+        (false, false, false) if flags.has(TcpFlags::ACK) => Some(2),
         (false, false, false) => None,
+        (_, true, true) => Some(6),
+        (true, true, false) | (true, false, true) => Some(7),
+        (true, false, false) if flags.has(TcpFlags::ACK) => Some(1),
+        (true, false, false) => Some(0),
+        (false, true, false) => Some(4),
+        (false, false, true) => Some(5),
     }
 }
 
 impl Told {
     /// The letter of a packet, unless this side has had it.
     pub(super) fn packet(&mut self, flags: TcpFlags, seq: u32, has_data: bool) -> Option<u8> {
-        let letter = letter(flags, has_data)?;
-        let bit = 1_u8 << LETTERS.iter().position(|&l| l == letter)?;
-        let is_syn = matches!(letter, b's' | b'h');
-        let again = is_syn && self.seen & bit != 0 && seq != self.syn_seq;
+        let place = letter(flags, has_data)?;
+        let bit = 1_u8 << place;
+        let (is_first, is_syn) = (self.seen & bit == 0, place <= LAST_OF_SYN);
+        // So it is with most packets.
+        if !is_first && !is_syn {
+            return None;
+        }
+        let is_again = is_syn && !is_first && seq != self.syn_seq;
         if is_syn {
             self.syn_seq = seq;
         }
-        let first = self.seen & bit == 0;
         self.seen |= bit;
-        (first || again).then_some(letter)
+        (is_first || is_again).then_some(LETTERS[place])
     }
 
     /// Counts a gap; says whether it has a letter.
@@ -184,7 +190,7 @@ mod tests {
             (0x00, false, None),
             (0x08, false, None),
         ] {
-            assert_eq!(letter(TcpFlags(flags), has_data), wanted, "{flags:02x}");
+            assert_eq!(letter(TcpFlags(flags), has_data).map(|place| LETTERS[place]), wanted, "{flags:02x}");
         }
     }
 

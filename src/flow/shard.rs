@@ -115,6 +115,7 @@ impl Shard {
 
     /// The same when it was asked before where the flow is, with the answer of [`probable_slot`](Self::probable_slot): it may have
     /// changed since.
+    #[inline(always)]
     pub fn packet_at(
         &mut self,
         probable_slot: Option<u32>,
@@ -126,9 +127,9 @@ impl Shard {
         let mut slot = probable_slot.filter(|&slot| self.is_of(slot, key)).or_else(|| self.find(key, hash));
         let mut begins = false;
         if let Some(found) = slot
-            && let Some(flow) = self.slots[found].flow.as_mut()
+            && let Slot { look_at, flow: Some(flow), .. } = &mut self.slots[found]
         {
-            if let Some(reason) = flow.ended_before(packet, from_low, limits) {
+            if let Some(reason) = flow.ended_before(packet, from_low, (limits, *look_at)) {
                 self.end(found, reason, out);
                 slot = None;
             } else if flow.segment_over(packet.time, limits) {
@@ -143,12 +144,11 @@ impl Shard {
         let entry = &mut self.slots[slot];
         let Some(flow) = entry.flow.as_mut() else { return };
         let is_earlier = !begins && packet.tcp.is_some() && flow.begins_after(packet.time);
-        if packet.payload_bytes > 0 && flow.listens() {
-            let held_bytes = flow.held_bytes();
-            flow.observe(packet, from_low, payload, self.held_bytes < MOST_HELD_BYTES);
+        let listens = packet.payload_bytes > 0 && flow.listens();
+        let held_bytes = if listens { flow.held_bytes() } else { 0 };
+        flow.observe(packet, from_low, payload, listens && self.held_bytes < MOST_HELD_BYTES);
+        if listens {
             self.held_bytes = self.held_bytes - held_bytes + flow.held_bytes();
-        } else {
-            flow.observe(packet, from_low, payload, false);
         }
         // Closing brings the end nearer than the timer that is set, and so does a packet from before the first; everything else only
         // puts it off.

@@ -150,6 +150,7 @@ pub struct TcpTracker {
 
 impl TcpTracker {
     /// Takes the next packet of the connection.
+    #[inline(always)]
     pub fn observe(&mut self, packet: &Packet, tcp: Tcp, from_orig: bool) -> Sequence {
         let (sender, other) = if from_orig { (&mut self.orig, &mut self.resp) } else { (&mut self.resp, &mut self.orig) };
         let (syn, fin, rst) = (tcp.flags.has(TcpFlags::SYN), tcp.flags.has(TcpFlags::FIN), tcp.flags.has(TcpFlags::RST));
@@ -214,10 +215,11 @@ impl TcpTracker {
         self.orig.rst() || self.resp.rst() || self.orig.fin_acked && self.resp.fin_acked
     }
 
-    /// Did both sides speak SYN?
-    #[must_use]
-    pub const fn established(&self) -> bool {
-        self.orig.syn() && self.resp.syn()
+    /// Reads what a packet changes.
+    #[inline]
+    pub(super) const fn touch(&self) -> u64 {
+        (self.orig.next_seq ^ self.orig.flags.0 as u32 ^ self.resp.next_seq ^ self.resp.flags.0 as u32 ^ self.rejected as u32)
+            as u64
     }
 
     /// The state in Zeek's terms.

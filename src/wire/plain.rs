@@ -61,29 +61,16 @@ pub(super) fn read(frame: &Frame<'_>, packet: &mut Packet) -> Option<()> {
     };
     let start = transport_at + header_bytes as usize;
     let end = data.len().min(start + payload_bytes as usize);
-    *packet = Packet {
-        time: frame.time,
-        src: Addr::v4([a0, a1, a2, a3]),
-        dst: Addr::v4([b0, b1, b2, b3]),
-        src_port,
-        dst_port,
-        protocol,
-        ttl,
-        vlans: [vlan, 0],
-        src_mac: [s0, s1, s2, s3, s4, s5],
-        dst_mac: [d0, d1, d2, d3, d4, d5],
-        wire_bytes: frame.wire_bytes,
-        ip_bytes,
-        payload_bytes,
-        payload: start as u32..end as u32,
-        tcp,
-        network_at: at as u32,
-        transport_at: transport_at as u32,
-        fragment: None,
-        bad_checksum: false,
-        quoted: None,
-        tunnel: None,
-    };
+    // Field by field: a packet as a whole would be made elsewhere and moved here.
+    (packet.time, packet.wire_bytes) = (frame.time, frame.wire_bytes);
+    (packet.src_mac, packet.dst_mac, packet.vlans) = ([s0, s1, s2, s3, s4, s5], [d0, d1, d2, d3, d4, d5], [vlan, 0]);
+    (packet.src, packet.dst) = (Addr::v4([a0, a1, a2, a3]), Addr::v4([b0, b1, b2, b3]));
+    (packet.src_port, packet.dst_port) = (src_port, dst_port);
+    (packet.protocol, packet.ttl, packet.tcp) = (protocol, ttl, tcp);
+    (packet.ip_bytes, packet.payload_bytes) = (ip_bytes, payload_bytes);
+    packet.payload = start as u32..end as u32;
+    (packet.network_at, packet.transport_at) = (at as u32, transport_at as u32);
+    (packet.fragment, packet.bad_checksum, packet.quoted, packet.tunnel) = (None, false, None, None);
     Some(())
 }
 
@@ -107,6 +94,7 @@ mod tests {
     use super::*;
     use crate::time::Timestamp;
     use crate::wire::decode::layers;
+    use crate::wire::{Fragment, Quoted, Tunnel, TunnelKind};
 
     /// A frame as `read` takes it: tagged or not, TCP or UDP, with 20 bytes of payload.
     fn whole(is_tagged: bool, is_tcp: bool) -> Vec<u8> {
@@ -129,7 +117,32 @@ mod tests {
     /// The packet of such a frame.
     fn read(frame: &Frame<'_>) -> Option<Packet> {
         // Of what was there before nothing stays.
-        let mut packet = Packet { protocol: 99, bad_checksum: true, ..Packet::default() };
+        let quoted = Quoted { src: Addr::v4([1; 4]), dst: Addr::v4([2; 4]), src_port: 3, dst_port: 4, protocol: 5 };
+        let (kind, depth) = (TunnelKind::Gre, 1);
+        let tunnel = Tunnel { kind, depth, src: quoted.src, dst: quoted.dst, src_port: 3, dst_port: 4, protocol: 47 };
+        let mut packet = Packet {
+            time: Timestamp::from_nanos(9),
+            src: Addr::v6([9; 16]),
+            dst: Addr::v6([9; 16]),
+            src_port: 9,
+            dst_port: 9,
+            protocol: 99,
+            ttl: 9,
+            vlans: [9; 2],
+            src_mac: [9; 6],
+            dst_mac: [9; 6],
+            wire_bytes: 9,
+            ip_bytes: 9,
+            payload_bytes: 9,
+            payload: 9..99,
+            tcp: Some(Tcp::default()),
+            network_at: 9,
+            transport_at: 9,
+            fragment: Some(Fragment::default()),
+            bad_checksum: true,
+            quoted: Some(Box::new(quoted)),
+            tunnel: Some(Box::new(tunnel)),
+        };
         super::read(frame, &mut packet)?;
         Some(packet)
     }

@@ -1,5 +1,6 @@
 //! What travels between threads.
 
+use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
 use super::loss::Reading;
@@ -48,8 +49,58 @@ impl Default for Event {
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
     pub block: Block,
-    /// One for each frame, of which those that are no packets say nothing; behind them what came of several frames, or beside one.
-    pub items: Vec<Item>,
+    pub items: Items,
+}
+
+/// The items of a sheet: one for each frame, of which those that are no packets say nothing; behind them what came of several frames, or
+/// beside one.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    /// More than are used, when the sheet was used before: what is there is written over.
+    all: Vec<Item>,
+    used: usize,
+}
+
+impl Items {
+    /// Begins anew, with one item for each frame.
+    pub(super) fn begin(&mut self, frames: usize) {
+        if self.all.len() < frames {
+            self.all.resize_with(frames, Item::default);
+        }
+        self.used = frames;
+    }
+
+    /// Adds an item; says where it is.
+    pub(super) fn add(&mut self, item: Item) -> usize {
+        let place = self.used;
+        match self.all.get_mut(place) {
+            Some(used_before) => *used_before = item,
+            None => self.all.push(item),
+        }
+        self.used += 1;
+        place
+    }
+
+    /// The items from a place on.
+    pub(super) fn from(&mut self, place: usize) -> &mut [Item] {
+        &mut self.all[place..]
+    }
+}
+
+impl Index<usize> for Items {
+    type Output = Item;
+
+    #[inline]
+    fn index(&self, place: usize) -> &Item {
+        &self.all[place]
+    }
+}
+
+impl IndexMut<usize> for Items {
+    #[inline]
+    fn index_mut(&mut self, place: usize) -> &mut Item {
+        &mut self.all[place]
+    }
 }
 
 /// Packets of one block for one worker, and the ticks between them.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crossbeam::channel::{Receiver, Sender};
 
 use super::accounting::Accounting;
-use super::batch::{Batch, Event, Item, Place, Sheet};
+use super::batch::{Batch, Event, Item, Items, Place, Sheet};
 use super::beats::Beats;
 use super::capture_clock::CaptureClock;
 use super::clock::Stopwatch;
@@ -180,13 +180,13 @@ impl<'a> Reader<'a> {
         let workers = self.to_workers.len();
         let mut batches: Vec<Batch> = (0..workers).map(|_| self.spare_batches.pop().unwrap_or_default()).collect();
         let Sheet { block, mut items } = sheet;
-        items.resize_with(block.frames.len(), Item::default);
+        items.begin(block.frames.len());
         self.hand_on_fragments(&mut items, &mut batches);
         let latest = self.keep_pace();
         let mut group: Vec<Decoded<'_>> = Vec::with_capacity(GROUP);
         let mut place = 0;
         for spans in block.frames.chunks(GROUP) {
-            for (span, item) in spans.iter().zip(&mut items[place..]) {
+            for (span, item) in spans.iter().zip(items.from(place)) {
                 let mut frame = block.frame(span);
                 // What was stamped before the clock was set back is not moved ahead.
                 frame.time = (frame.time + self.behind).min(latest);
@@ -228,7 +228,7 @@ impl<'a> Reader<'a> {
 
     /// Takes a frame, when it is within the time asked for. Its packet is the one of the item at `place`.
     #[inline]
-    fn frame(&mut self, decoded: &Decoded<'_>, place: usize, items: &mut Vec<Item>, batches: &mut [Batch]) {
+    fn frame(&mut self, decoded: &Decoded<'_>, place: usize, items: &mut Items, batches: &mut [Batch]) {
         let Decoded { frame, read, print, .. } = decoded;
         self.accounting.frames += 1;
         let Some(read) = read else {
@@ -277,7 +277,7 @@ impl<'a> Reader<'a> {
 
     /// Takes the packet of the item at `place`.
     #[inline(always)]
-    fn packet(&mut self, Decoded { frame, at, .. }: &Decoded<'_>, place: usize, items: &mut Vec<Item>, batches: &mut [Batch]) {
+    fn packet(&mut self, Decoded { frame, at, .. }: &Decoded<'_>, place: usize, items: &mut Items, batches: &mut [Batch]) {
         let packet = &mut items[place].packet;
         self.accounting.packets += 1;
         self.since_tick += 1;
@@ -305,7 +305,7 @@ impl<'a> Reader<'a> {
     /// Gives the packet of the item at `place` to the worker that owns its flow, and the error in it to the owner of the flow that it is
     /// about.
     #[inline(always)]
-    fn hand_on(&self, place: usize, items: &mut Vec<Item>, batches: &mut [Batch]) {
+    fn hand_on(&self, place: usize, items: &mut Items, batches: &mut [Batch]) {
         if items[place].packet.quoted.is_some() {
             self.hand_on_error(place, items, batches);
         }
@@ -317,19 +317,19 @@ impl<'a> Reader<'a> {
 
     /// Gives the error in a packet to the worker of the flow that it is about.
     #[cold]
-    fn hand_on_error(&self, place: usize, items: &mut Vec<Item>, batches: &mut [Batch]) {
+    fn hand_on_error(&self, place: usize, items: &mut Items, batches: &mut [Batch]) {
         let packet = &items[place].packet;
         if let Some(quoted) = packet.quoted.as_deref() {
             let vlans = if self.config.vlan_key { packet.vlans } else { [0; 2] };
             let key = FlowKey { vlans, ..FlowKey::of_quoted(quoted) };
             let (kind, code) = (packet.src_port as u8, packet.dst_port as u8);
-            push(batches, key.hash(), items.len());
-            items.push(Item { key, event: Event::IcmpError { kind, code }, packet: Packet::default() });
+            let place = items.add(Item { key, event: Event::IcmpError { kind, code }, packet: Packet::default() });
+            push(batches, key.hash(), place);
         }
     }
 
     #[cold]
-    fn hand_on_fragments(&mut self, items: &mut Vec<Item>, batches: &mut [Batch]) {
+    fn hand_on_fragments(&mut self, items: &mut Items, batches: &mut [Batch]) {
         let mut packets = std::mem::take(&mut self.fragments_out);
         for packet in packets.drain(..) {
             if self.is_shed(&packet) {
@@ -340,8 +340,8 @@ impl<'a> Reader<'a> {
             }
             self.accounting.fragments += 1;
             self.accounting.odd_fragments += u64::from(packet.fragment.is_some_and(|fragment| fragment.odd));
-            items.push(Item { packet, ..Item::default() });
-            self.hand_on(items.len() - 1, items, batches);
+            let place = items.add(Item { packet, ..Item::default() });
+            self.hand_on(place, items, batches);
         }
         self.fragments_out = packets;
     }

@@ -83,28 +83,28 @@ fn transport(data: &[u8], packet: &Packet, header: &[u8]) -> Option<Checksum> {
     let pseudo = if packet.protocol == 1 { 0 } else { pseudo_header(packet.src, packet.dst, packet.protocol, bytes as u32) };
     Some(match sum16(segment, pseudo) {
         0xffff => Checksum::Good,
-        _ if packet.protocol != 1 && field == fold(pseudo) => Checksum::Unfilled,
+        _ if packet.protocol != 1 && field.swap_bytes() == fold(pseudo) => Checksum::Unfilled,
         _ => Checksum::Bad,
     })
 }
 
-/// The sum over the pseudo-header (RFC 9293, 3.1; RFC 8200, 8.1), not folded.
+/// The sum over the pseudo-header (RFC 9293, 3.1; RFC 8200, 8.1) as [`sum16`] wants it, not folded.
 #[inline]
 fn pseudo_header(src: Addr, dst: Addr, protocol: u8, bytes: u32) -> u64 {
     let of = |addr: Addr| {
         if addr.is_v4() {
-            return addr.bits() as u64 & 0xffff_ffff;
+            return u64::from((addr.bits() as u32).swap_bytes());
         }
-        halves(addr.bits() as u64) + halves((addr.bits() >> 64) as u64)
+        let words = addr.bits().swap_bytes();
+        halves(words as u64) + halves((words >> 64) as u64)
     };
-    of(src) + of(dst) + u64::from(protocol) + halves(u64::from(bytes))
+    of(src) + of(dst) + (u64::from(protocol) << 8) + u64::from(bytes.swap_bytes())
 }
 
-/// The sum of the bytes as 16-bit words in network order, and `start`, with the carries folded in; the last odd byte counts as
-/// the high one.
+/// The sum of the bytes as little-endian 16-bit words, and `start`, with the carries folded in; behind the last odd byte stands a 0. In
+/// network order only the two bytes of the result would stand the other way round (RFC 1071, 2).
 #[inline]
 fn sum16(bytes: &[u8], start: u64) -> u16 {
-    // Little-endian words of 64 bits: the order of the bytes in the result is all that differs (RFC 1071, 2).
     let (words, rest) = bytes.as_chunks::<8>();
     let (fours, others) = words.as_chunks::<4>();
     let sum = fours.iter().fold(whole(others), |sum, four| sum + whole(four));
@@ -116,7 +116,7 @@ fn sum16(bytes: &[u8], start: u64) -> u16 {
         Some(last) => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
         None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
-    fold(u64::from(fold(sum + halves(rest)).swap_bytes()) + start)
+    fold(sum + halves(rest) + start)
 }
 
 /// The sum of words.
@@ -148,12 +148,22 @@ mod tests {
         #[test]
         fn the_sum_is_that_of_the_words_in_network_order(bytes in prop::collection::vec(any::<u8>(), 0..200), start in 0u64..1 << 20) {
             let words = bytes.chunks(2).map(|pair| u64::from(pair[0]) << 8 | u64::from(*pair.get(1).unwrap_or(&0)));
-            prop_assert_eq!(sum16(&bytes, start), fold(words.sum::<u64>() + start));
+            let sum = sum16(&bytes, u64::from(fold(start).swap_bytes()));
+            prop_assert_eq!(sum.swap_bytes(), fold(words.sum::<u64>() + start));
         }
     }
 
     #[test]
     fn the_example_of_rfc_1071_holds() {
-        assert_eq!(sum16(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7], 0), 0xddf2);
+        assert_eq!(sum16(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7], 0).swap_bytes(), 0xddf2);
+    }
+
+    #[test]
+    fn a_pseudo_header_counts_as_its_bytes() {
+        let (v4, v6) = ([10, 1, 2, 3], [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0xff, 0xfe, 0, 1, 2, 3, 4, 5]);
+        let bytes = [&v4[..], &v4, &[0, 17, 1, 4]].concat();
+        assert_eq!(fold(pseudo_header(Addr::v4(v4), Addr::v4(v4), 17, 260)), sum16(&bytes, 0));
+        let bytes = [&v6[..], &v6, &[0, 3, 1, 4], &[0, 0, 0, 58]].concat();
+        assert_eq!(fold(pseudo_header(Addr::v6(v6), Addr::v6(v6), 58, 0x0003_0104)), sum16(&bytes, 0));
     }
 }

@@ -61,7 +61,8 @@ impl Pcap {
             if end > bytes.len() {
                 return Parsed { pos, stop: Stop::Wants(end - pos) };
             }
-            let time = Timestamp::from_parts(i64::from(seconds), i64::from(fraction) * self.nanos_per_fraction);
+            // Below 2^63, whatever the header says.
+            let time = Timestamp::from_nanos(i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * self.nanos_per_fraction);
             frames.push(FrameSpan { time, link: self.link, wire_bytes, bytes: start as u32..end as u32 });
             pos = end;
         }

@@ -88,9 +88,13 @@ fn dashed(numbers: impl Iterator<Item = u16>, text: &mut Vec<u8>) {
         if place > 0 {
             text.push(b'-');
         }
-        let digits = [10_000, 1000, 100, 10, 1].map(|unit| b'0' + (number / unit % 10) as u8);
-        let leading = [10_000, 1000, 100, 10].iter().filter(|&&unit| number < unit).count();
-        text.extend_from_slice(&digits[leading..]);
+        let (mut digits, mut start, mut rest) = ([b'0'; 5], 5, number);
+        while rest > 0 || start == 5 {
+            start -= 1;
+            digits[start] += (rest % 10) as u8;
+            rest /= 10;
+        }
+        text.extend_from_slice(&digits[start..]);
     }
 }
 

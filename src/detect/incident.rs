@@ -22,7 +22,7 @@ const MAX_PEERS: usize = 64;
 const MAX_SERVICES: usize = 64;
 /// Different names of conversations in an incident at the most: the first ones.
 const MAX_NAMES: usize = 64;
-/// An update is told at most this often, and only when flows, bits or peers have grown by half.
+/// An update is told at most this often, and only when flows, bits or peers have grown by half; that it has another class at once.
 const UPDATE_EVERY: Span = Span::from_secs(60);
 /// An incident is closed after this long without evidence.
 const QUIET: Span = Span::from_secs(300);
@@ -200,6 +200,7 @@ pub struct Incident {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Told {
     at: Timestamp,
+    class: Class,
     flows: u64,
     bits: f64,
     peers: usize,
@@ -339,10 +340,11 @@ impl Incident {
             None => IncidentState::Open,
             Some(told) => {
                 let grown = |now: f64, then: f64| now >= 1.5 * then;
-                let worth = grown(self.flows as f64, told.flows as f64)
+                let has_grown = grown(self.flows as f64, told.flows as f64)
                     || grown(self.bits, told.bits)
                     || grown(self.peers.len() as f64, told.peers as f64);
-                if now.since(told.at) < UPDATE_EVERY || !worth {
+                let is_renamed = self.class != told.class;
+                if !is_renamed && (now.since(told.at) < UPDATE_EVERY || !has_grown) {
                     return None;
                 }
                 IncidentState::Update
@@ -374,7 +376,7 @@ impl Incident {
     }
 
     fn notice(&mut self, raised: Timestamp, state: IncidentState) -> Notice {
-        self.told = Some(Told { at: raised, flows: self.flows, bits: self.bits, peers: self.peers.len() });
+        self.told = Some(Told { at: raised, class: self.class, flows: self.flows, bits: self.bits, peers: self.peers.len() });
         Notice { raised, state, incident: self.clone(), is_degraded: false }
     }
 }
@@ -419,6 +421,9 @@ mod tests {
         assert_eq!(state(incident.tell(at(1000))), Some(IncidentState::Update));
         incident.add_peer(host(3), 1.0);
         assert_eq!(state(incident.tell(at(1100))), Some(IncidentState::Update), "a second peer");
+        incident.class = Class::Sweep;
+        assert_eq!(state(incident.tell(at(1101))), Some(IncidentState::Update), "another class, at once");
+        assert_eq!(state(incident.tell(at(1102))), None);
         assert_eq!((incident.close(at(2000)).state, incident.close(at(2000)).raised), (IncidentState::Closed, at(2000)));
     }
 

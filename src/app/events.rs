@@ -11,11 +11,13 @@ pub struct Events {
     pub login_failures: u32,
     /// Files that were created, overwritten, renamed or deleted on a share.
     pub file_changes: u32,
+    /// Answers of a resolver that a name does not exist (NXDOMAIN).
+    pub names_missing: u32,
 }
 
 impl Events {
     pub(super) fn of(facts: &Facts) -> Self {
-        Self { login_failures: login_failures(facts), file_changes: file_changes(facts) }
+        Self { login_failures: login_failures(facts), file_changes: file_changes(facts), names_missing: names_missing(facts) }
     }
 
     /// What came since `before`.
@@ -23,6 +25,7 @@ impl Events {
         Self {
             login_failures: self.login_failures.saturating_sub(before.login_failures),
             file_changes: self.file_changes.saturating_sub(before.file_changes),
+            names_missing: self.names_missing.saturating_sub(before.names_missing),
         }
     }
 }
@@ -40,6 +43,10 @@ fn login_failures(facts: &Facts) -> u32 {
         Facts::Tds(tds) => tds.login_failure,
         _ => 0,
     }
+}
+
+const fn names_missing(facts: &Facts) -> u32 {
+    if let Facts::Dns(dns) = facts { dns.nxdomain } else { 0 }
 }
 
 fn file_changes(facts: &Facts) -> u32 {

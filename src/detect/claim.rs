@@ -42,7 +42,7 @@ impl Claim {
     pub fn of(cause: &Cause) -> Self {
         let Cause { part, host, peer, service, flow } = cause;
         let fact = match part.evidence {
-            Evidence::NewFact(kind) => flow.fact(kind, part.about).map(|text| Fact::new(kind, text)),
+            Evidence::NewFact(kind) => flow.fact(kind, part.about).map(|text| flow.fact_of(kind, text)),
             _ => None,
         };
         let (host, peer, service) = (*host, *peer, *service);

@@ -16,6 +16,8 @@ pub enum Class {
     BruteForce,
     /// Names or packets that carry other data.
     Tunnel,
+    /// Many names asked for that do not exist, as programs do that look for their masters under made-up names.
+    Dga,
     /// Too many flows or clients at once.
     Flood,
     /// An address that two devices claim, so that one gets the other's traffic.
@@ -65,11 +67,12 @@ pub struct ClassInfo {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Scan,
         Self::Sweep,
         Self::BruteForce,
         Self::Tunnel,
+        Self::Dga,
         Self::Flood,
         Self::ArpSpoofing,
         Self::FileActivity,
@@ -94,6 +97,7 @@ impl Class {
                 | Self::Sweep
                 | Self::BruteForce
                 | Self::Tunnel
+                | Self::Dga
                 | Self::Flood
                 | Self::ArpSpoofing
                 | Self::FileActivity
@@ -132,7 +136,7 @@ impl Class {
     /// Does it speak of a way out of the network, of which the name that was asked for is part?
     #[must_use]
     pub const fn leads_out(self) -> bool {
-        matches!(self, Self::Tunnel | Self::CovertApplication | Self::Beaconing | Self::Exfiltration)
+        matches!(self, Self::Tunnel | Self::Dga | Self::CovertApplication | Self::Beaconing | Self::Exfiltration)
     }
 
     /// Is it such evidence that makes an incident one of this class, so that a person wants to read it first?
@@ -149,6 +153,7 @@ impl Class {
             ),
             Self::BruteForce => matches!(evidence, Evidence::LoginFailures | Evidence::FlowRate | Evidence::FailedRate),
             Self::Tunnel => matches!(evidence, Evidence::NameBytes | Evidence::FlowRate | Evidence::Rhythm),
+            Self::Dga => matches!(evidence, Evidence::NamesMissing),
             Self::Flood => matches!(evidence, Evidence::ServedRate | Evidence::ClientRate | Evidence::FlowRate),
             Self::ArpSpoofing => matches!(evidence, Evidence::AddressDispute),
             Self::FileActivity => matches!(evidence, Evidence::FileChanges),
@@ -160,7 +165,7 @@ impl Class {
             }
             Self::SilentChannel => matches!(evidence, Evidence::Silence),
             Self::PopulationChange => matches!(evidence, Evidence::Population),
-            Self::NewService => matches!(evidence, Evidence::NewOffer),
+            Self::NewService => matches!(evidence, Evidence::NewOffer | Evidence::Leases),
             Self::NewDevice => matches!(evidence, Evidence::NewDevice),
             Self::Unusual => true,
         }
@@ -179,7 +184,7 @@ const UNNAMED_BITS: f64 = 5.0;
 const SCAN_CATEGORY: &str = "Detection of a Network Scan";
 const UNKNOWN_CATEGORY: &str = "Unknown Traffic";
 
-static INFOS: [ClassInfo; 17] = [
+static INFOS: [ClassInfo; 18] = [
     ClassInfo {
         name: "scan",
         title: "port scan",
@@ -218,6 +223,15 @@ static INFOS: [ClassInfo; 17] = [
         severity: 1,
         attack: Some(("T1071.004", "TA0011")),
         check: &["Who owns the domain that is asked for?", "Which program on the device sends these requests?"],
+    },
+    ClassInfo {
+        name: "dga",
+        title: "many names that do not exist",
+        category: "A Network Trojan was detected",
+        signature_id: 18,
+        severity: 1,
+        attack: Some(("T1568.002", "TA0011")),
+        check: &["Do the names look made up, and did one of them answer?", "Is a domain gone that a program of yours asks for?"],
     },
     ClassInfo {
         name: "flood",
@@ -311,7 +325,7 @@ static INFOS: [ClassInfo; 17] = [
     },
     ClassInfo {
         name: "new_service",
-        title: "new service on a known device",
+        title: "new service offered by a device",
         category: "Potentially Bad Traffic",
         signature_id: 9,
         severity: 2,

@@ -92,12 +92,14 @@ pub(super) fn classify(
     let strongest = parts.reduce(|a, b| if b.bits > a.bits { b } else { a });
     match strongest.map(|part| (part.evidence, part.observed)) {
         _ if around.is_tunnel => Class::Tunnel,
+        _ if evidence == Some(Evidence::NamesMissing) => Class::Dga,
         Some((Evidence::FileChanges, _)) => Class::FileActivity,
         Some((Evidence::LoginFailures, _)) => Class::BruteForce,
         Some((Evidence::SlowFailures, _)) if seen.events.login_failures > 0 => Class::BruteForce,
         Some((Evidence::SlowTargets, _)) if around.peers >= f64::from(SWEEP_PEERS) => Class::Sweep,
         Some((Evidence::SlowTargets, _)) if around.targets >= SCAN_SERVICES_PER_PEER * around.peers => Class::Scan,
         _ if is_new && family == Family::Covert => Class::CovertApplication,
+        Some((Evidence::NewFact(FactKind::Application), _)) if !seen.resp_local => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
         _ if evidence == Some(Evidence::Rhythm) => Class::Beaconing,
@@ -190,6 +192,25 @@ mod tests {
         };
         assert!(asks(5.0, 90.0, 1.0) && asks(15.0, 30.0, 0.0) && asks(15.0, 10.0, 1.0));
         assert!(!asks(3.0, 90.0, 1.0) && !asks(5.0, 90.0, 0.0) && !asks(5.0, 30.0, 1.0));
+    }
+
+    #[test]
+    fn many_names_that_do_not_exist_are_told_and_one_that_is_asked_for_again_is_not() {
+        use super::super::testing::{LATER_MS, detector, flow, show, taught};
+        use crate::feature::Fact;
+        let asks = |different: i64| {
+            let mut detector = detector(&taught());
+            let flows = (0..40).map(|n| {
+                let (mut record, mut seen) = flow(LATER_MS + n * 100, 1, 100, 80, true);
+                record.app.0 = App::Dns;
+                (seen.app, seen.events.names_missing) = (App::Dns, 2);
+                seen.facts = vec![Fact::new(FactKind::Name, &format!("{}.example", n % different))];
+                (record, seen)
+            });
+            show(&mut detector, flows.collect()).into_iter().map(|notice| notice.incident.class).collect::<Vec<_>>()
+        };
+        assert!(asks(40).contains(&Class::Dga));
+        assert!(!asks(2).contains(&Class::Dga));
     }
 
     #[test]

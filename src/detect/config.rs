@@ -92,10 +92,14 @@ const fn part_of(evidence: Evidence) -> Part {
         Evidence::FlowRate | Evidence::TargetRate | Evidence::FailedRate | Evidence::ServedRate | Evidence::ClientRate => {
             Part::Minute
         }
-        Evidence::LoginFailures | Evidence::FileChanges | Evidence::RemoteControl | Evidence::NameBytes => Part::Events,
+        Evidence::LoginFailures
+        | Evidence::FileChanges
+        | Evidence::NamesMissing
+        | Evidence::RemoteControl
+        | Evidence::NameBytes => Part::Events,
         Evidence::SlowTargets | Evidence::SlowFailures => Part::Hour,
         Evidence::Rhythm => Part::Rhythm,
-        Evidence::AddressDispute => Part::AddressDispute,
+        Evidence::AddressDispute | Evidence::Leases => Part::AddressDispute,
         Evidence::AddressesAsked => Part::AddressesAsked,
         Evidence::Silence => Part::Silence,
         Evidence::Population => Part::Population,

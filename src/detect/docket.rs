@@ -17,6 +17,7 @@ use super::counters::DetectorCounters;
 use super::evidence::{Contribution, Evidence};
 use super::exhibit::{Exhibit, Later};
 use super::fit::DOUBT_BITS;
+use super::giver::Giver;
 use super::incident::{FlowRef, Incident, Notice};
 use super::knowledge::Knowledge;
 use super::memory::{Filed, MAX_CASES};
@@ -179,6 +180,16 @@ impl Docket {
             self.search(arp, sighting.time);
         }
         self.dispute(sighting);
+        self.hand_out(sighting);
+    }
+
+    /// Files a device that hands out addresses and never did.
+    fn hand_out(&mut self, sighting: &Sighting) {
+        let giver = self.filed.givers.observe(sighting, self.knowledge.baselines(sighting.time));
+        let Some(Giver { host, client, service, flow, part, at }) = giver else { return };
+        if !self.config.without.has_kind(part.evidence) {
+            self.put(host, client, service, Exhibit::of_itself(Class::NewService, part, flow, (at, at, at)));
+        }
     }
 
     /// Files a sweep by address resolution. Routers ask for what others sweep, and scanners sweep as a matter of habit.

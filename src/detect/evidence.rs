@@ -37,6 +37,8 @@ pub enum Evidence {
     LoginFailures,
     /// More files changed on shares in a minute than usual.
     FileChanges,
+    /// More names in a minute that do not exist than usual.
+    NamesMissing,
     /// A remote call that takes control of another device or of a domain, where nothing is known of who does so.
     RemoteControl,
     /// Many long names asked for in one domain, where nothing is known of who does so.
@@ -57,12 +59,14 @@ pub enum Evidence {
     AddressDispute,
     /// A conversation that never stopped for long has stopped.
     Silence,
+    /// A device hands out addresses that never did.
+    Leases,
     /// The same new thing in many devices.
     Population,
 }
 
 /// Evidence that is of one kind only, and its name in an alert.
-const NAMES: [(Evidence, &str); 23] = [
+const NAMES: [(Evidence, &str); 25] = [
     (Evidence::NewDevice, "new_device"),
     (Evidence::NewService, "new_service"),
     (Evidence::NewPeer, "new_peer"),
@@ -75,6 +79,7 @@ const NAMES: [(Evidence, &str); 23] = [
     (Evidence::FailedRate, "failed_per_min"),
     (Evidence::LoginFailures, "login_failures_per_min"),
     (Evidence::FileChanges, "file_changes_per_min"),
+    (Evidence::NamesMissing, "names_missing_per_min"),
     (Evidence::RemoteControl, "remote_control_calls"),
     (Evidence::NameBytes, "dns_name_bytes_per_min"),
     (Evidence::AddressesAsked, "addresses_asked_per_min"),
@@ -85,6 +90,7 @@ const NAMES: [(Evidence, &str); 23] = [
     (Evidence::Rhythm, "period_s"),
     (Evidence::AddressDispute, "address_changes"),
     (Evidence::Silence, "silence_min"),
+    (Evidence::Leases, "devices_that_hand_out_addresses"),
     (Evidence::Population, "devices_with_the_same_news"),
 ];
 
@@ -111,6 +117,16 @@ impl Evidence {
         named.or_else(|| index().map(if has_distance { Self::OddShape } else { Self::Volume }))
     }
 
+    /// MITRE ATT&CK technique and tactic, where it tells more than the class of its incident.
+    #[must_use]
+    pub const fn attack(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Leases => Some(("T1557.003", "TA0006")),
+            Self::NewFact(FactKind::Application) => Some(("T1571", "TA0011")),
+            _ => None,
+        }
+    }
+
     /// Is it something new that the initiator does: a service, a peer, a name?
     #[must_use]
     pub const fn is_by_initiator(self) -> bool {
@@ -134,6 +150,7 @@ impl Evidence {
                 | Self::FailedRate
                 | Self::LoginFailures
                 | Self::FileChanges
+                | Self::NamesMissing
                 | Self::SlowTargets
                 | Self::SlowFailures
                 | Self::ServedRate

@@ -5,6 +5,7 @@ use super::incident::{Cause, FlowRef};
 use super::prior::hour_bits;
 use crate::app::{App, Family};
 use crate::feature::{FactKind, SCHEMA, size_in_words};
+use crate::flow::Service;
 
 /// One reason of an incident, in numbers and in words.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +59,7 @@ fn kind(evidence: Evidence) -> (&'static str, bool) {
         Evidence::FailedRate => ("failed attempts/min", true),
         Evidence::LoginFailures => ("failed logins/min", true),
         Evidence::FileChanges => ("files/min", true),
+        Evidence::NamesMissing => ("names/min", true),
         Evidence::RemoteControl => ("calls", true),
         Evidence::SlowTargets => ("targets/h", true),
         Evidence::SlowFailures => ("failed attempts/h", true),
@@ -67,6 +69,7 @@ fn kind(evidence: Evidence) -> (&'static str, bool) {
         Evidence::AddressesAsked => ("addresses/min", true),
         Evidence::NameBytes => ("bytes/min", true),
         Evidence::Silence => ("min", true),
+        Evidence::Leases => ("devices that did so while learning", false),
         Evidence::Population => ("devices", true),
     }
 }
@@ -83,6 +86,14 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
         }
         Evidence::NewService => format!("first use of {service} by {}{life}", flow.orig),
         Evidence::NewPeer => format!("first {service} from {} to {}{life}", flow.orig, flow.resp),
+        Evidence::NewFact(FactKind::ControllerChange) => {
+            let text = flow.fact(FactKind::ControllerChange, part.about).unwrap_or_default();
+            format!("{} never changed {} ({text}) before{life}", flow.orig, flow.resp)
+        }
+        Evidence::NewFact(FactKind::Application) => {
+            let on = Service { protocol: flow.key.protocol, port: flow.resp_port };
+            format!("{} never spoke {} on {on} before{life}", flow.orig, flow.app.name())
+        }
         Evidence::NewFact(kind) => {
             let text = flow.fact(kind, part.about).unwrap_or_default();
             format!("{} never used the {} {text} before{life}", flow.orig, kind.phrase())
@@ -116,6 +127,10 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
             flow.fact(FactKind::RemoteControl, part.about).unwrap_or_default(),
             flow.resp
         ),
+        Evidence::Leases => {
+            let others = in_number(part.observed, "other device does", "other devices do");
+            format!("{} hands out addresses and routes (DHCP), which it never did; {others}", flow.orig)
+        }
         Evidence::AddressDispute => format!(
             "{} was claimed in turn by two interfaces, {:.0} changes within ten minutes; an address that moves changes once",
             flow.resp, part.observed
@@ -168,6 +183,9 @@ fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String
             "{} created, overwrote, renamed or deleted {:.0} files on shares within a minute; {whose} up to {high:.0}",
             flow.orig, observed
         ),
+        Evidence::NamesMissing => {
+            format!("{} asked for {observed:.0} names that do not exist within a minute; {whose} up to {high:.0}", flow.orig)
+        }
         Evidence::SlowTargets => {
             format!("{} tried some {:.0} different targets within an hour; {whose} up to {high:.0}", flow.orig, observed)
         }
@@ -215,9 +233,10 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         _ if part.evidence == Evidence::NewFact(FactKind::RemoteInterface) => {
             "; it counts more, being for the administration of devices, by a device whose kind does none"
         }
-        _ if part.evidence == Evidence::NewFact(FactKind::ControllerRequest) => {
+        _ if matches!(part.evidence, Evidence::NewFact(FactKind::ControllerRequest | FactKind::ControllerChange)) => {
             "; it counts more, since it changes what a controller does"
         }
+        _ if part.evidence == Evidence::NewFact(FactKind::Application) => "; it counts more, since that is the port of another application",
         _ if matches!(part.evidence, Evidence::NewFact(FactKind::Domain) | Evidence::NewPeer) && flow.app == App::Dns => {
             "; it counts more, since its names are as long as those that carry data"
         }
@@ -237,6 +256,10 @@ fn life(minutes: f64) -> String {
         m if m < 2880.0 => format!(" in {:.0} active hours of learning", m / 60.0),
         m => format!(" in {:.0} active days of learning", m / 1440.0),
     }
+}
+
+fn in_number(count: f64, one: &str, many: &str) -> String {
+    format!("{count:.0} {}", if count < 1.5 { one } else { many })
 }
 
 fn in_words(value: f64, unit: &str) -> String {

@@ -97,7 +97,13 @@ impl FlowRef {
     #[must_use]
     pub fn fact(&self, kind: FactKind, about: u64) -> Option<&str> {
         let mut of_kind = self.facts.iter().filter(|(known, _)| *known == kind).map(|(_, text)| &**text);
-        of_kind.find(|text| value_key(Kind::Fact(kind), Fact::new(kind, text)) == about)
+        of_kind.find(|text| value_key(Kind::Fact(kind), self.fact_of(kind, text)) == about)
+    }
+
+    /// The fact of a text that it said.
+    #[must_use]
+    pub fn fact_of(&self, kind: FactKind, text: &str) -> Fact {
+        Fact::of(kind, text, (self.resp.0, Service { protocol: self.key.protocol, port: self.resp_port }))
     }
 
     /// The flow of a record.
@@ -111,7 +117,7 @@ impl FlowRef {
             orig: Host(record.orig_addr()),
             resp: Host(record.resp_addr()),
             app: record.app.0,
-            facts: fact_texts(record.facts.as_deref()).into_iter().map(|(kind, text)| (kind, text.into())).collect(),
+            facts: fact_texts(record).into_iter().map(|(kind, text)| (kind, text.into())).collect(),
         }
     }
 }
@@ -319,6 +325,12 @@ impl Incident {
         }
         let most = self.peers.entry(peer).or_default();
         *most = most.max(bits);
+    }
+
+    /// MITRE ATT&CK technique and tactic of what it tells, where one fits.
+    #[must_use]
+    pub fn attack(&self) -> Option<(&'static str, &'static str)> {
+        self.reasons.first().and_then(|reason| reason.part.evidence.attack()).or(self.class.info().attack)
     }
 
     /// Its peers, the one with the most bits first.

@@ -10,6 +10,7 @@ use super::case::Case;
 use super::class::Class;
 use super::evidence::Of;
 use super::fit::Fit;
+use super::giver::Givers;
 use super::habit::Habits;
 use super::incident::{Incident, IncidentState, Notice};
 use super::lease::Leases;
@@ -101,6 +102,7 @@ pub(super) struct Filed {
     pub changes: Changes,
     pub claims: Claims,
     pub leases: Leases,
+    pub givers: Givers,
     pub asking: Asking,
     pub fit: Fit,
     /// The minute of the last look at what is over.

@@ -22,6 +22,7 @@ mod exhibit;
 mod exhibits;
 mod explain;
 mod fit;
+mod giver;
 mod habit;
 mod incident;
 mod knowledge;

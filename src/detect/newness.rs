@@ -62,6 +62,9 @@ impl Newness<'_> {
         if self.is_known(&counts, value) {
             return None;
         }
+        if !self.baselines.pooled.newness.knows(kind) {
+            return None;
+        }
         let about = value_key(kind, value);
         let odds = self.odds_of_new(kind, counts, value, about);
         let of = if odds.minutes > PRIOR_MINUTES { Of::Device } else { Of::Network };

@@ -98,8 +98,12 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
         let counts = seen.facts.iter().any(|fact| is_new(fact) && administers(fact) && of_others(fact));
         return if counts { BITS } else { 0.0 };
     }
-    if evidence == Evidence::NewFact(FactKind::ControllerRequest) {
-        return controller_bits(seen, orig, (baselines, roles));
+    if let Evidence::NewFact(kind @ (FactKind::ControllerRequest | FactKind::ControllerChange)) = evidence {
+        return controller_bits(seen, orig, kind, (baselines, roles));
+    }
+    if evidence == Evidence::NewFact(FactKind::Application) {
+        let speaks = seen.facts.iter().find(|fact| fact.kind == FactKind::Application);
+        return speaks.map_or(0.0, |&fact| hostile_bits(commons.known_to(Kind::Fact(fact.kind), fact, roles)));
     }
     let known = || commons.known_to(Kind::Service, seen.service, roles);
     match seen.app.family() {
@@ -122,17 +126,21 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
     }
 }
 
-/// Bits of a request that changes a controller, by a device that never made such. Where no request at all was learned (a model of an
+/// Bits of a request that changes a controller, by a device that never made such, or not of this one. Where none of its kind was learned (a model of an
 /// earlier version, or of a network without controllers) that says nothing.
-fn controller_bits(seen: &Observation, orig: Option<&HostBaseline>, (baselines, roles): (&Baselines, Roles)) -> f64 {
-    let kind = Kind::Fact(FactKind::ControllerRequest);
-    if baselines.pooled.newness.of(kind).any >= NEVER_MET {
+fn controller_bits(
+    seen: &Observation,
+    orig: Option<&HostBaseline>,
+    kind: FactKind,
+    (baselines, roles): (&Baselines, Roles),
+) -> f64 {
+    if baselines.pooled.newness.of(Kind::Fact(kind)).any >= NEVER_MET {
         return 0.0;
     }
     let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
     let read = Fact::new(FactKind::ControllerRequest, READ_REQUEST);
-    let changes = seen.facts.iter().filter(|fact| fact.kind == read.kind && **fact != read && is_new(fact));
-    changes.map(|&request| hostile_bits(baselines.commons.known_to(kind, request, roles))).fold(0.0, f64::max)
+    let changes = seen.facts.iter().filter(|fact| fact.kind == kind && **fact != read && is_new(fact));
+    changes.map(|&request| hostile_bits(baselines.commons.known_to(Kind::Fact(kind), request, roles))).fold(0.0, f64::max)
 }
 
 /// Does a device that asks a resolver at home for names, and never asked one elsewhere, ask one outside?
@@ -165,7 +173,7 @@ const fn hostile_bits(known: KnownTo) -> f64 {
 const fn matters(evidence: Evidence) -> bool {
     match evidence {
         Evidence::NewService | Evidence::NewPeer | Evidence::NewClient | Evidence::NewOffer => true,
-        Evidence::NewFact(kind) => kind.is_asked() || matches!(kind, FactKind::CallingAe),
+        Evidence::NewFact(kind) => kind.is_asked() || matches!(kind, FactKind::CallingAe | FactKind::Application),
         _ => false,
     }
 }
@@ -174,6 +182,7 @@ const fn matters(evidence: Evidence) -> bool {
 mod tests {
     use super::super::testing::flow;
     use super::*;
+    use crate::flow::Service;
     use crate::model::BaselinesBuilder;
 
     const HOUR_MS: i64 = 3_600_000;
@@ -204,12 +213,16 @@ mod tests {
 
     #[test]
     fn a_request_that_changes_a_controller_counts_more_where_requests_are_known() {
+        const AT: [u8; 2] = [100, 101];
+        let to = |last| (super::super::testing::host(last).0, Service { protocol: 6, port: 102 });
         let request = |text: &str| Fact::new(FactKind::ControllerRequest, text);
+        let change = |at, text: &str| Fact::of(FactKind::ControllerChange, text, to(at));
         let baselines = |asks: &[&str]| {
             let mut builder = BaselinesBuilder::default();
             for minute in 0..60 {
                 let (_, mut seen) = flow(minute * 60_000, 1, 100, 102, true);
                 seen.facts = asks.iter().map(|text| request(text)).collect();
+                seen.facts.extend(asks.iter().filter(|text| **text != READ_REQUEST).map(|text| change(AT[0], text)));
                 builder.add(&seen, 0);
             }
             let mut baselines = builder.finish();
@@ -225,6 +238,13 @@ mod tests {
         assert_eq!((bits(&[READ_REQUEST], "stop"), bits(&[READ_REQUEST], READ_REQUEST)), (MORE_BITS, 0.0));
         assert_eq!(bits(&[READ_REQUEST, "stop"], "stop"), 0.0, "it does so every day");
         assert_eq!(bits(&[], "stop"), 0.0, "a model that knows of no requests");
+        let bits_at = |at: u8| {
+            let (_, mut seen) = flow(HOUR_MS * 2, 1, at, 102, true);
+            seen.facts = vec![request("write"), change(at, "write")];
+            let baselines = baselines(&[READ_REQUEST, "write"]);
+            prior_bits(&seen, baselines.host(seen.orig), Evidence::NewFact(FactKind::ControllerChange), &baselines)
+        };
+        assert_eq!(AT.map(bits_at), [0.0, MORE_BITS], "one that it never changed");
     }
 
     #[test]

@@ -62,6 +62,8 @@ impl<'h> Range<'h> {
             Evidence::FileChanges => {
                 of(host.map(HostBaseline::file_changes_per_min), |like| &like.file_changes_per_min).among_minutes(host, baselines)
             }
+            Evidence::NamesMissing => of(host.map(HostBaseline::names_missing_per_min), |like| &like.names_missing_per_min)
+                .among_minutes(host, baselines),
             _ => return None,
         })
     }

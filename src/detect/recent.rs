@@ -23,6 +23,8 @@ const MINUTES: i64 = 7;
 const MANY_TARGETS: u32 = 5;
 /// Files changed within a minute below which their number says nothing: saving one document creates, renames and deletes.
 const MANY_CHANGES: u32 = 8;
+/// Names that do not exist, asked for within a minute, below which they say nothing: a browser's start and a list of suffixes ask for some.
+const MANY_NAMES: u32 = 8;
 /// Clients and their flows within a minute are told from so many standard deviations of chance (Poisson) above the most that is usual on: three
 /// more than three are a busy minute, no flood.
 const CHANCE_DEVIATIONS: f64 = 4.0;
@@ -276,6 +278,9 @@ impl<'k> Strongest<'k> {
         }
         if seen.events.file_changes > 0 && initiated.file_changes >= MANY_CHANGES {
             rate(Evidence::FileChanges, initiated.file_changes);
+        }
+        if seen.events.names_missing > 0 && initiated.names_missing >= MANY_NAMES {
+            rate(Evidence::NamesMissing, initiated.names_missing);
         }
     }
 

@@ -8,8 +8,11 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::app::{
-    App, BacnetFacts, DceRpcFacts, DicomFacts, Dnp3Facts, EnipFacts, Facts, Hl7Facts, MqttFacts, S7Facts, SHORT_LABEL, SmbFacts,
+    App, BacnetFacts, Basis, DceRpcFacts, DicomFacts, Dnp3Facts, EnipFacts, Facts, Hl7Facts, MqttFacts, Ports, S7Facts, SHORT_LABEL,
+    SmbFacts,
 };
+use crate::flow::{FlowRecord, Service};
+use crate::wire::Addr;
 
 /// What a fact speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,10 +45,14 @@ pub enum FactKind {
     RemoteInterface,
     /// What a controller is asked to do: to read, to write, to stop (Modbus, S7, DNP3, CIP, BACnet).
     ControllerRequest,
+    /// The same of one controller, where it changes that.
+    ControllerChange,
+    /// An application on the well-known port of another.
+    Application,
 }
 
 impl FactKind {
-    const ALL: [(Self, &'static str, &'static str); 14] = [
+    const ALL: [(Self, &'static str, &'static str); 16] = [
         (Self::Domain, "domain", "domain"),
         (Self::Name, "name", "name"),
         (Self::CallingAe, "calling_ae", "calling AE title"),
@@ -60,6 +67,8 @@ impl FactKind {
         (Self::RemoteControl, "remote_control", "remote call"),
         (Self::RemoteInterface, "remote_interface", "remote interface"),
         (Self::ControllerRequest, "controller_request", "request to a controller"),
+        (Self::ControllerChange, "controller_change", "request to this controller"),
+        (Self::Application, "application", "application on this port"),
     ];
 
     /// All kinds.
@@ -79,6 +88,7 @@ impl FactKind {
                 | Self::RemoteControl
                 | Self::RemoteInterface
                 | Self::ControllerRequest
+                | Self::ControllerChange
         )
     }
 
@@ -108,7 +118,7 @@ pub const READ_REQUEST: &str = "read";
 pub struct Fact {
     /// What it speaks of.
     pub kind: FactKind,
-    /// FNV-1a of the text in lower case, 64 bits.
+    /// FNV-1a of the text in lower case, 64 bits; where it speaks of the responder or its port, of that too.
     pub hash: u64,
 }
 
@@ -119,14 +129,27 @@ impl Fact {
         Self { kind, hash: 0 }..=Self { kind, hash: u64::MAX }
     }
 
-    /// The fact of a text.
+    /// The fact of a text, of a kind that does not speak of the responder or its port.
     #[must_use]
     pub fn new(kind: FactKind, text: &str) -> Self {
-        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
-        });
-        Self { kind, hash }
+        Self { kind, hash: fnv(0xcbf2_9ce4_8422_2325, text.bytes().map(|byte| byte.to_ascii_lowercase())) }
     }
+
+    /// The fact of a text that was said to this responder on this service.
+    #[must_use]
+    pub fn of(kind: FactKind, text: &str, (resp, service): (Addr, Service)) -> Self {
+        let fact = Self::new(kind, text);
+        let hash = match kind {
+            FactKind::ControllerChange => fnv(fact.hash, resp.bits().to_be_bytes()),
+            FactKind::Application => fnv(fact.hash, [service.protocol].into_iter().chain(service.port.to_be_bytes())),
+            _ => fact.hash,
+        };
+        Self { hash, ..fact }
+    }
+}
+
+fn fnv(start: u64, bytes: impl IntoIterator<Item = u8>) -> u64 {
+    bytes.into_iter().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// `domain 00c0ffee00c0ffee`.
@@ -154,8 +177,17 @@ impl FromStr for Fact {
 
 /// All facts of a flow, in the order in which they tell most, with their texts.
 #[must_use]
-pub fn fact_texts(facts: Option<&Facts>) -> Vec<(FactKind, &str)> {
-    let Some(facts) = facts else { return Vec::new() };
+pub fn fact_texts(record: &FlowRecord) -> Vec<(FactKind, &str)> {
+    let mut found = record.facts.as_deref().map_or_else(Vec::new, said);
+    let (app, basis) = record.app;
+    let usual = Ports { protocol: record.key.protocol, orig: 0, resp: record.resp_port() }.app();
+    if basis == Basis::Content && !matches!(usual, App::Unknown | App::Icmp) && usual != app {
+        found.push((FactKind::Application, app.name()));
+    }
+    found
+}
+
+fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
     let mut found = Vec::new();
     if let Some(name) = facts.name() {
         found.push((FactKind::Domain, domain(name)));
@@ -183,8 +215,9 @@ pub fn fact_texts(facts: Option<&Facts>) -> Vec<(FactKind, &str)> {
 }
 
 /// The same as a baseline keeps them.
-pub(super) fn facts(facts: Option<&Facts>) -> Vec<Fact> {
-    fact_texts(facts).into_iter().map(|(kind, text)| Fact::new(kind, text)).collect()
+pub(super) fn facts(record: &FlowRecord) -> Vec<Fact> {
+    let to = (record.resp_addr(), Service { protocol: record.key.protocol, port: record.resp_port() });
+    fact_texts(record).into_iter().map(|(kind, text)| Fact::of(kind, text, to)).collect()
 }
 
 /// Does the application's metadata name the service itself, so that its address matters less?
@@ -279,6 +312,8 @@ fn of_bacnet(bacnet: &BacnetFacts, found: &mut Vec<(FactKind, &str)>) {
 
 fn of_controller(requests: &[(u32, &'static str)], found: &mut Vec<(FactKind, &str)>) {
     found.extend(seen(requests).map(|request| (FactKind::ControllerRequest, request)));
+    let changes = seen(requests).filter(|&request| request != READ_REQUEST);
+    found.extend(changes.map(|request| (FactKind::ControllerChange, request)));
 }
 
 fn seen<'c>(counts: &'c [(u32, &'static str)]) -> impl Iterator<Item = &'static str> + 'c {
@@ -311,6 +346,8 @@ fn is_short(label: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::testing::{packet, tcp};
+    use crate::flow::{FlowKey, FlowLimits, HomeNets, Shard};
 
     #[test]
     fn domains_keep_their_registrable_part() {
@@ -339,7 +376,7 @@ mod tests {
         };
         let of = |name| (FactKind::RemoteInterface, name);
         let wanted = [(FactKind::RemoteControl, "winreg.SetValue"), of("srvsvc"), of("svcctl"), of("ADMIN$")];
-        assert_eq!(fact_texts(Some(&Facts::Smb(smb))), wanted);
+        assert_eq!(said(&Facts::Smb(smb)), wanted);
     }
 
     #[test]
@@ -358,11 +395,44 @@ mod tests {
     }
 
     #[test]
+    fn a_change_of_one_controller_is_none_of_another() {
+        let service = Service { protocol: 6, port: 502 };
+        let at = |kind, last| Fact::of(kind, "write", (Addr::v4([10, 0, 0, last]), service));
+        assert_ne!(at(FactKind::ControllerChange, 1), at(FactKind::ControllerChange, 2));
+        assert_eq!(at(FactKind::ControllerRequest, 1), at(FactKind::ControllerRequest, 2));
+        assert_eq!(at(FactKind::ControllerRequest, 1), Fact::new(FactKind::ControllerRequest, "write"));
+    }
+
+    #[test]
+    fn an_application_on_the_port_of_another_is_a_fact() {
+        let on = |port: u16, app: App, basis: Basis| {
+            let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::default());
+            let (mut shard, mut out) = (Shard::default(), Vec::<Box<FlowRecord>>::new());
+            let syn = tcp(packet(0, 1, 40_000, 2, port, 6), 1, 0, 0x02);
+            let (key, from_low) = FlowKey::of(&syn);
+            shard.packet((key, from_low, key.hash()), &syn, &[], (&limits, &home), &mut out);
+            shard.finish(&limits, syn.time, &mut out);
+            let mut record = out.remove(0);
+            record.app = (app, basis);
+            let to = |service| (record.resp_addr(), service);
+            let fact = Fact::of(FactKind::Application, app.name(), to(Service { protocol: 6, port }));
+            (fact_texts(&record) == [(FactKind::Application, app.name())], facts(&record).contains(&fact))
+        };
+        assert_eq!(on(443, App::Ssh, Basis::Content), (true, true));
+        assert_eq!(on(443, App::Tls, Basis::Content), (false, false), "its own port");
+        assert_eq!(on(443, App::Ssh, Basis::Port), (false, false));
+        assert_eq!(on(4444, App::Ssh, Basis::Content), (false, false), "the port of none");
+    }
+
+    #[test]
     fn what_a_controller_is_asked_is_told_apart() {
         let asked = |facts: Facts| {
-            let texts = fact_texts(Some(&facts));
-            assert!(texts.iter().all(|(kind, _)| *kind == FactKind::ControllerRequest));
-            texts.into_iter().map(|(_, text)| text.to_owned()).collect::<Vec<_>>()
+            let texts = said(&facts);
+            let of = |wanted: FactKind| texts.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, text)| (*text).to_owned());
+            let asked: Vec<String> = of(FactKind::ControllerRequest).collect();
+            let changes = asked.iter().filter(|text| *text != READ_REQUEST).cloned().collect::<Vec<_>>();
+            assert_eq!(of(FactKind::ControllerChange).collect::<Vec<_>>(), changes);
+            asked
         };
         assert_eq!(asked(Facts::S7(S7Facts { setup: 1, read: 9, plc_stop: 1, ..S7Facts::default() })), ["read", "stop"]);
         assert_eq!(

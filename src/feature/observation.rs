@@ -138,7 +138,7 @@ impl Observation {
             resp_local: home.contains(resp) || is_group(resp),
             service: record.service(),
             app: record.app.0,
-            facts: facts(record.facts.as_deref()),
+            facts: facts(record),
             sight: record.sight,
             failed: record.failed(),
             events: record.events,
@@ -152,7 +152,7 @@ impl Observation {
     pub fn rename(&mut self, record: &FlowRecord) {
         (self.orig, self.resp) = (Host(record.orig_addr()), Host(record.resp_addr()));
         self.macs = record.macs.map(Mac);
-        self.facts = facts(record.facts.as_deref());
+        self.facts = facts(record);
     }
 
     /// The names that it asked a resolver for, where their domain is known.

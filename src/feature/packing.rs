@@ -50,6 +50,7 @@ pub fn pack(seen: &Observation, out: &mut Vec<u8>) {
     out.push(app.index() as u8);
     out.extend(events.login_failures.to_le_bytes());
     out.extend(events.file_changes.to_le_bytes());
+    out.extend(events.names_missing.to_le_bytes());
     // The applications bound their lists to far fewer.
     let facts = &facts[..facts.len().min(usize::from(u16::MAX))];
     out.extend((facts.len() as u16).to_le_bytes());
@@ -87,7 +88,8 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
     let macs = [take(bytes)?, take(bytes)?].map(Mac);
     let service = Service { protocol: take::<1>(bytes)?[0], port: u16::from_le_bytes(take(bytes)?) };
     let app = *App::ALL.get(usize::from(take::<1>(bytes)?[0]))?;
-    let [login_failures, file_changes] = [u32::from_le_bytes(take(bytes)?), u32::from_le_bytes(take(bytes)?)];
+    let mut count = || take(bytes).map(u32::from_le_bytes);
+    let [login_failures, file_changes, names_missing] = [count()?, count()?, count()?];
     let mut facts = Vec::new();
     for _ in 0..u16::from_le_bytes(take(bytes)?) {
         let kind = *KINDS.get(usize::from(take::<1>(bytes)?[0]))?;
@@ -100,7 +102,7 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
             *value = f32::from_le_bytes(take(bytes)?);
         }
     }
-    let events = Events { login_failures, file_changes };
+    let events = Events { login_failures, file_changes, names_missing };
     Some(Observation {
         seen,
         first_seen,
@@ -165,7 +167,7 @@ pub mod tests {
         let sight = prop_oneof![Just(Sight::Whole), Just(Sight::Early), Just(Sight::Again)];
         let value = prop_oneof![Just(0.0), Just(-0.0), any::<f32>()];
         let ends = (address(), address(), any::<[[u8; 6]; 2]>(), any::<[bool; 5]>());
-        let app = (any::<(u8, u16)>(), 0..App::ALL.len(), prop::collection::vec(fact, 0..4), any::<[u32; 2]>());
+        let app = (any::<(u8, u16)>(), 0..App::ALL.len(), prop::collection::vec(fact, 0..4), any::<[u32; 3]>());
         let vector = prop::collection::vec(value, COUNT);
         (any::<[i64; 4]>(), ends, app, sight, vector).prop_map(|(times, ends, (service, app, facts, events), sight, values)| {
             let (orig, resp, macs, [orig_local, resp_local, failed, under_way, continued]) = ends;
@@ -187,7 +189,7 @@ pub mod tests {
                 facts,
                 sight,
                 failed,
-                events: Events { login_failures: events[0], file_changes: events[1] },
+                events: Events { login_failures: events[0], file_changes: events[1], names_missing: events[2] },
                 under_way,
                 continued,
                 vector,

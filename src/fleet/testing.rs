@@ -93,7 +93,7 @@ fn emitted() -> impl Strategy<Value = Emitted> {
                 response_delay: told[3].then_some(Span::from_nanos(after)),
                 app: (app, Basis::Content),
                 facts,
-                events: Events { login_failures: turns % 5, file_changes: 0 },
+                events: Events { login_failures: turns % 5, names_missing: turns % 3, ..Events::default() },
                 macs: [[2, 0, 0, 0, 0, choice], [0; 6]],
                 vlans: [choice.into(), 0],
                 tunnel: None,

@@ -150,6 +150,12 @@ impl Commons {
         spread.any |= bit(role);
     }
 
+    /// How many devices at home have a value.
+    #[must_use]
+    pub fn devices_with<V: Hash>(&self, kind: Kind, value: V) -> u32 {
+        self.values.get(&value_key(kind, value)).map_or(0, |spread| spread.devices)
+    }
+
     /// Who knows a value that a device of one of these roles never had.
     #[must_use]
     pub fn known_to<V: Hash>(&self, kind: Kind, value: V, roles: Roles) -> KnownTo {

@@ -10,7 +10,7 @@ use super::counts::{Counts, Life};
 use super::histogram::Histogram;
 use super::hours::Hours;
 use super::measured::{
-    BYTES_ORIG, BYTES_RESP, CLIENTS_PER_MIN, DURATION_MS, FAILED_PER_HOUR, FAILED_PER_MIN, FILE_CHANGES_PER_MIN, FLOWS_PER_MIN,
+    BYTES_ORIG, BYTES_RESP, CLIENTS_PER_MIN, DURATION_MS, FAILED_PER_HOUR, FAILED_PER_MIN, FILE_CHANGES_PER_MIN, FLOWS_PER_MIN, NAMES_MISSING_PER_MIN,
     LOGIN_FAILURES_PER_MIN, Measured, Of, ServiceServed, ServiceUse, TARGETS_PER_HOUR, TARGETS_PER_MIN, counted_of,
 };
 use super::packed::{Packed, counted};
@@ -138,6 +138,12 @@ impl HostBaseline {
         self.measured.of_device(FILE_CHANGES_PER_MIN)
     }
 
+    /// Different names per minute that do not exist, in minutes that had any.
+    #[must_use]
+    pub fn names_missing_per_min(&self) -> Packed<'_> {
+        self.measured.of_device(NAMES_MISSING_PER_MIN)
+    }
+
     /// Different targets per hour, in hours that had any; about.
     #[must_use]
     pub fn targets_per_hour(&self) -> Packed<'_> {
@@ -252,6 +258,7 @@ impl HostBaseline {
             (FAILED_PER_MIN, told.failed),
             (LOGIN_FAILURES_PER_MIN, told.login_failures),
             (FILE_CHANGES_PER_MIN, told.file_changes),
+            (NAMES_MISSING_PER_MIN, told.names_missing),
         ];
         let values = more.into_iter().filter(|&(_, count)| count > 0).chain([(TARGETS_PER_MIN, told.targets)]);
         let values: Vec<_> = values.map(|(place, count)| (place, counted(f64::from(count)))).collect();
@@ -303,6 +310,8 @@ struct Stored {
     file_changes_per_min: Histogram,
     targets_per_hour: Histogram,
     failed_per_hour: Histogram,
+    #[serde(default)]
+    names_missing_per_min: Histogram,
 }
 
 impl From<HostBaseline> for Stored {
@@ -318,6 +327,7 @@ impl From<HostBaseline> for Stored {
             file_changes_per_min: host.file_changes_per_min().into(),
             targets_per_hour: host.targets_per_hour().into(),
             failed_per_hour: host.failed_per_hour().into(),
+            names_missing_per_min: host.names_missing_per_min().into(),
             local: host.local,
             role: host.role,
             minutes: host.minutes,
@@ -355,6 +365,7 @@ impl From<Stored> for HostBaseline {
             &stored.file_changes_per_min,
             &stored.targets_per_hour,
             &stored.failed_per_hour,
+            &stored.names_missing_per_min,
         ]);
         if !of_device.is_empty() {
             measured.add_of_device(&of_device);

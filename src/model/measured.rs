@@ -26,7 +26,7 @@ impl Of {
     /// How many histograms there are.
     const fn width(self) -> usize {
         match self {
-            Self::Device => 6,
+            Self::Device => 7,
             Self::Asked | Self::Continued => 4,
             Self::Served => 2,
         }
@@ -48,6 +48,7 @@ pub(super) const LOGIN_FAILURES_PER_MIN: usize = 2;
 pub(super) const FILE_CHANGES_PER_MIN: usize = 3;
 pub(super) const TARGETS_PER_HOUR: usize = 4;
 pub(super) const FAILED_PER_HOUR: usize = 5;
+pub(super) const NAMES_MISSING_PER_MIN: usize = 6;
 /// Of [`Of::Asked`], [`Of::Continued`] and [`Of::Served`].
 pub(super) const FLOWS_PER_MIN: usize = 0;
 /// Of [`Of::Asked`] and [`Of::Continued`].

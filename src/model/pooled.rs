@@ -50,6 +50,12 @@ pub struct Newness {
 }
 
 impl Newness {
+    /// Was anything of this kind listened for? A model of an earlier version may know less kinds.
+    #[must_use]
+    pub fn knows(&self, kind: Kind) -> bool {
+        self.rates.is_empty() || self.rates.contains_key(&kind)
+    }
+
     /// The rate of this kind.
     #[must_use]
     pub fn of(&self, kind: Kind) -> NewRate {
@@ -80,6 +86,9 @@ pub struct Pooled {
     pub login_failures_per_min: Histogram,
     /// Files changed on shares per minute, over all devices.
     pub file_changes_per_min: Histogram,
+    /// Different names that do not exist per minute, over all devices.
+    #[serde(default)]
+    pub names_missing_per_min: Histogram,
     /// Different targets per hour, over all devices.
     pub targets_per_hour: Histogram,
     /// Failed attempts and logins per hour, over all devices.
@@ -154,6 +163,7 @@ impl Pooled {
         self.failed_per_min.merge_packed(host.failed_per_min());
         self.login_failures_per_min.merge_packed(host.login_failures_per_min());
         self.file_changes_per_min.merge_packed(host.file_changes_per_min());
+        self.names_missing_per_min.merge_packed(host.names_missing_per_min());
         self.targets_per_hour.merge_packed(host.targets_per_hour());
         self.failed_per_hour.merge_packed(host.failed_per_hour());
     }

@@ -4,7 +4,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::feature::{Fact, Host, Observation};
+use crate::feature::{Fact, FactKind, Host, Observation};
 use crate::flow::Service;
 
 /// Conversations followed within one minute; those beyond are not counted in it. Some 300 bytes each with what belongs to it,
@@ -58,6 +58,8 @@ pub struct Initiated {
     pub login_failures: u32,
     /// Files that were changed on shares.
     pub file_changes: u32,
+    /// Different names asked for that do not exist; of a flow that asks for several, one.
+    pub names_missing: u32,
     /// Is the device at home?
     pub local: bool,
 }
@@ -110,6 +112,8 @@ pub struct Minute {
     pub served: Map<(Host, Service), Served>,
     /// Long names for DNS, by initiator and domain.
     pub carried: Map<(Host, Fact), Carried>,
+    /// Names that do not exist, by initiator.
+    pub missing: Map<(Host, Fact), ()>,
     /// What applications said, by initiator.
     pub facts: Map<(Host, Fact), ()>,
     /// Clinical and control conversations.
@@ -165,6 +169,10 @@ impl Minute {
             initiated.unanswered_pings += u32::from(seen.service.is_ping() && !seen.answered());
             initiated.login_failures += seen.events.login_failures;
             initiated.file_changes += seen.events.file_changes;
+            let missing = seen.facts.iter().find(|fact| fact.kind == FactKind::Name && seen.events.names_missing > 0);
+            if let Some(&name) = missing.filter(|_| self.missing.len() < MAX_CONVERSATIONS) {
+                initiated.names_missing += u32::from(self.missing.insert((seen.orig, name), ()).is_none());
+            }
         }
         let initiated = *initiated;
         let served = self.served.entry((seen.resp, seen.service)).or_default();

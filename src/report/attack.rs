@@ -18,6 +18,8 @@ pub fn technique(number: &str) -> Option<&'static str> {
         "T1496" => "Resource Hijacking",
         "T1499" => "Endpoint Denial of Service",
         "T1557.002" => "Adversary-in-the-Middle: ARP Cache Poisoning",
+        "T1557.003" => "Adversary-in-the-Middle: DHCP Spoofing",
+        "T1568.002" => "Dynamic Resolution: Domain Generation Algorithms",
         "T1571" => "Non-Standard Port",
         _ => return None,
     })
@@ -46,11 +48,13 @@ pub fn tactic(number: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::Class;
+    use crate::detect::{Class, Evidence};
+    use crate::feature::FactKind;
 
     #[test]
     fn every_class_with_a_technique_has_its_name() {
-        for (number, of) in Class::ALL.iter().filter_map(|class| class.info().attack) {
+        let of_evidence = [Evidence::Leases, Evidence::NewFact(FactKind::Application)].map(Evidence::attack);
+        for (number, of) in Class::ALL.map(|class| class.info().attack).into_iter().chain(of_evidence).flatten() {
             assert!(technique(number).is_some() && tactic(of).is_some(), "{number} {of}");
         }
     }

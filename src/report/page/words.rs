@@ -22,6 +22,7 @@ fn deed(class: Option<Class>) -> &'static str {
         Some(Class::Sweep) => "searched the network for other devices",
         Some(Class::BruteForce) => "took part in many attempts to log in",
         Some(Class::Tunnel) => "took part in what looks like data hidden in another protocol",
+        Some(Class::Dga) => "asked for many names that do not exist",
         Some(Class::Flood) => "took part in a flood of connections",
         Some(Class::ArpSpoofing) => "claimed an address that another device claims too",
         Some(Class::FileActivity) => "changed many files on shared folders",

@@ -63,6 +63,12 @@ pub struct Assessment {
 }
 
 impl Assessment {
+    /// Is the strongest thing that is new a name?
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.surprise.is_named()
+    }
+
     /// Bits of the initiator's own doing, without those that the flow shares with its whole minute.
     #[must_use]
     pub fn own_bits(&self) -> f64 {

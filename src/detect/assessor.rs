@@ -106,7 +106,7 @@ impl Assessor {
         record: &FlowRecord,
         (is_of_initiator, is_of_responder): (bool, bool),
     ) {
-        let ordinary_bits = self.knowledge.calibration.ordinary.of(seen);
+        let ordinary_bits = self.knowledge.calibration.ordinary.at_least(seen);
         let finding = if is_of_initiator {
             self.hear(seen, record);
             let mut finding = self.assess_one(seen, found, ordinary_bits, is_of_responder);

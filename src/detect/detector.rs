@@ -107,7 +107,7 @@ impl Detector {
 
     /// Assesses and files an observation; a flow is kept until it can be handed out with its bits, where that was asked for.
     pub fn observe(&mut self, seen: &Observation, found: Match, record: Box<FlowRecord>, flows: &mut Vec<ScoredFlow>) {
-        let assessment = self.assess_beyond(seen, found, self.knowledge.calibration.ordinary.of(seen), false);
+        let assessment = self.assess_beyond(seen, found, self.knowledge.calibration.ordinary.at_least(seen), false);
         self.assessor.hear_anybody(seen.seen);
         self.assessor.hear(seen, &record);
         let knowledge = Arc::clone(&self.knowledge);

@@ -78,8 +78,8 @@ impl Docket {
         let mut all = Submission::join(submissions);
         all.heard.drain(..).for_each(|(device, is_known, at)| self.hear(device, is_known, at));
         for Submitted { seen, finding, flow, .. } in all.found {
-            let ordinary_bits = self.knowledge.calibration.ordinary.of(&seen);
-            let assessment = self.weigh(&seen, &finding, ordinary_bits);
+            let least_bits = self.knowledge.calibration.ordinary.at_least(&seen);
+            let assessment = self.weigh(&seen, &finding, least_bits);
             self.file(&seen, &assessment, Later { flow: &|| Some(flow.clone()), shape: &|_| () });
         }
         all.silent.drain(..).for_each(|silent| self.silent(silent, now));
@@ -121,7 +121,7 @@ impl Docket {
         if !is_known {
             return None;
         }
-        let is_odd = new.bits >= self.knowledge.calibration.ordinary.of(seen) + self.knowledge.threshold;
+        let is_odd = new.bits >= self.knowledge.calibration.ordinary.of(seen, new.evidence.is_name()) + self.knowledge.threshold;
         let at_home = baselines.commons.devices();
         let change = self.filed.changes.observe(new.about, seen.orig, at_home, is_odd, seen.seen)?;
         new.bits = new.bits.min(change.bits);
@@ -133,7 +133,7 @@ impl Docket {
     /// Takes an assessed observation as evidence. `later` tells of its flow where that is at hand: without it no incident can be told
     /// (as in calibration).
     pub(super) fn file(&mut self, seen: &Observation, assessment: &Assessment, later: Later<'_>) {
-        let ordinary_bits = self.knowledge.calibration.ordinary.of(seen);
+        let ordinary_bits = self.knowledge.calibration.ordinary.of(seen, assessment.is_named());
         let &Assessment { surprise, mut context, mut class, ref anywhere, ref population } = assessment;
         if let Some(attack) =
             anywhere.as_deref().filter(|attack| self.knowledge.judges_itself && !self.is_told(seen.orig, attack.class))

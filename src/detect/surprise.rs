@@ -60,6 +60,12 @@ impl Surprise {
         self.new.is_some_and(|part| part.prior_bits > 0.0)
     }
 
+    /// Is the strongest thing that is new a name that was asked for?
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.new.is_some_and(|part| part.evidence.is_name())
+    }
+
     /// What is new about the initiator's own doing.
     #[must_use]
     pub fn own_new(&self) -> Option<Contribution> {

@@ -184,6 +184,12 @@ impl Observation {
         self.orig_local && self.resp_local && !matches!(self.app, App::Dns)
     }
 
+    /// Does it leave home by something else than a name: is what is new about it none, and is it no question for one?
+    #[must_use]
+    pub const fn leads_out(&self, is_named: bool) -> bool {
+        self.orig_local && !self.resp_local && !is_named && !matches!(self.app, App::Dns)
+    }
+
     /// Did the responder send anything?
     #[must_use]
     pub fn answered(&self) -> bool {

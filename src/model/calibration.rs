@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use std::collections::BTreeMap;
+
 use crate::feature::Observation;
+use crate::flow::Service;
 
 /// Default: incidents per day and local device.
 const PER_HOST_DAY: f64 = 0.02;
@@ -55,7 +58,7 @@ pub struct Calibration {
 
 /// What conversations of ordinary time do not exceed, in bits, apart by whether they stay at home: people bring new sites every day, and that is
 /// no measure for what devices do with each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OrdinaryBits {
     /// All of them.
     #[serde(rename = "ordinary_bits")]
@@ -63,19 +66,38 @@ pub struct OrdinaryBits {
     /// Those between devices at home that ask for no name, at most as much; none in models of earlier versions, which did not tell them apart.
     #[serde(rename = "ordinary_bits_at_home", default, skip_serializing_if = "Option::is_none")]
     pub at_home: Option<f64>,
+    /// Those that leave home where what is new about them is no name, at most as much as any.
+    #[serde(rename = "ordinary_bits_out", default, skip_serializing_if = "Option::is_none")]
+    pub out: Option<f64>,
+    /// The same of services with many conversations, each by itself.
+    #[serde(rename = "ordinary_bits_out_by_service", with = "super::keys", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub services: BTreeMap<Service, f64>,
 }
 
 impl OrdinaryBits {
     /// The same for all.
     #[must_use]
     pub const fn of_all(bits: f64) -> Self {
-        Self { any: bits, at_home: Some(bits) }
+        Self { any: bits, at_home: Some(bits), out: Some(bits), services: BTreeMap::new() }
     }
 
-    /// Those for an observation.
+    /// Those for an observation; is the strongest thing that is new about it a name?
     #[must_use]
-    pub fn of(&self, seen: &Observation) -> f64 {
-        self.at_home.filter(|_| seen.stays_home()).unwrap_or(self.any)
+    pub fn of(&self, seen: &Observation, is_named: bool) -> f64 {
+        let apart = if seen.stays_home() {
+            self.at_home
+        } else if seen.leads_out(is_named) {
+            self.services.get(&seen.service).copied().or(self.out)
+        } else {
+            None
+        };
+        apart.unwrap_or(self.any)
+    }
+
+    /// The least that they may be for an observation of which that is not known yet.
+    #[must_use]
+    pub fn at_least(&self, seen: &Observation) -> f64 {
+        self.of(seen, false)
     }
 }
 
@@ -97,7 +119,12 @@ impl Calibration {
         scores.truncate(1000);
         scores.iter_mut().for_each(|score| *score = (*score * 1000.0).round() / 1000.0);
         let rounded = |bits: f64| (bits * 1000.0).round() / 1000.0;
-        let ordinary = OrdinaryBits { any: rounded(ordinary.any), at_home: ordinary.at_home.map(rounded) };
+        let ordinary = OrdinaryBits {
+            any: rounded(ordinary.any),
+            at_home: ordinary.at_home.map(rounded),
+            out: ordinary.out.map(rounded),
+            services: ordinary.services.into_iter().map(|(service, bits)| (service, rounded(bits))).collect(),
+        };
         Self { scores, days, windows, conversations, ordinary, raised_bits: 0.0 }
     }
 

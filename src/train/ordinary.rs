@@ -7,44 +7,56 @@ use serde::{Deserialize, Serialize};
 use super::teach::WINDOW;
 use super::together::{ROUNDS, Statistic};
 use crate::feature::Observation;
+use crate::flow::Service;
 use crate::model::{Conversation, EXTRAORDINARY, OrdinaryBits};
 use crate::time::Timestamp;
 
 /// Conversations of one window at the most; where there are more it ends early.
 const MOST_CONVERSATIONS: usize = 1_000_000;
-/// Bits kept at the most, the highest of all: one in a hundred of 400 million; twice as many at times.
-const MOST_KEPT: usize = 4_000_000;
-
-/// The share of conversations at home whose bits count, where these are looked at apart.
-const EXTRAORDINARY_AT_HOME: f64 = EXTRAORDINARY / 2.0;
-/// Conversations at home below which they are not looked at apart.
+/// The share of conversations whose bits count, where these are looked at apart.
+const EXTRAORDINARY_APART: f64 = EXTRAORDINARY / 2.0;
+/// Conversations below which they are not looked at apart.
 const ENOUGH: u64 = 1000;
+/// Bits are counted in steps of a 64th.
+const STEPS_PER_BIT: f64 = 64.0;
 
-/// Gathers the strongest flow of each conversation in each window of held-out time: repeats within a window are one event. Of
-/// their bits only so many are kept, the highest, as tell what all but one in a hundred do not exceed.
+/// Where a conversation leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Way {
+    /// It stays at home.
+    Home,
+    /// Out, and what is new about it is a name; or it asks for one.
+    Named,
+    /// Out otherwise, by this service.
+    Out(Service),
+}
+
+impl Way {
+    const fn of(seen: &Observation, is_named: bool) -> Self {
+        match (seen.stays_home(), seen.leads_out(is_named)) {
+            (true, _) => Self::Home,
+            (false, true) => Self::Out(seen.service),
+            (false, false) => Self::Named,
+        }
+    }
+}
+
+/// Gathers the strongest flow of each conversation in each window of held-out time: repeats within a window are one event.
+#[derive(Default)]
 pub struct Ordinary {
-    /// Bits, and whether the strongest flow stays at home.
-    window: BTreeMap<Conversation, (f64, bool)>,
-    end: Timestamp,
-    away: Group,
-    at_home: Group,
-    most: usize,
+    window: BTreeMap<Conversation, (f64, Way)>,
+    end: Option<Timestamp>,
+    bits: Bits,
 }
 
 impl Ordinary {
-    /// Of so many observations at the most.
-    pub fn of_at_most(observations: u64) -> Self {
-        let most = extraordinary(observations).saturating_add(1).min(MOST_KEPT);
-        Self { window: BTreeMap::new(), end: Timestamp::MIN, away: Group::default(), at_home: Group::default(), most }
-    }
-
-    /// Takes the bits of an observation's own.
-    pub fn add(&mut self, seen: &Observation, bits: f64) {
-        if seen.seen >= self.end || self.window.len() >= MOST_CONVERSATIONS {
+    /// Takes the bits of an observation's own; is the strongest thing that is new about it a name?
+    pub fn add(&mut self, seen: &Observation, bits: f64, is_named: bool) {
+        if self.end.is_none_or(|end| seen.seen >= end) || self.window.len() >= MOST_CONVERSATIONS {
             self.close();
-            self.end = seen.seen + WINDOW;
+            self.end = Some(seen.seen + WINDOW);
         }
-        let new = (bits, seen.stays_home());
+        let new = (bits, Way::of(seen, is_named));
         let strongest = self.window.entry((seen.orig, seen.resp, seen.service)).or_insert(new);
         if bits > strongest.0 {
             *strongest = new;
@@ -52,76 +64,74 @@ impl Ordinary {
     }
 
     fn close(&mut self) {
-        for (bits, is_at_home) in std::mem::take(&mut self.window).into_values() {
-            let group = if is_at_home { &mut self.at_home } else { &mut self.away };
-            group.conversations += 1;
-            group.kept.push(bits);
-            if group.kept.len() >= 2 * self.most {
-                group.kept.select_nth_unstable_by(self.most, |a, b| b.total_cmp(a));
-                group.kept.truncate(self.most);
-            }
+        for (bits, way) in std::mem::take(&mut self.window).into_values() {
+            self.bits.0.entry(way).or_default().add(bits);
         }
     }
 
     /// What was gathered.
     pub fn finish(mut self) -> Bits {
         self.close();
-        let mut bits = Bits { away: self.away, at_home: self.at_home, most: self.most };
-        bits.sort();
-        bits
+        self.bits
     }
 }
 
-/// Bits of conversations in windows, the highest of them.
-#[derive(Clone, Default, Serialize, Deserialize)]
-struct Group {
-    conversations: u64,
-    kept: Vec<f64>,
-}
+/// How many conversations had so many bits, in steps.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Counted(BTreeMap<u32, u64>);
 
-impl Group {
-    fn sort(&mut self, most: usize) {
-        self.kept.sort_unstable_by(|a, b| b.total_cmp(a));
-        self.kept.truncate(most);
+impl Counted {
+    fn add(&mut self, bits: f64) {
+        *self.0.entry((bits * STEPS_PER_BIT).ceil() as u32).or_default() += 1;
     }
 
-    fn join(&mut self, other: Self) {
-        self.conversations += other.conversations;
-        self.kept.extend(other.kept);
+    fn join(&mut self, other: &Self) {
+        other.0.iter().for_each(|(&step, count)| *self.0.entry(step).or_default() += count);
     }
 
-    /// The bits that all but this share of them do not exceed.
+    fn conversations(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// The bits that all but this share of them do not exceed; those of one alone are its own.
     fn exceeded_by(&self, share: f64) -> f64 {
-        // That of one conversation alone is its own.
-        let place = share_of(self.conversations, share).min(self.conversations.saturating_sub(1) as usize);
-        self.kept.get(place.min(self.kept.len().saturating_sub(1))).copied().unwrap_or(0.0)
+        let conversations = self.conversations();
+        let mut above = ((conversations as f64 * share).ceil() as u64).min(conversations.saturating_sub(1));
+        let reached = self.0.iter().rev().find(|&(_, &count)| {
+            let is_reached = count > above;
+            above = above.saturating_sub(count);
+            is_reached
+        });
+        reached.map_or(0.0, |(&step, _)| f64::from(step) / STEPS_PER_BIT)
     }
 }
 
-/// Those that stay at home and all others.
-#[derive(Serialize, Deserialize)]
-pub struct Bits {
-    away: Group,
-    at_home: Group,
-    most: usize,
-}
+/// Bits of conversations in windows, by where they lead.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Bits(BTreeMap<Way, Counted>);
 
 impl Bits {
-    fn sort(&mut self) {
-        self.away.sort(self.most);
-        self.at_home.sort(self.most);
-    }
-
-    /// How many conversations in windows there were, and the bits that all but one in a hundred do not exceed, and those at home all but one in
-    /// two hundred where that is less and there are enough of them.
+    /// How many conversations in windows there were, and the bits that all but one in a hundred do not exceed; where there are enough of them and that is
+    /// less, those that all but one in two hundred do not exceed: of those at home, and of those that lead out without a new name, apart by services.
     pub fn ordinary(&self) -> (f64, OrdinaryBits) {
-        let mut all = self.away.clone();
-        all.join(self.at_home.clone());
-        all.sort(self.most);
-        let bits = all.exceeded_by(EXTRAORDINARY);
-        let is_enough = self.at_home.conversations >= ENOUGH;
-        let at_home = if is_enough { self.at_home.exceeded_by(EXTRAORDINARY_AT_HOME).min(bits) } else { bits };
-        (all.conversations as f64, OrdinaryBits { any: bits, at_home: Some(at_home) })
+        let (mut all, mut out, mut services) = (Counted::default(), Counted::default(), BTreeMap::new());
+        self.0.values().for_each(|counted| all.join(counted));
+        let any = all.exceeded_by(EXTRAORDINARY);
+        let apart = |counted: &Counted| {
+            (counted.conversations() >= ENOUGH).then(|| counted.exceeded_by(EXTRAORDINARY_APART).min(any))
+        };
+        for (&way, counted) in &self.0 {
+            let Way::Out(service) = way else { continue };
+            let bits = apart(counted);
+            bits.into_iter().for_each(|bits| _ = services.insert(service, bits));
+            // A service of which much is as odd as anything says nothing of the others.
+            if bits.is_none_or(|bits| bits < any) {
+                out.join(counted);
+            }
+        }
+        let at_home = self.0.get(&Way::Home).and_then(apart).unwrap_or(any);
+        let out = apart(&out).unwrap_or(any);
+        (all.conversations() as f64, OrdinaryBits { any, at_home: Some(at_home), out: Some(out), services })
     }
 }
 
@@ -129,20 +139,10 @@ impl Statistic for Bits {
     const ROUND: &'static str = ROUNDS[3];
 
     fn join(&mut self, other: Self) {
-        self.away.join(other.away);
-        self.at_home.join(other.at_home);
-        self.sort();
+        for (way, counted) in other.0 {
+            self.0.entry(way).or_default().join(&counted);
+        }
     }
-}
-
-/// One in a hundred of so many, rounded up.
-fn extraordinary(conversations: u64) -> usize {
-    share_of(conversations, EXTRAORDINARY)
-}
-
-/// This share of so many, rounded up.
-fn share_of(conversations: u64, share: f64) -> usize {
-    (conversations as f64 * share).ceil() as usize
 }
 
 #[cfg(test)]
@@ -153,51 +153,90 @@ mod tests {
     use crate::feature::packing::tests::observation;
     use crate::time::Span;
 
-    /// As it is defined: all are kept and put in order.
+    /// As it is defined: all are kept and put in order, in steps.
     fn by_sorting(mut all: Vec<f64>) -> (f64, f64) {
         all.sort_unstable_by(f64::total_cmp);
         let ordinary = all.len() - (all.len() as f64 * EXTRAORDINARY).ceil() as usize;
-        (all.len() as f64, all.get(ordinary.saturating_sub(1)).copied().unwrap_or(0.0))
+        let bits = all.get(ordinary.saturating_sub(1)).copied().unwrap_or(0.0);
+        (all.len() as f64, (bits * STEPS_PER_BIT).ceil() / STEPS_PER_BIT)
+    }
+
+    fn observation_now() -> Observation {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        Observation { seen: Timestamp::from_parts(0, 0), ..observation().new_tree(&mut runner).unwrap().current() }
     }
 
     #[test]
-    fn the_highest_are_enough() {
-        let mut runner = proptest::test_runner::TestRunner::deterministic();
-        let mut seen = observation().new_tree(&mut runner).unwrap().current();
-        for count in [0_u64, 1, 2, 99, 100, 101, 1000, 12_345] {
-            seen.seen = Timestamp::from_parts(0, 0);
-            let (mut ordinary, mut all) = (Ordinary::of_at_most(2 * count), Vec::new());
+    fn all_but_one_in_a_hundred_do_not_exceed_it() {
+        for count in [0_u64, 1, 2, 99, 100, 101, 999, 12_345] {
+            let mut seen = observation_now();
+            seen.app = crate::app::App::Dns;
+            let (mut ordinary, mut all) = (Ordinary::default(), Vec::new());
             for n in 0..count {
                 let bits = (n * 7919 % 1009) as f64 / 10.0;
                 all.push(bits);
                 // Its repeat in the same window is no event of its own; the window is over after five minutes.
-                ordinary.add(&seen, bits);
-                ordinary.add(&seen, bits / 2.0);
+                ordinary.add(&seen, bits, false);
+                ordinary.add(&seen, bits / 2.0, false);
                 seen.seen = seen.seen + WINDOW + Span::from_secs(1);
             }
             let (conversations, bits) = by_sorting(all);
-            assert_eq!(ordinary.finish().ordinary(), (conversations, OrdinaryBits::of_all(bits)), "{count}");
+            let (counted, found) = ordinary.finish().ordinary();
+            assert_eq!((counted, found), (conversations, OrdinaryBits::of_all(bits)), "{count}");
         }
+    }
+
+    /// What is ordinary where so many conversations with these bits lead there: at home, out by ports, out with a new name.
+    fn ordinary_of(parts: &[(i64, f64, Option<u16>, bool)]) -> OrdinaryBits {
+        let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
+        (seen.app, seen.orig_local) = (crate::app::App::Http, true);
+        for &(count, bits, out_by, is_named) in parts {
+            (seen.resp_local, seen.service) = (out_by.is_none(), Service { protocol: 6, port: out_by.unwrap_or(80) });
+            for _ in 0..count {
+                ordinary.add(&seen, bits, is_named);
+                seen.seen = seen.seen + WINDOW + Span::from_secs(1);
+            }
+        }
+        ordinary.finish().ordinary().1
     }
 
     #[test]
     fn who_stays_home_is_looked_at_apart_where_there_are_enough() {
-        let mut runner = proptest::test_runner::TestRunner::deterministic();
-        let mut seen = observation().new_tree(&mut runner).unwrap().current();
-        seen.app = crate::app::App::Http;
-        let mut bits = |away: i64, at_home: i64| {
-            let mut ordinary = Ordinary::of_at_most((away + at_home) as u64);
-            for n in 0..away + at_home {
-                (seen.orig_local, seen.resp_local) = (true, n >= away);
-                seen.seen = Timestamp::from_parts(n * 600, 0);
-                ordinary.add(&seen, if n >= away { 3.0 } else { 20.0 });
-            }
-            ordinary.finish().ordinary().1
+        let bits = |away: i64, at_home: i64| {
+            let found = ordinary_of(&[(away, 20.0, Some(443), true), (at_home, 3.0, None, false)]);
+            (found.any, found.at_home)
         };
-        assert_eq!(bits(2000, 2000), OrdinaryBits { any: 20.0, at_home: Some(3.0) });
-        assert_eq!(bits(2000, 900), OrdinaryBits::of_all(20.0), "too few");
-        assert_eq!(bits(10, 2000), OrdinaryBits::of_all(3.0));
-        seen.app = crate::app::App::Dns;
-        assert!(!seen.stays_home(), "a question for a name");
+        assert_eq!([bits(2000, 2000), bits(2000, 900), bits(10, 2000)], [(20.0, Some(3.0)), (20.0, Some(20.0)), (3.0, Some(3.0))]);
+    }
+
+    #[test]
+    fn a_service_that_is_odd_all_day_hides_nothing_of_the_others() {
+        let (push, web) = (Service { protocol: 6, port: 5223 }, Service { protocol: 6, port: 443 });
+        let found = ordinary_of(&[
+            (2000, 18.0, Some(push.port), false),
+            (2000, 4.0, Some(web.port), false),
+            (2000, 25.0, Some(web.port), true),
+            (50, 5.0, Some(8443), false),
+        ]);
+        assert_eq!((found.any, found.out), (25.0, Some(18.0)));
+        let found = ordinary_of(&[(2000, 18.0, Some(push.port), false), (2000, 4.0, Some(web.port), false), (50, 5.0, Some(8443), false)]);
+        assert_eq!((found.any, found.out), (18.0, Some(5.0)));
+        assert_eq!(found.services.into_iter().collect::<Vec<_>>(), [(web, 4.0), (push, 18.0)]);
+    }
+
+    #[test]
+    fn parts_of_a_fleet_add() {
+        let of = |count: usize| {
+            let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
+            for n in 0..count {
+                ordinary.add(&seen, n as f64, false);
+                seen.seen = seen.seen + WINDOW + Span::from_secs(1);
+            }
+            ordinary.finish()
+        };
+        let mut joined = of(150);
+        joined.join(of(50));
+        assert_eq!(joined.ordinary().0, 200.0);
+        assert_eq!(joined.ordinary().1.any, 147.0, "the two highest of both are beyond");
     }
 }

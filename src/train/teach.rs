@@ -80,7 +80,6 @@ pub fn teach_by<M: Material>(
     left_out: Without,
     fit: impl FnOnce(&[&Observation]) -> Result<Vocabulary, ClusterError>,
 ) -> Result<Taught, M::Error> {
-    let tally = material.tally();
     let Survey { identities, sample, span } = Survey::of(material)?;
     let identities = identities.finish();
     let vocabulary = Arc::new(fit(&sample.iter().collect::<Vec<_>>())?);
@@ -116,11 +115,11 @@ pub fn teach_by<M: Material>(
     silent.judges_itself = trim == Trim::SelfTaught;
     let config = DetectorConfig { without: left_out, ..DetectorConfig::default() };
     let mut assessor = Detector::new(Arc::new(silent), config);
-    let mut ordinary = Ordinary::of_at_most(tally.observations);
+    let mut ordinary = Ordinary::default();
     material.each(Phase::Judging, &mut |seen, note| {
         let found = found(note, seen, &vocabulary);
         let assessment = note.assessment.get_or_insert_with(|| assessor.assess(seen, found));
-        ordinary.add(seen, assessment.own_bits());
+        ordinary.add(seen, assessment.own_bits(), assessment.is_named());
     })?;
     let calibration = Calibration::default();
     let mut taught = Taught { vocabulary, parts, baselines, calibration, assessor, config, trim, stood_out: Vec::new() };
@@ -238,7 +237,7 @@ impl Taught {
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
         let kept = scores.calibrating((windows * self.trim.share()) as usize);
         let days = span.as_seconds() / 86_400.0;
-        let ordinary = (self.calibration.conversations, self.calibration.ordinary);
+        let ordinary = (self.calibration.conversations, std::mem::take(&mut self.calibration.ordinary));
         self.calibration = Calibration::new(kept, days, windows, ordinary);
         self.stood_out = scores.stood_out();
         Ok(())

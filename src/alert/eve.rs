@@ -67,7 +67,8 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
     let incident = &notice.incident;
     let info = incident.class.info();
     let reasons: Vec<Value> = incident.reasons.iter().map(why).collect();
-    let attack = incident.attack().map_or_else(|| json!([]), |(technique, tactic)| json!([{"technique": technique, "tactic": tactic}]));
+    let attack =
+        incident.attack().map_or_else(|| json!([]), |(technique, tactic)| json!([{"technique": technique, "tactic": tactic}]));
     let mut product = json!({
         "incident": {
             "id": hex_id(incident.id), "class": info.name, "state": notice.state.name(),

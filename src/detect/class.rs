@@ -112,6 +112,31 @@ impl Class {
         matches!(self, Self::Scan | Self::Sweep)
     }
 
+    /// Is it what is done with a service once it is found, which neither the search for it nor new access tells?
+    #[must_use]
+    pub const fn is_deed(self) -> bool {
+        matches!(
+            self,
+            Self::BruteForce
+                | Self::Tunnel
+                | Self::Dga
+                | Self::FileActivity
+                | Self::CovertApplication
+                | Self::Beaconing
+                | Self::Exfiltration
+        )
+    }
+
+    /// The one of both that tells more of one conversation: what is done with a service rather than that it was looked for, else the first.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match (self.is_search() && other.is_deed(), other.is_search() && self.is_deed()) {
+            (true, _) => other,
+            (_, true) => self,
+            _ => self.min(other),
+        }
+    }
+
     /// The class of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -355,6 +380,14 @@ static INFOS: [ClassInfo; 18] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_done_tells_more_than_the_search_for_it() {
+        let of = |a: Class, b: Class| (a.or(b), b.or(a));
+        assert_eq!(of(Class::Scan, Class::BruteForce), (Class::BruteForce, Class::BruteForce));
+        assert_eq!(of(Class::Scan, Class::LateralMovement), (Class::Scan, Class::Scan));
+        assert_eq!(of(Class::Tunnel, Class::Flood), (Class::Tunnel, Class::Tunnel));
+    }
 
     #[test]
     fn every_class_has_its_own_number_and_name() {

@@ -127,7 +127,9 @@ fn by_count(seen: &Observation, surprise: &Surprise, (window, targets): (&Minute
     let flows = || count(window.conversations.get(&(seen.orig, seen.resp, seen.service)));
     // Whom it knows is asked again and again while he does not answer, with no password.
     let asks = surprise.unknown_edge || !seen.failed;
-    (is_login(seen) && asks && flows() >= LOGIN_FLOWS).then_some(Class::BruteForce)
+    // Whoever asks what listens on a port tries one application after the other there.
+    let is_probe = seen.facts.iter().any(|fact| fact.kind == FactKind::Application);
+    (is_login(seen) && asks && !is_probe && flows() >= LOGIN_FLOWS).then_some(Class::BruteForce)
 }
 
 pub(super) fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {

@@ -90,6 +90,9 @@ impl Docket {
     pub fn weigh(&mut self, seen: &Observation, finding: &Finding, least_bits: f64) -> Assessment {
         let &Finding { mut surprise, ref context, ref around, ref anywhere, is_known } = finding;
         let population = self.share_with_others(seen, &mut surprise).map(Box::new);
+        let mut context = *context;
+        // What the hour holds was told, and every further conversation has it for the rest of that hour.
+        context.slow = context.slow.filter(|part| !self.filed.habits.has_told_hour(seen.orig, part, seen.seen));
         let context = context.strongest();
         let is_ordinary = surprise.bits() + context.map_or(0.0, |part| part.bits) <= least_bits;
         let class = if is_ordinary && anywhere.is_none() {
@@ -359,8 +362,10 @@ impl Docket {
             self.filed.touched.push(host);
         }
         let before = case.conversations();
+        // What is over must not count again for being added to.
+        case.expire(exhibit.seen);
         case.add(with, exhibit, most, complete);
-        self.conversations += case.conversations().saturating_sub(before);
+        self.conversations = (self.conversations + case.conversations()).saturating_sub(before);
     }
 
     fn count_conversations(&mut self) {
@@ -434,5 +439,29 @@ impl Docket {
     /// Was an attack of this class told of a device where each is told once, and is it over?
     fn is_told(&self, host: Host, class: Class) -> bool {
         self.knowledge.judges_itself && self.filed.told.contains(&(host, class))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{LATER_MS, host, taught};
+    use super::*;
+    use crate::time::Span;
+
+    #[test]
+    fn what_is_over_does_not_count_again_for_being_added_to() {
+        let told_after = |seconds: i64| {
+            let mut docket = Docket::new(taught(), DetectorConfig::default());
+            let start = Timestamp::from_parts(LATER_MS / 1000, 0);
+            let (now, mut notices) = (start + Span::from_secs(seconds), Vec::new());
+            for (at, bits) in [(start, 12.0), (now, 2.0)] {
+                let part = Contribution::of(Evidence::NewOffer, 1.0, bits);
+                let flow = FlowRef::of_link(host(1), host(2));
+                docket.put(host(1), host(2), Service::ARP, Exhibit::of_itself(Class::NewService, part, flow, (at, at, at)));
+            }
+            docket.tick(now, &mut notices);
+            notices.len()
+        };
+        assert_eq!((told_after(200), told_after(400)), (1, 0));
     }
 }

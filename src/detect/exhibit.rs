@@ -109,7 +109,7 @@ impl Exhibit {
         // The class that tells most among flows of like strength: what belongs to a tunnel is no mere flood.
         let is_alike = new.bits().min(self.bits()) >= 0.5 * new.bits().max(self.bits());
         self.class = match (is_alike, stronger) {
-            (true, _) => self.class.min(new.class),
+            (true, _) => self.class.or(new.class),
             (false, true) => new.class,
             (false, false) => self.class,
         };

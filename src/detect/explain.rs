@@ -86,18 +86,7 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
         }
         Evidence::NewService => format!("first use of {service} by {}{life}", flow.orig),
         Evidence::NewPeer => format!("first {service} from {} to {}{life}", flow.orig, flow.resp),
-        Evidence::NewFact(FactKind::ControllerChange) => {
-            let text = flow.fact(FactKind::ControllerChange, part.about).unwrap_or_default();
-            format!("{} never changed {} ({text}) before{life}", flow.orig, flow.resp)
-        }
-        Evidence::NewFact(FactKind::Application) => {
-            let on = Service { protocol: flow.key.protocol, port: flow.resp_port };
-            format!("{} never spoke {} on {on} before{life}", flow.orig, flow.app.name())
-        }
-        Evidence::NewFact(kind) => {
-            let text = flow.fact(kind, part.about).unwrap_or_default();
-            format!("{} never used the {} {text} before{life}", flow.orig, kind.phrase())
-        }
+        Evidence::NewFact(kind) => fact_text(kind, part, flow),
         Evidence::NewClient => format!("{} never served {service} to {} before{life}", flow.resp, flow.orig),
         Evidence::NewOffer => format!("{} never answered on {service} before{life}", flow.resp),
         Evidence::NewShape => format!("{} never used {service} in this way before{life}", flow.orig),
@@ -162,6 +151,18 @@ const fn whose(of: Of) -> &'static str {
 }
 
 /// What was counted in a minute or an hour.
+fn fact_text(kind: FactKind, part: &Contribution, flow: &FlowRef) -> String {
+    let (text, life) = (flow.fact(kind, part.about).unwrap_or_default(), life(part.observed));
+    match kind {
+        FactKind::ControllerChange => format!("{} never changed {} ({text}) before{life}", flow.orig, flow.resp),
+        FactKind::Application => {
+            let on = Service { protocol: flow.key.protocol, port: flow.resp_port };
+            format!("{} never spoke {text} on {on} before{life}", flow.orig)
+        }
+        _ => format!("{} never used the {} {text} before{life}", flow.orig, kind.phrase()),
+    }
+}
+
 fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String {
     let service = super::incident::service_in_words(flow);
     let whose = whose(part.of);
@@ -236,7 +237,9 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         _ if matches!(part.evidence, Evidence::NewFact(FactKind::ControllerRequest | FactKind::ControllerChange)) => {
             "; it counts more, since it changes what a controller does"
         }
-        _ if part.evidence == Evidence::NewFact(FactKind::Application) => "; it counts more, since that is the port of another application",
+        _ if part.evidence == Evidence::NewFact(FactKind::Application) => {
+            "; it counts more, since that is the port of another application"
+        }
         _ if matches!(part.evidence, Evidence::NewFact(FactKind::Domain) | Evidence::NewPeer) && flow.app == App::Dns => {
             "; it counts more, since its names are as long as those that carry data"
         }

@@ -124,13 +124,7 @@ mod tests {
             address: Some(host(77).0),
             ..DhcpMessage::default()
         };
-        Sighting {
-            time: at,
-            src_mac: Mac::NONE,
-            src: Some(host(from).0),
-            vlans: [0; 2],
-            what: Seen::Dhcp(Box::new(message)),
-        }
+        Sighting { time: at, src_mac: Mac::NONE, src: Some(host(from).0), vlans: [0; 2], what: Seen::Dhcp(Box::new(message)) }
     }
 
     #[test]
@@ -160,7 +154,10 @@ mod tests {
         detector.sighting(&says(3, "offer", LATER));
         detector.tick(LATER, &mut notices, &mut Vec::new());
         let [notice] = &notices[..] else { panic!("{notices:?}") };
-        assert_eq!((notice.state, notice.incident.class, notice.incident.host), (IncidentState::Open, Class::NewService, host(3)));
+        assert_eq!(
+            (notice.state, notice.incident.class, notice.incident.host),
+            (IncidentState::Open, Class::NewService, host(3))
+        );
         let text = super::super::explain::reason(&notice.incident.reasons[0]).text;
         assert_eq!(text, "10.0.0.3 hands out addresses and routes (DHCP), which it never did; 1 other device does");
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::class::Class;
+use super::evidence::{Contribution, Evidence};
 use super::incident::Incident;
 use crate::feature::Host;
 use crate::flow::Service;
@@ -16,6 +17,9 @@ const FIRST: Span = Span::from_secs(600);
 /// The same of data that was moved, where each time more is lost, yet people also copy twice; and of access to where a device never was:
 /// whoever has it uses it again.
 const FIRST_OF_SLOW: Span = Span::from_secs(3600);
+/// What an hour holds is held for so long, and is news again where it is so much more.
+const HOUR: Span = Span::from_secs(3600);
+const MUCH_MORE: f64 = 1.5;
 /// What is told twice with at least this time between comes again after as long: a nightly job, a weekly backup, a month's end.
 const SHORTEST_PERIOD: Span = Span::from_secs(12 * 3600);
 /// How much earlier or later than that it may come, as a part of the time between: a tenth, for months are not alike.
@@ -61,6 +65,8 @@ impl Habit {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Habits {
     told: Map<Told, Habit>,
+    /// What was told of an hour of a device: the count, and until when that is no news.
+    hours: Map<(Host, Evidence), (f64, Timestamp)>,
     /// Devices of which an incident was told, and until when they are watched for it.
     suspects: Map<Host, Timestamp>,
 }
@@ -79,6 +85,24 @@ impl Habits {
         Some((habit.own_bits, habit.shared_bits))
     }
 
+    /// Was so much of a device's hour told in an incident that is closed, or nearly?
+    pub fn has_told_hour(&self, host: Host, part: &Contribution, now: Timestamp) -> bool {
+        let told = self.hours.get(&(host, part.evidence));
+        told.is_some_and(|&(count, until)| now < until && part.observed < MUCH_MORE * count)
+    }
+
+    fn remember_hours(&mut self, incident: &Incident, now: Timestamp) {
+        let is_of_hour = |evidence| matches!(evidence, Evidence::SlowTargets | Evidence::SlowFailures);
+        for part in incident.reasons.iter().map(|reason| &reason.part).filter(|part| is_of_hour(part.evidence)) {
+            if self.hours.len() >= MAX_CONVERSATIONS {
+                self.hours.retain(|_, (_, until)| now < *until);
+            }
+            if self.hours.len() < MAX_CONVERSATIONS {
+                self.hours.insert((incident.host, part.evidence), (part.observed, now + HOUR));
+            }
+        }
+    }
+
     /// Was an incident of this device closed within the last day?
     pub fn is_suspect(&self, host: Host, now: Timestamp) -> bool {
         self.suspects.get(&host).is_some_and(|&until| now < until)
@@ -92,6 +116,7 @@ impl Habits {
         if self.suspects.len() < MAX_CONVERSATIONS {
             self.suspects.insert(incident.host, now + LONGEST);
         }
+        self.remember_hours(incident, now);
         if self.told.len() + incident.conversations.len() > MAX_CONVERSATIONS {
             // How long it held decides how long the next one holds.
             self.told.retain(|_, habit| now < habit.until + habit.holds);
@@ -127,11 +152,25 @@ impl Habits {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{LATER_MS, detector, flow, show, taught};
+    use super::super::incident::Cause;
+    use super::super::testing::{LATER_MS, detector, flow, host, show, taught};
     use super::super::{FlowRef, IncidentState, Notice};
     use super::*;
     use crate::feature::Observation;
     use crate::flow::FlowRecord;
+
+    #[test]
+    fn what_an_hour_holds_is_told_once_and_again_when_it_is_much_more() {
+        let (now, flow) = (Timestamp::from_parts(0, 0), FlowRef::of_link(host(1), host(2)));
+        let mut incident = Incident::new(Class::Scan, host(1), flow.clone(), now);
+        let of_hour = |observed| Contribution::of(Evidence::SlowTargets, observed, 17.0);
+        let (peer, service) = (host(2), Service::ARP);
+        incident.reasons.push(Cause { part: of_hour(100.0), host: host(1), peer, service, flow });
+        let mut habits = Habits::default();
+        habits.remember(&incident, now);
+        let has_told = |observed, later| habits.has_told_hour(host(1), &of_hour(observed), now + Span::from_secs(later));
+        assert_eq!([has_told(149.0, 3599), has_told(150.0, 3599), has_told(100.0, 3600)], [true, false, false]);
+    }
 
     #[test]
     fn the_same_is_told_once_a_day_and_more_of_it_again() {

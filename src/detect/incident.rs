@@ -264,6 +264,10 @@ impl Incident {
     /// one thing, and so are a sweep and what looks so on its service alone.
     #[must_use]
     pub fn is_same(&self, class: Class, strongest: (Host, Service)) -> bool {
+        // That a service was looked for tells nothing of the guessing, or of the data, that follows.
+        if self.class.is_search() && class.is_deed() {
+            return false;
+        }
         let is_vague = |class: Class| matches!(class, Class::Unusual | Class::NewDevice);
         let is_scan = |class: Class| matches!(class, Class::Scan | Class::Sweep);
         let of_scan = is_vague(self.class) && is_scan(class) || is_scan(self.class) && is_vague(class);
@@ -417,6 +421,14 @@ mod tests {
         (incident.flows, incident.bits) = (100, 20.0);
         incident.add_peer(host(2), 1.0);
         incident
+    }
+
+    #[test]
+    fn a_scan_is_not_the_guessing_that_follows() {
+        let (mut incident, with) = (incident(), (host(2), Service { protocol: 6, port: 22 }));
+        incident.conversations.insert(with, (9.0, 0.0));
+        let is_same = [Class::Unusual, Class::LateralMovement, Class::BruteForce].map(|class| incident.is_same(class, with));
+        assert_eq!(is_same, [true, true, false]);
     }
 
     #[test]

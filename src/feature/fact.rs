@@ -8,8 +8,8 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::app::{
-    App, BacnetFacts, Basis, DceRpcFacts, DicomFacts, Dnp3Facts, EnipFacts, Facts, Hl7Facts, MqttFacts, Ports, S7Facts, SHORT_LABEL,
-    SmbFacts,
+    App, BacnetFacts, Basis, DceRpcFacts, DicomFacts, Dnp3Facts, EnipFacts, Facts, Hl7Facts, MqttFacts, Ports, S7Facts,
+    SHORT_LABEL, SmbFacts,
 };
 use crate::flow::{FlowRecord, Service};
 use crate::wire::Addr;

@@ -10,8 +10,9 @@ use super::counts::{Counts, Life};
 use super::histogram::Histogram;
 use super::hours::Hours;
 use super::measured::{
-    BYTES_ORIG, BYTES_RESP, CLIENTS_PER_MIN, DURATION_MS, FAILED_PER_HOUR, FAILED_PER_MIN, FILE_CHANGES_PER_MIN, FLOWS_PER_MIN, NAMES_MISSING_PER_MIN,
-    LOGIN_FAILURES_PER_MIN, Measured, Of, ServiceServed, ServiceUse, TARGETS_PER_HOUR, TARGETS_PER_MIN, counted_of,
+    BYTES_ORIG, BYTES_RESP, CLIENTS_PER_MIN, DURATION_MS, FAILED_PER_HOUR, FAILED_PER_MIN, FILE_CHANGES_PER_MIN, FLOWS_PER_MIN,
+    LOGIN_FAILURES_PER_MIN, Measured, NAMES_MISSING_PER_MIN, Of, ServiceServed, ServiceUse, TARGETS_PER_HOUR, TARGETS_PER_MIN,
+    counted_of,
 };
 use super::packed::{Packed, counted};
 use super::steady::{Deaf, Steady};

@@ -13,6 +13,10 @@ use crate::time::Timestamp;
 
 /// Conversations of one window at the most; where there are more it ends early.
 const MOST_CONVERSATIONS: usize = 1_000_000;
+/// Services by which conversations lead out told apart at the most; further ones are one.
+const MOST_SERVICES: usize = 10_000;
+/// Stands for those.
+const OTHERS: Service = Service { protocol: 0, port: 0 };
 /// The share of conversations whose bits count, where these are looked at apart.
 const EXTRAORDINARY_APART: f64 = EXTRAORDINARY / 2.0;
 /// Conversations below which they are not looked at apart.
@@ -64,8 +68,10 @@ impl Ordinary {
     }
 
     fn close(&mut self) {
+        let ways = &mut self.bits.0;
         for (bits, way) in std::mem::take(&mut self.window).into_values() {
-            self.bits.0.entry(way).or_default().add(bits);
+            let is_one_too_many = ways.len() >= MOST_SERVICES && !ways.contains_key(&way);
+            ways.entry(if is_one_too_many { Way::Out(OTHERS) } else { way }).or_default().add(bits);
         }
     }
 
@@ -107,8 +113,21 @@ impl Counted {
 }
 
 /// Bits of conversations in windows, by where they lead.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<(Way, Counted)>", into = "Vec<(Way, Counted)>")]
 pub struct Bits(BTreeMap<Way, Counted>);
+
+impl From<Vec<(Way, Counted)>> for Bits {
+    fn from(ways: Vec<(Way, Counted)>) -> Self {
+        Self(ways.into_iter().collect())
+    }
+}
+
+impl From<Bits> for Vec<(Way, Counted)> {
+    fn from(bits: Bits) -> Self {
+        bits.0.into_iter().collect()
+    }
+}
 
 impl Bits {
     /// How many conversations in windows there were, and the bits that all but one in a hundred do not exceed; where there are enough of them and that is
@@ -117,9 +136,8 @@ impl Bits {
         let (mut all, mut out, mut services) = (Counted::default(), Counted::default(), BTreeMap::new());
         self.0.values().for_each(|counted| all.join(counted));
         let any = all.exceeded_by(EXTRAORDINARY);
-        let apart = |counted: &Counted| {
-            (counted.conversations() >= ENOUGH).then(|| counted.exceeded_by(EXTRAORDINARY_APART).min(any))
-        };
+        let apart =
+            |counted: &Counted| (counted.conversations() >= ENOUGH).then(|| counted.exceeded_by(EXTRAORDINARY_APART).min(any));
         for (&way, counted) in &self.0 {
             let Way::Out(service) = way else { continue };
             let bits = apart(counted);
@@ -201,12 +219,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_ordinary_depends_on_where_a_conversation_leads() {
+        let (push, web) = (Service { protocol: 6, port: 5223 }, Service { protocol: 6, port: 443 });
+        let services = BTreeMap::from([(push, 17.0)]);
+        let ordinary = OrdinaryBits { any: 18.0, at_home: Some(9.0), out: Some(10.0), services };
+        let mut seen = observation_now();
+        (seen.app, seen.orig_local) = (crate::app::App::Http, true);
+        let mut of = |service, resp_local, is_named| {
+            (seen.service, seen.resp_local) = (service, resp_local);
+            ordinary.of(&seen, is_named)
+        };
+        assert_eq!(
+            [of(web, true, true), of(web, false, true), of(web, false, false), of(push, false, false)],
+            [9.0, 18.0, 10.0, 17.0]
+        );
+    }
+
+    #[test]
     fn who_stays_home_is_looked_at_apart_where_there_are_enough() {
         let bits = |away: i64, at_home: i64| {
             let found = ordinary_of(&[(away, 20.0, Some(443), true), (at_home, 3.0, None, false)]);
             (found.any, found.at_home)
         };
-        assert_eq!([bits(2000, 2000), bits(2000, 900), bits(10, 2000)], [(20.0, Some(3.0)), (20.0, Some(20.0)), (3.0, Some(3.0))]);
+        assert_eq!(
+            [bits(2000, 2000), bits(2000, 900), bits(10, 2000)],
+            [(20.0, Some(3.0)), (20.0, Some(20.0)), (3.0, Some(3.0))]
+        );
     }
 
     #[test]
@@ -219,9 +257,25 @@ mod tests {
             (50, 5.0, Some(8443), false),
         ]);
         assert_eq!((found.any, found.out), (25.0, Some(18.0)));
-        let found = ordinary_of(&[(2000, 18.0, Some(push.port), false), (2000, 4.0, Some(web.port), false), (50, 5.0, Some(8443), false)]);
+        let found = ordinary_of(&[
+            (2000, 18.0, Some(push.port), false),
+            (2000, 4.0, Some(web.port), false),
+            (50, 5.0, Some(8443), false),
+        ]);
         assert_eq!((found.any, found.out), (18.0, Some(5.0)));
         assert_eq!(found.services.into_iter().collect::<Vec<_>>(), [(web, 4.0), (push, 18.0)]);
+    }
+
+    #[test]
+    fn services_are_bounded() {
+        let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
+        (seen.app, seen.orig_local, seen.resp_local) = (crate::app::App::Unknown, true, false);
+        for port in 0..MOST_SERVICES as u16 + 100 {
+            seen.service = Service { protocol: 6, port };
+            ordinary.add(&seen, 1.0, false);
+        }
+        let bits = ordinary.finish();
+        assert!(bits.0.len() <= MOST_SERVICES + 1 && bits.0[&Way::Out(OTHERS)].conversations() == 100);
     }
 
     #[test]

@@ -221,7 +221,7 @@ fn calibrate(fleet: &mut Fleet, vocabulary: &Arc<Vocabulary>, baselines: Baselin
     let ordinary = OrdinaryBits::of_all(bits.get(bits.len() * 99 / 100).copied().unwrap_or(0.0));
     let ordinary = (bits.len() as f64, ordinary);
     let days = HALF_MIN as f64 / 1440.0;
-    let mut detector = silent(Calibration::new(Vec::new(), days, 1.0, ordinary));
+    let mut detector = silent(Calibration::new(Vec::new(), days, 1.0, ordinary.clone()));
     let mut now = Timestamp::MIN;
     let mut file = |(record, seen): Flow, found: Match| {
         tick(&mut detector, &mut now, &seen, |_, _| ());

@@ -42,7 +42,10 @@ impl Leases {
         }
         let device = baselines.identities.of(host, mac, |_| false);
         if device == host || !baselines.hosts.contains_key(&device) {
-            self.by_address.remove(&host);
+            // Most networks have none: no hash is worked out for nothing.
+            if !self.by_address.is_empty() {
+                self.by_address.remove(&host);
+            }
         } else if self.by_address.len() < MAX_ADDRESSES || self.by_address.contains_key(&host) {
             self.by_address.insert(host, device);
         }

@@ -33,6 +33,9 @@ pub struct Identities {
     /// What each address stands for, where that is another. Drawn from the devices.
     #[serde(skip)]
     by_address: Map<Host, Host>,
+    /// The device behind each interface. Drawn from the devices: a table by hash is asked sooner than a tree.
+    #[serde(skip)]
+    by_interface: Map<Mac, Host>,
 }
 
 /// What devices are called, of those that a model knows: so much of it as tells which addresses are one.
@@ -145,6 +148,7 @@ impl Identities {
         }
         by_address.retain(|address, device| address != device && !several.contains(address) && !several.contains(device));
         self.by_address = by_address;
+        self.by_interface = self.devices.iter().filter_map(|(&mac, addresses)| Some((mac, *addresses.first()?))).collect();
     }
 
     /// The address that stands for the device with this one. An address that was never seen behind a known interface of one device
@@ -157,7 +161,7 @@ impl Identities {
         if !host.is_device() || is_known(host) {
             return host;
         }
-        self.devices.get(&mac).map_or(host, |addresses| addresses[0])
+        self.by_interface.get(&mac).copied().unwrap_or(host)
     }
 
     /// Puts devices in the place of addresses.

@@ -35,6 +35,26 @@ pub enum Kind {
     Client,
 }
 
+impl Kind {
+    /// All of them, in their order.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let facts = FactKind::all().map(Self::Fact);
+        [Self::Service, Self::Edge].into_iter().chain(facts).chain([Self::Shape, Self::Offer, Self::Client])
+    }
+
+    /// A small number of its own.
+    pub(super) const fn place(self) -> usize {
+        match self {
+            Self::Service => 0,
+            Self::Edge => 1,
+            Self::Shape => 2,
+            Self::Offer => 3,
+            Self::Client => 4,
+            Self::Fact(kind) => 5 + kind as usize,
+        }
+    }
+}
+
 /// Who knows a value that is new to a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KnownTo {

@@ -44,22 +44,49 @@ impl NewRate {
 
 /// The rates of all kinds of values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Rates", into = "Rates")]
 pub struct Newness {
+    /// By the place of a kind; nothing where no kind was listened for.
+    rates: Vec<Option<NewRate>>,
+}
+
+/// The same as it is stored: in the order of the kinds.
+#[derive(Default, Serialize, Deserialize)]
+struct Rates {
     #[serde(with = "super::keys")]
     rates: BTreeMap<Kind, NewRate>,
 }
 
+impl From<Rates> for Newness {
+    fn from(Rates { rates: by_kind }: Rates) -> Self {
+        let mut rates = vec![None; by_kind.keys().map(|kind| kind.place() + 1).max().unwrap_or(0)];
+        by_kind.into_iter().for_each(|(kind, rate)| rates[kind.place()] = Some(rate));
+        Self { rates }
+    }
+}
+
+impl From<Newness> for Rates {
+    fn from(newness: Newness) -> Self {
+        let stored = |kind: Kind| Some((kind, newness.rate(kind)?));
+        Self { rates: Kind::all().filter_map(stored).collect() }
+    }
+}
+
 impl Newness {
+    fn rate(&self, kind: Kind) -> Option<NewRate> {
+        self.rates.get(kind.place()).copied().flatten()
+    }
+
     /// Was anything of this kind listened for? A model of an earlier version may know less kinds.
     #[must_use]
     pub fn knows(&self, kind: Kind) -> bool {
-        self.rates.is_empty() || self.rates.contains_key(&kind)
+        self.rates.is_empty() || self.rate(kind).is_some()
     }
 
     /// The rate of this kind.
     #[must_use]
     pub fn of(&self, kind: Kind) -> NewRate {
-        self.rates.get(&kind).copied().unwrap_or_default()
+        self.rate(kind).unwrap_or_default()
     }
 }
 
@@ -153,7 +180,8 @@ impl Pooled {
             commons.others(host, |kind, known| rates.entry(kind).or_default().known[known as usize] += 1.0);
             pooled.add(host);
         }
-        pooled.newness.rates = rates.into_iter().map(|(kind, rate)| (kind, rate.value(&prior.of(kind)))).collect();
+        let rates = rates.into_iter().map(|(kind, rate)| (kind, rate.value(&prior.of(kind)))).collect();
+        pooled.newness = Newness::from(Rates { rates });
         pooled
     }
 

@@ -67,45 +67,46 @@ pub(super) fn hour_bits(days: u32) -> f64 {
 /// Bits that something new about a flow counts more for what it touches.
 pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> f64 {
     let edge = Edge { service: seen.service, peer: seen.resp };
-    let roles = if seen.orig_local { baselines.roles_for(orig, edge) } else { Roles::NONE };
+    // Most of what is new weighs no more, and is not looked up.
+    let roles = || if seen.orig_local { baselines.roles_for(orig, edge) } else { Roles::NONE };
     let commons = &baselines.commons;
     if matches!(evidence, Evidence::NewFact(FactKind::Domain) | Evidence::NewPeer) && carries_data(seen) {
         let domain = seen.facts.iter().find(|fact| fact.kind == FactKind::Domain);
-        return domain.map_or(BITS, |&domain| hostile_bits(commons.known_to(Kind::Fact(domain.kind), domain, roles)));
+        return domain.map_or(BITS, |&domain| hostile_bits(commons.known_to(Kind::Fact(domain.kind), domain, roles())));
     }
     if !matters(evidence) {
         return 0.0;
     }
     if asks_outside(seen, orig, evidence, baselines) {
-        return if commons.known_to(Kind::Edge, edge, roles) == KnownTo::Nobody { MORE_BITS } else { 0.0 };
+        return if commons.known_to(Kind::Edge, edge, roles()) == KnownTo::Nobody { MORE_BITS } else { 0.0 };
     }
     if evidence == Evidence::NewFact(FactKind::MqttPacket) {
         let all = Fact::new(FactKind::MqttPacket, SUBSCRIBE_ALL);
         let is_new = seen.facts.contains(&all) && !orig.is_some_and(|host| host.facts.contains(all));
         if is_new {
-            return hostile_bits(commons.known_to(Kind::Fact(all.kind), all, roles));
+            return hostile_bits(commons.known_to(Kind::Fact(all.kind), all, roles()));
         }
     }
     if evidence == Evidence::NewFact(FactKind::RemoteControl) {
         let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
         let calls = seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl && is_new(fact));
-        return calls.map(|&call| hostile_bits(commons.known_to(Kind::Fact(call.kind), call, roles))).fold(0.0, f64::max);
+        return calls.map(|&call| hostile_bits(commons.known_to(Kind::Fact(call.kind), call, roles()))).fold(0.0, f64::max);
     }
     if evidence == Evidence::NewFact(FactKind::RemoteInterface) {
         let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
         let administers = |fact: &Fact| ADMINISTRATION.iter().any(|name| *fact == Fact::new(FactKind::RemoteInterface, name));
-        let of_others = |fact: &Fact| commons.known_to(Kind::Fact(fact.kind), *fact, roles) != KnownTo::Role;
+        let of_others = |fact: &Fact| commons.known_to(Kind::Fact(fact.kind), *fact, roles()) != KnownTo::Role;
         let counts = seen.facts.iter().any(|fact| is_new(fact) && administers(fact) && of_others(fact));
         return if counts { BITS } else { 0.0 };
     }
     if let Evidence::NewFact(kind @ (FactKind::ControllerRequest | FactKind::ControllerChange)) = evidence {
-        return controller_bits(seen, orig, kind, (baselines, roles));
+        return controller_bits(seen, orig, kind, (baselines, roles()));
     }
     if evidence == Evidence::NewFact(FactKind::Application) {
         let speaks = seen.facts.iter().find(|fact| fact.kind == FactKind::Application);
-        return speaks.map_or(0.0, |&fact| hostile_bits(commons.known_to(Kind::Fact(fact.kind), fact, roles)));
+        return speaks.map_or(0.0, |&fact| hostile_bits(commons.known_to(Kind::Fact(fact.kind), fact, roles())));
     }
-    let known = || commons.known_to(Kind::Service, seen.service, roles);
+    let known = || commons.known_to(Kind::Service, seen.service, roles());
     match seen.app.family() {
         Family::Clinical | Family::Industrial => {
             // To a place to which the device never sent any, it may not come back.

@@ -179,7 +179,8 @@ impl Arithmetic {
                 self.surprise(tail_probability(claim.observed, 0.0, minutes, longest, ALPHA), MOST_BITS);
             }
             (evidence, _) => {
-                if let Some(range) = Range::of_count(evidence, host, claim.service, baselines) {
+                let roles = || Range::roles_that_use(claim.service, baselines);
+                if let Some(range) = Range::of_count(evidence, host, claim.service, (baselines, roles)) {
                     self.of_range(&range, claim.observed, MOST_BITS);
                 }
             }
@@ -189,7 +190,7 @@ impl Arithmetic {
     fn of_volume(&mut self, claim: &Claim, feature: usize, later: bool, host: Option<&HostBaseline>, baselines: &Baselines) {
         let used = host.and_then(|host| if later { host.continued(claim.service) } else { host.asked(claim.service) });
         let edge = Edge { service: claim.service, peer: claim.peer };
-        let range = Range::of_volume(feature, later, (host, used), edge, baselines);
+        let range = Range::of_volume(feature, later, (host, used), (baselines, baselines.roles_for(host, edge)));
         let is_known = host.is_some_and(|host| host.edges.contains(edge));
         let is_duration = feature == VOLUMES[0];
         let most = if is_duration && is_known { MOST_LINGERING_BITS } else { MOST_BITS };

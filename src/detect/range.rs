@@ -2,7 +2,7 @@
 
 use super::evidence::{Evidence, Of};
 use crate::flow::Service;
-use crate::model::{Baselines, Edge, Histogram, HostBaseline, Kind, Packed, Pooled, Roles, ServiceBaseline, ServiceUse};
+use crate::model::{Baselines, Histogram, HostBaseline, Kind, Packed, Pooled, Roles, ServiceBaseline, ServiceUse};
 
 /// The weight of what is drawn towards, in values: this many of its own count as much as all of the others'.
 pub(super) const PRIOR_VALUES: f64 = 20.0;
@@ -32,18 +32,18 @@ impl<'h> Range<'h> {
     }
 
     /// The range of a count per minute or hour, of the device that it speaks of (the one that serves, of crowds); none of other
-    /// evidence. A device of which nothing is known is taken for one of those that use the service, of the role to which most is usual.
+    /// evidence. A device of which nothing is known is taken for one of those that use the service, of the role to which most is usual:
+    /// `roles` tells which these are.
     pub(super) fn of_count(
         evidence: Evidence,
         host: Option<&'h HostBaseline>,
         service: Service,
-        baselines: &'h Baselines,
+        (baselines, roles): (&'h Baselines, impl Fn() -> Roles),
     ) -> Option<Self> {
         let asked = || host.and_then(|host| host.asked(service));
         let served = || host.and_then(|host| host.served(service));
         let of = |own: Option<Packed<'h>>, pick: fn(&'h Pooled) -> &'h Histogram| {
             let range = Self::of(own, host, baselines, pick);
-            let roles = || baselines.commons.roles_of_several(Kind::Service, service);
             if host.is_none() && !evidence.is_crowd() { range.with_largest_of(roles(), baselines, pick) } else { range }
         };
         Some(match evidence {
@@ -68,15 +68,19 @@ impl<'h> Range<'h> {
         })
     }
 
+    /// The roles of which several devices use a service.
+    pub(super) fn roles_that_use(service: Service, baselines: &Baselines) -> Roles {
+        baselines.commons.roles_of_several(Kind::Service, service)
+    }
+
     /// The range of a volume (a feature of [`VOLUMES`]) among flows of the device's `own` use of the service, or among later
-    /// segments of such. A device of which nothing is known is taken for one of those that speak to the same service of the same peer, of the
-    /// role to which most is usual.
+    /// segments of such. A device of which nothing is known is taken for one of these `roles`, of that to which most is usual: of those that speak
+    /// to the same service of the same peer.
     pub(super) fn of_volume(
         feature: usize,
         later: bool,
         (host, own): (Option<&HostBaseline>, Option<ServiceUse<'h>>),
-        edge: Edge,
-        baselines: &'h Baselines,
+        (baselines, roles): (&'h Baselines, Roles),
     ) -> Self {
         let pick: fn(&ServiceBaseline) -> &Histogram = match feature {
             DURATION => |service| &service.duration_ms,
@@ -90,15 +94,21 @@ impl<'h> Range<'h> {
         });
         let pick = |like: &'h Pooled| pick(if later { &like.any_continued } else { &like.any_service });
         let range = Self::of(own, host, baselines, pick);
-        if host.is_some() { range } else { range.with_largest_of(baselines.roles_for(host, edge), baselines, pick) }
+        if host.is_some() { range } else { range.with_largest_of(roles, baselines, pick) }
     }
 
     /// The same, but of a device that is taken for one of these roles: of that to which most is usual. As it was where there is none.
     fn with_largest_of(self, roles: Roles, baselines: &'h Baselines, pick: impl Fn(&'h Pooled) -> &'h Histogram) -> Self {
-        let high = |role: &&Histogram| role.usual().map_or(0.0, |(_, high)| high);
-        let roles = roles.iter().filter_map(|role| baselines.roles.get(usize::from(role)));
-        let role = roles.map(|role| pick(&role.pooled)).max_by(|a, b| high(a).total_cmp(&high(b)));
-        Self { role: role.unwrap_or(self.role), ..self }
+        let mut largest: Option<(f64, &Histogram)> = None;
+        for role in roles.iter().filter_map(|role| baselines.roles.get(usize::from(role))) {
+            let role = pick(&role.pooled);
+            let high = role.usual().map_or(0.0, |(_, high)| high);
+            // Of those that tie the last.
+            if largest.is_none_or(|(most, _)| high >= most) {
+                largest = Some((high, role));
+            }
+        }
+        Self { role: largest.map_or(self.role, |(_, role)| role), ..self }
     }
 
     /// The same for what is counted only in minutes that have any: those without are values too.

@@ -1,5 +1,6 @@
 //! The last minutes of the network, and how they compare with what is usual.
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use super::rhythm::{self, Beats, Rhythm, Rhythms};
 use super::surprise::Surprise;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
-use crate::model::{Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Minute, Served, bits};
+use crate::model::{Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Minute, Roles, Served, bits};
 use crate::time::Timestamp;
 
 /// Minutes kept, so that a flow can be judged with what came after it.
@@ -229,11 +230,13 @@ struct Strongest<'k> {
     p: f64,
     baselines: &'k Baselines,
     without: Without,
+    /// The roles of which several devices use the service, once that was asked.
+    roles: OnceCell<Roles>,
 }
 
 impl<'k> Strongest<'k> {
     const fn new(baselines: &'k Baselines, without: Without) -> Self {
-        Self { part: None, p: f64::INFINITY, baselines, without }
+        Self { part: None, p: f64::INFINITY, baselines, without, roles: OnceCell::new() }
     }
     fn bits(&self) -> f64 {
         self.part.map_or(0.0, |part| part.bits)
@@ -312,7 +315,9 @@ impl<'k> Strongest<'k> {
         if observed < 3.0 || self.without.has_kind(evidence) {
             return;
         }
-        let Some(range) = Range::of_count(evidence, host, service, self.baselines) else { return };
+        // All that is asked of one flow is asked of its service.
+        let roles = || *self.roles.get_or_init(|| Range::roles_that_use(service, self.baselines));
+        let Some(range) = Range::of_count(evidence, host, service, (self.baselines, roles)) else { return };
         let Some(p) = range.rarer(observed, self.p) else { return };
         let bits = bits(p).min(MOST_BITS);
         // Both may have the most.

@@ -10,7 +10,7 @@ use super::prior::{hour_bits, odd_hour, prior_bits};
 use super::range::{BYTES_ORIG, BYTES_RESP, Range, VOLUMES};
 use crate::feature::{Fact, FactKind, Observation, names_service};
 use crate::flow::Service;
-use crate::model::{Baselines, Edge, HostBaseline, Kind, Match, Shape, Vocabulary, bits};
+use crate::model::{Baselines, Edge, HostBaseline, Kind, Match, Roles, Shape, Vocabulary, bits};
 
 /// Bits that one part can bring at the most.
 pub(super) const MOST_BITS: f64 = 30.0;
@@ -252,12 +252,13 @@ fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines
     let is_known_edge = orig.is_some_and(|host| host.edges.contains(edge));
     let own = orig.and_then(|host| if seen.continued { host.continued(seen.service) } else { host.asked(seen.service) });
     let mut strongest_yet = None;
+    let roles = if orig.is_some() { Roles::NONE } else { baselines.roles_for(None, edge) };
     // Without connections there is no end: two exchanges from one port would be a long one.
     let features = if seen.service.connects() { &VOLUMES[..] } else { &VOLUMES[1..] };
     for &feature in features {
         let value = f64::from(seen.vector[feature]);
         let (value, scale) = if feature == 0 { (value * 1e3, 1e-3) } else { (value, 1.0) };
-        let range = Range::of_volume(feature, seen.continued, (orig, own), edge, baselines);
+        let range = Range::of_volume(feature, seen.continued, (orig, own), (baselines, roles));
         // Most flows end here; the quantiles are only for those that stand out.
         let is_stronger = |p: &f64| strongest_yet.is_none_or(|strongest: Contribution| bits(*p) > strongest.bits);
         let Some(p) = range.rare(value).filter(is_stronger) else { continue };

@@ -122,7 +122,12 @@ impl Roles {
 
     /// Their numbers, in their order.
     pub fn iter(self) -> impl Iterator<Item = u16> {
-        (0..MAX_ROLES as u16).filter(move |&role| self.0 & bit(role) != 0)
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let role = left.trailing_zeros() as u16;
+            left &= left.wrapping_sub(1);
+            (usize::from(role) < MAX_ROLES).then_some(role)
+        })
     }
 }
 

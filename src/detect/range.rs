@@ -2,7 +2,7 @@
 
 use super::evidence::{Evidence, Of};
 use crate::flow::Service;
-use crate::model::{Baselines, Histogram, HostBaseline, Kind, Packed, Pooled, Roles, ServiceBaseline, ServiceUse};
+use crate::model::{Baselines, Histogram, HostBaseline, Kind, Packed, Pooled, Roles, ServiceBaseline, ServiceUse, bucket};
 
 /// The weight of what is drawn towards, in values: this many of its own count as much as all of the others'.
 pub(super) const PRIOR_VALUES: f64 = 20.0;
@@ -159,10 +159,11 @@ impl<'h> Range<'h> {
         let [own, role, network] = self.minutes;
         // Of what nobody was looked at for nothing is known.
         let is_known = self.network.total() > 0 || network > 0.0;
-        let tail = if is_known { self.network.tail(value, network) } else { 1.0 };
+        let at = bucket(value);
+        let tail = if is_known { self.network.tail_in(at, value, network) } else { 1.0 };
         // A device of which nothing is known has no role: both are the network's.
         let is_network = is_known && std::ptr::eq(self.role, self.network) && role == network;
-        let role_tail = if is_network { tail } else { self.role.tail(value, role) };
+        let role_tail = if is_network { tail } else { self.role.tail_in(at, value, role) };
         let network = Step { values: f64::from(self.network.total()).max(network), tail, p: tail };
         let role = Step::of((self.role.total(), role_tail), role, network.p);
         (own_tail.map(|own_tail| Step::of(own_tail, own, role.p)), role, network)

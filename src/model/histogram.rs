@@ -142,8 +142,13 @@ impl Histogram {
     /// without traffic, are windows too; fewer than were counted has no effect).
     #[must_use]
     pub fn tail(&self, value: f64, windows: f64) -> f64 {
+        self.tail_in(bucket(value), value, windows)
+    }
+
+    /// The same of a value whose bucket is known.
+    pub(crate) fn tail_in(&self, at: i16, value: f64, windows: f64) -> f64 {
         let total = f64::from(self.total()).max(windows);
-        let at_least = self.sums().at_least(bucket(value));
+        let at_least = self.sums().at_least(at);
         tail_of(value, at_least, total, self.buckets.last().map(|&(bucket, _)| bucket))
     }
 
@@ -173,7 +178,8 @@ pub(super) fn tail_of(value: f64, at_least: u32, total: f64, largest: Option<i16
     tail_probability(value, f64::from(at_least), total, largest, ALPHA)
 }
 
-pub(super) fn bucket(value: f64) -> i16 {
+/// The bucket of a value.
+pub(crate) fn bucket(value: f64) -> i16 {
     if value < 1e-3 { i16::MIN } else { quarter(value).unwrap_or_else(|| by_logarithm(value)) }
 }
 
@@ -191,8 +197,10 @@ fn quarter(value: f64) -> Option<i16> {
     const MANTISSA: u64 = (1 << 52) - 1;
     let bits = value.to_bits();
     let (exponent, mantissa) = ((bits >> 52) as i16, f64::from_bits(bits & MANTISSA | 1.0_f64.to_bits()));
-    let is_near = CUTS.iter().any(|cut| (mantissa - cut).abs() < NEAR) && mantissa != 1.0;
     let passed = CUTS[1..4].iter().map(|&cut| i16::from(mantissa > cut)).sum::<i16>();
+    // It lies between two of them: the others are further.
+    let (below, above) = (CUTS[passed as usize], CUTS[passed as usize + 1]);
+    let is_near = (mantissa - below < NEAR || above - mantissa < NEAR) && mantissa != 1.0;
     (!is_near && exponent < 0x7ff).then(|| (exponent - 1023) * 4 + passed)
 }
 

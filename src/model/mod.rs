@@ -46,6 +46,7 @@ pub use difference::{DeviceChange, Difference};
 pub use family::Family;
 pub use file::{Adapted, FORMAT, Model, ModelError, Provenance, Source};
 pub use histogram::Histogram;
+pub(crate) use histogram::bucket;
 pub use host::HostBaseline;
 pub use hour::{Hour, HourOfDevice};
 pub use hours::{Days, ENOUGH_WEEKEND_DAYS, ENOUGH_WORKING_DAYS, Hours};

@@ -87,9 +87,10 @@ impl Surprise {
         let edge = Edge { service: seen.service, peer: seen.resp };
         let client = Edge { service: seen.service, peer: seen.orig };
         let unknown_client = !resp.is_some_and(|host| host.clients().contains(client));
+        let unknown_peer = !orig.is_some_and(|host| host.edges.contains(edge));
+        let unknown_edge = unknown_client && unknown_peer;
         // What keeps the link up says nothing of the device but that it is there; how much of it there is counts still.
         if seen.service.maintains_link() {
-            let unknown_edge = unknown_client && !orig.is_some_and(|host| host.edges.contains(edge));
             return Self { unknown_edge, unknown_client, behaviour: found.behaviour, ..Self::default() };
         }
         // Of a flow that goes on its shape is not known yet, but what is too much already will not become less.
@@ -98,7 +99,7 @@ impl Surprise {
         } else {
             volume(seen, orig, baselines, without)
         };
-        let new = newness(seen, orig, resp, (baselines, without));
+        let new = newness(seen, (orig, unknown_peer), (resp, unknown_client), (baselines, without));
         let is_of_resolving =
             |part: Contribution| part.evidence.is_name() || part.evidence == Evidence::NewPeer && DNS.contains(&seen.service);
         // Over TCP a refusal is an answer too: whoever was scanned offers that, for all that is known.
@@ -107,7 +108,7 @@ impl Surprise {
             new,
             shape,
             on_behalf: new.is_some_and(is_of_resolving) && orig.is_some_and(resolves),
-            unknown_edge: unknown_client && !orig.is_some_and(|host| host.edges.contains(edge)),
+            unknown_edge,
             unknown_client,
             behaviour: found.behaviour,
         }
@@ -133,11 +134,12 @@ pub(super) fn name_shape(part: &mut Contribution, seen: &Observation, found: Mat
     }
 }
 
-/// The strongest of: new service, new peer, new name, title or command, new client, new offer.
+/// The strongest of: new service, new peer, new name, title or command, new client, new offer. Of either end it is known whether it
+/// never had the other.
 fn newness(
     seen: &Observation,
-    orig: Option<&HostBaseline>,
-    resp: Option<&HostBaseline>,
+    (orig, unknown_peer): (Option<&HostBaseline>, bool),
+    (resp, unknown_client): (Option<&HostBaseline>, bool),
     (baselines, without): (&Baselines, Without),
 ) -> Option<Contribution> {
     // Errors answer somebody else's packet: whoever sends them is not new for that.
@@ -150,8 +152,9 @@ fn newness(
     let service = by_orig.of(Evidence::NewService, Kind::Service, |host| &host.services, seen.service);
     // A known name behind a new address is the same service, moved.
     let is_known = |fact: &Fact| orig.is_some_and(|host| host.facts.contains(*fact));
-    let moved = names_service(seen.app) && seen.facts.iter().any(|fact| fact.kind == FactKind::Name && is_known(fact));
-    let peer = if moved { None } else { by_orig.of(Evidence::NewPeer, Kind::Edge, |host| &host.edges, edge) };
+    let moved = || names_service(seen.app) && seen.facts.iter().any(|fact| fact.kind == FactKind::Name && is_known(fact));
+    let is_new = unknown_peer && !moved();
+    let peer = if is_new { by_orig.of(Evidence::NewPeer, Kind::Edge, |host| &host.edges, edge) } else { None };
     // What weighs more for what it touches is weighed before the strongest is taken: a call that takes control is not hidden by a new peer.
     let mut new = None;
     let mut note = |mut part: Option<Contribution>| {
@@ -168,7 +171,7 @@ fn newness(
     if resp.is_some_and(|host| host.local) {
         let by_resp = Newness { host: resp, baselines, without };
         // A device at home of which nothing is known is new to all whom it asks: that it is new, is told once.
-        if orig.is_some() || !seen.orig_local {
+        if unknown_client && (orig.is_some() || !seen.orig_local) {
             note(by_resp.of(Evidence::NewClient, Kind::Client, HostBaseline::clients, client));
         }
         if seen.answered() && !seen.service.is_icmp() {
@@ -249,7 +252,7 @@ fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines
         return None;
     }
     let edge = Edge { service: seen.service, peer: seen.resp };
-    let is_known_edge = orig.is_some_and(|host| host.edges.contains(edge));
+    let is_known_edge = || orig.is_some_and(|host| host.edges.contains(edge));
     let own = orig.and_then(|host| if seen.continued { host.continued(seen.service) } else { host.asked(seen.service) });
     let mut strongest_yet = None;
     let roles = if orig.is_some() { Roles::NONE } else { baselines.roles_for(None, edge) };
@@ -263,7 +266,7 @@ fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines
         let is_stronger = |p: &f64| strongest_yet.is_none_or(|strongest: Contribution| bits(*p) > strongest.bits);
         let Some(p) = range.rare(value).filter(is_stronger) else { continue };
         let Some((low, high)) = range.usual().filter(|&(_, high)| value > high) else { continue };
-        let most = if feature == 0 && is_known_edge { MOST_LINGERING_BITS } else { MOST_BITS };
+        let most = if feature == 0 && is_known_edge() { MOST_LINGERING_BITS } else { MOST_BITS };
         let contribution = Contribution {
             usual: (low * scale, high * scale),
             of: range.whose(),

@@ -310,11 +310,15 @@ impl<'k> Strongest<'k> {
         self.rate(Evidence::ClientRate, clients.into(), (host, seen.service));
     }
 
-    /// Surprise about a count per minute or hour; none for a count that is usual or below three.
-    fn rate(&mut self, evidence: Evidence, observed: f64, (host, service): (Option<&HostBaseline>, Service)) {
-        if observed < 3.0 || self.without.has_kind(evidence) {
-            return;
+    /// Surprise about a count per minute or hour; none for a count that is usual or below three, as most are.
+    #[inline]
+    fn rate(&mut self, evidence: Evidence, observed: f64, of: (Option<&HostBaseline>, Service)) {
+        if observed >= 3.0 && !self.without.has_kind(evidence) {
+            self.rate_of_many(evidence, observed, of);
         }
+    }
+
+    fn rate_of_many(&mut self, evidence: Evidence, observed: f64, (host, service): (Option<&HostBaseline>, Service)) {
         // All that is asked of one flow is asked of its service.
         let roles = || *self.roles.get_or_init(|| Range::roles_that_use(service, self.baselines));
         let Some(range) = Range::of_count(evidence, host, service, (self.baselines, roles)) else { return };

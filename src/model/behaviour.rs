@@ -64,9 +64,11 @@ pub struct Vocabulary {
 
 /// Behaviours whose distances are found at once.
 const LANES: usize = 8;
+/// Tables for all of them.
+const TABLES: usize = MAX_BEHAVIOURS / LANES;
 
 /// Some behaviours as the distance needs them: of every feature the values of all of them, side by side. A lane without a behaviour is
-/// nowhere near.
+/// nowhere near: infinitely far, in radii that are next to nothing.
 #[derive(Clone, Debug, PartialEq)]
 struct Table {
     centre: [[f32; LANES]; COUNT],
@@ -78,7 +80,8 @@ struct Table {
 
 impl Table {
     fn of(behaviours: &[Behaviour]) -> Self {
-        let mut table = Self { centre: [[0.0; LANES]; COUNT], scale: [[0.0; LANES]; COUNT], radius_square: [0.0; LANES] };
+        let (centre, scale) = ([[f32::INFINITY; LANES]; COUNT], [[1.0; LANES]; COUNT]);
+        let mut table = Self { centre, scale, radius_square: [f32::MIN_POSITIVE; LANES] };
         for (lane, behaviour) in behaviours.iter().take(LANES).enumerate() {
             table.centre.iter_mut().zip(&behaviour.centre).for_each(|(to, &from)| to[lane] = from);
             table.scale.iter_mut().zip(&behaviour.spread).for_each(|(to, &from)| to[lane] = 1.0 / from);
@@ -87,18 +90,56 @@ impl Table {
         table
     }
 
-    /// For each behaviour the sum of the squares of the deviations, as far as `goes_on` says of the sums so far.
-    fn squares(&self, transformed: &Scaled, goes_on: impl Fn(&[f32; LANES]) -> bool) -> [f32; LANES] {
-        let mut sums = [0.0; LANES];
-        let [centres, scales] = [&self.centre, &self.scale].map(|rows| rows.as_chunks::<STRIDE>().0);
-        for ((values, centres), scales) in transformed.as_chunks::<STRIDE>().0.iter().zip(centres).zip(scales) {
-            let parts = parts(values, centres, scales);
-            sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
-            if !goes_on(&sums) {
-                break;
-            }
+    /// For each behaviour the sum of the squares of the deviations.
+    fn squares(&self, transformed: &Scaled) -> [f32; LANES] {
+        let mut partial = Partial::default();
+        while partial.is_open() {
+            partial.go_on(self, transformed);
         }
-        sums
+        partial.sums
+    }
+}
+
+/// How far the distances to the behaviours of a table are found.
+#[derive(Clone, Copy, Debug, Default)]
+struct Partial {
+    /// Of the features so far.
+    sums: [f32; LANES],
+    /// Strides so far.
+    strides: usize,
+}
+
+impl Partial {
+    /// Are there more features?
+    const fn is_open(&self) -> bool {
+        self.strides < COUNT / STRIDE
+    }
+
+    /// Adds the next features. Returns the least of the ratios so far, than which none will be less: sums only grow.
+    fn go_on(&mut self, table: &Table, transformed: &Scaled) -> f32 {
+        let [centres, scales] = [&table.centre, &table.scale].map(|rows| rows.as_chunks::<STRIDE>().0);
+        let next = self.strides;
+        let parts = parts(&transformed.as_chunks::<STRIDE>().0[next], &centres[next], &scales[next]);
+        self.sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+        self.strides += 1;
+        let ratios = self.ratios(table);
+        // Half of the lanes with the other half, as the processor compares them.
+        let lesser = |a: f32, b: f32| if b < a { b } else { a };
+        let [mut halves, mut quarters] = [[0.0; LANES / 2]; 2];
+        for lane in 0..LANES / 2 {
+            halves[lane] = lesser(ratios[lane], ratios[lane + LANES / 2]);
+        }
+        for lane in 0..LANES / 4 {
+            quarters[lane] = lesser(halves[lane], halves[lane + LANES / 4]);
+        }
+        lesser(quarters[0], quarters[1])
+    }
+
+    /// The sums over the squares of the radii.
+    fn ratios(&self, table: &Table) -> [f32; LANES] {
+        let mut ratios = self.sums;
+        ratios.iter_mut().zip(&table.radius_square).for_each(|(ratio, radius)| *ratio /= radius);
+        ratios
     }
 }
 
@@ -120,7 +161,7 @@ fn parts(values: &[f32; STRIDE], centres: &[[f32; LANES]; STRIDE], scales: &[[f3
 
 /// Features that are added up before they are added to the sum: the order of the additions is part of the result.
 const STRIDE: usize = 11;
-const _: () = assert!(COUNT.is_multiple_of(STRIDE));
+const _: () = assert!(COUNT.is_multiple_of(STRIDE) && COUNT > STRIDE);
 
 impl Vocabulary {
     /// Flows that behaviours are learned from at the most: an even sample of more, see [`Self::sampled`].
@@ -205,17 +246,35 @@ impl Vocabulary {
         self.tables = self.behaviours.chunks(LANES).map(Table::of).collect();
     }
 
+    /// The first features of all, then always the next ones of those that may be the nearest yet: most are left before their last.
     fn nearest(&self, transformed: &Scaled) -> Match {
         let (mut nearest, mut least) = (0, f32::INFINITY);
-        for (group, table) in self.tables.iter().enumerate() {
-            // Sums only grow: most behaviours are left before their last feature. A lane without a behaviour divides 0 by 0, which is
-            // nowhere near.
-            let is_near = |sums: &[f32; LANES]| sums.iter().zip(&table.radius_square).any(|(sum, radius)| sum / radius < least);
-            let squares = table.squares(transformed, is_near);
-            for (lane, (square, radius_square)) in squares.iter().zip(&table.radius_square).enumerate() {
-                let square = square / radius_square;
-                if square < least {
-                    (nearest, least) = ((group * LANES + lane) as u16, square);
+        for (round, tables) in self.tables.chunks(TABLES).enumerate() {
+            // Of each table how near one of its behaviours may be; nowhere near once that is known of all of them.
+            let (mut partial, mut bounds) = ([Partial::default(); TABLES], [f32::INFINITY; TABLES]);
+            for ((partial, bound), table) in partial.iter_mut().zip(&mut bounds).zip(tables) {
+                *bound = partial.go_on(table, transformed);
+            }
+            loop {
+                let (mut place, mut bound) = (0, bounds[0]);
+                for (other, &of_other) in bounds.iter().enumerate().skip(1) {
+                    (place, bound) = if of_other < bound { (other, of_other) } else { (place, bound) };
+                }
+                // As near is near enough to go on: of those that tie the first counts.
+                if bound > least || bound == f32::INFINITY {
+                    break;
+                }
+                let (partial, table) = (&mut partial[place], &tables[place]);
+                let bound = partial.go_on(table, transformed);
+                bounds[place] = if partial.is_open() { bound } else { f32::INFINITY };
+                if partial.is_open() || bound > least {
+                    continue;
+                }
+                for (lane, ratio) in partial.ratios(table).into_iter().enumerate() {
+                    let behaviour = ((round * TABLES + place) * LANES + lane) as u16;
+                    if ratio < least || ratio == least && behaviour < nearest {
+                        (nearest, least) = (behaviour, ratio);
+                    }
                 }
             }
         }
@@ -267,7 +326,7 @@ fn describe(cluster: &[usize], flows: &[&Observation], transformed: &[Scaled], s
     }
     let mut behaviour = Behaviour { name: name(cluster, flows), flows: cluster.len() as u32, centre, spread, radius: 1.0 };
     let table = Table::of(std::slice::from_ref(&behaviour));
-    let distance = |&flow: &usize| (table.squares(&transformed[flow], |_| true)[0] / COUNT as f32).sqrt();
+    let distance = |&flow: &usize| (table.squares(&transformed[flow])[0] / COUNT as f32).sqrt();
     let mut distances: Vec<f32> = cluster.iter().map(distance).collect();
     distances.sort_unstable_by(f32::total_cmp);
     let at = ((distances.len() - 1) as f64 * WITHIN_RADIUS).ceil() as usize;
@@ -293,5 +352,42 @@ fn kind(flow: &Observation) -> String {
     match flow.app.name() {
         "unknown" | "failed" => flow.service.to_string(),
         app => app.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_is_the_first_of_those_at_the_least_distance() {
+        let mut state = 11_u64;
+        let mut next = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 33) % below) as f32
+        };
+        for behaviours in [0, 1, 7, 8, 30, 32, 45] {
+            // Few values, so that some are as near as others.
+            let behaviour = |_| Behaviour {
+                name: String::new(),
+                flows: 1,
+                centre: (0..COUNT).map(|_| next(2)).collect(),
+                spread: (0..COUNT).map(|_| 1.0 + next(2)).collect(),
+                radius: 1.0 + next(2),
+            };
+            let mut vocabulary = Vocabulary { behaviours: (0..behaviours).map(behaviour).collect(), ..Vocabulary::none() };
+            vocabulary.prepare();
+            for _ in 0..50 {
+                let flow: Scaled = std::array::from_fn(|_| next(3) * 6.0);
+                let distance = |behaviour: &Behaviour| {
+                    let table = Table::of(std::slice::from_ref(behaviour));
+                    table.squares(&flow)[0] / table.radius_square[0]
+                };
+                let distances: Vec<f32> = vocabulary.behaviours.iter().map(distance).collect();
+                let least = distances.iter().copied().fold(f32::INFINITY, f32::min);
+                let first = distances.iter().position(|&distance| distance == least).unwrap_or(0);
+                assert_eq!(vocabulary.nearest(&flow), Match { behaviour: first as u16, ratio: least.sqrt() });
+            }
+        }
     }
 }

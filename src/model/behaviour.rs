@@ -293,9 +293,12 @@ impl Vocabulary {
     pub fn most_unusual(&self, flow: &Observation, found: Match) -> Option<(usize, f64, f64)> {
         let behaviour = self.behaviours.get(usize::from(found.behaviour))?;
         let transformed = transform(&flow.vector);
-        let places = transformed.iter().zip(&behaviour.centre).zip(&behaviour.spread);
-        let deviations = places.map(|((value, centre), spread)| ((value - centre) / spread).abs());
-        let (index, _) = deviations.enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let [centres, spreads] = [&behaviour.centre, &behaviour.spread].map(|all| <&Scaled>::try_from(all.as_slice()));
+        let (centres, spreads) = (centres.ok()?, spreads.ok()?);
+        // The bits of numbers that are not negative are in their order.
+        let deviations: [u32; COUNT] =
+            std::array::from_fn(|index| ((transformed[index] - centres[index]) / spreads[index]).abs().to_bits());
+        let (index, _) = deviations.iter().enumerate().max_by_key(|&(_, deviation)| deviation)?;
         let (centre, spread) = (behaviour.centre[index], behaviour.spread[index]);
         let (least, most) = match (SCHEMA[index].unit, SCHEMA[index].scale) {
             ("share" | "0 or 1", _) => (0.0, 1.0),

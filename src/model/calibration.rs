@@ -141,7 +141,7 @@ impl Calibration {
     /// Where the held-out span shows that many, it is the score at that rank (split conformal, Vovk et al. 2005). Where it is
     /// too short, the tail is extended: every halving of the rate costs as many bits as the highest fifth of the scores
     /// show, at least one. Never below what bits promise by themselves: a score of b bits beyond the ordinary comes in about one
-    /// conversation in 100 · 2^b (1.5 at the most, where those at home are looked at apart); and never below nine bits.
+    /// conversation in 100 · 2^b (1.5 at the most, where some are looked at apart); and never below nine bits.
     #[must_use]
     pub fn threshold(&self, budget: Budget) -> f64 {
         let extraordinary_per_day = EXTRAORDINARY * self.conversations / self.days.max(1e-9);

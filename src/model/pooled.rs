@@ -196,3 +196,20 @@ impl Pooled {
         self.failed_per_hour.merge_packed(host.failed_per_hour());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_knows_the_kinds_that_were_listened_for() {
+        let rate = r#"{"any":0.1,"known_to_role":0.3,"known_to_network":0.3,"known_to_nobody":0.4}"#;
+        let stored = format!(r#"{{"rates":{{"service":{rate},"name":{rate}}}}}"#);
+        let newness: Newness = serde_json::from_str(&stored).unwrap();
+        let knows = [Kind::Service, Kind::Fact(FactKind::Name), Kind::Fact(FactKind::Application), Kind::Client];
+        assert_eq!(knows.map(|kind| newness.knows(kind)), [true, true, false, false]);
+        assert_eq!((newness.of(Kind::Service).any, newness.of(Kind::Client)), (0.1, NewRate::default()));
+        assert!(Newness::default().knows(Kind::Client), "one that was not pooled knows no better");
+        assert_eq!(serde_json::to_string(&newness).unwrap(), stored);
+    }
+}

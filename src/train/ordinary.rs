@@ -29,8 +29,8 @@ const STEPS_PER_BIT: f64 = 64.0;
 enum Way {
     /// It stays at home.
     Home,
-    /// Out, and what is new about it is a name; or it asks for one.
-    Named,
+    /// Out, and what is new about it is a name; or it asks for one, or comes from outside.
+    Other,
     /// Out otherwise, by this service.
     Out(Service),
 }
@@ -40,7 +40,7 @@ impl Way {
         match (seen.stays_home(), seen.leads_out(is_named)) {
             (true, _) => Self::Home,
             (false, true) => Self::Out(seen.service),
-            (false, false) => Self::Named,
+            (false, false) => Self::Other,
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct DnsFacts {
     pub ttl_min: Option<u32>,
     /// Different names that were asked for; exact up to 32, then an estimate.
     pub distinct_names: Distinct,
+    /// Different names of which an answer says that they do not exist, counted in the same way.
+    pub missing_names: Distinct,
     /// Types of services that multicast DNS asks for or announces, as in `_ipp._tcp`; 16 at most.
     pub services: Vec<Box<str>>,
     /// Messages that were captured whole and of which the header or the first question could not be read.
@@ -136,7 +138,7 @@ impl DnsFacts {
             self.answers = self.answers.saturating_add(header.answers.into());
             match header.code {
                 0 => {}
-                3 => self.nxdomain = self.nxdomain.saturating_add(1),
+                3 => self.missing(&mut reader, header.questions),
                 code => self.error(code),
             }
             if let Some(ttl) = records::answers(message, None) {
@@ -151,6 +153,14 @@ impl DnsFacts {
             self.name(&name);
         }
         Some(())
+    }
+
+    /// Counts an answer that a name does not exist; it repeats the question, as a rule.
+    fn missing(&mut self, reader: &mut Reader<'_>, questions: u16) {
+        self.nxdomain = self.nxdomain.saturating_add(1);
+        if let Some(name) = Some(()).filter(|()| questions > 0).and_then(|()| Name::read(reader)) {
+            self.missing_names.note_hash(hash(name.text().iter().copied()));
+        }
     }
 
     fn error(&mut self, code: u8) {

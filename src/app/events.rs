@@ -11,7 +11,7 @@ pub struct Events {
     pub login_failures: u32,
     /// Files that were created, overwritten, renamed or deleted on a share.
     pub file_changes: u32,
-    /// Answers of a resolver that a name does not exist (NXDOMAIN).
+    /// Different names of which a resolver answers that they do not exist (NXDOMAIN).
     pub names_missing: u32,
 }
 
@@ -45,8 +45,8 @@ fn login_failures(facts: &Facts) -> u32 {
     }
 }
 
-const fn names_missing(facts: &Facts) -> u32 {
-    if let Facts::Dns(dns) = facts { dns.nxdomain } else { 0 }
+fn names_missing(facts: &Facts) -> u32 {
+    if let Facts::Dns(dns) = facts { dns.missing_names.count() } else { 0 }
 }
 
 fn file_changes(facts: &Facts) -> u32 {

@@ -200,19 +200,20 @@ mod tests {
     fn many_names_that_do_not_exist_are_told_and_one_that_is_asked_for_again_is_not() {
         use super::super::testing::{LATER_MS, detector, flow, show, taught};
         use crate::feature::Fact;
-        let asks = |different: i64| {
+        let asks = |flows: i64, different: i64, missing: u32| {
             let mut detector = detector(&taught());
-            let flows = (0..40).map(|n| {
+            let flows = (0..flows).map(|n| {
                 let (mut record, mut seen) = flow(LATER_MS + n * 100, 1, 100, 80, true);
                 record.app.0 = App::Dns;
-                (seen.app, seen.events.names_missing) = (App::Dns, 2);
+                (seen.app, seen.events.names_missing) = (App::Dns, missing);
                 seen.facts = vec![Fact::new(FactKind::Name, &format!("{}.example", n % different))];
                 (record, seen)
             });
             show(&mut detector, flows.collect()).into_iter().map(|notice| notice.incident.class).collect::<Vec<_>>()
         };
-        assert!(asks(40).contains(&Class::Dga));
-        assert!(!asks(2).contains(&Class::Dga));
+        assert!(asks(40, 40, 2).contains(&Class::Dga));
+        assert!(!asks(40, 2, 2).contains(&Class::Dga));
+        assert!(asks(1, 1, 40).contains(&Class::Dga), "all from one port");
     }
 
     #[test]

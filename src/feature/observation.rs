@@ -160,10 +160,15 @@ impl Observation {
     pub fn names_asked(&self) -> Option<NamesAsked> {
         let domain = self.facts.iter().copied().find(|fact| fact.kind == FactKind::Domain)?;
         let mean_bytes = self.vector[DNS_NAME_BYTES];
-        let minutes = (self.end.since(self.start).as_seconds() / 60.0).max(1.0);
-        let bytes_per_minute = f64::from(mean_bytes * self.vector[DNS_QUERIES]) / minutes;
+        let bytes_per_minute = f64::from(mean_bytes * self.vector[DNS_QUERIES]) / self.minutes();
         let odd_share = f64::from(self.vector[DNS_ODD_TYPES]);
         (self.app == App::Dns).then_some(NamesAsked { domain, mean_bytes, bytes_per_minute, odd_share })
+    }
+
+    /// How long it lasted, in minutes, at least one.
+    #[must_use]
+    pub fn minutes(&self) -> f64 {
+        (self.end.since(self.start).as_seconds() / 60.0).max(1.0)
     }
 
     /// Is it met for the first time?

@@ -16,6 +16,10 @@ pub const TUNNEL_NAME_BYTES: f32 = 25.0;
 /// Mean length of names of which a few are enough to carry data, in bytes: ordinary names with odd records have some 30.
 pub const CARRIER_NAME_BYTES: f32 = 50.0;
 
+/// A flow in which so many names do not exist is of a client that asks for all names from one port, and each counts. In one with fewer the first
+/// stands for all: a name is asked for again with each domain of a search list.
+const SEVERAL_NAMES: u32 = 8;
+
 /// A table with room for fewer entries than some eight times this is never too large.
 const FEW: usize = 64;
 
@@ -58,7 +62,7 @@ pub struct Initiated {
     pub login_failures: u32,
     /// Files that were changed on shares.
     pub file_changes: u32,
-    /// Different names asked for that do not exist; of a flow that asks for several, one.
+    /// Different names asked for that do not exist; of a flow that asks for fewer than eight, one.
     pub names_missing: u32,
     /// Is the device at home?
     pub local: bool,
@@ -169,8 +173,12 @@ impl Minute {
             initiated.unanswered_pings += u32::from(seen.service.is_ping() && !seen.answered());
             initiated.login_failures += seen.events.login_failures;
             initiated.file_changes += seen.events.file_changes;
-            let missing = seen.facts.iter().find(|fact| fact.kind == FactKind::Name && seen.events.names_missing > 0);
-            if let Some(&name) = missing.filter(|_| self.missing.len() < MAX_CONVERSATIONS) {
+            if seen.events.names_missing >= SEVERAL_NAMES {
+                initiated.names_missing += (f64::from(seen.events.names_missing) / seen.minutes()) as u32;
+            } else if seen.events.names_missing > 0
+                && let Some(&name) = seen.facts.iter().find(|fact| fact.kind == FactKind::Name)
+                && self.missing.len() < MAX_CONVERSATIONS
+            {
                 initiated.names_missing += u32::from(self.missing.insert((seen.orig, name), ()).is_none());
             }
         }

@@ -190,7 +190,7 @@ impl Class {
             }
             Self::SilentChannel => matches!(evidence, Evidence::Silence),
             Self::PopulationChange => matches!(evidence, Evidence::Population),
-            Self::NewService => matches!(evidence, Evidence::NewOffer | Evidence::Leases),
+            Self::NewService => matches!(evidence, Evidence::NewOffer | Evidence::NewService | Evidence::Leases),
             Self::NewDevice => matches!(evidence, Evidence::NewDevice),
             Self::Unusual => true,
         }

@@ -8,7 +8,7 @@ use super::recent::Context;
 use super::surprise::Surprise;
 use crate::app::{App, Family};
 use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, FactKind, Observation};
-use crate::model::{Baselines, CARRIER_NAME_BYTES, Edge, HourOfDevice, Kind, Minute, TUNNEL_NAME_BYTES};
+use crate::model::{Baselines, CARRIER_NAME_BYTES, Edge, HostBaseline, HourOfDevice, Kind, Minute, TUNNEL_NAME_BYTES};
 
 /// Different services of one peer within a minute that make a scan.
 const SCAN_SERVICES: u32 = 15;
@@ -163,6 +163,13 @@ pub(super) fn is_login(seen: &Observation) -> bool {
 pub(super) fn asks_directory(seen: &Observation, baselines: &Baselines) -> bool {
     let edge = Edge { service: seen.service, peer: seen.resp };
     matches!(seen.service.port, KERBEROS | LDAP) && !baselines.commons.roles_of_several(Kind::Edge, edge).is_empty()
+}
+
+/// Is what is new a service that a known device at home never offered, whoever asks for it?
+pub(super) fn opens(seen: &Observation, surprise: &Surprise, baselines: &Baselines) -> bool {
+    let is_new = surprise.new.is_some_and(|new| new.evidence == Evidence::NewService);
+    let never = |host: &HostBaseline| host.local && !host.offers().contains(seen.service);
+    is_new && seen.answered() && !seen.service.is_icmp() && baselines.host(seen.resp).is_some_and(never)
 }
 
 fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {

@@ -11,7 +11,7 @@ use super::assessment::Assessment;
 use super::assessor::Finding;
 use super::case::MAX_CONVERSATIONS;
 use super::class::Class;
-use super::classify::{Initiator, asks_directory, classify};
+use super::classify::{Initiator, asks_directory, classify, opens};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
 use super::evidence::{Contribution, Evidence};
@@ -106,6 +106,7 @@ impl Docket {
             };
             match classify(seen, &surprise, context.filter(|part| !part.evidence.is_crowd()), around, initiator) {
                 Class::LateralMovement if asks_directory(seen, baselines) => Class::Unusual,
+                Class::Unusual if opens(seen, &surprise, baselines) => Class::NewService,
                 class => class,
             }
         };

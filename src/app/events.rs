@@ -9,7 +9,7 @@ use super::Facts;
 pub struct Events {
     /// Logins that failed, where the protocol tells.
     pub login_failures: u32,
-    /// Files that were created, overwritten, renamed or deleted on a share.
+    /// Files that were created, written to, renamed or deleted on a share.
     pub file_changes: u32,
     /// Different names of which a resolver answers that they do not exist (NXDOMAIN).
     pub names_missing: u32,
@@ -51,6 +51,7 @@ fn names_missing(facts: &Facts) -> u32 {
 
 fn file_changes(facts: &Facts) -> u32 {
     let Facts::Smb(smb) = facts else { return 0 };
-    let changes = [smb.commands.rename, smb.commands.delete, smb.files_created, smb.files_overwritten];
-    changes.into_iter().fold(0, u32::saturating_add)
+    // What is created or overwritten is written to as a rule; what is not is changed in its place.
+    let contents = smb.files_created.saturating_add(smb.files_overwritten).max(smb.files_written.count());
+    [smb.commands.rename, smb.commands.delete].into_iter().fold(contents, u32::saturating_add)
 }

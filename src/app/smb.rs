@@ -8,7 +8,7 @@ mod v2;
 use serde::Serialize;
 
 use super::count::{Distinct, bump, hash, note};
-use super::dcerpc::DceRpcFacts;
+use super::dcerpc::{self, DceRpcFacts};
 use super::frames::{Frames, Span};
 use super::listen::{Heard, Listen, Place};
 use super::ntlm::NtlmFacts;
@@ -89,6 +89,8 @@ pub struct SmbFacts {
     pub files_created: u32,
     /// Files whose content was given up when they were opened.
     pub files_overwritten: u32,
+    /// Different open files that were written to, pipes left out; exact up to 32, then an estimate.
+    pub files_written: Distinct,
     /// Bytes that were asked to be written.
     pub write_bytes: u64,
     /// Bytes that were handed out to be read.
@@ -179,6 +181,15 @@ impl SmbFacts {
         match pipe::service(trimmed) {
             Some(service) => note(&mut self.named_pipes, service),
             None => self.files.note_hash(hash(trimmed.iter().map(u8::to_ascii_lowercase).chain(tree.to_le_bytes()))),
+        }
+    }
+
+    /// Counts a write, whose data begin so, to an open file or pipe.
+    fn written(&mut self, data: &[u8], handle: u64, pipe: u64) {
+        if dcerpc::is_message(data) {
+            pipe::call(&mut self.dcerpc, data, pipe);
+        } else if !data.is_empty() {
+            self.files_written.note_hash(handle);
         }
     }
 

@@ -53,8 +53,8 @@ fn created(action: u32, status: u32) -> Vec<u8> {
     smb2(5, 1, status, &[&[89, 0, 0, 0][..], &action.to_le_bytes(), &[0; 80]].concat())
 }
 
-fn write(bytes: &[u8]) -> Vec<u8> {
-    let head = [&[49, 0, 112, 0][..], &(bytes.len() as u32).to_le_bytes(), &[0; 8], &[3; 16], &[0; 16]].concat();
+fn write(handle: u8, bytes: &[u8]) -> Vec<u8> {
+    let head = [&[49, 0, 112, 0][..], &(bytes.len() as u32).to_le_bytes(), &[0; 8], &[handle; 16], &[0; 16]].concat();
     smb2(9, 0, 0, &[&head[..], bytes].concat())
 }
 
@@ -66,7 +66,12 @@ fn set_info(class: u8) -> Vec<u8> {
 fn ransom() -> (Vec<u8>, Vec<u8>) {
     let files = (0..20).flat_map(|file| {
         let name = format!("ward\\patient {file}.docx");
-        [netbios(&create(&name, 0)), netbios(&write(&[0xaa; 300])), netbios(&set_info(10)), netbios(&smb2(6, 0, 0, &[24, 0]))]
+        [
+            netbios(&create(&name, 0)),
+            netbios(&write(file, &[0xaa; 300])),
+            netbios(&set_info(10)),
+            netbios(&smb2(6, 0, 0, &[24, 0])),
+        ]
     });
     let asks = [netbios(&tree_connect("\\\\FILES1\\Wards")), netbios(&tree_connect("\\\\files1\\C$"))];
     let asks: Vec<Vec<u8>> =
@@ -74,6 +79,16 @@ fn ransom() -> (Vec<u8>, Vec<u8>) {
     let told: Vec<Vec<u8>> =
         [netbios(&negotiated(0x0311, 3))].into_iter().chain((0..20).map(|_| netbios(&created(3, 0)))).collect();
     (asks.concat(), told.concat())
+}
+
+#[test]
+fn files_that_are_changed_in_their_place_are_counted_by_what_is_written_to() {
+    let changes = |asks: &[u8]| after(tcp(445), &[(Orig, asks)]).events().file_changes;
+    let asks: Vec<Vec<u8>> = (0..120).map(|turn| netbios(&write(turn % 40, &[0xaa; 300]))).collect();
+    let counted = changes(&asks.concat());
+    assert!((36..=44).contains(&counted), "{counted}");
+    let call = [&[5, 0, 0, 3, 16, 0, 0, 0, 24, 0, 0, 0, 1, 0, 0, 0][..], &[0; 8]].concat();
+    assert_eq!(changes(&netbios(&write(1, &call))), 0, "what goes through a pipe is no file");
 }
 
 fn smb(state: &AppState) -> &SmbFacts {

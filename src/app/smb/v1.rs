@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{SmbFacts, pipe, u16_at, u32_at};
-use crate::app::count::bump;
+use crate::app::count::{bump, hash};
 use crate::app::ntlm::narrow;
 
 const HEADER_BYTES: usize = 32;
@@ -164,7 +164,9 @@ fn created(facts: &mut SmbFacts, action: Option<u32>) -> Option<()> {
 fn write(facts: &mut SmbFacts, bytes: &[u8], block: usize) -> Option<()> {
     let length = u32::from(u16_at(bytes, block + 21)?) | u32::from(u16_at(bytes, block + 19)?) << 16;
     facts.write_bytes = facts.write_bytes.saturating_add(length.into());
-    data(facts, bytes, u16_at(bytes, block + 23))
+    let data = bytes.get(u16_at(bytes, block + 23)?.into()..)?;
+    facts.written(data, hash(bytes.get(block + 5..block + 7)?.iter().copied()), 1);
+    Some(())
 }
 
 fn read(facts: &mut SmbFacts, bytes: &[u8], block: usize) -> Option<()> {

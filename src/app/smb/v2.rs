@@ -124,7 +124,8 @@ fn write(facts: &mut SmbFacts, bytes: &[u8]) -> Option<()> {
     let length = u32_at(bytes, HEADER_BYTES + 4)?;
     facts.write_bytes = facts.write_bytes.saturating_add(length.into());
     let data = bytes.get(u16_at(bytes, HEADER_BYTES + 2)?.into()..)?;
-    pipe::call(&mut facts.dcerpc, data, handle(bytes, HEADER_BYTES + 16)?);
+    let handle = handle(bytes, HEADER_BYTES + 16)?;
+    facts.written(data, handle, handle);
     Some(())
 }
 

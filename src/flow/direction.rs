@@ -14,14 +14,19 @@ pub enum DirectionBasis {
     Syn,
     /// The destination is a group (multicast or broadcast): it never initiates.
     Group,
-    /// Only one end used a well-known port (below 1024), or a port that no system gives to clients (below 32768; TCP alone): it
-    /// is the responder.
+    /// Only one end used a well-known port (below 1024, or one of those that UDP services have above), or a port that no system gives to clients
+    /// (below 32768; TCP alone): it is the responder.
     Ports,
     /// Only one end is in the home network, which makes it the initiator.
     HomeNet,
     /// Nothing told: the sender of the first packet seen.
     FirstPacket,
 }
+
+/// Ports from 1024 on by which UDP services are known (IANA): OpenVPN, L2TP, RADIUS, SSDP, GTP-U, STUN, Teredo, IPsec NAT traversal, VXLAN, SIP, mDNS,
+/// LLMNR, CoAP, GENEVE, `WireGuard`. Their servers speak first when a flow goes on after a pause.
+const UDP_SERVICES: [u16; 17] =
+    [1194, 1701, 1812, 1813, 1900, 2152, 3478, 3544, 4500, 4789, 5060, 5353, 5355, 5683, 5684, 6081, 51_820];
 
 impl DirectionBasis {
     /// Its name in a record.
@@ -54,7 +59,7 @@ impl DirectionBasis {
             return (true, Self::Group);
         }
         if matches!(first.protocol, 6 | 17 | 132) {
-            let known = |port: u16| port != 0 && port < 1024;
+            let known = |port: u16| port != 0 && port < 1024 || first.protocol == 17 && UDP_SERVICES.contains(&port);
             if known(first.src_port) != known(first.dst_port) {
                 return (known(first.dst_port), Self::Ports);
             }
@@ -129,6 +134,14 @@ impl HomeNets {
 mod tests {
     use super::*;
     use crate::flow::stats::testing::{packet, tcp};
+
+    #[test]
+    fn a_known_service_of_udp_responds_whoever_speaks_first() {
+        let decide = |from: u16, to: u16| DirectionBasis::decide(&packet(0, 1, from, 2, to, 17), &HomeNets::default());
+        assert_eq!(decide(51_820, 40_000), (false, DirectionBasis::Ports));
+        assert_eq!(decide(40_000, 51_820), (true, DirectionBasis::Ports));
+        assert_eq!(decide(51_820, 51_820), (true, DirectionBasis::FirstPacket));
+    }
 
     #[test]
     fn a_syn_decides_even_from_a_low_port() {

@@ -246,7 +246,9 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         Family::Clinical => "; it counts more, being clinical traffic of a device whose kind has none, or leaving home",
         Family::Industrial => "; it counts more, being control traffic of a device whose kind has none, or leaving home",
         Family::Covert => "; it counts more, being made to hide traffic or to work for others",
-        _ => "; it counts more, being for log-in or administration, by a service that devices of its kind do not use",
+        _ => {
+            "; it counts more, being for log-in or administration, by a service that few devices of its kind use, or of a device that cares for patients or controls machines"
+        }
     };
     hour + touches
 }

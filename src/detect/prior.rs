@@ -119,9 +119,11 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
             }
         }
         Family::Covert => hostile_bits(known()),
-        // Somebody with valid credentials is not told apart by what he does.
+        // Somebody with valid credentials is not told apart by what he does. That one device of its kind administers others says nothing of the rest.
         _ if is_login(seen) && !asks_directory(seen, baselines) && !seen.failed && seen.orig_local && seen.resp_local => {
-            hostile_bits(known()) / 2.0
+            let known = commons.known_to_several(Kind::Service, seen.service, roles());
+            let towards = if baselines.is_critical(seen.resp) { BITS / 2.0 } else { 0.0 };
+            hostile_bits(known) / 2.0 + towards
         }
         _ => 0.0,
     }
@@ -246,6 +248,33 @@ mod tests {
             prior_bits(&seen, baselines.host(seen.orig), Evidence::NewFact(FactKind::ControllerChange), &baselines)
         };
         assert_eq!(AT.map(bits_at), [0.0, MORE_BITS], "one that it never changed");
+    }
+
+    #[test]
+    fn administration_counts_more_where_few_do_it_and_towards_care() {
+        use crate::app::App;
+        let ssh = |to: u8, n: u8| flow(HOUR_MS * 2, n, to, 22, true).1;
+        let baselines = |administrators: u8| {
+            let mut builder = BaselinesBuilder::default();
+            for minute in 0..60 {
+                for n in 1..=9 {
+                    builder.add(&flow(minute * 60_000 + i64::from(n), n, 100, 80, true).1, 0);
+                }
+                (1..=administrators).for_each(|n| builder.add(&flow(minute * 60_000 + 500, n, 101, 22, true).1, 0));
+                let (_, mut seen) = flow(minute * 60_000 + 900, 50, 51, 2575, true);
+                seen.app = App::Hl7;
+                builder.add(&seen, 0);
+            }
+            let mut baselines = builder.finish();
+            baselines.pool_as_one();
+            baselines
+        };
+        let bits = |administrators: u8, to: u8| {
+            let (baselines, seen) = (baselines(administrators), ssh(to, 9));
+            prior_bits(&seen, baselines.host(seen.orig), Evidence::NewPeer, &baselines)
+        };
+        assert_eq!([bits(0, 100), bits(1, 100), bits(3, 100)], [MORE_BITS / 2.0, BITS / 2.0, 0.0]);
+        assert_eq!([bits(3, 50), bits(3, 51)], [BITS / 2.0; 2], "one that treats patients, and whom it speaks to");
     }
 
     #[test]

@@ -299,6 +299,17 @@ impl Baselines {
         self.hosts.get(&host).map(|baseline| &**baseline)
     }
 
+    /// Does a device care for patients or control machines: was it heard to begin such a conversation, or another with it?
+    #[must_use]
+    pub fn is_critical(&self, device: Host) -> bool {
+        let begins = |client: Edge| {
+            let edge = Edge { service: client.service, peer: device };
+            self.host(client.peer).is_some_and(|host| host.steady(edge).is_some())
+        };
+        let is = |host: &HostBaseline| !host.steady.is_empty() || host.clients().iter().any(|(client, _)| begins(client));
+        self.host(device).is_some_and(is)
+    }
+
     /// Bytes that the baselines of devices take, without what the allocator adds.
     #[must_use]
     pub fn bytes(&self) -> usize {

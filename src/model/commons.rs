@@ -187,6 +187,16 @@ impl Commons {
         self.known_and_share(value_key(kind, value), roles).0
     }
 
+    /// The same where one device alone speaks for no role.
+    #[must_use]
+    pub fn known_to_several<V: Hash>(&self, kind: Kind, value: V, roles: Roles) -> KnownTo {
+        match self.values.get(&value_key(kind, value)) {
+            Some(spread) if spread.several & roles.0 != 0 => KnownTo::Role,
+            Some(_) => KnownTo::Network,
+            None => KnownTo::Nobody,
+        }
+    }
+
     /// The roles of which devices have a value that several have.
     #[must_use]
     pub fn roles_of_several<V: Hash>(&self, kind: Kind, value: V) -> Roles {

@@ -8,7 +8,7 @@ use super::recent::Context;
 use super::surprise::Surprise;
 use crate::app::{App, Family};
 use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, FactKind, Observation};
-use crate::model::{Baselines, CARRIER_NAME_BYTES, Edge, HostBaseline, HourOfDevice, Kind, Minute, TUNNEL_NAME_BYTES};
+use crate::model::{Baselines, CARRIER_NAME_BYTES, Edge, HostBaseline, HourOfDevice, Kind, Minute, ODD_SHARE, TUNNEL_NAME_BYTES};
 
 /// Different services of one peer within a minute that make a scan.
 const SCAN_SERVICES: u32 = 15;
@@ -96,14 +96,14 @@ pub(super) fn classify(
         Some((Evidence::FileChanges, _)) => Class::FileActivity,
         Some((Evidence::LoginFailures, _)) => Class::BruteForce,
         Some((Evidence::SlowFailures, _)) if seen.events.login_failures > 0 => Class::BruteForce,
-        Some((Evidence::SlowTargets, _)) if around.peers >= f64::from(SWEEP_PEERS) => Class::Sweep,
+        Some((Evidence::SlowTargets, _)) if around.peers >= f64::from(SWEEP_PEERS) && !is_browsing(seen) => Class::Sweep,
         Some((Evidence::SlowTargets, _)) if around.targets >= SCAN_SERVICES_PER_PEER * around.peers => Class::Scan,
         _ if is_new && family == Family::Covert => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::Application), _)) if !seen.resp_local => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
         _ if evidence == Some(Evidence::Rhythm) => Class::Beaconing,
-        _ if is_transfer(seen, surprise) => Class::Exfiltration,
+        _ if is_transfer(seen, surprise) && !(initiator == Initiator::LikeOthers && seen.resp_local) => Class::Exfiltration,
         // What it does is no news; that it does so is.
         _ if initiator == Initiator::LikeOthers => Class::NewDevice,
         _ if is_new && matches!(family, Family::Clinical | Family::Industrial) => Class::CriticalAccess,
@@ -121,7 +121,8 @@ fn by_count(seen: &Observation, surprise: &Surprise, (window, targets): (&Minute
     if may_be(SCAN_SERVICES) && count(window.services_by_peer.get(&(seen.orig, seen.resp))) >= SCAN_SERVICES {
         return Some(Class::Scan);
     }
-    if may_be(SWEEP_PEERS) && count(window.peers_by_service.get(&(seen.orig, seen.service))) >= SWEEP_PEERS {
+    let peers = || count(window.peers_by_service.get(&(seen.orig, seen.service)));
+    if may_be(SWEEP_PEERS) && !is_browsing(seen) && peers() >= SWEEP_PEERS {
         return Some(Class::Sweep);
     }
     let flows = || count(window.conversations.get(&(seen.orig, seen.resp, seen.service)));
@@ -129,16 +130,27 @@ fn by_count(seen: &Observation, surprise: &Surprise, (window, targets): (&Minute
     let asks = surprise.unknown_edge || !seen.failed;
     // Whoever asks what listens on a port tries one application after the other there.
     let is_probe = seen.facts.iter().any(|fact| fact.kind == FactKind::Application);
-    (is_login(seen) && asks && !is_probe && flows() >= LOGIN_FLOWS).then_some(Class::BruteForce)
+    // Every log-in to a domain asks for many tickets, and what failed is read from the answers.
+    let is_ticket = seen.app == App::Kerberos && seen.events.login_failures == 0;
+    (is_login(seen) && asks && !is_probe && !is_ticket && flows() >= LOGIN_FLOWS).then_some(Class::BruteForce)
+}
+
+/// Does a server of pages outside answer? One page may come from dozens of them.
+fn is_browsing(seen: &Observation) -> bool {
+    let is_of_web = matches!(seen.service.port, 80 | 443) && matches!(seen.app, App::Http | App::Tls | App::Quic);
+    is_of_web && !seen.resp_local && seen.answered()
 }
 
 pub(super) fn is_tunnel(seen: &Observation, window: Option<&Minute>) -> bool {
     if seen.app != App::Dns {
         return false;
     }
-    let target = (seen.orig, seen.resp, seen.service);
-    let flows = window.and_then(|window| window.conversations.get(&target)).copied().unwrap_or(0) as f32;
-    let is_odd = seen.vector[DNS_ODD_TYPES] > 0.5;
+    // Those for the same domain; where the names were cut off, all that ask the same resolver.
+    let flows = window.map_or(0, |window| match seen.names_asked() {
+        Some(asked) => window.carried.get(&(seen.orig, asked.domain)).map_or(0, |carried| carried.flows),
+        None => window.conversations.get(&(seen.orig, seen.resp, seen.service)).copied().unwrap_or(0),
+    }) as f32;
+    let is_odd = f64::from(seen.vector[DNS_ODD_TYPES]) > ODD_SHARE;
     let long = seen.vector[DNS_NAME_BYTES] >= TUNNEL_NAME_BYTES || seen.vector[PAYLOAD_MEAN_ORIG] >= TUNNEL_QUERY_BYTES;
     let carries = is_odd && seen.vector[DNS_NAME_BYTES] >= CARRIER_NAME_BYTES;
     let enough = if carries { CARRIER_QUERIES } else { TUNNEL_QUERIES };
@@ -152,7 +164,7 @@ pub(super) fn carries_data(seen: &Observation) -> bool {
     }
     let (name_bytes, queries) = (seen.vector[DNS_NAME_BYTES], seen.vector[DNS_QUERIES]);
     let is_long = name_bytes >= 2.0 * CARRIER_NAME_BYTES || name_bytes >= CARRIER_NAME_BYTES && queries >= CARRIER_QUERIES;
-    seen.vector[DNS_ODD_TYPES] > 0.5 && is_long
+    f64::from(seen.vector[DNS_ODD_TYPES]) > ODD_SHARE && is_long
 }
 
 pub(super) fn is_login(seen: &Observation) -> bool {
@@ -221,6 +233,55 @@ mod tests {
         assert!(asks(40, 40, 2).contains(&Class::Dga));
         assert!(!asks(40, 2, 2).contains(&Class::Dga));
         assert!(asks(1, 1, 40).contains(&Class::Dga), "all from one port");
+    }
+
+    #[test]
+    fn names_of_one_domain_make_a_tunnel_and_of_many_do_not() {
+        use super::super::testing::flow;
+        use crate::feature::Fact;
+        let asks = |domains: i64| {
+            let mut minute = Minute::default();
+            let flows = (0..40).map(|n| {
+                let (_, mut seen) = flow(n * 100, 1, 2, 53, true);
+                seen.app = App::Dns;
+                (seen.vector[DNS_QUERIES], seen.vector[DNS_NAME_BYTES]) = (1.0, 30.0);
+                seen.facts = vec![Fact::new(FactKind::Domain, &format!("{}.example", n % domains))];
+                minute.add(&seen, 0);
+                seen
+            });
+            let seen: Vec<_> = flows.collect();
+            seen.iter().any(|seen| is_tunnel(seen, Some(&minute)))
+        };
+        assert!(asks(1) && !asks(20), "a resolver at home asks for what all its clients do");
+    }
+
+    #[test]
+    fn pages_tickets_and_what_others_store_have_their_own_names() {
+        use super::super::testing::flow;
+        let class = |to_home: bool, app: App, port: u16, initiator| {
+            let mut minute = Minute::default();
+            let flows: Vec<_> = (0..20).map(|n| flow(n * 100, 1, 100 + (n % 15) as u8, port, true).1).collect();
+            flows.iter().for_each(|seen| minute.add(seen, 0));
+            let mut seen = flows.last().unwrap().clone();
+            (seen.app, seen.resp_local, seen.orig_local) = (app, to_home, true);
+            seen.vector[3] = 1e6;
+            let shape = Some(Contribution::of(Evidence::Volume(3), 1e6, 12.0));
+            let surprise = Surprise { shape, unknown_edge: true, unknown_client: true, ..Surprise::default() };
+            let around = Around::of(&seen, (&surprise, &Context::default()), (Some(&minute), None), HourOfDevice::default);
+            classify(&seen, &surprise, None, &around, initiator)
+        };
+        assert_eq!(class(false, App::Tls, 443, Initiator::Known), Class::Exfiltration, "a page comes from many servers");
+        assert_eq!(
+            [class(true, App::Tls, 443, Initiator::Known), class(false, App::Smb, 445, Initiator::Known)],
+            [Class::Sweep; 2]
+        );
+        let log_ins = |app: App, failures: u32| {
+            let (mut minute, (_, mut seen)) = (Minute::default(), flow(0, 1, 2, KERBEROS, true));
+            (seen.app, seen.events.login_failures) = (app, failures);
+            (0..20).for_each(|_| minute.add(&seen, 0));
+            by_count(&seen, &Surprise { unknown_edge: true, ..Surprise::default() }, (&minute, 1))
+        };
+        assert_eq!([log_ins(App::Kerberos, 0), log_ins(App::Kerberos, 1)], [None, Some(Class::BruteForce)]);
     }
 
     #[test]

@@ -64,5 +64,5 @@ pub use stood_out::{MOST_STOOD_OUT, StoodOut};
 pub use tail::{bits, tail_probability};
 pub use text::ParseKeyError;
 pub use window::{
-    CARRIER_NAME_BYTES, Carried, Conversation, Counted, Edge, Initiated, Map, Minute, Served, Shape, TUNNEL_NAME_BYTES,
+    CARRIER_NAME_BYTES, Carried, Conversation, Counted, Edge, Initiated, Map, Minute, ODD_SHARE, Served, Shape, TUNNEL_NAME_BYTES,
 };

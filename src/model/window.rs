@@ -16,6 +16,9 @@ pub const TUNNEL_NAME_BYTES: f32 = 25.0;
 /// Mean length of names of which a few are enough to carry data, in bytes: ordinary names with odd records have some 30.
 pub const CARRIER_NAME_BYTES: f32 = 50.0;
 
+/// Share of questions for records that clients do not ask for above which a flow is one of such.
+pub const ODD_SHARE: f64 = 0.5;
+
 /// A flow in which so many names do not exist is of a client that asks for all names from one port, and each counts. In one with fewer the first
 /// stands for all: a name is asked for again with each domain of a search list.
 const SEVERAL_NAMES: u32 = 8;
@@ -81,12 +84,15 @@ pub struct Served {
     pub local: bool,
 }
 
-/// Long names that a device asked for in one domain within the minute: their bytes, of a long flow those of a minute.
+/// Long names, and records that clients do not ask for (TXT, NULL, CNAME, MX), that a device asked for in one domain within the minute: their bytes,
+/// of a long flow those of a minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Carried {
+    /// Flows that asked for such, mostly.
+    pub flows: u32,
     /// Of names of 50 bytes and more.
     pub bytes: f64,
-    /// Of names of 25 bytes and more, with records that clients do not ask for (TXT, NULL, CNAME, MX).
+    /// Of names of 25 bytes and more, with records that clients do not ask for.
     pub odd_bytes: f64,
 }
 
@@ -194,10 +200,16 @@ impl Minute {
     }
 
     fn count_names(&mut self, seen: &Observation) {
-        let Some(asked) = seen.names_asked().filter(|asked| asked.mean_bytes >= TUNNEL_NAME_BYTES && seen.is_complete()) else {
+        let Some(asked) = seen.names_asked().filter(|_| seen.is_complete()) else { return };
+        let is_long = asked.mean_bytes >= TUNNEL_NAME_BYTES;
+        if !is_long && asked.odd_share <= ODD_SHARE {
             return;
-        };
+        }
         let carried = self.carried.entry((seen.orig, asked.domain)).or_default();
+        carried.flows += 1;
+        if !is_long {
+            return;
+        }
         carried.bytes += if asked.mean_bytes < CARRIER_NAME_BYTES { 0.0 } else { asked.bytes_per_minute };
         carried.odd_bytes += asked.bytes_per_minute * asked.odd_share;
     }

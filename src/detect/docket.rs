@@ -29,8 +29,18 @@ use super::surprise::{Surprise, scans_by_habit};
 use crate::app::App;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
+use crate::model::{Edge, Kind, value_key};
 use crate::sighting::{Arp, Seen, Sighting};
 use crate::time::Timestamp;
+
+/// What many devices share with one that shows something new.
+#[derive(Default)]
+struct Shared {
+    /// What is to be told of them all.
+    news: Option<(Contribution, Vec<Host>)>,
+    /// Do as many ask the same peer at home for the same service since?
+    is_meeting_place: bool,
+}
 
 /// Keeps cases, incidents and stories. Bounded in memory.
 pub struct Docket {
@@ -89,8 +99,11 @@ impl Docket {
     /// many bits.
     pub fn weigh(&mut self, seen: &Observation, finding: &Finding, least_bits: f64) -> Assessment {
         let &Finding { mut surprise, ref context, ref around, ref anywhere, is_known } = finding;
-        let population = self.share_with_others(seen, &mut surprise).map(Box::new);
+        let Shared { news, is_meeting_place } = self.share_with_others(seen, &mut surprise);
+        let population = news.map(Box::new);
         let mut context = *context;
+        // What many devices began to ask of one at home is a service, not whoever calls them: a server that moved is asked by the clock, too.
+        context.slow = context.slow.filter(|part| !(is_meeting_place && part.evidence == Evidence::Rhythm));
         // What the hour holds was told, and every further conversation has it for the rest of that hour.
         context.slow = context.slow.filter(|part| !self.filed.habits.has_told_hour(seen.orig, part, seen.seen));
         let context = context.strongest();
@@ -114,24 +127,23 @@ impl Docket {
         Assessment { surprise, context, class, anywhere, population }
     }
 
-    /// Weakens what is new about a known device where many others have it too. Returns what is to be told of them all.
-    fn share_with_others(&mut self, seen: &Observation, surprise: &mut Surprise) -> Option<(Contribution, Vec<Host>)> {
-        if self.config.without.has(Part::Population) {
-            return None;
-        }
+    /// Weakens what is new about a known device where many others have it too.
+    fn share_with_others(&mut self, seen: &Observation, surprise: &mut Surprise) -> Shared {
         let baselines = self.knowledge.baselines(seen.seen);
-        let new = surprise.new.as_mut().filter(|new| new.is_news())?;
-        let is_known = baselines.host(seen.orig).is_some_and(|host| host.local);
-        if !is_known {
-            return None;
-        }
+        let is_known = || baselines.host(seen.orig).is_some_and(|host| host.local);
+        let new = surprise.new.as_mut().filter(|new| new.is_news() && !self.config.without.has(Part::Population));
+        let Some(new) = new.filter(|_| is_known()) else { return Shared::default() };
         let is_odd = new.bits >= self.knowledge.calibration.ordinary.of(seen, new.evidence.is_name()) + self.knowledge.threshold;
         let at_home = baselines.commons.devices();
-        let change = self.filed.changes.observe(new.about, seen.orig, at_home, is_odd, seen.seen)?;
-        new.bits = new.bits.min(change.bits);
+        let mut observe = |about, is_odd| self.filed.changes.observe(about, seen.orig, at_home, is_odd, seen.seen);
+        let change = observe(new.about, is_odd);
+        let edge = value_key(Kind::Edge, Edge { service: seen.service, peer: seen.resp });
+        let is_meeting_place =
+            seen.resp_local && if edge == new.about { change.is_some() } else { observe(edge, false).is_some() };
+        new.bits = change.as_ref().map_or(new.bits, |change| new.bits.min(change.bits));
         // That many ask for the same name is told of what lies behind it, not of the resolver.
         let is_of_resolving = seen.app == App::Dns && new.evidence.is_name();
-        change.news.filter(|_| !is_of_resolving)
+        Shared { news: change.and_then(|change| change.news).filter(|_| !is_of_resolving), is_meeting_place }
     }
 
     /// Takes an assessed observation as evidence. `later` tells of its flow where that is at hand: without it no incident can be told
@@ -445,7 +457,9 @@ impl Docket {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{LATER_MS, host, taught};
+    use super::super::classify::Around;
+    use super::super::recent::Context;
+    use super::super::testing::{LATER_MS, flow, host, taught};
     use super::*;
     use crate::time::Span;
 
@@ -464,5 +478,23 @@ mod tests {
             notices.len()
         };
         assert_eq!((told_after(200), told_after(400)), (1, 0));
+    }
+
+    #[test]
+    fn what_many_begin_to_ask_of_one_at_home_is_no_beacon_and_is_told_as_a_service() {
+        let knowledge = taught();
+        let mut docket = Docket::new(Arc::clone(&knowledge), DetectorConfig::default());
+        let weighed = (1..=10).map(|n| {
+            let seen = flow(LATER_MS + i64::from(n) * 100, n, 100, 5000, true).1;
+            let surprise =
+                Surprise::of(&seen, knowledge.vocabulary.matches(&seen), &knowledge, DetectorConfig::default().without);
+            let slow = Some(Contribution::of(Evidence::Rhythm, 60.0, 9.0));
+            let (context, around) = (Context { slow, ..Context::default() }, Around::default());
+            docket.weigh(&seen, &Finding { surprise, context, around, anywhere: None, is_known: true }, 0.0)
+        });
+        let weighed: Vec<_> = weighed.collect();
+        let beats: Vec<bool> = weighed.iter().map(|it| it.context.is_some()).collect();
+        assert_eq!(beats, [vec![true; 4], vec![false; 6]].concat());
+        assert_eq!((weighed[0].class, weighed[9].class), (Class::Beaconing, Class::NewService), "100 never offered it");
     }
 }

@@ -26,6 +26,8 @@ const MANY_TARGETS: u32 = 5;
 const MANY_CHANGES: u32 = 8;
 /// Names that do not exist, asked for within a minute, below which they say nothing: a browser's start and a list of suffixes ask for some.
 const MANY_NAMES: u32 = 8;
+/// Flows that a device gets within a minute below which they are no flood, however little it had before: a new server may have its first clients.
+const MANY_SERVED: u32 = 30;
 /// Clients and their flows within a minute are told from so many standard deviations of chance (Poisson) above the most that is usual on: three
 /// more than three are a busy minute, no flood.
 const CHANCE_DEVIATIONS: f64 = 4.0;
@@ -306,8 +308,10 @@ impl<'k> Strongest<'k> {
 
     /// What its responder gets in this minute.
     fn served(&mut self, seen: &Observation, Served { flows, clients, .. }: Served, host: Option<&HostBaseline>) {
-        self.rate(Evidence::ServedRate, flows.into(), (host, seen.service));
-        self.rate(Evidence::ClientRate, clients.into(), (host, seen.service));
+        if flows >= MANY_SERVED {
+            self.rate(Evidence::ServedRate, flows.into(), (host, seen.service));
+            self.rate(Evidence::ClientRate, clients.into(), (host, seen.service));
+        }
     }
 
     /// Surprise about a count per minute or hour; none for a count that is usual or below three, as most are.
@@ -398,6 +402,13 @@ mod tests {
         };
         assert!(bits(6.0) == 0.0 && bits(9.0) == 0.0, "a busy minute");
         assert!(bits(50.0) > 10.0, "{}", bits(50.0));
+        let (_, seen) = super::super::testing::flow(0, 1, 2, 80, true);
+        let served = |flows| {
+            let mut found = Strongest::new(&baselines, Without::default());
+            found.served(&seen, Served { flows, clients: 25, ..Served::default() }, None);
+            found.bits()
+        };
+        assert!(served(29) == 0.0 && served(30) > 3.0, "the first clients of a new server are no flood");
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
-use crate::model::Calibration;
 
 /// A kind of incident; what tells more comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -143,13 +142,12 @@ impl Class {
         Self::ALL.into_iter().find(|class| class.info().name == name)
     }
 
-    /// Bits beyond the threshold that it needs. What is merely unusual names nothing that a person could look for, so it must be
-    /// eight times as improbable as what has a name. What drift has raised is raised for the vague ones alone, so that a flood of
-    /// alerts hides no attack.
+    /// Bits beyond the threshold that it needs, where what is merely unusual needs so many: that names nothing that a person could look for. What drift
+    /// has raised is raised for the vague ones alone, so that a flood of alerts hides no attack.
     #[must_use]
-    pub fn margin_bits(self, calibration: &Calibration) -> f64 {
-        let unnamed = if matches!(self, Self::Unusual) { UNNAMED_BITS } else { 0.0 };
-        unnamed + if self.is_vague() { calibration.raised_bits } else { 0.0 }
+    pub const fn margin_bits(self, unnamed_bits: f64, raised_bits: f64) -> f64 {
+        let unnamed = if matches!(self, Self::Unusual) { unnamed_bits } else { 0.0 };
+        unnamed + if self.is_vague() { raised_bits } else { 0.0 }
     }
 
     /// Does it only say that something is unusual or new? Ordinary life brings these when it drifts.
@@ -202,9 +200,6 @@ impl Class {
         &INFOS[self as usize]
     }
 }
-
-/// Bits beyond the threshold of what has no name.
-const UNNAMED_BITS: f64 = 5.0;
 
 const SCAN_CATEGORY: &str = "Detection of a Network Scan";
 const UNKNOWN_CATEGORY: &str = "Unknown Traffic";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::anywhere::LIMIT_BITS;
 use super::class::Class;
 use crate::feature::Observation;
-use crate::model::{Baselines, Budget, Calibration, HostBaseline, Model, Vocabulary};
+use crate::model::{Baselines, Budget, Calibration, HostBaseline, Model, UNNAMED_BITS, Vocabulary};
 use crate::time::Timestamp;
 
 /// What is known of both ends of an observation: looked up once.
@@ -27,6 +27,8 @@ pub struct Knowledge {
     pub calibration: Calibration,
     /// Score at which an incident opens, in bits.
     pub threshold: f64,
+    /// Bits beyond that of an incident that is merely unusual.
+    pub unnamed_bits: f64,
     /// Does it judge what it was taught by, so that what is an attack on any network counts however often it was seen?
     pub judges_itself: bool,
 }
@@ -35,14 +37,14 @@ impl Knowledge {
     /// Judges everything by the same baselines.
     #[must_use]
     pub fn new(vocabulary: Arc<Vocabulary>, baselines: Arc<Baselines>, calibration: Calibration, threshold: f64) -> Self {
-        Self { vocabulary, parts: vec![(Timestamp::MAX, baselines)], calibration, threshold, judges_itself: false }
+        Self::by_parts(vocabulary, vec![(Timestamp::MAX, baselines)], calibration, threshold)
     }
 
     /// Judges by a model, within a budget.
     #[must_use]
     pub fn of_model(model: &Model, budget: Budget) -> Self {
         let (vocabulary, baselines) = (Arc::new(model.vocabulary.clone()), Arc::new(model.baselines.clone()));
-        Self::new(vocabulary, baselines, model.calibration.clone(), model.calibration.threshold(budget))
+        Self::new(vocabulary, baselines, model.calibration.clone(), f64::INFINITY).within(budget)
     }
 
     /// Judges each part of the time by what the other parts taught: `parts` in order of time, each with its end.
@@ -53,7 +55,14 @@ impl Knowledge {
         calibration: Calibration,
         threshold: f64,
     ) -> Self {
-        Self { vocabulary, parts, calibration, threshold, judges_itself: false }
+        Self { vocabulary, parts, calibration, threshold, unnamed_bits: UNNAMED_BITS, judges_itself: false }
+    }
+
+    /// The same with incidents that open within a budget, as the calibration tells.
+    #[must_use]
+    pub fn within(mut self, budget: Budget) -> Self {
+        (self.threshold, self.unnamed_bits) = (self.calibration.threshold(budget), self.calibration.unnamed_bits(budget));
+        self
     }
 
     /// Knows nothing of the network, so that only what is an attack on any counts.
@@ -70,7 +79,7 @@ impl Knowledge {
     /// Score at which an incident of this class opens, in bits.
     #[must_use]
     pub fn threshold_of(&self, class: Class) -> f64 {
-        self.threshold + class.margin_bits(&self.calibration)
+        self.threshold + class.margin_bits(self.unnamed_bits, self.calibration.raised_bits)
     }
 
     /// Does it judge what it was not taught by?

@@ -58,10 +58,9 @@ pub fn taught_by(flows: Vec<Observation>, newcomers_per_minute: f64) -> Arc<Know
     let mut assessor = Detector::new(Arc::new(silent), DetectorConfig::default());
     let mut bits: Vec<f64> = flows.iter().map(|seen| assessor.assess(seen, vocabulary.matches(seen)).own_bits()).collect();
     bits.sort_unstable_by(f64::total_cmp);
-    let calibration =
-        Calibration::new(Vec::new(), 2.0 / 24.0, 240.0, (bits.len() as f64, OrdinaryBits::of_all(bits[bits.len() * 99 / 100])));
-    let threshold = calibration.threshold(Budget { per_day: 1.0 });
-    Arc::new(Knowledge::new(vocabulary, baselines, calibration, threshold))
+    let ordinary = (bits.len() as f64, OrdinaryBits::of_all(bits[bits.len() * 99 / 100]));
+    let calibration = Calibration::new([Vec::new(), Vec::new()], 2.0 / 24.0, 240.0, ordinary);
+    Arc::new(Knowledge::new(vocabulary, baselines, calibration, f64::INFINITY).within(Budget { per_day: 1.0 }))
 }
 
 /// Begins an hour after what was learned.

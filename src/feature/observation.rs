@@ -195,6 +195,12 @@ impl Observation {
         self.orig_local && !self.resp_local && !is_named && !matches!(self.app, App::Dns)
     }
 
+    /// Does it come from outside?
+    #[must_use]
+    pub const fn comes_in(&self) -> bool {
+        !self.orig_local && self.resp_local
+    }
+
     /// Did the responder send anything?
     #[must_use]
     pub fn answered(&self) -> bool {

@@ -15,6 +15,10 @@ const MOST_PER_DAY: f64 = 10.0;
 const MIN_BITS_PER_DOUBLING: f64 = 1.0;
 /// No score below this is worth a person's time, however quiet the learning time was.
 const MIN_THRESHOLD_BITS: f64 = 9.0;
+/// Bits beyond the threshold of what has no name, at the least: eight times as improbable, and twice over.
+pub const UNNAMED_BITS: f64 = 5.0;
+/// Scores of each kind that are kept, the highest.
+const MOST_SCORES: usize = 1000;
 /// The share of conversations in a window whose bits count at all: those above the ordinary.
 pub const EXTRAORDINARY: f64 = 0.01;
 /// The share of the highest scores that shows how the tail falls.
@@ -40,8 +44,11 @@ impl Budget {
 /// Scores of devices in windows of normal time, and the threshold that keeps a budget.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// The highest score of each device and window that was held out, in bits; quiet windows have none.
+    /// The highest scores of devices and windows that were held out, of what has a name, in bits; quiet windows have none.
     pub scores: Vec<f64>,
+    /// The same of what is merely unusual; none in models of earlier versions, which did not tell them apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unnamed_scores: Vec<f64>,
     /// The span held out, in days.
     pub days: f64,
     /// p-values come from these: device windows held out, quiet ones included.
@@ -66,6 +73,12 @@ pub struct OrdinaryBits {
     /// Those between devices at home that ask for no name, at most as much; none in models of earlier versions, which did not tell them apart.
     #[serde(rename = "ordinary_bits_at_home", default, skip_serializing_if = "Option::is_none")]
     pub at_home: Option<f64>,
+    /// Those of them that are care of patients or control of machines, at most as much: machines that speak to machines do the same all day.
+    #[serde(rename = "ordinary_bits_critical", default, skip_serializing_if = "Option::is_none")]
+    pub critical: Option<f64>,
+    /// Those that come from outside, which may be more: each of them is a stranger.
+    #[serde(rename = "ordinary_bits_inward", default, skip_serializing_if = "Option::is_none")]
+    pub inward: Option<f64>,
     /// Those that leave home where what is new about them is no name, at most as much as any.
     #[serde(rename = "ordinary_bits_out", default, skip_serializing_if = "Option::is_none")]
     pub out: Option<f64>,
@@ -78,16 +91,25 @@ impl OrdinaryBits {
     /// The same for all.
     #[must_use]
     pub const fn of_all(bits: f64) -> Self {
-        Self { any: bits, at_home: Some(bits), out: Some(bits), services: BTreeMap::new() }
+        Self {
+            any: bits,
+            at_home: Some(bits),
+            critical: Some(bits),
+            inward: Some(bits),
+            out: Some(bits),
+            services: BTreeMap::new(),
+        }
     }
 
     /// Those for an observation; is the strongest thing that is new about it a name?
     #[must_use]
     pub fn of(&self, seen: &Observation, is_named: bool) -> f64 {
         let apart = if seen.stays_home() {
-            self.at_home
+            self.critical.filter(|_| seen.is_critical()).or(self.at_home)
         } else if seen.leads_out(is_named) {
             self.services.get(&seen.service).copied().or(self.out)
+        } else if seen.comes_in() {
+            self.inward
         } else {
             None
         };
@@ -112,20 +134,31 @@ const BITS_PER_INCIDENT: f64 = 0.5;
 const MOST_RAISED_BITS: f64 = 4.0;
 
 impl Calibration {
-    /// Keeps the highest scores only; sorts them.
+    /// Keeps the highest scores only, with a name and without; sorts them.
     #[must_use]
-    pub fn new(mut scores: Vec<f64>, days: f64, windows: f64, (conversations, ordinary): (f64, OrdinaryBits)) -> Self {
-        scores.sort_unstable_by(|a, b| b.total_cmp(a));
-        scores.truncate(1000);
-        scores.iter_mut().for_each(|score| *score = (*score * 1000.0).round() / 1000.0);
+    pub fn new(
+        [scores, unnamed_scores]: [Vec<f64>; 2],
+        days: f64,
+        windows: f64,
+        (conversations, ordinary): (f64, OrdinaryBits),
+    ) -> Self {
+        let highest = |mut scores: Vec<f64>| {
+            scores.sort_unstable_by(|a, b| b.total_cmp(a));
+            scores.truncate(MOST_SCORES);
+            scores.iter_mut().for_each(|score| *score = (*score * 1000.0).round() / 1000.0);
+            scores
+        };
+        let (scores, unnamed_scores) = (highest(scores), highest(unnamed_scores));
         let rounded = |bits: f64| (bits * 1000.0).round() / 1000.0;
         let ordinary = OrdinaryBits {
             any: rounded(ordinary.any),
             at_home: ordinary.at_home.map(rounded),
+            critical: ordinary.critical.map(rounded),
+            inward: ordinary.inward.map(rounded),
             out: ordinary.out.map(rounded),
             services: ordinary.services.into_iter().map(|(service, bits)| (service, rounded(bits))).collect(),
         };
-        Self { scores, days, windows, conversations, ordinary, raised_bits: 0.0 }
+        Self { scores, unnamed_scores, days, windows, conversations, ordinary, raised_bits: 0.0 }
     }
 
     /// Learns from so many vague incidents within so many days: the threshold follows the budget (adaptive conformal inference,
@@ -146,21 +179,27 @@ impl Calibration {
     pub fn threshold(&self, budget: Budget) -> f64 {
         let extraordinary_per_day = EXTRAORDINARY * self.conversations / self.days.max(1e-9);
         let promised = (extraordinary_per_day / budget.per_day.max(1e-9)).max(1.0).log2();
-        self.budget_threshold(budget).max(promised).max(MIN_THRESHOLD_BITS)
+        self.budget_threshold(&self.scores, budget).max(promised).max(MIN_THRESHOLD_BITS)
     }
 
-    fn budget_threshold(&self, budget: Budget) -> f64 {
+    /// Bits beyond that threshold that what has no name needs: as many as its own scores in held-out time ask for, and never fewer than five. It names
+    /// nothing that a person could look for.
+    #[must_use]
+    pub fn unnamed_bits(&self, budget: Budget) -> f64 {
+        (self.budget_threshold(&self.unnamed_scores, budget) - self.threshold(budget)).max(UNNAMED_BITS)
+    }
+
+    fn budget_threshold(&self, scores: &[f64], budget: Budget) -> f64 {
         let allowed = budget.per_day * self.days;
         let rank = allowed.floor() as usize;
-        if rank > self.scores.len() {
+        if rank > scores.len() {
             return 0.0;
         }
         if rank >= 1 {
-            return self.scores[rank - 1];
+            return scores[rank - 1];
         }
-        let highest = self.scores.first().copied().unwrap_or(0.0);
         let halvings = (1.0 / allowed.max(1e-9)).log2().max(0.0);
-        highest + halvings * self.bits_per_doubling()
+        scores.first().map_or(0.0, |highest| highest + halvings * bits_per_doubling(scores))
     }
 
     /// Can the held-out span tell the budget, or had the tail to be extended?
@@ -173,21 +212,22 @@ impl Calibration {
     /// score as [`Self::threshold`] does.
     #[must_use]
     pub fn p_value(&self, score: f64) -> f64 {
-        let at_least = self.scores.iter().take_while(|&&other| other >= score).count() as f64;
-        let inside = (at_least + 1.0) / (self.windows + 1.0);
-        let highest = self.scores.first().copied().unwrap_or(0.0);
-        if score > highest { inside * (-(score - highest) / self.bits_per_doubling()).exp2() } else { inside }
+        let both = [&self.scores, &self.unnamed_scores];
+        let at_least: usize = both.iter().map(|scores| scores.partition_point(|&other| other >= score)).sum();
+        let inside = (at_least as f64 + 1.0) / (self.windows + 1.0);
+        let highest = both.into_iter().filter(|scores| !scores.is_empty()).max_by(|a, b| a[0].total_cmp(&b[0]));
+        let beyond = highest.map_or(score, |scores| (score - scores[0]) / bits_per_doubling(scores));
+        if beyond > 0.0 { inside * (-beyond).exp2() } else { inside }
     }
+}
 
-    /// Bits that the score rises when its rate halves: the median excess of the highest fifth of the scores over the lowest
-    /// of them (for an exponential tail that is its half-life, and one odd score does not move it). Fewer than
-    /// [`MIN_TAIL`] cannot show it; then one bit is taken, since scores are bits.
-    fn bits_per_doubling(&self) -> f64 {
-        let tail = (self.scores.len() as f64 * TAIL_SHARE).ceil() as usize;
-        match self.scores[..tail].split_last() {
-            Some((base, above)) if tail >= MIN_TAIL => (above[above.len() / 2] - base).max(MIN_BITS_PER_DOUBLING),
-            _ => MIN_BITS_PER_DOUBLING,
-        }
+/// Bits that scores rise when their rate halves: the median excess of the highest fifth of them over the lowest of these (for an exponential tail
+/// that is its half-life, and one odd score does not move it). Fewer than [`MIN_TAIL`] cannot show it; then one bit is taken, since scores are bits.
+fn bits_per_doubling(scores: &[f64]) -> f64 {
+    let tail = (scores.len() as f64 * TAIL_SHARE).ceil() as usize;
+    match scores[..tail].split_last() {
+        Some((base, above)) if tail >= MIN_TAIL => (above[above.len() / 2] - base).max(MIN_BITS_PER_DOUBLING),
+        _ => MIN_BITS_PER_DOUBLING,
     }
 }
 
@@ -196,7 +236,7 @@ mod tests {
     use super::*;
 
     fn of(scores: &[f64], days: f64) -> Calibration {
-        Calibration::new(scores.to_vec(), days, 1000.0, (0.0, OrdinaryBits::default()))
+        Calibration::new([scores.to_vec(), Vec::new()], days, 1000.0, (0.0, OrdinaryBits::default()))
     }
 
     #[test]
@@ -217,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_quiet_span_promises_no_more_than_bits_do() {
-        let busy = Calibration::new(vec![1.0], 1.0, 1000.0, (10_000_000.0, OrdinaryBits::of_all(5.0)));
+        let busy = Calibration::new([vec![1.0], Vec::new()], 1.0, 1000.0, (10_000_000.0, OrdinaryBits::of_all(5.0)));
         assert!((busy.threshold(Budget { per_day: 1.0 }) - 100_000_f64.log2()).abs() < 1e-9);
         assert_eq!(of(&[1.0], 1.0).threshold(Budget { per_day: 1.0 }), MIN_THRESHOLD_BITS);
     }
@@ -240,6 +280,16 @@ mod tests {
         let c = of(&[12.0, 6.0, 5.0, 2.0], 0.5);
         let thresholds: Vec<f64> = [20.0, 8.0, 4.0, 1.0, 0.1].map(|per_day| c.threshold(Budget { per_day })).to_vec();
         assert!(thresholds.windows(2).all(|pair| pair[0] <= pair[1]), "{thresholds:?}");
+    }
+
+    #[test]
+    fn what_has_no_name_needs_as_much_as_held_out_time_shows() {
+        let (budget, ordinary) = (Budget { per_day: 2.0 }, || (0.0, OrdinaryBits::default()));
+        let with = |unnamed: &[f64]| Calibration::new([vec![11.0, 10.0], unnamed.to_vec()], 1.0, 1000.0, ordinary());
+        assert_eq!(with(&[19.0, 17.0, 14.0]).unnamed_bits(budget), 7.0, "the second of them, beyond ten");
+        assert_eq!(with(&[19.0, 12.0]).unnamed_bits(budget), UNNAMED_BITS);
+        assert_eq!(with(&[]).unnamed_bits(budget), UNNAMED_BITS);
+        assert!(with(&[19.0, 17.0]).p_value(18.0) > with(&[]).p_value(18.0), "its scores count as windows do");
     }
 
     #[test]

@@ -80,14 +80,20 @@ fn calibration(model: &Model) -> String {
         "the held-out time is too short to show this rate, so the tail of its scores was extended: an estimate"
     };
     let threshold = calibration.threshold(model.budget);
-    let _ = writeln!(page, "budget   {:.2} incidents a day: threshold {threshold:.1} bits ({how})", model.budget.per_day);
-    let highest: Vec<String> = calibration.scores.iter().take(5).map(|score| format!("{score:.1}")).collect();
+    let unusual = threshold + calibration.unnamed_bits(model.budget);
     let _ = writeln!(
         page,
-        "held out {:.2} days, {:.0} device windows of five minutes; highest scores {} bits",
+        "budget   {:.2} incidents a day: threshold {threshold:.1} bits, {unusual:.1} for what is merely unusual ({how})",
+        model.budget.per_day
+    );
+    let highest = |scores: &[f64]| scores.iter().take(5).map(|score| format!("{score:.1}")).collect::<Vec<_>>().join(", ");
+    let _ = writeln!(
+        page,
+        "held out {:.2} days, {:.0} device windows of five minutes; highest scores without the oddest devices: {} bits; merely unusual: {} bits",
         calibration.days,
         calibration.windows,
-        highest.join(", ")
+        highest(&calibration.scores),
+        highest(&calibration.unnamed_scores)
     );
     page
 }
@@ -188,6 +194,7 @@ pub fn card_json(model: &Model) -> Result<Value, ModelError> {
         "digest": model.digest()?, "format": super::file::FORMAT, "schema": crate::feature::schema_hash(),
         "provenance": model.provenance, "budget": model.budget,
         "threshold_bits": model.calibration.threshold(model.budget),
+        "unusual_threshold_bits": model.calibration.threshold(model.budget) + model.calibration.unnamed_bits(model.budget),
         "budget_resolved": model.calibration.resolves(model.budget),
         "held_out_days": model.calibration.days,
         "behaviours_learned_from": sampled(model).unwrap_or(model.provenance.flows),

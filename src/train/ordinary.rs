@@ -27,9 +27,13 @@ const STEPS_PER_BIT: f64 = 64.0;
 /// Where a conversation leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Way {
+    /// It stays at home and is care of patients or control of machines.
+    Critical,
     /// It stays at home.
     Home,
-    /// Out, and what is new about it is a name; or it asks for one, or comes from outside.
+    /// It comes from outside.
+    In,
+    /// Out, and what is new about it is a name; or it asks for one.
     Other,
     /// Out otherwise, by this service.
     Out(Service),
@@ -38,8 +42,10 @@ enum Way {
 impl Way {
     const fn of(seen: &Observation, is_named: bool) -> Self {
         match (seen.stays_home(), seen.leads_out(is_named)) {
+            (true, _) if seen.is_critical() => Self::Critical,
             (true, _) => Self::Home,
             (false, true) => Self::Out(seen.service),
+            (false, false) if seen.comes_in() => Self::In,
             (false, false) => Self::Other,
         }
     }
@@ -131,13 +137,17 @@ impl From<Bits> for Vec<(Way, Counted)> {
 
 impl Bits {
     /// How many conversations in windows there were, and the bits that all but one in a hundred do not exceed; where there are enough of them and that is
-    /// less, those that all but one in two hundred do not exceed: of those at home, and of those that lead out without a new name, apart by services.
+    /// less, those that all but one in two hundred do not exceed: of those at home, of those that are care or control, and of those that lead out without
+    /// a new name, apart by services. Whoever comes from outside is a stranger each time, and says nothing of the devices at home.
     pub fn ordinary(&self) -> (f64, OrdinaryBits) {
-        let (mut all, mut out, mut services) = (Counted::default(), Counted::default(), BTreeMap::new());
-        self.0.values().for_each(|counted| all.join(counted));
-        let any = all.exceeded_by(EXTRAORDINARY);
+        let all = self.together(|_| true);
+        let of_all = all.exceeded_by(EXTRAORDINARY);
+        let one_in_a_hundred =
+            |counted: &Counted| if counted.conversations() >= ENOUGH { counted.exceeded_by(EXTRAORDINARY) } else { of_all };
+        let any = one_in_a_hundred(&self.together(|way| way != Way::In));
         let apart =
             |counted: &Counted| (counted.conversations() >= ENOUGH).then(|| counted.exceeded_by(EXTRAORDINARY_APART).min(any));
+        let (mut out, mut services) = (Counted::default(), BTreeMap::new());
         for (&way, counted) in &self.0 {
             let Way::Out(service) = way else { continue };
             let bits = apart(counted);
@@ -147,9 +157,26 @@ impl Bits {
                 out.join(counted);
             }
         }
-        let at_home = self.0.get(&Way::Home).and_then(apart).unwrap_or(any);
+        let at_home = apart(&self.together(|way| matches!(way, Way::Home | Way::Critical))).unwrap_or(any);
+        let critical = apart(&self.together(|way| way == Way::Critical)).map_or(at_home, |bits| bits.min(at_home));
+        let inward = one_in_a_hundred(&self.together(|way| way == Way::In));
         let out = apart(&out).unwrap_or(any);
-        (all.conversations() as f64, OrdinaryBits { any, at_home: Some(at_home), out: Some(out), services })
+        let ordinary = OrdinaryBits {
+            any,
+            at_home: Some(at_home),
+            critical: Some(critical),
+            inward: Some(inward),
+            out: Some(out),
+            services,
+        };
+        (all.conversations() as f64, ordinary)
+    }
+
+    /// Those that lead some ways.
+    fn together(&self, is_one: impl Fn(Way) -> bool) -> Counted {
+        let mut together = Counted::default();
+        self.0.iter().filter(|(way, _)| is_one(**way)).for_each(|(_, counted)| together.join(counted));
+        together
     }
 }
 
@@ -222,7 +249,8 @@ mod tests {
     fn what_is_ordinary_depends_on_where_a_conversation_leads() {
         let (push, web) = (Service { protocol: 6, port: 5223 }, Service { protocol: 6, port: 443 });
         let services = BTreeMap::from([(push, 17.0)]);
-        let ordinary = OrdinaryBits { any: 18.0, at_home: Some(9.0), out: Some(10.0), services };
+        let ordinary =
+            OrdinaryBits { any: 18.0, at_home: Some(9.0), critical: Some(5.0), inward: Some(20.0), out: Some(10.0), services };
         let mut seen = observation_now();
         (seen.app, seen.orig_local) = (crate::app::App::Http, true);
         let mut of = |service, resp_local, is_named| {
@@ -233,6 +261,27 @@ mod tests {
             [of(web, true, true), of(web, false, true), of(web, false, false), of(push, false, false)],
             [9.0, 18.0, 10.0, 17.0]
         );
+        (seen.resp_local, seen.app) = (true, crate::app::App::Hl7);
+        let critical = ordinary.of(&seen, false);
+        seen.orig_local = false;
+        assert_eq!((critical, ordinary.of(&seen, false)), (5.0, 20.0));
+    }
+
+    #[test]
+    fn machines_and_strangers_are_looked_at_apart() {
+        let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
+        seen.resp_local = true;
+        for (orig_local, app, bits) in
+            [(true, crate::app::App::Hl7, 2.0), (true, crate::app::App::Http, 7.0), (false, crate::app::App::Http, 21.0)]
+        {
+            (seen.orig_local, seen.app) = (orig_local, app);
+            for _ in 0..2000 {
+                ordinary.add(&seen, bits, false);
+                seen.seen = seen.seen + WINDOW + Span::from_secs(1);
+            }
+        }
+        let found = ordinary.finish().ordinary().1;
+        assert_eq!((found.any, found.at_home, found.critical, found.inward), (7.0, Some(7.0), Some(2.0), Some(21.0)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::together::{ROUNDS, Statistic};
-use crate::detect::HostRank;
+use crate::detect::{Class, HostRank};
 use crate::model::{MOST_STOOD_OUT, StoodOut};
 use crate::time::Timestamp;
 
@@ -54,13 +54,21 @@ impl Scores {
         notable.map(told).collect()
     }
 
-    /// The scores that calibrate, of what was told once, without so many of the highest.
-    pub fn calibrating(&self, trimmed: usize) -> Vec<f64> {
-        // Never more than half of the windows that had any score: those that remain show how the tail falls.
-        let trimmed = trimmed.min(self.0.len() / 2);
-        // What ordinary life does not do is told whenever it comes: an attack in the learning time must not raise the threshold.
-        let ordinary_life = self.0.iter().skip(trimmed).filter(|(_, rank)| !rank.class.recurs());
-        ordinary_life.map(|(_, rank)| rank.bits).collect()
+    /// The scores that calibrate, of what was told once, with a name and without, but for those of so many devices with the highest of them.
+    pub fn calibrating(&self, devices: usize) -> [Vec<f64>; 2] {
+        [false, true].map(|is_unnamed| {
+            // What ordinary life does not do is told whenever it comes: an attack in the learning time must not raise the threshold.
+            let is_of = |class: Class| !class.recurs() && (class == Class::Unusual) == is_unnamed;
+            let ranks = || self.0.iter().map(|(_, rank)| rank).filter(|rank| is_of(rank.class));
+            let mut odd = BTreeSet::new();
+            for rank in ranks() {
+                if odd.len() >= devices {
+                    break;
+                }
+                odd.insert(rank.host);
+            }
+            ranks().filter(|rank| !odd.contains(&rank.host)).map(|rank| rank.bits).collect()
+        })
     }
 }
 
@@ -76,7 +84,6 @@ impl Statistic for Scores {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::Class;
     use crate::feature::Host;
     use crate::flow::Service;
     use crate::wire::Addr;
@@ -91,18 +98,17 @@ mod tests {
     }
 
     #[test]
-    fn neither_an_attack_nor_the_oddest_window_sets_the_threshold() {
+    fn neither_an_attack_nor_the_oddest_device_sets_the_threshold() {
         let rank = |bits: f64, class: Class| {
             let host = Host(Addr::v4([10, 0, 0, bits as u8]));
             (at(0), HostRank { host, bits, class, with: (host, Service { protocol: 6, port: 80 }) })
         };
-        // The oddest goes although the scans, which never count, are few beside it.
-        let ranks = vec![rank(15.0, Class::Unusual), rank(5.0, Class::Scan), rank(1.0, Class::Unusual)];
-        assert_eq!(once(ranks.clone()).calibrating(1), [1.0]);
+        // The oddest device goes although the scans, which never count, have more bits.
+        let ranks =
+            vec![rank(15.0, Class::Unusual), rank(25.0, Class::Scan), rank(1.0, Class::Unusual), rank(2.0, Class::NewDevice)];
+        assert_eq!(once(ranks.clone()).calibrating(1), [vec![], vec![1.0]], "of each kind");
         let twice = [ranks, vec![rank(1.0, Class::Unusual)]].concat();
-        assert_eq!(once(twice).calibrating(0), [15.0, 1.0], "what comes again counts once");
-        let scans = (10..60).map(|n| rank(f64::from(n), Class::Scan)).chain([rank(2.0, Class::Unusual)]);
-        assert_eq!(once(scans.collect()).calibrating(3), [2.0]);
+        assert_eq!(once(twice).calibrating(0), [vec![2.0], vec![15.0, 1.0]], "what comes again counts once");
     }
 
     #[test]

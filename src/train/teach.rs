@@ -24,10 +24,11 @@ const PARTS: usize = 4;
 /// Length of the windows whose scores calibrate.
 pub(super) const WINDOW: Span = crate::detect::WINDOW;
 
-/// The share of device windows with the highest scores that has no part in the calibration.
+/// The share of the devices at home whose scores, the highest, have no part in the calibration, one device at the least: an attack while it learned is
+/// of few.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Trim {
-    /// Of a capture that was meant as normal: 0.5 %.
+    /// Of a capture that was meant as normal: 2 %.
     Training,
     /// Of a capture that is to be judged by itself: 5 %.
     SelfTaught,
@@ -36,7 +37,7 @@ pub enum Trim {
 impl Trim {
     const fn share(self) -> f64 {
         match self {
-            Self::Training => 0.005,
+            Self::Training => 0.02,
             Self::SelfTaught => 0.05,
         }
     }
@@ -164,9 +165,8 @@ impl Taught {
     /// What judges the capture that was learned from.
     #[must_use]
     pub fn self_knowledge(&self, budget: Budget) -> Knowledge {
-        let threshold = self.calibration.threshold(budget);
         let (vocabulary, calibration) = (Arc::clone(&self.vocabulary), self.calibration.clone());
-        let mut knowledge = Knowledge::by_parts(vocabulary, self.parts.clone(), calibration, threshold);
+        let mut knowledge = Knowledge::by_parts(vocabulary, self.parts.clone(), calibration, f64::INFINITY).within(budget);
         knowledge.judges_itself = self.trim == Trim::SelfTaught;
         knowledge
     }
@@ -235,7 +235,8 @@ impl Taught {
         let scores = material.sum(scores.once())?;
         let span = last.since(first).max(Span::from_secs(1));
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
-        let kept = scores.calibrating((windows * self.trim.share()) as usize);
+        let trimmed = (self.local_hosts() as f64 * self.trim.share()).ceil() as usize;
+        let kept = scores.calibrating(trimmed.min(self.local_hosts() / 2));
         let days = span.as_seconds() / 86_400.0;
         let ordinary = (self.calibration.conversations, std::mem::take(&mut self.calibration.ordinary));
         self.calibration = Calibration::new(kept, days, windows, ordinary);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auscult::detect::{Detector, DetectorConfig, Knowledge};
+use auscult::detect::{Class, Detector, DetectorConfig, HostRank, Knowledge};
 use auscult::feature::{Host, Observation};
 use auscult::model::{Baselines, BaselinesBuilder, Budget, Calibration, Match, OrdinaryBits, Vocabulary};
 use auscult::time::Timestamp;
@@ -221,7 +221,7 @@ fn calibrate(fleet: &mut Fleet, vocabulary: &Arc<Vocabulary>, baselines: Baselin
     let ordinary = OrdinaryBits::of_all(bits.get(bits.len() * 99 / 100).copied().unwrap_or(0.0));
     let ordinary = (bits.len() as f64, ordinary);
     let days = HALF_MIN as f64 / 1440.0;
-    let mut detector = silent(Calibration::new(Vec::new(), days, 1.0, ordinary.clone()));
+    let mut detector = silent(Calibration::new([Vec::new(), Vec::new()], days, 1.0, ordinary.clone()));
     let mut now = Timestamp::MIN;
     let mut file = |(record, seen): Flow, found: Match| {
         tick(&mut detector, &mut now, &seen, |_, _| ());
@@ -229,8 +229,9 @@ fn calibrate(fleet: &mut Fleet, vocabulary: &Arc<Vocabulary>, baselines: Baselin
     };
     stream(fleet, (first + HALF_MIN, first + CALIBRATED_MIN, u64::MAX), &mut Vec::new(), (Some(vocabulary), meter), &mut file);
     detector.tick(now, &mut Vec::new(), &mut Vec::new());
-    let scores: Vec<f64> = detector.take_ranks().map(|rank| rank.bits).collect();
+    let (unnamed, named): (Vec<HostRank>, Vec<HostRank>) = detector.take_ranks().partition(|rank| rank.class == Class::Unusual);
+    let scores = [named, unnamed].map(|ranks| ranks.iter().map(|rank| rank.bits).collect());
     let calibration = Calibration::new(scores, days, f64::from(fleet.devices()), ordinary);
-    let threshold = calibration.threshold(Budget::for_hosts(fleet.devices() as usize));
-    Arc::new(Knowledge::new(Arc::clone(vocabulary), baselines, calibration, threshold))
+    let knowledge = Knowledge::new(Arc::clone(vocabulary), baselines, calibration, f64::INFINITY);
+    Arc::new(knowledge.within(Budget::for_hosts(fleet.devices() as usize)))
 }

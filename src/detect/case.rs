@@ -213,6 +213,10 @@ impl Case {
         };
         if incident.class != class {
             incident.class = class;
+            // What is told now is about whom this is done to.
+            if let Some(best) = exhibits.iter().find_map(|(_, exhibit)| exhibit.flow.clone()) {
+                incident.flow = best;
+            }
             incident.reasons = merged(class, reasons(class, host, &exhibits), std::mem::take(&mut incident.reasons));
         }
         let kept_flows = exhibits.iter().map(|(_, exhibit)| exhibit.flows).sum();

@@ -269,6 +269,10 @@ impl Incident {
             return false;
         }
         let is_vague = |class: Class| matches!(class, Class::Unusual | Class::NewDevice);
+        // What is done with one of many that looked unusual is a thing of its own.
+        if is_vague(self.class) && class.is_deed() {
+            return self.score.terms.first().is_some_and(|term| (term.peer, term.service) == strongest);
+        }
         let is_scan = |class: Class| matches!(class, Class::Scan | Class::Sweep);
         let of_scan = is_vague(self.class) && is_scan(class) || is_scan(self.class) && is_vague(class);
         let (peer, service) = strongest;
@@ -409,6 +413,7 @@ pub(super) fn service_in_words(flow: &FlowRef) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::score::Term;
     use super::super::testing::host;
     use super::*;
 
@@ -429,6 +434,18 @@ mod tests {
         incident.conversations.insert(with, (9.0, 0.0));
         let is_same = [Class::Unusual, Class::LateralMovement, Class::BruteForce].map(|class| incident.is_same(class, with));
         assert_eq!(is_same, [true, true, false]);
+    }
+
+    #[test]
+    fn what_is_done_with_one_of_many_that_looked_unusual_is_a_thing_of_its_own() {
+        let of_service = |port: u16| (host(2), Service { protocol: 6, port });
+        let mut incident = Incident::new(Class::Unusual, host(1), FlowRef::of_link(host(1), host(2)), at(0));
+        [80, 445].into_iter().for_each(|port| _ = incident.conversations.insert(of_service(port), (9.0, 0.0)));
+        let term = |(peer, service)| Term { peer, service, bits: 9.0, ordinary_bits: 0.0, repeated_bits: 0.0, parts: Vec::new() };
+        incident.score = Score { terms: vec![term(of_service(80)), term(of_service(445))], ..Score::default() };
+        let is_same = |port| incident.is_same(Class::BruteForce, of_service(port));
+        assert_eq!((is_same(80), is_same(445)), (true, false));
+        assert!(incident.is_same(Class::LateralMovement, of_service(445)), "which tells less");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::reload::{Reload, Reloader};
 use super::service::Service;
 use crate::detect::Submission;
 use crate::evidence::Slices;
-use crate::pipeline::{Condition, Consumer, Emitted, Gauges, Progress};
+use crate::pipeline::{Condition, Consumer, Emitted, Gauges, Progress, Spent};
 use crate::replay::Judge;
 use crate::sighting::Sighting;
 use crate::state::Desk;
@@ -127,6 +127,10 @@ impl Consumer for Attended<'_, '_> {
 
     fn findings(&mut self, found: Vec<Submission>, now: Timestamp) {
         self.judge.findings(found, now);
+    }
+
+    fn give_back(&mut self, to: &mut Vec<Spent>) {
+        self.judge.give_back(to);
     }
 
     fn tick(&mut self, now: Timestamp) {

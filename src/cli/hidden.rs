@@ -13,7 +13,7 @@ use crate::detect::Submission;
 use crate::evidence::Slices;
 use crate::flow::{HomeNets, Net};
 use crate::model::{Model, Order};
-use crate::pipeline::{Condition, Consumer, Emitted, Progress};
+use crate::pipeline::{Condition, Consumer, Emitted, Progress, Spent};
 use crate::pseudonym::{Dictionary, Key, Pseudonyms, Seal};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
@@ -249,6 +249,10 @@ impl Consumer for Veiled<'_> {
 
     fn findings(&mut self, found: Vec<Submission>, now: Timestamp) {
         self.consumer.findings(found, now);
+    }
+
+    fn give_back(&mut self, to: &mut Vec<Spent>) {
+        self.consumer.give_back(to);
     }
 
     fn progress(&mut self, progress: Progress) {

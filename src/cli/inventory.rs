@@ -13,7 +13,7 @@ use crate::detect::Submission;
 use crate::evidence::Slices;
 use crate::flow::HomeNets;
 use crate::inventory::{Device, Inventory, Vendors, write_csv, write_json};
-use crate::pipeline::{Condition, Consumer, Emitted, Progress};
+use crate::pipeline::{Condition, Consumer, Emitted, Progress, Spent};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
 
@@ -137,6 +137,10 @@ impl Consumer for Watched<'_> {
 
     fn findings(&mut self, found: Vec<Submission>, now: Timestamp) {
         self.consumer.findings(found, now);
+    }
+
+    fn give_back(&mut self, to: &mut Vec<Spent>) {
+        self.consumer.give_back(to);
     }
 
     fn progress(&mut self, progress: Progress) {

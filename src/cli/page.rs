@@ -18,7 +18,7 @@ pub use super::page_about::About;
 use crate::detect::{Answer, Answers, Submission};
 use crate::evidence::Slices;
 use crate::guard::Allowed;
-use crate::pipeline::{Condition, Consumer, Emitted, Progress, Stopwatch};
+use crate::pipeline::{Condition, Consumer, Emitted, Progress, Spent, Stopwatch};
 use crate::replay::Output;
 use crate::serve::{Answering, BoardConfig, Histogram, Overload, ServeError, ServeOptions, Server, Tap, Tokens, Vitals};
 use crate::sighting::Sighting;
@@ -187,6 +187,10 @@ impl Consumer for Measured<'_> {
 
     fn findings(&mut self, found: Vec<Submission>, now: Timestamp) {
         self.consumer.findings(found, now);
+    }
+
+    fn give_back(&mut self, to: &mut Vec<Spent>) {
+        self.consumer.give_back(to);
     }
 
     fn progress(&mut self, progress: Progress) {

@@ -105,8 +105,15 @@ impl Detector {
         self.docket.continue_from(assessor.docket);
     }
 
-    /// Assesses and files an observation; a flow is kept until it can be handed out with its bits, where that was asked for.
-    pub fn observe(&mut self, seen: &Observation, found: Match, record: Box<FlowRecord>, flows: &mut Vec<ScoredFlow>) {
+    /// Assesses and files an observation; a flow is kept until it can be handed out with its bits, where that was asked for. Gives its record
+    /// back where it is not.
+    pub fn observe(
+        &mut self,
+        seen: &Observation,
+        found: Match,
+        record: Box<FlowRecord>,
+        flows: &mut Vec<ScoredFlow>,
+    ) -> Option<Box<FlowRecord>> {
         let assessment = self.assess_beyond(seen, found, self.knowledge.calibration.ordinary.at_least(seen), false);
         self.assessor.hear_anybody(seen.seen);
         self.assessor.hear(seen, &record);
@@ -119,7 +126,9 @@ impl Detector {
                 self.release_one(flows);
             }
             self.held.push_back(Held { seen: seen.clone(), surprise: assessment.surprise, record });
+            return None;
         }
+        Some(record)
     }
 
     /// Takes what assessors found by `now`, each of its own devices, as if it had observed it itself.

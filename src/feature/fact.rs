@@ -214,10 +214,12 @@ fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
     found
 }
 
-/// The same as a baseline keeps them.
-pub(super) fn facts(record: &FlowRecord) -> Vec<Fact> {
+/// The same as a baseline keeps them, in the room of others.
+pub(super) fn facts(record: &FlowRecord, mut room: Vec<Fact>) -> Vec<Fact> {
     let to = (record.resp_addr(), Service { protocol: record.key.protocol, port: record.resp_port() });
-    fact_texts(record).into_iter().map(|(kind, text)| Fact::of(kind, text, to)).collect()
+    room.clear();
+    room.extend(fact_texts(record).into_iter().map(|(kind, text)| Fact::of(kind, text, to)));
+    room
 }
 
 /// Does the application's metadata name the service itself, so that its address matters less?
@@ -416,7 +418,7 @@ mod tests {
             record.app = (app, basis);
             let to = |service| (record.resp_addr(), service);
             let fact = Fact::of(FactKind::Application, app.name(), to(Service { protocol: 6, port }));
-            (fact_texts(&record) == [(FactKind::Application, app.name())], facts(&record).contains(&fact))
+            (fact_texts(&record) == [(FactKind::Application, app.name())], facts(&record, Vec::new()).contains(&fact))
         };
         assert_eq!(on(443, App::Ssh, Basis::Content), (true, true));
         assert_eq!(on(443, App::Tls, Basis::Content), (false, false), "its own port");

@@ -125,6 +125,17 @@ impl Observation {
     /// What a record tells, known at `seen`.
     #[must_use]
     pub fn of(record: &FlowRecord, seen: Timestamp, home: &HomeNets) -> Self {
+        Self::with_room(record, seen, home, Vec::new())
+    }
+
+    /// The same in the place of one that nobody needs any more.
+    pub fn renew(&mut self, record: &FlowRecord, seen: Timestamp, home: &HomeNets) {
+        let room = std::mem::take(&mut self.facts);
+        *self = Self::with_room(record, seen, home, room);
+    }
+
+    /// Its facts take the room of others.
+    fn with_room(record: &FlowRecord, seen: Timestamp, home: &HomeNets, room: Vec<Fact>) -> Self {
         let (orig, resp) = (record.orig_addr(), record.resp_addr());
         Self {
             seen,
@@ -138,7 +149,7 @@ impl Observation {
             resp_local: home.contains(resp) || is_group(resp),
             service: record.service(),
             app: record.app.0,
-            facts: facts(record),
+            facts: facts(record, room),
             sight: record.sight,
             failed: record.failed(),
             events: record.events,
@@ -152,7 +163,7 @@ impl Observation {
     pub fn rename(&mut self, record: &FlowRecord) {
         (self.orig, self.resp) = (Host(record.orig_addr()), Host(record.resp_addr()));
         self.macs = record.macs.map(Mac);
-        self.facts = facts(record);
+        self.facts = facts(record, std::mem::take(&mut self.facts));
     }
 
     /// The names that it asked a resolver for, where their domain is known.

@@ -8,7 +8,7 @@ use super::send::OutgoingState;
 use crate::detect::{Submission, share_of};
 use crate::evidence::Slices;
 use crate::model::Names;
-use crate::pipeline::{Condition, Consumer, Emitted, Gauges, Progress, PublishGauge};
+use crate::pipeline::{Condition, Consumer, Emitted, Gauges, Progress, PublishGauge, Spent};
 use crate::sighting::Sighting;
 use crate::time::{Span, Timestamp};
 
@@ -301,6 +301,10 @@ impl<O: Outbox> Consumer for Published<'_, O> {
             }
         }
         self.consumer.tick(now);
+    }
+
+    fn give_back(&mut self, to: &mut Vec<Spent>) {
+        self.consumer.give_back(to);
     }
 
     fn progress(&mut self, progress: Progress) {

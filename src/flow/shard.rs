@@ -6,7 +6,7 @@ use super::index::{Index, tag};
 use super::limits::CheckedLimits;
 use super::slots::Slots;
 use super::wheel::{Timer, Wheel, timer_mark};
-use super::{EndReason, Flow, FlowKey, FlowRecord, HomeNets};
+use super::{EndReason, Flow, FlowKey, HomeNets, Records};
 use crate::time::Timestamp;
 use crate::wire::Packet;
 
@@ -108,7 +108,7 @@ impl Shard {
         packet: &Packet,
         payload: &[u8],
         settings: (&CheckedLimits, &HomeNets),
-        out: &mut Vec<Box<FlowRecord>>,
+        out: &mut impl Records,
     ) {
         self.packet_at(None, (&key, from_low, hash), (packet, payload), settings, out);
     }
@@ -122,7 +122,7 @@ impl Shard {
         (key, from_low, hash): (&FlowKey, bool, u64),
         (packet, payload): (&Packet, &[u8]),
         (limits, home): (&CheckedLimits, &HomeNets),
-        out: &mut Vec<Box<FlowRecord>>,
+        out: &mut impl Records,
     ) {
         let mut slot = probable_slot.filter(|&slot| self.is_of(slot, key)).or_else(|| self.find(key, hash));
         let mut begins = false;
@@ -133,7 +133,7 @@ impl Shard {
                 self.end(found, reason, out);
                 slot = None;
             } else if flow.segment_over(packet.time, limits) {
-                out.push(Box::new(flow.record(EndReason::Active)));
+                out.add(flow.record(EndReason::Active));
                 flow.begin_segment();
                 self.counters.partial += 1;
                 begins = true;
@@ -164,7 +164,7 @@ impl Shard {
     }
 
     /// Ends what is over at `now` and takes a first look at flows that have been open for a while.
-    pub fn tick(&mut self, now: Timestamp, limits: &CheckedLimits, out: &mut Vec<Box<FlowRecord>>) {
+    pub fn tick(&mut self, now: Timestamp, limits: &CheckedLimits, out: &mut impl Records) {
         let mut due = std::mem::take(&mut self.due);
         self.wheel.advance(now, &mut due);
         for timers in due.chunks(LOOK_TOGETHER) {
@@ -178,7 +178,7 @@ impl Shard {
     }
 
     /// Ends every flow: the capture is over.
-    pub fn finish(&mut self, limits: &CheckedLimits, now: Timestamp, out: &mut Vec<Box<FlowRecord>>) {
+    pub fn finish(&mut self, limits: &CheckedLimits, now: Timestamp, out: &mut impl Records) {
         for slot in 0..self.slots.len() as u32 {
             self.finish_slot(slot, limits, now, out);
         }
@@ -190,7 +190,7 @@ impl Shard {
     }
 
     /// Ends the flow in a slot, if there is one: the capture is over.
-    pub fn finish_slot(&mut self, slot: u32, limits: &CheckedLimits, now: Timestamp, out: &mut Vec<Box<FlowRecord>>) {
+    pub fn finish_slot(&mut self, slot: u32, limits: &CheckedLimits, now: Timestamp, out: &mut impl Records) {
         if let Some(flow) = self.slots.get(slot).and_then(|slot| slot.flow.as_ref()) {
             let reason = if now >= flow.deadline(limits) { flow.idle_reason() } else { EndReason::Shutdown };
             self.end(slot, reason, out);
@@ -218,7 +218,7 @@ impl Shard {
         (key, from_low, hash): (FlowKey, bool, u64),
         packet: &Packet,
         (limits, home): (&CheckedLimits, &HomeNets),
-        out: &mut Vec<Box<FlowRecord>>,
+        out: &mut impl Records,
     ) -> u32 {
         if self.index.len() >= limits.flows_per_shard {
             self.evict(limits, out);
@@ -239,11 +239,11 @@ impl Shard {
         slot
     }
 
-    fn end(&mut self, slot: u32, reason: EndReason, out: &mut Vec<Box<FlowRecord>>) {
+    fn end(&mut self, slot: u32, reason: EndReason, out: &mut impl Records) {
         let entry = &mut self.slots[slot];
         let Some(flow) = &mut entry.flow else { return };
         self.held_bytes -= flow.held_bytes();
-        out.push(Box::new(flow.last_record(reason)));
+        out.add(flow.last_record(reason));
         entry.flow = None;
         self.index.remove(entry.tag, slot);
         self.free.push(slot);
@@ -251,7 +251,7 @@ impl Shard {
         if reason == EndReason::Evicted { self.counters.evicted += 1 } else { self.counters.ended += 1 }
     }
 
-    fn look(&mut self, (slot, at): Timer, now: Timestamp, limits: &CheckedLimits, out: &mut Vec<Box<FlowRecord>>) {
+    fn look(&mut self, (slot, at): Timer, now: Timestamp, limits: &CheckedLimits, out: &mut impl Records) {
         let entry = &mut self.slots[slot];
         let counts = entry.counts(at);
         let Some(flow) = entry.flow.as_mut().filter(|_| counts) else { return };
@@ -263,7 +263,7 @@ impl Shard {
             let reason = flow.idle_reason();
             self.end(slot, reason, out);
         } else {
-            out.push(Box::new(flow.record(EndReason::FirstLook)));
+            out.add(flow.record(EndReason::FirstLook));
             flow.mark_looked(now);
             self.reschedule(slot, limits);
         }
@@ -277,7 +277,7 @@ impl Shard {
         }
     }
 
-    fn evict(&mut self, limits: &CheckedLimits, out: &mut Vec<Box<FlowRecord>>) {
+    fn evict(&mut self, limits: &CheckedLimits, out: &mut impl Records) {
         while let Some((slot, generation)) = self.attempts.pop_front() {
             if self.is_attempt(slot, generation) {
                 return self.end(slot, EndReason::Evicted, out);
@@ -315,7 +315,7 @@ impl Shard {
 mod tests {
     use super::*;
     use crate::flow::stats::testing::{packet, tcp};
-    use crate::flow::{FlowLimits, Sight};
+    use crate::flow::{FlowLimits, FlowRecord, Sight};
     use proptest::prelude::*;
 
     /// A shard with what it needs to be fed.

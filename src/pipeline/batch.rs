@@ -124,6 +124,15 @@ pub struct Emitted {
     pub found: Option<Match>,
 }
 
+/// A record that nobody needs any more, and what was seen of it: places for others.
+#[derive(Debug)]
+pub struct Spent {
+    /// The record.
+    pub record: Box<FlowRecord>,
+    /// Its observation.
+    pub observation: Box<Observation>,
+}
+
 /// What became known at a tick.
 #[derive(Debug)]
 pub(super) struct Tick {

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::batch::{Emitted, Tick, Told};
+use super::batch::{Emitted, Spent, Tick, Told};
 use super::gate::Gate;
 use super::loss::Loss;
 use super::run::Consumer;
+use super::spare::Spares;
 use crate::flow::ShardCounters;
 use crate::time::Timestamp;
 
@@ -13,6 +14,9 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(super) struct Merge<'a> {
     gate: &'a Gate,
+    spares: &'a Spares,
+    /// Given back since the latest tick.
+    spent: Vec<Spent>,
     /// Ticks not handed on yet, the first is number `first`.
     pending: VecDeque<Tick>,
     first: usize,
@@ -24,9 +28,10 @@ pub(super) struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    pub(super) fn new(workers: usize, gate: &'a Gate, loss_limit: f64) -> Self {
+    pub(super) fn new(workers: usize, (gate, spares): (&'a Gate, &'a Spares), loss_limit: f64) -> Self {
         let loss = Loss::new(loss_limit);
-        Self { gate, pending: VecDeque::new(), first: 0, told: vec![0; workers + 1], flows: ShardCounters::default(), loss }
+        let (pending, spent, flows) = (VecDeque::new(), Vec::new(), ShardCounters::default());
+        Self { gate, spares, spent, pending, first: 0, told: vec![0; workers + 1], flows, loss }
     }
 
     pub(super) fn take(&mut self, message: Told, consumer: &mut dyn Consumer) {
@@ -69,6 +74,8 @@ impl<'a> Merge<'a> {
             if whole {
                 consumer.tick(now);
             }
+            consumer.give_back(&mut self.spent);
+            self.spares.keep(&mut self.spent);
             self.gate.handed_on(count, packet_bytes);
         }
     }

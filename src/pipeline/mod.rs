@@ -26,10 +26,11 @@ mod reader;
 mod run;
 mod shed;
 mod sightings;
+mod spare;
 mod worker;
 
 pub use accounting::Accounting;
-pub use batch::Emitted;
+pub use batch::{Emitted, Spent};
 pub use clock::{Stopwatch, now};
 pub use gauges::{Gauges, PublishGauge};
 pub use loss::{Condition, TcpAccount};

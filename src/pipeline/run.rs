@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam::channel::{RecvTimeoutError, bounded, unbounded};
 
 use super::accounting::Accounting;
-use super::batch::Emitted;
+use super::batch::{Emitted, Spent};
 use super::gate::Gate;
 use super::gauges::Gauges;
 use super::loss::{Condition, share};
@@ -15,6 +15,7 @@ use super::merge::Merge;
 use super::pin::hold_to;
 use super::reader::Reader;
 use super::sightings::Sightings;
+use super::spare::Spares;
 use super::worker::Worker;
 use crate::capture::{CaptureError, Source};
 use crate::detect::Submission;
@@ -116,6 +117,9 @@ pub trait Consumer {
     /// All records known at `now` were handed over.
     fn tick(&mut self, now: Timestamp);
 
+    /// Adds records that it took and does not need any more, called after each tick: so their memory is used again. By default none; it frees them.
+    fn give_back(&mut self, _to: &mut Vec<Spent>) {}
+
     /// Called a few times a second.
     fn progress(&mut self, _progress: Progress) {}
 }
@@ -145,12 +149,12 @@ pub fn run(
     let (tell, told) = bounded(MESSAGES);
     let waiting = if config.idle_clock.is_some() { BATCHES_PER_WORKER_LIVE } else { BATCHES_PER_WORKER };
     let (to_workers, from_reader): (Vec<_>, Vec<_>) = (0..config.workers).map(|_| bounded(waiting)).unzip();
-    let gate = Gate::default();
+    let (gate, spares) = (Gate::default(), Spares::default());
     let sightings = Sightings::new((tell.clone(), config.workers), config.packets, &gate);
     let reader = Reader::new(config, (stop, &read_bytes), (to_workers, recycled), sightings);
     std::thread::scope(|scope| {
         for (index, batches) in from_reader.into_iter().enumerate() {
-            let worker = Worker::new(index, config, vocabulary.cloned(), &gate);
+            let worker = Worker::new(index, config, vocabulary.cloned(), (&gate, &spares));
             let (recycle, tell) = (recycle.clone(), tell.clone());
             scope.spawn(move || {
                 hold_to(&config.cores, 1 + index);
@@ -164,7 +168,7 @@ pub fn run(
             reader.run(source)
         });
         hold_to(&config.cores, 1 + config.workers);
-        let mut merge = Merge::new(config.workers, &gate, config.loss_limit);
+        let mut merge = Merge::new(config.workers, (&gate, &spares), config.loss_limit);
         loop {
             match told.recv_timeout(Duration::from_millis(200)) {
                 Ok(message) => {

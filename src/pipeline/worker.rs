@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Sender};
 
-use super::batch::{Batch, Emitted, Event, Item, Place, Tick, Told};
+use super::batch::{Batch, Event, Item, Place, Tick, Told};
 use super::gate::Gate;
 use super::run::PipelineConfig;
-use crate::feature::Observation;
-use crate::flow::{FlowKey, FlowRecord, SHARDS, Shard, ShardCounters};
+use super::spare::{Fresh, Spares};
+use crate::flow::{FlowKey, SHARDS, Shard, ShardCounters};
 use crate::model::Vocabulary;
 use crate::time::{Span, Timestamp};
 
@@ -29,7 +29,7 @@ pub(super) struct Worker<'a> {
     /// That place: a division by what is not known ahead takes long.
     places: [u8; SHARDS],
     /// Records since the latest tick: they become known at the next.
-    fresh: Vec<Box<FlowRecord>>,
+    fresh: Fresh<'a>,
     /// Time of the latest tick.
     now: Timestamp,
     gate: &'a Gate,
@@ -38,11 +38,11 @@ pub(super) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(index: usize, config: &'a PipelineConfig, vocabulary: Option<Arc<Vocabulary>>, gate: &'a Gate) -> Self {
+    pub(super) fn new(index: usize, config: &'a PipelineConfig, vocabulary: Option<Arc<Vocabulary>>, (gate, spares): (&'a Gate, &'a Spares)) -> Self {
         let count = (0..SHARDS).filter(|shard| shard % config.workers == index).count();
         let shards = (0..count).map(|_| Shard::default()).collect();
         let places = std::array::from_fn(|shard| (shard / config.workers) as u8);
-        Self { index, config, vocabulary, shards, places, fresh: Vec::new(), now: Timestamp::MIN, gate, told: 0 }
+        Self { index, config, vocabulary, shards, places, fresh: Fresh::new(spares), now: Timestamp::MIN, gate, told: 0 }
     }
 
     /// Works until the reader hangs up; then ends every flow.
@@ -73,25 +73,24 @@ impl<'a> Worker<'a> {
         }
         open.sort_unstable();
         let mut open = open.into_iter().peekable();
-        let mut fresh = std::mem::take(&mut self.fresh);
+        let mut fresh = std::mem::take(&mut self.fresh.records);
         fresh.sort_by_key(|record| record.end);
         let mut fresh = fresh.into_iter().peekable();
-        let mut records = Vec::new();
         for before in parts(self.now) {
-            records.extend(std::iter::from_fn(|| fresh.next_if(|record| record.end < before)));
+            self.fresh.records.extend(std::iter::from_fn(|| fresh.next_if(|record| record.end < before)));
             while let Some((_, place, slot)) = open.next_if(|&(end, ..)| end < before) {
-                self.shards[place as usize].finish_slot(slot, &self.config.limits, self.now, &mut records);
+                self.shards[place as usize].finish_slot(slot, &self.config.limits, self.now, &mut self.fresh);
             }
-            let part = Tick::of_records(self.now, self.emit(std::mem::take(&mut records), self.now), false);
+            let part = self.part(false);
             if !self.tell(vec![part], tell) {
                 return;
             }
         }
-        records.extend(fresh);
+        self.fresh.records.extend(fresh);
         for (_, place, slot) in open {
-            self.shards[place as usize].finish_slot(slot, &self.config.limits, self.now, &mut records);
+            self.shards[place as usize].finish_slot(slot, &self.config.limits, self.now, &mut self.fresh);
         }
-        let last = Tick::of_records(self.now, self.emit(records, self.now), true);
+        let last = self.part(true);
         let _ = tell.send(Told { worker: self.index, ticks: vec![last], finished: Some(self.counters()) });
     }
 
@@ -158,23 +157,20 @@ impl<'a> Worker<'a> {
 
     fn tick(&mut self, now: Timestamp) -> Tick {
         self.now = now;
-        let mut records = std::mem::take(&mut self.fresh);
         for shard in &mut self.shards {
-            shard.tick(now, &self.config.limits, &mut records);
+            shard.tick(now, &self.config.limits, &mut self.fresh);
         }
         if let Some(gauges) = &self.config.gauges {
             gauges.renew_flows(self.index, self.counters());
         }
-        Tick::of_records(now, self.emit(records, now), true)
+        self.part(true)
     }
 
-    fn emit(&self, records: Vec<Box<FlowRecord>>, seen: Timestamp) -> Vec<Emitted> {
-        let emit = |record: Box<FlowRecord>| {
-            let observation = Box::new(Observation::of(&record, seen, &self.config.home));
-            let found = self.vocabulary.as_ref().map(|vocabulary| vocabulary.matches(&observation));
-            Emitted { record, observation, found }
-        };
-        records.into_iter().map(emit).collect()
+    /// What was written since the latest tick, known now.
+    fn part(&mut self, whole: bool) -> Tick {
+        let records = std::mem::take(&mut self.fresh.records);
+        let records = self.fresh.emit(records, self.now, &self.config.home, self.vocabulary.as_deref());
+        Tick::of_records(self.now, records, whole)
     }
 }
 

@@ -16,10 +16,13 @@ use crate::evidence::Slices;
 use crate::feature::Host;
 use crate::flow::EndReason;
 use crate::model::{Budget, ClusterError, Match, Model, Order};
-use crate::pipeline::{Condition, Consumer, Emitted, Progress};
+use crate::pipeline::{Condition, Consumer, Emitted, Progress, Spent};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
 use crate::train::{InMemory, InOrder, Lesson, Note, Trim, teach};
+
+/// Records between two ticks whose places are used again; those beyond are freed.
+const MOST_SPENT: usize = 1024;
 
 /// Judges records as they come, or keeps them until the capture has taught itself.
 pub struct Judge<'a> {
@@ -44,6 +47,8 @@ pub struct Judge<'a> {
     now: Timestamp,
     /// Do records resemble behaviours of another model than the one that judges?
     matches_are_foreign: bool,
+    /// Records that were judged since the latest tick.
+    spent: Vec<Spent>,
     failed: Option<JudgeError>,
 }
 
@@ -70,6 +75,7 @@ impl<'a> Judge<'a> {
             is_degraded: false,
             now: Timestamp::MIN,
             matches_are_foreign: false,
+            spent: Vec::new(),
             failed: None,
         };
         match &judge.mode {
@@ -356,12 +362,15 @@ impl<'a> Judge<'a> {
         let told = emitted.found.filter(|_| !self.matches_are_foreign);
         let found: Match = told.unwrap_or_else(|| detector.knowledge().vocabulary.matches(&emitted.observation));
         let mut flows = Vec::new();
-        detector.observe(&emitted.observation, found, emitted.record, &mut flows);
+        let record = detector.observe(&emitted.observation, found, emitted.record, &mut flows);
         if let Some(adaptation) = &mut self.adaptation {
             adaptation.observe(&emitted.observation, found, detector);
         }
         for flow in &flows {
             self.output.flow(flow, behaviour_name(detector, flow));
+        }
+        if let Some(record) = record.filter(|_| self.spent.len() < MOST_SPENT) {
+            self.spent.push(Spent { record, observation: emitted.observation });
         }
     }
 
@@ -439,6 +448,10 @@ impl Consumer for Judge<'_> {
 
     fn packets(&mut self, packets: Slices) {
         self.output.packets(packets);
+    }
+
+    fn give_back(&mut self, to: &mut Vec<Spent>) {
+        to.append(&mut self.spent);
     }
 
     fn tick(&mut self, now: Timestamp) {

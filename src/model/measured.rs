@@ -142,6 +142,32 @@ const fn bytes_of((of, Service { protocol, port }): Key) -> [u8; KEY_BYTES] {
     [of as u8, protocol, high, low]
 }
 
+/// The first key, as a number, that is of another kind than this one and behind it.
+const fn next_kind(key: u32) -> u64 {
+    ((key >> 24) as u64 + 1) << 24
+}
+
+/// Where the first record begins whose key, as a number, is not below this one, and how many of a kind are before it.
+#[inline]
+fn seek(bytes: &[u8], kind: u32, wanted: u64) -> (usize, usize) {
+    let (mut at, mut of_kind) = (0, 0);
+    while let Some(&[a, b, c, d, length]) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let here = u32::from_be_bytes([a, b, c, d]);
+        if u64::from(here) >= wanted {
+            break;
+        }
+        of_kind += usize::from(here >> 24 == kind);
+        at += KEY_BYTES;
+        if length < 0x80 {
+            at += 1 + usize::from(length);
+        } else {
+            let (length, behind) = number(&bytes[at..]);
+            at = bytes.len() - behind.len() + length as usize;
+        }
+    }
+    (at.min(bytes.len()), of_kind)
+}
+
 impl Measured {
     fn records(&self) -> impl Iterator<Item = Record<'_>> {
         let mut start = 0;
@@ -156,44 +182,30 @@ impl Measured {
         })
     }
 
-    /// The place of a key. Records of the same kind are only counted where it is not found.
-    fn place(&self, key: Key) -> Place {
+    /// The place of a key. Whether there are `most` of the same kind is only found out where it is none of them.
+    fn place(&self, key: Key, most: usize) -> Place {
         let wanted = u32::from_be_bytes(bytes_of(key));
-        let (mut at, mut before, mut of_kind) = (0, None, 0);
-        while let Some((key, behind)) = self.bytes[at..].split_first_chunk::<KEY_BYTES>() {
-            let here = u32::from_be_bytes(*key);
-            if here > wanted {
-                before = before.or(Some(at));
-                if here >> 24 != wanted >> 24 {
-                    break;
-                }
+        let (at, mut of_kind) = seek(&self.bytes, wanted >> 24, wanted.into());
+        let here = &self.bytes[at..];
+        match here.split_first_chunk::<KEY_BYTES>() {
+            Some((key, behind)) if u32::from_be_bytes(*key) == wanted => {
+                let (length, behind) = number(behind);
+                let histograms = self.bytes.len() - behind.len();
+                return Place::Here(at, histograms, self.bytes.len().min(histograms + length as usize));
             }
-            let (length, behind) = number(behind);
-            let histograms = self.bytes.len() - behind.len();
-            let end = self.bytes.len().min(histograms + length as usize);
-            if here == wanted {
-                return Place::Here(at, histograms, end);
-            }
-            of_kind += usize::from(here >> 24 == wanted >> 24);
-            at = end;
+            // There cannot be so many in so few bytes.
+            _ if of_kind + here.len() / (KEY_BYTES + 1 + key.0.width()) < most => {}
+            _ => of_kind += seek(here, wanted >> 24, next_kind(wanted)).1,
         }
-        Place::Before(before.unwrap_or(at), of_kind)
+        Place::Before(at, of_kind)
     }
 
     /// The histograms of a key.
     fn find(&self, key: Key) -> Option<&[u8]> {
         let wanted = u32::from_be_bytes(bytes_of(key));
-        let mut bytes = &*self.bytes;
-        while let Some((key, behind)) = bytes.split_first_chunk::<KEY_BYTES>() {
-            let here = u32::from_be_bytes(*key);
-            let (length, behind) = number(behind);
-            let (histograms, rest) = behind.split_at(behind.len().min(length as usize));
-            if here >= wanted {
-                return (here == wanted).then_some(histograms);
-            }
-            bytes = rest;
-        }
-        None
+        let (here, behind) = self.bytes[seek(&self.bytes, 0, wanted.into()).0..].split_first_chunk::<KEY_BYTES>()?;
+        let (length, behind) = number(behind);
+        (u32::from_be_bytes(*here) == wanted).then(|| &behind[..behind.len().min(length as usize)])
     }
 
     fn all(&self, of: Of) -> impl Iterator<Item = Record<'_>> {
@@ -265,7 +277,7 @@ impl Measured {
     }
 
     fn add(&mut self, key: Key, values: &[(usize, Counted)], most: usize) {
-        let (start, end, old, rest) = match self.place(key) {
+        let (start, end, old, rest) = match self.place(key, most) {
             Place::Here(start, histograms, end) => {
                 let old = &mut self.bytes[histograms..end];
                 // Most values were counted before: theirs is one more in as many bytes.

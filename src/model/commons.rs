@@ -142,11 +142,12 @@ impl Commons {
         for part in [each_own_value, each_client] {
             home().for_each(|host| part(host, &mut |_, key, minutes| commons.add(key, host.role, minutes)));
         }
-        let mut by_frequency: BTreeMap<Kind, [BTreeMap<u32, u64>; 2]> = BTreeMap::new();
+        // By the places of their kinds.
+        let mut by_frequency: Vec<[BTreeMap<u32, u64>; 2]> = Kind::all().map(|_| Default::default()).collect();
         for host in home() {
             each_value(host, |kind, key, minutes| {
                 let together = commons.values.get(&key).map_or(minutes, |spread| spread.minutes);
-                let [of_one, of_all] = by_frequency.entry(kind).or_default();
+                let [of_one, of_all] = &mut by_frequency[kind.place()];
                 *of_one.entry(minutes).or_default() += u64::from(minutes);
                 *of_all.entry(together).or_default() += u64::from(minutes);
             });
@@ -154,7 +155,8 @@ impl Commons {
         let mut activity: BTreeMap<u32, u64> = BTreeMap::new();
         home().for_each(|host| *activity.entry(host.minutes).or_default() += u64::from(host.minutes));
         commons.activity = Shares::of(&activity);
-        commons.shares = by_frequency.into_iter().map(|(kind, both)| (kind, both.each_ref().map(Shares::of))).collect();
+        let shown = Kind::all().map(|kind| (kind, &by_frequency[kind.place()])).filter(|(_, both)| !both[0].is_empty());
+        commons.shares = shown.map(|(kind, both)| (kind, both.each_ref().map(Shares::of))).collect();
         commons
     }
 

@@ -166,6 +166,7 @@ impl Pooled {
     pub fn of<'h>(hosts: impl Iterator<Item = &'h HostBaseline>, commons: &Commons, prior: &Newness) -> Self {
         let mut pooled = Self::default();
         let mut rates: BTreeMap<Kind, Rate> = BTreeMap::new();
+        let mut known = vec![[0.0; 3]; Kind::all().count()];
         for host in hosts {
             pooled.devices += 1;
             pooled.minutes += f64::from(host.minutes);
@@ -177,9 +178,10 @@ impl Pooled {
             for kind in FactKind::all() {
                 rates.entry(Kind::Fact(kind)).or_default().add_facts(&host.facts, kind);
             }
-            commons.others(host, |kind, known| rates.entry(kind).or_default().known[known as usize] += 1.0);
+            commons.others(host, |kind, to| known[kind.place()][to as usize] += 1.0);
             pooled.add(host);
         }
+        rates.iter_mut().for_each(|(kind, rate)| rate.known = known[kind.place()]);
         let rates = rates.into_iter().map(|(kind, rate)| (kind, rate.value(&prior.of(kind)))).collect();
         pooled.newness = Newness::from(Rates { rates });
         pooled

@@ -86,17 +86,17 @@ impl Merge<'_> {
     fn hand_on(&mut self, records: Vec<Emitted>, consumer: &mut dyn Consumer) {
         // Records lie all over the memory: they are sorted by what is read of each once, and only ties ask for more. Those that tie in
         // everything come from one shard, whose own order holds.
-        let mut order: Vec<u128> = records.iter().enumerate().map(|(place, emitted)| rank(emitted.record.end, place)).collect();
-        order.sort_unstable();
-        for ties in order.chunk_by_mut(|a, b| a >> 64 == b >> 64).filter(|ties| ties.len() > 1) {
-            ties.sort_unstable_by_key(|&rank| (records[place(rank)].record.order(), rank));
+        let ends: Vec<Timestamp> = records.iter().map(|emitted| emitted.record.end).collect();
+        let mut order = in_order(&ends);
+        for ties in order.chunk_by_mut(|&a, &b| ends[a] == ends[b]).filter(|ties| ties.len() > 1) {
+            ties.sort_unstable_by_key(|&place| (records[place].record.order(), place));
         }
         let mut records: Vec<Option<Emitted>> = records.into_iter().map(Some).collect();
-        for (number, &rank) in order.iter().enumerate() {
-            if let Some(next) = order.get(number + 1).and_then(|&rank| records[place(rank)].as_ref()) {
+        for (number, &place) in order.iter().enumerate() {
+            if let Some(next) = order.get(number + 1).and_then(|&place| records[place].as_ref()) {
                 warm(next);
             }
-            if let Some(emitted) = records[place(rank)].take() {
+            if let Some(emitted) = records[place].take() {
                 self.loss.record(&emitted.record);
                 consumer.record(emitted);
             }
@@ -104,15 +104,22 @@ impl Merge<'_> {
     }
 }
 
-/// The time of the last packet and the place of a record as one number of their order: it is compared in few steps, and takes half of the
-/// room that both with the time of the first packet would.
-const fn rank(end: Timestamp, place: usize) -> u128 {
-    ((end.nanos() as u64 ^ 1 << 63) as u128) << 64 | place as u128
-}
-
-/// The place in it.
-const fn place(rank: u128) -> usize {
-    rank as usize
+/// The places of these times in their order, of equal ones in the order of their places.
+fn in_order(ends: &[Timestamp]) -> Vec<usize> {
+    let first = ends.iter().min().map_or(0, |first| first.nanos());
+    let since = |end: Timestamp| end.nanos().wrapping_sub(first) as u64;
+    let last = ends.iter().max().map_or(0, |&last| since(last));
+    let bits = usize::BITS - ends.len().leading_zeros();
+    // A time and its place in one number are compared in one step.
+    if last.leading_zeros() >= bits {
+        let mut ranks: Vec<u64> = ends.iter().zip(0..).map(|(&end, place)| since(end) << bits | place).collect();
+        ranks.sort_unstable();
+        ranks.into_iter().map(|rank| (rank & !(u64::MAX << bits)) as usize).collect()
+    } else {
+        let mut places: Vec<usize> = (0..ends.len()).collect();
+        places.sort_by_key(|&place| ends[place]);
+        places
+    }
 }
 
 /// Reads what is asked first of a record, which another thread wrote: so the processor waits for all of it at once, while the one before it
@@ -135,10 +142,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranks_are_in_the_order_of_the_times_and_then_of_the_places() {
-        let all = [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX].map(Timestamp::from_nanos);
-        let pairs: Vec<_> = all.iter().flat_map(|&end| [0, 1, 70_000].map(|place| (end, place))).collect();
-        assert!(pairs.is_sorted() && pairs.is_sorted_by_key(|&(end, place)| rank(end, place)));
-        assert!(pairs.iter().all(|&(end, at)| place(rank(end, at)) == at));
+    fn times_far_apart_are_in_the_same_order_as_near_ones() {
+        let wanted = [2, 4, 0, 3, 1];
+        for (near, far) in [(5, 9), (5, i64::MAX), (-5, i64::MAX)] {
+            assert_eq!(in_order(&[near, far, -7, near, -7].map(Timestamp::from_nanos)), wanted);
+        }
+        assert_eq!(in_order(&[0, i64::MAX, i64::MIN].map(Timestamp::from_nanos)), [2, 0, 1]);
+        assert_eq!(in_order(&[]), [0; 0]);
     }
 }

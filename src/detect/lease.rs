@@ -37,10 +37,14 @@ impl Leases {
     /// An address belongs to an interface from now on.
     fn belongs(&mut self, address: Addr, mac: Mac, is_known: impl Fn(Host) -> bool, baselines: &Baselines) {
         let host = Host(address);
-        if address.ip().is_unspecified() || !mac.is_station() || mac.is_shared_by_routers() || is_known(host) {
+        if address.ip().is_unspecified() || !mac.is_station() || mac.is_shared_by_routers() {
             return;
         }
         let device = baselines.identities.of(host, mac, |_| false);
+        // Most interfaces stand for nothing else: what else is known of them does not matter then.
+        if device == host && self.by_address.is_empty() || is_known(host) {
+            return;
+        }
         if device == host || !baselines.hosts.contains_key(&device) {
             // Most networks have none: no hash is worked out for nothing.
             if !self.by_address.is_empty() {

@@ -124,23 +124,8 @@ impl Shard {
         (limits, home): (&CheckedLimits, &HomeNets),
         out: &mut impl Records,
     ) {
-        let mut slot = probable_slot.filter(|&slot| self.is_of(slot, key)).or_else(|| self.find(key, hash));
-        let mut begins = false;
-        if let Some(found) = slot
-            && let Slot { look_at, flow: Some(flow), .. } = &mut self.slots[found]
-        {
-            if let Some(reason) = flow.ended_before(packet, from_low, (limits, *look_at)) {
-                self.end(found, reason, out);
-                slot = None;
-            } else if flow.segment_over(packet.time, limits) {
-                out.add(flow.record(EndReason::Active));
-                flow.begin_segment();
-                self.counters.partial += 1;
-                begins = true;
-            }
-        }
-        begins |= slot.is_none();
-        let slot = slot.unwrap_or_else(|| self.open((*key, from_low, hash), packet, (limits, home), out));
+        let going_on = probable_slot.filter(|&slot| self.goes_on(slot, (key, from_low), packet, limits)).map(|slot| (slot, false));
+        let (slot, begins) = going_on.unwrap_or_else(|| self.begin((key, from_low, hash), packet, (limits, home), out));
         let entry = &mut self.slots[slot];
         let Some(flow) = entry.flow.as_mut() else { return };
         let is_earlier = !begins && packet.tcp.is_some() && flow.begins_after(packet.time);
@@ -155,6 +140,40 @@ impl Shard {
         if begins || (flow.is_closed() || is_earlier) && flow.next_look(limits) < entry.look_at {
             self.reschedule(slot, limits);
         }
+    }
+
+    /// Is the flow in a slot the one of this key, and does it go on with this packet, in the same segment?
+    #[inline(always)]
+    fn goes_on(&self, slot: u32, (key, from_low): (&FlowKey, bool), packet: &Packet, limits: &CheckedLimits) -> bool {
+        let Slot { look_at, flow: Some(flow), .. } = &self.slots[slot] else { return false };
+        flow.key() == key
+            && flow.ended_before(packet, from_low, (limits, *look_at)).is_none()
+            && !flow.segment_over(packet.time, limits)
+    }
+
+    /// The slot of a packet whose flow, or a segment of it, may begin; does one?
+    #[inline(never)]
+    fn begin(
+        &mut self,
+        (key, from_low, hash): (&FlowKey, bool, u64),
+        packet: &Packet,
+        (limits, home): (&CheckedLimits, &HomeNets),
+        out: &mut impl Records,
+    ) -> (u32, bool) {
+        if let Some(found) = self.find(key, hash)
+            && let Slot { look_at, flow: Some(flow), .. } = &mut self.slots[found]
+        {
+            let ended = flow.ended_before(packet, from_low, (limits, *look_at));
+            let is_over = ended.is_none() && flow.segment_over(packet.time, limits);
+            if is_over {
+                out.add(flow.record(EndReason::Active));
+                flow.begin_segment();
+                self.counters.partial += 1;
+            }
+            let Some(reason) = ended else { return (found, is_over) };
+            self.end(found, reason, out);
+        }
+        (self.open((*key, from_low, hash), packet, (limits, home), out), true)
     }
 
     /// Takes an ICMP error about a packet with this key and hash. Says whether such a flow is open.

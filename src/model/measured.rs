@@ -335,9 +335,12 @@ pub(super) fn counted_of(histograms: &[&Histogram]) -> Vec<(usize, Counted)> {
     places.flat_map(|(place, histogram)| histogram.buckets().map(move |counted| (place, counted))).collect()
 }
 
+/// Bytes that most records need less than.
+const ROOM: usize = 128;
+
 /// A record whose histograms are written by their places.
 fn record_of(key: Key, mut write: impl FnMut(usize, &mut Vec<u8>)) -> Vec<u8> {
-    let (mut body, mut histogram) = (Vec::new(), Vec::new());
+    let (mut body, mut histogram) = (Vec::with_capacity(ROOM), Vec::with_capacity(ROOM));
     for place in 0..key.0.width() {
         histogram.clear();
         write(place, &mut histogram);
@@ -354,8 +357,11 @@ fn record_of(key: Key, mut write: impl FnMut(usize, &mut Vec<u8>)) -> Vec<u8> {
 /// Writes the histogram at a place of a record with the values for this place beside those that it has.
 fn with_values(record: &[u8], place: usize, values: &[(usize, Counted)], to: &mut Vec<u8>) {
     histograms(record).nth(place).unwrap_or_default().write(to);
+    let mut before = Vec::new();
     for &(_, counted) in values.iter().filter(|&&(of, _)| of == place) {
-        let before = std::mem::take(to);
+        before.clear();
+        before.extend_from_slice(to);
+        to.clear();
         Packed::of(&before).write_with(counted, to);
     }
 }

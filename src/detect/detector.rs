@@ -70,16 +70,16 @@ impl Detector {
         Self { knowledge, config, assessor, docket, held, released_early, before, is_resuming }
     }
 
-    /// Judges an observation that looks like `found`, without filing it.
+    /// Judges an observation that looks like `found`, without filing it. Which feature of an odd shape stands out is found only where it
+    /// decides what it is, else when it is filed.
     pub fn assess(&mut self, seen: &Observation, found: Match) -> Assessment {
-        self.assess_beyond(seen, found, f64::NEG_INFINITY, true)
+        self.assess_beyond(seen, found, f64::NEG_INFINITY)
     }
 
-    /// The same; what it would be told as is worked out only of what has more than so many bits, and which feature of an odd shape stands
-    /// out only where that is wanted, or decides what it is.
-    fn assess_beyond(&mut self, seen: &Observation, found: Match, least_bits: f64, is_named: bool) -> Assessment {
+    /// The same; what it would be told as is worked out only of what has more than so many bits.
+    fn assess_beyond(&mut self, seen: &Observation, found: Match, least_bits: f64) -> Assessment {
         let mut finding = self.assessor.assess(seen, found, least_bits);
-        if is_named || moves_much(seen) {
+        if moves_much(seen) {
             finding.surprise.name(seen, found, &self.knowledge.vocabulary);
         }
         if seen.orig_local && seen.orig.is_device() {
@@ -88,14 +88,16 @@ impl Detector {
         self.docket.weigh(seen, &finding, least_bits)
     }
 
-    /// Takes an assessed observation as evidence. `record` is the flow itself where it is at hand: without it no incident can
+    /// Takes an assessed observation, which looks like `found`, as evidence. `record` is the flow itself where it is at hand: without it no incident can
     /// be told (as in calibration).
-    pub fn file(&mut self, seen: &Observation, assessment: &Assessment, record: Option<&FlowRecord>) {
+    pub fn file(&mut self, seen: &Observation, found: Match, assessment: &Assessment, record: Option<&FlowRecord>) {
         self.assessor.hear_anybody(seen.seen);
         if let Some(record) = record {
             self.assessor.hear(seen, record);
         }
-        self.docket.file(seen, assessment, Later { flow: &|| record.map(FlowRef::of), shape: &|_| () });
+        let knowledge = Arc::clone(&self.knowledge);
+        let shape = |part: &mut Contribution| name_shape(part, seen, found, &knowledge.vocabulary);
+        self.docket.file(seen, assessment, Later { flow: &|| record.map(FlowRef::of), shape: &shape });
     }
 
     /// Goes on where `assessor` stopped, which assessed the same observations.
@@ -114,7 +116,7 @@ impl Detector {
         record: Box<FlowRecord>,
         flows: &mut Vec<ScoredFlow>,
     ) -> Option<Box<FlowRecord>> {
-        let assessment = self.assess_beyond(seen, found, self.knowledge.calibration.ordinary.at_least(seen), false);
+        let assessment = self.assess_beyond(seen, found, self.knowledge.calibration.ordinary.at_least(seen));
         self.assessor.hear_anybody(seen.seen);
         self.assessor.hear(seen, &record);
         let knowledge = Arc::clone(&self.knowledge);

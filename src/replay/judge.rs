@@ -344,7 +344,8 @@ impl<'a> Judge<'a> {
         if self.config.score_flows {
             self.judge(emitted);
         } else if let Some(detector) = &mut self.detector {
-            detector.file(&emitted.observation, assessment, Some(&emitted.record));
+            let found = emitted.found.unwrap_or_else(|| detector.knowledge().vocabulary.matches(&emitted.observation));
+            detector.file(&emitted.observation, found, assessment, Some(&emitted.record));
         }
     }
 

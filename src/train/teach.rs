@@ -223,10 +223,10 @@ impl Taught {
             }
             let found = found(note, seen, &self.vocabulary);
             match &note.assessment {
-                Some(assessment) => detector.file(seen, assessment, None),
+                Some(assessment) => detector.file(seen, found, assessment, None),
                 None => {
                     let assessment = detector.assess(seen, found);
-                    detector.file(seen, &assessment, None);
+                    detector.file(seen, found, &assessment, None);
                 }
             }
         })?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::detect::{Cause, Claim, Detail, Episode, Evidence, FlowRef, Incident, Notice, Reason, Score, Term, reason};
+use crate::detect::{Cause, Claim, Class, Detail, Episode, Evidence, FlowRef, Incident, Notice, Reason, Score, Term, reason};
 use crate::flow::community_id;
 
 /// Private generator id of all alerts.
@@ -80,7 +80,7 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
             "earlier_left_out": incident.earlier_left_out,
         },
         "bits": rounded(incident.bits),
-        "p_value": significant(context.calibration.p_value(incident.bits)),
+        "p_value": significant(context.calibration.p_value(incident.bits, incident.class == Class::Unusual)),
         "score": score(&incident.score),
         "why": reasons,
         "check": info.check,

@@ -124,7 +124,8 @@ impl Shard {
         (limits, home): (&CheckedLimits, &HomeNets),
         out: &mut impl Records,
     ) {
-        let going_on = probable_slot.filter(|&slot| self.goes_on(slot, (key, from_low), packet, limits)).map(|slot| (slot, false));
+        let going_on =
+            probable_slot.filter(|&slot| self.goes_on(slot, (key, from_low), packet, limits)).map(|slot| (slot, false));
         let (slot, begins) = going_on.unwrap_or_else(|| self.begin((key, from_low, hash), packet, (limits, home), out));
         let entry = &mut self.slots[slot];
         let Some(flow) = entry.flow.as_mut() else { return };

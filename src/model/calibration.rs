@@ -208,16 +208,15 @@ impl Calibration {
         budget.per_day * self.days >= 1.0
     }
 
-    /// How often a device's window of normal time scores at least this: the conformal p-value, extended beyond the highest
-    /// score as [`Self::threshold`] does.
+    /// How often a device's window of normal time scores at least this, by what has a name or by what has none: the conformal p-value, extended beyond
+    /// the highest score as [`Self::threshold`] does.
     #[must_use]
-    pub fn p_value(&self, score: f64) -> f64 {
-        let both = [&self.scores, &self.unnamed_scores];
-        let at_least: usize = both.iter().map(|scores| scores.partition_point(|&other| other >= score)).sum();
-        let inside = (at_least as f64 + 1.0) / (self.windows + 1.0);
-        let highest = both.into_iter().filter(|scores| !scores.is_empty()).max_by(|a, b| a[0].total_cmp(&b[0]));
-        let beyond = highest.map_or(score, |scores| (score - scores[0]) / bits_per_doubling(scores));
-        if beyond > 0.0 { inside * (-beyond).exp2() } else { inside }
+    pub fn p_value(&self, score: f64, is_unnamed: bool) -> f64 {
+        // A model of an earlier version has both in one.
+        let scores = if is_unnamed && !self.unnamed_scores.is_empty() { &self.unnamed_scores } else { &self.scores };
+        let inside = (scores.partition_point(|&other| other >= score) as f64 + 1.0) / (self.windows + 1.0);
+        let highest = scores.first().copied().unwrap_or(0.0);
+        if score > highest { inside * (-(score - highest) / bits_per_doubling(scores)).exp2() } else { inside }
     }
 }
 
@@ -289,14 +288,15 @@ mod tests {
         assert_eq!(with(&[19.0, 17.0, 14.0]).unnamed_bits(budget), 7.0, "the second of them, beyond ten");
         assert_eq!(with(&[19.0, 12.0]).unnamed_bits(budget), UNNAMED_BITS);
         assert_eq!(with(&[]).unnamed_bits(budget), UNNAMED_BITS);
-        assert!(with(&[19.0, 17.0]).p_value(18.0) > with(&[]).p_value(18.0), "its scores count as windows do");
+        let p = |is_unnamed| with(&[19.0, 17.0]).p_value(18.0, is_unnamed);
+        assert!(p(true) > p(false), "each by its own");
     }
 
     #[test]
     fn p_values_fall_with_the_score() {
         let c = of(&[12.0, 6.0, 5.0, 2.0], 0.5);
-        assert!(c.p_value(3.0) > c.p_value(7.0) && c.p_value(12.0) > c.p_value(30.0));
-        assert!(c.p_value(0.0) <= 1.0);
+        assert!(c.p_value(3.0, false) > c.p_value(7.0, false) && c.p_value(12.0, false) > c.p_value(30.0, false));
+        assert!(c.p_value(0.0, false) <= 1.0);
     }
 
     #[test]

@@ -173,7 +173,13 @@ fn start(flat: &[f64], width: usize, k: usize, random: &mut Xoshiro256Plus) -> V
 /// The place of one of these weights, each drawn as probably as it is large: with the numbers and the roundings of `WeightedIndex` of rand 0.8. None where all are 0.
 fn draw(weights: &[f64], random: &mut Xoshiro256Plus) -> Option<usize> {
     let mut total = 0.0;
-    let sums: Vec<f64> = weights.iter().map(|weight| { total += weight; total }).collect();
+    let sums: Vec<f64> = weights
+        .iter()
+        .map(|weight| {
+            total += weight;
+            total
+        })
+        .collect();
     if !(total > 0.0 && total.is_finite()) {
         return None;
     }
@@ -207,9 +213,14 @@ mod tests {
 
     #[test]
     fn the_centres_are_those_of_linfa_to_the_bit() {
-        for (count, width, k, runs, coarse) in
-            [(300, 44, 9, 1, false), (300, 44, 9, 4, false), (120, 7, 16, 4, true), (40, 1, 3, 4, true), (9, 3, 9, 4, false), (5, 2, 4, 2, true)]
-        {
+        for (count, width, k, runs, coarse) in [
+            (300, 44, 9, 1, false),
+            (300, 44, 9, 4, false),
+            (120, 7, 16, 4, true),
+            (40, 1, 3, 4, true),
+            (9, 3, 9, 4, false),
+            (5, 2, 4, 2, true),
+        ] {
             for seed in 0..4 {
                 let flat = rows(count, width, seed, coarse);
                 let course = Course { runs, steps: 40, tolerance: 1e-3 };

@@ -38,7 +38,12 @@ pub(super) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(index: usize, config: &'a PipelineConfig, vocabulary: Option<Arc<Vocabulary>>, (gate, spares): (&'a Gate, &'a Spares)) -> Self {
+    pub(super) fn new(
+        index: usize,
+        config: &'a PipelineConfig,
+        vocabulary: Option<Arc<Vocabulary>>,
+        (gate, spares): (&'a Gate, &'a Spares),
+    ) -> Self {
         let count = (0..SHARDS).filter(|shard| shard % config.workers == index).count();
         let shards = (0..count).map(|_| Shard::default()).collect();
         let places = std::array::from_fn(|shard| (shard / config.workers) as u8);

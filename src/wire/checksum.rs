@@ -31,7 +31,8 @@ pub fn checksum(frame: &Frame<'_>, packet: &Packet) -> Checksum {
 fn usual(data: &[u8], packet: &Packet) -> Option<Checksum> {
     let (header, segment) = data.get(packet.network_at as usize..)?.split_first_chunk::<IPV4_BYTES>()?;
     let [0x45, _, t0, t1, _, _, _, _, _, protocol, sum @ ..] = header else { return None };
-    let is_read_here = packet.transport_at == packet.network_at + IPV4_BYTES as u32 && packet.fragment.is_none() && [*t0, *t1] != [0, 0];
+    let is_read_here =
+        packet.transport_at == packet.network_at + IPV4_BYTES as u32 && packet.fragment.is_none() && [*t0, *t1] != [0, 0];
     if !is_read_here || *protocol != packet.protocol {
         return None;
     }

@@ -64,14 +64,8 @@ impl<'a> Fresh<'a> {
         }
     }
 
-    /// What records tell, known at `seen`.
-    pub(super) fn emit(
-        &mut self,
-        records: Vec<Box<FlowRecord>>,
-        seen: Timestamp,
-        home: &HomeNets,
-        vocabulary: Option<&Vocabulary>,
-    ) -> Vec<Emitted> {
+    /// The records since the latest tick and what they tell, known at `seen`.
+    pub(super) fn emit(&mut self, seen: Timestamp, home: &HomeNets, vocabulary: Option<&Vocabulary>) -> Vec<Emitted> {
         let emit = |record: Box<FlowRecord>| {
             let observation = match self.unseen.pop() {
                 Some(mut used) => {
@@ -83,7 +77,7 @@ impl<'a> Fresh<'a> {
             let found = vocabulary.map(|vocabulary| vocabulary.matches(&observation));
             Emitted { record, observation, found }
         };
-        records.into_iter().map(emit).collect()
+        self.records.drain(..).map(emit).collect()
     }
 }
 
@@ -114,8 +108,7 @@ mod tests {
         let (key, from_low) = FlowKey::of(&packet);
         shard.packet((key, from_low, key.hash()), &packet, &[], (&limits, &home), fresh);
         shard.finish(&limits, packet.time, fresh);
-        let records = std::mem::take(&mut fresh.records);
-        fresh.emit(records, packet.time, &home, None)
+        fresh.emit(packet.time, &home, None)
     }
 
     #[test]

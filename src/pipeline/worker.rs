@@ -173,8 +173,7 @@ impl<'a> Worker<'a> {
 
     /// What was written since the latest tick, known now.
     fn part(&mut self, whole: bool) -> Tick {
-        let records = std::mem::take(&mut self.fresh.records);
-        let records = self.fresh.emit(records, self.now, &self.config.home, self.vocabulary.as_deref());
+        let records = self.fresh.emit(self.now, &self.config.home, self.vocabulary.as_deref());
         Tick::of_records(self.now, records, whole)
     }
 }

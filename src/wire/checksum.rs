@@ -224,7 +224,7 @@ mod tests {
             let (src, dst) = (Addr::v4([data[12], data[13], data[14], data[15]]), Addr::v4([data[16], data[17], data[18], data[19]]));
             let ip_bytes = 20 + u32::from(bytes) - more;
             let packet = Packet { src, dst, protocol, ip_bytes, transport_at: 20, ..Packet::default() };
-            let frame = Frame { time: Default::default(), link: Default::default(), wire_bytes: data.len() as u32, data: &data };
+            let frame = Frame { time: Default::default(), link: crate::wire::LinkType::ETHERNET, wire_bytes: data.len() as u32, data: &data };
             if let Some(found) = usual(&data, &packet) {
                 prop_assert_eq!(found, of_any(&frame, &packet));
             }

@@ -62,12 +62,6 @@ impl<T: Copy + Default + PartialOrd + AddAssign + Sub<Output = T> + Mul<Output =
         (nearest, least)
     }
 
-    /// The squares of the distances from all centres, and from `nowhere` behind them.
-    fn squares(&self, row: &[T], nowhere: T) -> impl Iterator<Item = T> {
-        let blocks = self.columns.chunks_exact(self.width.max(1));
-        blocks.flat_map(move |columns| squares(row, columns, nowhere).unwrap_or([nowhere; LANES]))
-    }
-
     /// The square of the distance from one of the centres.
     fn square(&self, centre: usize, row: &[T]) -> T {
         let columns = &self.columns[centre / LANES * self.width..][..self.width];
@@ -164,11 +158,10 @@ fn start(flat: &[f64], width: usize, k: usize, random: &mut Xoshiro256Plus) -> V
     let mut centres = Vec::with_capacity(k * width);
     centres.extend_from_slice(row(draw(&apart, random).unwrap_or(0)));
     apart.fill(f64::INFINITY);
-    // Rows side by side, as centres are else: so one centre is compared with eight at once.
-    let rows = Centres::of(flat.chunks_exact(width), width, f64::INFINITY);
     for _ in 1..k {
         let newest = &centres[centres.len() - width..];
-        for (apart, square) in apart.iter_mut().zip(rows.squares(newest, f64::INFINITY)) {
+        for (apart, row) in apart.iter_mut().zip(flat.chunks_exact(width)) {
+            let square = square(newest, row);
             *apart = if square < *apart { square } else { *apart };
         }
         // Where every row is a centre already, any may be another.

@@ -45,15 +45,9 @@ impl<T: Copy + Default + PartialOrd + AddAssign + Sub<Output = T> + Mul<Output =
 
     /// The nearest centre, and the square of its distance: the first of those that are as near, and of those that are as far as `nowhere`.
     pub(super) fn nearest(&self, row: &[T], nowhere: T) -> (usize, T) {
-        self.nearest_within(row, nowhere, nowhere)
-    }
-
-    /// The same where one is known to be no farther than `within`: others are left as soon as they are.
-    fn nearest_within(&self, row: &[T], nowhere: T, within: T) -> (usize, T) {
         let (mut nearest, mut least) = (0, nowhere);
         for (block, columns) in self.columns.chunks_exact(self.width.max(1)).enumerate() {
-            let Some(squares) = squares(row, columns, if least < within { least } else { within }) else { continue };
-            for (lane, square) in squares.into_iter().enumerate() {
+            for (lane, square) in squares(row, columns).into_iter().enumerate() {
                 if square < least {
                     (nearest, least) = (block * LANES + lane, square);
                 }
@@ -61,41 +55,19 @@ impl<T: Copy + Default + PartialOrd + AddAssign + Sub<Output = T> + Mul<Output =
         }
         (nearest, least)
     }
-
-    /// The square of the distance from one of the centres.
-    fn square(&self, centre: usize, row: &[T]) -> T {
-        let columns = &self.columns[centre / LANES * self.width..][..self.width];
-        let mut sum = T::default();
-        for (&value, centres) in row.iter().zip(columns) {
-            let apart = centres[centre % LANES] - value;
-            sum += apart * apart;
-        }
-        sum
-    }
 }
 
-/// Columns behind which it is looked whether all centres are too far by then.
-const STRIDE: usize = 11;
-
-/// The squares of the distances of a row from eight centres; none where all are farther than `within`. By itself, so that the compiler sees nothing but lanes.
+/// The squares of the distances of a row from eight centres. By itself, so that the compiler sees nothing but lanes.
 #[inline(never)]
-fn squares<T>(row: &[T], columns: &[[T; LANES]], within: T) -> Option<[T; LANES]>
-where
-    T: Copy + Default + PartialOrd + AddAssign + Sub<Output = T> + Mul<Output = T>,
-{
+fn squares<T: Copy + Default + AddAssign + Sub<Output = T> + Mul<Output = T>>(row: &[T], columns: &[[T; LANES]]) -> [T; LANES] {
     let mut sums = [T::default(); LANES];
-    for (row, columns) in row.chunks(STRIDE).zip(columns.chunks(STRIDE)) {
-        for (&value, centres) in row.iter().zip(columns) {
-            for lane in 0..LANES {
-                let apart = centres[lane] - value;
-                sums[lane] += apart * apart;
-            }
-        }
-        if !sums.iter().fold(false, |is_near, &sum| is_near | (sum <= within)) {
-            return None;
+    for (&value, centres) in row.iter().zip(columns) {
+        for lane in 0..LANES {
+            let apart = centres[lane] - value;
+            sums[lane] += apart * apart;
         }
     }
-    Some(sums)
+    sums
 }
 
 fn square(a: &[f64], b: &[f64]) -> f64 {
@@ -113,11 +85,7 @@ pub(super) fn centres(flat: &[f64], width: usize, k: usize, seed: u64, course: C
         let mut steps = 0;
         loop {
             let lanes = Centres::of(centres.chunks_exact(width), width, f64::INFINITY);
-            for (found, row) in found.iter_mut().zip(rows()) {
-                // The nearest of the last step is near still, mostly.
-                let within = lanes.square(found.0, row);
-                *found = lanes.nearest_within(row, f64::INFINITY, within);
-            }
+            found.iter_mut().zip(rows()).for_each(|(found, row)| *found = lanes.nearest(row, f64::INFINITY));
             let moved = means(rows().zip(found.iter().map(|&(nearest, _)| nearest)), &centres, width);
             let apart = square(&centres, &moved).sqrt();
             centres = moved;

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::histogram::Histogram;
 use super::kmeans::{self, ClusterError};
-use super::lloyd::Centres;
 use super::scaler::{Scaled, Scaler, centre_and_spread, transform, untransform};
 use crate::feature::{COUNT, Observation, SCHEMA, Scale};
 
@@ -189,8 +188,7 @@ impl Vocabulary {
     pub fn fit(flows: &[&Observation], seed: u64) -> Result<Self, ClusterError> {
         Self::of_assignments(flows, |scaled| {
             let centres = kmeans::fit(scaled, kmeans::cluster_count(scaled.len(), MAX_BEHAVIOURS), seed)?;
-            let centres = Centres::of(centres.iter().map(Scaled::as_slice), COUNT, f32::INFINITY);
-            Ok(scaled.iter().map(|vector| Some(centres.nearest(vector, f32::INFINITY).0)).collect())
+            Ok(scaled.iter().map(|vector| Some(nearest(&centres, vector))).collect())
         })
     }
 
@@ -310,6 +308,11 @@ impl Vocabulary {
         let edge = |spreads: f32| untransform(index, centre + spreads * spread).clamp(least, most);
         Some((index, edge(-2.0), edge(2.0)))
     }
+}
+
+fn nearest(centres: &[Scaled], vector: &Scaled) -> usize {
+    let distance = |centre: &Scaled| centre.iter().zip(vector).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+    (0..centres.len()).min_by(|&a, &b| distance(&centres[a]).total_cmp(&distance(&centres[b]))).unwrap_or(0)
 }
 
 fn describe(cluster: &[usize], flows: &[&Observation], transformed: &[Scaled], scaler: &Scaler) -> Behaviour {

@@ -1,6 +1,12 @@
-//! Clusters of vectors: how many, of which sample, and what clustering refuses.
+//! Clustering by linfa: k-means with k-means++ start (Arthur and Vassilvitskii 2007).
 
-use super::lloyd::{self, Course};
+use linfa::DatasetBase;
+use linfa::traits::Fit;
+use linfa_clustering::{KMeans, KMeansInit};
+use ndarray::Array2;
+use rand_xoshiro::Xoshiro256Plus;
+use rand_xoshiro::rand_core::SeedableRng;
+
 use super::scaler::Scaled;
 use crate::feature::COUNT;
 
@@ -25,14 +31,14 @@ pub enum ClusterError {
         /// The least that works.
         wanted: usize,
     },
-    /// The clustering failed.
+    /// The clustering library failed.
     #[error("clustering {flows} flows into {behaviours} behaviours: {reason}")]
     Failed {
         /// Flows given.
         flows: usize,
         /// Clusters wanted.
         behaviours: usize,
-        /// Why.
+        /// What the library said.
         reason: String,
     },
 }
@@ -49,7 +55,7 @@ pub fn cluster_count(n: usize, most: usize) -> usize {
 /// Centres of `k` clusters of the vectors, in no particular order. The same input and seed give the same centres.
 ///
 /// # Errors
-/// When it fails; it does not for finite input, `k` from 1 and `k` ≤ the number of vectors.
+/// When the library fails; it does not for finite input and `k` ≤ the number of vectors.
 pub fn fit(vectors: TrainingSet<'_>, k: usize, seed: u64) -> Result<Vec<Scaled>, ClusterError> {
     let centre = |row: &[f64]| {
         let mut centre = [0.0; COUNT];
@@ -73,15 +79,16 @@ pub(super) fn centres<R: AsRef<[f64]>>(
     let mut flat = Vec::with_capacity(all.div_ceil(step) * width);
     rows.step_by(step).for_each(|row| flat.extend_from_slice(row.as_ref()));
     let failed = |reason: String| ClusterError::Failed { flows: all, behaviours: k, reason };
-    let rows = all.div_ceil(step);
-    if width == 0 || flat.len() != rows * width || k.min(rows) == 0 {
-        return Err(failed(format!("{rows} rows, each {width} wide")));
-    }
-    let runs = if rows > LARGE_SAMPLE { 1 } else { RUNS };
-    let course = Course { runs, steps: MAX_ITERATIONS, tolerance: TOLERANCE };
-    let centres = lloyd::centres(&flat, width, k.min(rows), seed, course);
-    let centres = centres.ok_or_else(|| failed("not all are numbers".to_owned()))?;
-    Ok(centres.chunks_exact(width).map(<[f64]>::to_vec).collect())
+    let sample = Array2::from_shape_vec((all.div_ceil(step), width), flat).map_err(|error| failed(error.to_string()))?;
+    let rows = sample.nrows();
+    let model = KMeans::params_with_rng(k.min(rows), Xoshiro256Plus::seed_from_u64(seed))
+        .init_method(KMeansInit::KMeansPlusPlus)
+        .n_runs(if rows > LARGE_SAMPLE { 1 } else { RUNS })
+        .max_n_iterations(MAX_ITERATIONS)
+        .tolerance(TOLERANCE)
+        .fit(&DatasetBase::from(sample))
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(model.centroids().rows().into_iter().map(|row| row.to_vec()).collect())
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! What is normal: scaled features in clusters (behaviours), what each device does (baselines), and how often scores occur
-//! (calibration). The only user of linfa: its tests compare clusters.
+//! (calibration). The only user of linfa.
 //!
 //! Architecture invariants: a model is made of counts and sums, so that it can be read by a person and merged; the same
 //! observations and seed give the same bytes.
@@ -20,7 +20,6 @@ mod hours;
 mod identity;
 mod keys;
 mod kmeans;
-mod lloyd;
 mod measured;
 mod order;
 mod packed;

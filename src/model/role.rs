@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::commons::MAX_ROLES;
 use super::host::HostBaseline;
 use super::kmeans;
-use super::lloyd::Centres;
 use super::order::Order;
 use super::pooled::Pooled;
 use super::window::Map;
@@ -46,14 +45,13 @@ pub(super) fn assign(hosts: &mut Map<Host, Box<HostBaseline>>, order: &Order, (s
     let uses = common_uses(hosts, &home);
     let wanted = if home.len() < few || uses.is_empty() { 1 } else { kmeans::cluster_count(home.len() * 2, MAX_ROLES) };
     let rows = home.iter().map(|address| row(&hosts[address], &uses));
-    // One role is no clustering; where it fails, which it does not for finite rows, there is one too.
+    // One role is no clustering; where the library fails, which it does not for finite rows, there is one too.
     let centres = if wanted > 1 { kmeans::centres(rows, uses.len(), wanted, seed).unwrap_or_default() } else { Vec::new() };
-    let nearest = Centres::of(centres.iter().map(Vec::as_slice), uses.len(), f64::INFINITY);
     // Rows are made again where they are needed: those of a fleet would take a gigabyte.
     let mut members: Vec<Members> = (0..centres.len().max(1)).map(|_| Members::new(uses.len())).collect();
     for (place, address) in home.iter().enumerate() {
         let row = row(&hosts[address], &uses);
-        members[nearest.nearest(&row, f64::INFINITY).0].add(place as u32, &row);
+        members[nearest(&centres, &row)].add(place as u32, &row);
     }
     members.retain(|role| !role.places.is_empty());
     members.sort_by_key(|role| (std::cmp::Reverse(role.places.len()), role.places.first().copied()));
@@ -109,6 +107,11 @@ fn row(host: &HostBaseline, uses: &[Use]) -> Vec<f64> {
         (f64::from(minutes) / all.max(1.0)).sqrt()
     };
     uses.iter().map(share).collect()
+}
+
+fn nearest(centres: &[Vec<f64>], row: &[f64]) -> usize {
+    let distance = |centre: &Vec<f64>| centre.iter().zip(row).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+    (0..centres.len()).min_by(|&a, &b| distance(&centres[a]).total_cmp(&distance(&centres[b]))).unwrap_or(0)
 }
 
 fn name(uses: &[Use], role: &Members) -> String {

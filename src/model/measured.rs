@@ -142,21 +142,19 @@ const fn bytes_of((of, Service { protocol, port }): Key) -> [u8; KEY_BYTES] {
     [of as u8, protocol, high, low]
 }
 
-/// The first key, as a number, that is of another kind than this one and behind it.
-const fn next_kind(key: u32) -> u64 {
-    ((key >> 24) as u64 + 1) << 24
-}
+/// The part of a key, as a number, by which records of one kind differ.
+const OF_KIND: u32 = 0x00ff_ffff;
 
-/// Where the first record begins whose key, as a number, is not below this one, and how many of a kind are before it.
+/// Where the first record begins whose key, as a number, is not below this one, and how many of its kind are before it.
 #[inline]
-fn seek(bytes: &[u8], kind: u32, wanted: u64) -> (usize, usize) {
+fn seek(bytes: &[u8], wanted: u32) -> (usize, usize) {
     let (mut at, mut of_kind) = (0, 0);
     while let Some(&[a, b, c, d, length]) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let here = u32::from_be_bytes([a, b, c, d]);
-        if u64::from(here) >= wanted {
+        if here >= wanted {
             break;
         }
-        of_kind += usize::from(here >> 24 == kind);
+        of_kind += usize::from((here ^ wanted) <= OF_KIND);
         at += KEY_BYTES;
         if length < 0x80 {
             at += 1 + usize::from(length);
@@ -185,7 +183,7 @@ impl Measured {
     /// The place of a key. Whether there are `most` of the same kind is only found out where it is none of them.
     fn place(&self, key: Key, most: usize) -> Place {
         let wanted = u32::from_be_bytes(bytes_of(key));
-        let (at, mut of_kind) = seek(&self.bytes, wanted >> 24, wanted.into());
+        let (at, mut of_kind) = seek(&self.bytes, wanted);
         let here = &self.bytes[at..];
         match here.split_first_chunk::<KEY_BYTES>() {
             Some((key, behind)) if u32::from_be_bytes(*key) == wanted => {
@@ -195,7 +193,11 @@ impl Measured {
             }
             // There cannot be so many in so few bytes.
             _ if of_kind + here.len() / (KEY_BYTES + 1 + key.0.width()) < most => {}
-            _ => of_kind += seek(here, wanted >> 24, next_kind(wanted)).1,
+            _ => {
+                let last = wanted | OF_KIND;
+                let (at, more) = seek(here, last);
+                of_kind += more + usize::from(here[at..].starts_with(&last.to_be_bytes()));
+            }
         }
         Place::Before(at, of_kind)
     }
@@ -203,7 +205,7 @@ impl Measured {
     /// The histograms of a key.
     fn find(&self, key: Key) -> Option<&[u8]> {
         let wanted = u32::from_be_bytes(bytes_of(key));
-        let (here, behind) = self.bytes[seek(&self.bytes, 0, wanted.into()).0..].split_first_chunk::<KEY_BYTES>()?;
+        let (here, behind) = self.bytes[seek(&self.bytes, wanted).0..].split_first_chunk::<KEY_BYTES>()?;
         let (length, behind) = number(behind);
         (u32::from_be_bytes(*here) == wanted).then(|| &behind[..behind.len().min(length as usize)])
     }

@@ -370,7 +370,9 @@ impl<'a> Judge<'a> {
         for flow in &flows {
             self.output.flow(flow, behaviour_name(detector, flow));
         }
-        if let Some(record) = record.filter(|_| self.spent.len() < MOST_SPENT) {
+        if let Some(mut record) = record.filter(|_| self.spent.len() < MOST_SPENT) {
+            // What was said in it is not kept.
+            record.facts = None;
             self.spent.push(Spent { record, observation: emitted.observation });
         }
     }

@@ -48,8 +48,10 @@ fn our_own_records_are_judged_as_their_capture_is() {
     assert!(by_capture.len() > 3, "{by_capture:?}");
     // A file of records holds no sightings (ARP) and no first looks at flows that were still open, and a record is known at its
     // end, not when its flow has timed out. So what a single flow does is seen at once and not in two looks, and may reach in one
-    // minute what it did not in two; and that a device is new is told together with what it is found to do.
-    let held = |(class, _): &&(String, String)| !["arp_spoofing", "new_device"].contains(&class.as_str());
+    // minute what it did not in two; and that a device is new is told together with what it is found to do. The clinic's tunnel asks some thirty times a
+    // minute, from which on it is a flood, too: in which minute a question counts depends on when it is known.
+    let held = |(class, _): &&(String, String)| !["arp_spoofing", "new_device", "flood"].contains(&class.as_str());
+    assert!(by_records.iter().any(|(class, _)| class == "flood"), "one that is far above that");
     let missed: Vec<_> = by_capture.iter().filter(held).filter(|incident| !by_records.contains(*incident)).collect();
     assert!(missed.is_empty(), "{missed:?} of {by_capture:?}");
     let at_once = ["file_activity", "brute_force", "exfiltration"];

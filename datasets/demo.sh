@@ -27,12 +27,11 @@ pretty() {
             } else if (c == "\"") { printf "%s", c; quoted = 1 }
             else if (c == "{" || c == "[") {
                 after = substr($0, i + 1, 1)
-                flat = c == "[" && after != "{"
-                if (after == "}") { printf "{}"; i++ }
-                else if (flat) printf "["
+                if (c == "[" && after != "{") { printf "["; flat++ }
+                else if (after == "}") { printf "{}"; i++ }
                 else printf "%s\n%s", c, pad(++depth)
             }
-            else if (c == "]" && flat) { printf "]"; flat = 0 }
+            else if (c == "]" && flat) { printf "]"; flat-- }
             else if (c == "}" || c == "]") printf "\n%s%s", pad(--depth), c
             else if (c == ",") printf (flat ? ", " : ",\n%s"), pad(depth)
             else if (c == ":") printf ": "

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::detect::{Cause, Claim, Class, Detail, Episode, Evidence, FlowRef, Incident, Notice, Reason, Score, Term, reason};
+use crate::detect::{Cause, Claim, Class, Detail, Episode, Evidence, FlowRef, Notice, Reason, Term, reason};
 use crate::flow::community_id;
 
 /// Private generator id of all alerts.
@@ -72,16 +72,16 @@ fn product(notice: &Notice, context: &AlertContext, (number, before): (u64, &str
     let mut product = json!({
         "incident": {
             "id": hex_id(incident.id), "class": info.name, "state": notice.state.name(),
-            "hosts": hosts(incident), "peers": peers(incident),
+            "hosts": hosts(notice), "peers": peers(notice),
             "services": incident.services.iter().filter(|service| service.protocol != 0).map(ToString::to_string).collect::<Vec<_>>(),
             "names": incident.names, "complete": incident.is_complete,
             "first": incident.first.to_string(), "last": incident.last.to_string(), "flows": incident.flows,
-            "story": hex_id(incident.story), "earlier": incident.earlier.iter().map(episode).collect::<Vec<_>>(),
+            "story": hex_id(incident.story), "earlier": incident.earlier.iter().map(|earlier| episode(notice, earlier)).collect::<Vec<_>>(),
             "earlier_left_out": incident.earlier_left_out,
         },
         "bits": rounded(incident.bits),
         "p_value": significant(context.calibration.p_value(incident.bits, incident.class == Class::Unusual)),
-        "score": score(&incident.score),
+        "score": score(notice),
         "why": reasons,
         "check": info.check,
         "attack": attack,
@@ -109,28 +109,30 @@ fn hex_id(id: u64) -> String {
     format!("{id:016x}")
 }
 
-fn episode(episode: &Episode) -> Value {
+fn episode(notice: &Notice, episode: &Episode) -> Value {
     let Episode { id, class, host, first } = episode;
-    json!({"id": hex_id(*id), "class": class.info().name, "host": host.to_string(), "first": first.to_string()})
+    json!({"id": hex_id(*id), "class": class.info().name, "host": notice.shown(*host).to_string(), "first": first.to_string()})
 }
 
 /// The device that the incident is about, and those that it is about too.
-fn hosts(incident: &Incident) -> Vec<String> {
+fn hosts(notice: &Notice) -> Vec<String> {
+    let incident = &notice.incident;
     let also = incident.also.iter().filter(|&&host| host != incident.host);
-    std::iter::once(&incident.host).chain(also).map(ToString::to_string).collect()
+    std::iter::once(&incident.host).chain(also).map(|&host| notice.shown(host).to_string()).collect()
 }
 
-fn peers(incident: &Incident) -> Vec<String> {
-    incident.ranked_peers().iter().map(ToString::to_string).collect()
+fn peers(notice: &Notice) -> Vec<String> {
+    notice.incident.ranked_peers().iter().map(|&peer| notice.shown(peer).to_string()).collect()
 }
 
 /// What the bits are made of: enough to add them up again.
-fn score(score: &Score) -> Value {
+fn score(notice: &Notice) -> Value {
+    let score = &notice.incident.score;
     let term = |(rank, term): (usize, &Term)| {
         let part = |&(evidence, bits, weight): &(Evidence, f64, f64)| json!({"feature": evidence.feature(), "bits": rounded(bits), "counts": weight});
         let parts: Vec<Value> = term.parts.iter().map(part).collect();
         json!({
-            "peer": term.peer.to_string(), "service": term.service.to_string(), "bits": rounded(term.bits),
+            "peer": notice.shown(term.peer).to_string(), "service": term.service.to_string(), "bits": rounded(term.bits),
             "counts": rounded(1.0 / (rank + 1) as f64), "ordinary": rounded(term.ordinary_bits), "repeated": rounded(term.repeated_bits),
             "parts": parts,
         })

@@ -114,7 +114,7 @@ pub fn hidden_stats(gate: &Gate) -> Value {
 fn incident_line(notice: &Notice) -> String {
     let incident = &notice.incident;
     let peers = incident.ranked_peers();
-    let first = peers.first().map(ToString::to_string).unwrap_or_default();
+    let first = peers.first().map(|&peer| notice.shown(peer).to_string()).unwrap_or_default();
     let more = if peers.len() > 1 { format!(" and {} more", peers.len() - 1) } else { String::new() };
     let info = incident.class.info();
     let severity = match info.severity {
@@ -124,7 +124,7 @@ fn incident_line(notice: &Notice) -> String {
     };
     // What is told of ARP and neighbour discovery is of no flow.
     let seen = counted(incident.flows, if incident.flow.is_link() { "packet" } else { "flow" });
-    let (bits, title, host) = (incident.bits, info.title, incident.host);
+    let (bits, title, host) = (incident.bits, info.title, notice.shown(incident.host));
     let mut line = format!("  {severity:<6} {bits:7.1} bits  {title}: {host} <> {first}{more}, {seen}\n");
     if let Some(cause) = incident.reasons.first() {
         let _ = writeln!(line, "                       {}", reason(cause).text);

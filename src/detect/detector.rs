@@ -1,6 +1,6 @@
 //! The detector: observations in, incidents out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::assessment::Assessment;
@@ -11,9 +11,10 @@ use super::counters::DetectorCounters;
 use super::docket::Docket;
 use super::evidence::Contribution;
 use super::exhibit::Later;
-use super::incident::{FlowRef, Notice};
+use super::incident::{FlowRef, Incident};
 use super::knowledge::Knowledge;
 use super::memory::{Memory, Remembered};
+use super::notice::Notice;
 use super::rank::HostRank;
 use super::rarity::rarity;
 use super::submission::Submission;
@@ -147,6 +148,18 @@ impl Detector {
     /// frame said that they belong now.
     pub fn identify(&self, seen: &mut Observation) {
         self.docket.filed().leases.apply(seen, self.knowledge.baselines(seen.seen));
+    }
+
+    /// A device has this address now: what is told of it names that one.
+    pub fn is_at(&mut self, device: Host, address: Host) {
+        self.docket.is_at(device, address);
+    }
+
+    /// The present addresses of those that an incident names and that are known by something else.
+    #[must_use]
+    pub fn present(&self, incident: &Incident) -> BTreeMap<Host, Host> {
+        let leases = &self.docket.filed().leases;
+        incident.named().filter_map(|host| Some((host, leases.present(host)?))).collect()
     }
 
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.

@@ -3,10 +3,10 @@
 //! It takes what assessors found, in the order of judging, and keeps what concerns several devices at once: who claims whose address, what many begin at the same
 //! time, cases against the ends of a conversation, incidents and the stories that they belong to.
 
+mod frames;
+
 use std::sync::Arc;
 
-use super::arp::Dispute;
-use super::asking::Search;
 use super::assessment::Assessment;
 use super::assessor::Finding;
 use super::case::MAX_CONVERSATIONS;
@@ -17,20 +17,19 @@ use super::counters::DetectorCounters;
 use super::evidence::{Contribution, Evidence};
 use super::exhibit::{Exhibit, Later};
 use super::fit::DOUBT_BITS;
-use super::giver::Giver;
-use super::incident::{FlowRef, Incident, Notice};
+use super::incident::Incident;
 use super::knowledge::Knowledge;
 use super::memory::{Filed, MAX_CASES};
 use super::newcomer::follows_others;
+use super::notice::Notice;
 use super::rank::{HostRank, Ranks};
 use super::silence::Silent;
 use super::submission::{Submission, Submitted};
-use super::surprise::{Surprise, scans_by_habit};
+use super::surprise::Surprise;
 use crate::app::App;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::model::{Edge, Kind, value_key};
-use crate::sighting::{Arp, Seen, Sighting};
 use crate::time::Timestamp;
 
 /// What many devices share with one that shows something new.
@@ -187,54 +186,6 @@ impl Docket {
         let shape = surprise.shape.filter(|_| surprise.unknown_edge || !seen.failed);
         let mut exhibit = Exhibit::of(seen, class, [surprise.own_new(), shape, context], ordinary_bits);
         self.file_against(seen.orig, seen.resp, seen, &mut exhibit, later);
-    }
-
-    /// Takes what a frame said of a device itself.
-    pub fn sighting(&mut self, sighting: &Sighting) {
-        self.filed.leases.observe(sighting, self.knowledge.baselines(sighting.time));
-        if let Seen::Arp(arp) = &sighting.what {
-            self.search(arp, sighting.time);
-        }
-        self.dispute(sighting);
-        self.hand_out(sighting);
-    }
-
-    /// Files a device that hands out addresses and never did.
-    fn hand_out(&mut self, sighting: &Sighting) {
-        let giver = self.filed.givers.observe(sighting, self.knowledge.baselines(sighting.time));
-        let Some(Giver { host, client, service, flow, part, at }) = giver else { return };
-        if !self.config.without.has_kind(part.evidence) {
-            self.put(host, client, service, Exhibit::of_itself(Class::NewService, part, flow, (at, at, at)));
-        }
-    }
-
-    /// Files a sweep by address resolution. Routers ask for what others sweep, and scanners sweep as a matter of habit.
-    fn search(&mut self, arp: &Arp, at: Timestamp) {
-        let Filed { asking, claims, .. } = &mut self.filed;
-        let Some(Search { asker, asked, since, part }) = asking.observe(arp, at, |address| claims.has(address)) else { return };
-        let baselines = self.knowledge.baselines(at);
-        let host = baselines.identities.of(Host(asker), arp.sender_mac, |host| baselines.hosts.contains_key(&host));
-        let is_expected = baselines.identities.is_router(arp.sender_mac) || baselines.host(host).is_some_and(scans_by_habit);
-        if is_expected || self.config.without.has_kind(part.evidence) || self.is_told(host, Class::Sweep) {
-            return;
-        }
-        for peer in asked.into_iter().map(Host) {
-            let exhibit = Exhibit::of_itself(Class::Sweep, part, FlowRef::of_link(host, peer), (since, at, at));
-            self.put(host, peer, Service::ARP, exhibit);
-        }
-    }
-
-    /// Files an address that two interfaces claim.
-    fn dispute(&mut self, sighting: &Sighting) {
-        let dispute = self.filed.claims.observe(sighting).filter(|dispute| !self.config.without.has_kind(dispute.part.evidence));
-        let Some(Dispute { address, intruder, told, part, at }) = dispute else { return };
-        let (victim, host) = (Host(address), Host(intruder.unwrap_or(address)));
-        let flow = FlowRef::of_link(host, victim);
-        let exhibit = Exhibit { also: Some(victim), ..Exhibit::of_itself(Class::ArpSpoofing, part, flow, (at, at, at)) };
-        let service = Service::ARP;
-        for peer in [Some(victim), told.map(Host)].into_iter().flatten().filter(|&peer| peer != host) {
-            self.put(host, peer, service, exhibit.clone());
-        }
     }
 
     /// Files a conversation that has stopped by `now`.
@@ -458,6 +409,7 @@ impl Docket {
 #[cfg(test)]
 mod tests {
     use super::super::classify::Around;
+    use super::super::incident::FlowRef;
     use super::super::recent::Context;
     use super::super::testing::{LATER_MS, flow, host, taught};
     use super::*;

@@ -9,6 +9,7 @@ use super::answer::AnsweredBy;
 use super::class::Class;
 use super::evidence::Contribution;
 use super::exhibit::Exhibit;
+use super::notice::Notice;
 use super::score::Score;
 use crate::app::App;
 use crate::feature::{Fact, FactKind, Host, fact_texts};
@@ -212,20 +213,13 @@ struct Told {
     peers: usize,
 }
 
-/// An incident at the moment when it was told.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Notice {
-    /// When.
-    pub raised: Timestamp,
-    /// Where in its life.
-    pub state: IncidentState,
-    /// What was known then.
-    pub incident: Incident,
-    /// Was so much of the traffic lost then that this may be wrong for it? Who raises it does not know; who hands it on says so.
-    pub is_degraded: bool,
-}
-
 impl Incident {
+    /// The devices that it names, some of them twice.
+    pub fn named(&self) -> impl Iterator<Item = Host> {
+        let earlier = self.earlier.iter().map(|episode| episode.host);
+        std::iter::once(self.host).chain(self.also.iter().copied()).chain(self.peers.keys().copied()).chain(earlier)
+    }
+
     /// A new one.
     #[must_use]
     pub fn new(class: Class, host: Host, flow: FlowRef, first: Timestamp) -> Self {
@@ -397,7 +391,7 @@ impl Incident {
 
     fn notice(&mut self, raised: Timestamp, state: IncidentState) -> Notice {
         self.told = Some(Told { at: raised, class: self.class, flows: self.flows, bits: self.bits, peers: self.peers.len() });
-        Notice { raised, state, incident: self.clone(), is_degraded: false }
+        Notice { raised, state, incident: self.clone(), is_degraded: false, present: BTreeMap::new() }
     }
 }
 

@@ -8,36 +8,30 @@ use serde::{Deserialize, Serialize};
 use crate::feature::{Host, Observation};
 use crate::model::{Baselines, Map};
 use crate::sighting::{Seen, Sighting};
-use crate::wire::{Addr, Mac};
 
-/// Addresses that stand for another device at the most; devices with a further one are known by it.
+/// Addresses that stand for another device at the most, and devices with a present address; devices with a further one are known by it.
 const MAX_ADDRESSES: usize = 200_000;
 
-/// Which addresses belong to devices that the model knows under others. Bounded.
+/// Which addresses belong to devices that the model knows under others, or to strangers though it knows others by them. Bounded.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Leases {
     by_address: Map<Host, Host>,
+    /// The present addresses of devices that are known by something else.
+    present: Map<Host, Host>,
 }
 
 impl Leases {
     /// Takes what a frame said. A lease also takes an address from the device that the model knows under it; a claim does not, for whoever
     /// wants to be taken for another claims, too.
     pub fn observe(&mut self, sighting: &Sighting, baselines: &Baselines) {
-        match &sighting.what {
-            Seen::Dhcp(said) if said.from_server && matches!(said.kind, "ack" | "reply") => {
-                if let (Some(address), Some(mac)) = (said.address, said.client_mac) {
-                    self.belongs(address, Mac(mac), |_| false, baselines);
-                }
-            }
-            Seen::Arp(arp) => self.belongs(arp.sender, arp.sender_mac, |host| baselines.hosts.contains_key(&host), baselines),
-            _ => {}
+        let is_known = |host: Host| baselines.hosts.contains_key(&host);
+        if let Some((address, mac)) = sighting.lease() {
+            self.belongs(Host(address), baselines.identities.leased(Host(address), mac, is_known));
+            return;
         }
-    }
-
-    /// An address belongs to an interface from now on.
-    fn belongs(&mut self, address: Addr, mac: Mac, is_known: impl Fn(Host) -> bool, baselines: &Baselines) {
-        let host = Host(address);
-        if address.ip().is_unspecified() || !mac.is_station() || mac.is_shared_by_routers() {
+        let Seen::Arp(arp) = &sighting.what else { return };
+        let (host, mac) = (Host(arp.sender), arp.sender_mac);
+        if arp.sender.ip().is_unspecified() || !mac.is_station() || mac.is_shared_by_routers() {
             return;
         }
         let device = baselines.identities.of(host, mac, |_| false);
@@ -45,13 +39,37 @@ impl Leases {
         if device == host && self.by_address.is_empty() || is_known(host) {
             return;
         }
-        if device == host || !baselines.hosts.contains_key(&device) {
+        self.belongs(host, if is_known(device) { device } else { host });
+    }
+
+    /// An address belongs to a device from now on.
+    fn belongs(&mut self, host: Host, device: Host) {
+        if device == host {
             // Most networks have none: no hash is worked out for nothing.
             if !self.by_address.is_empty() {
                 self.by_address.remove(&host);
             }
         } else if self.by_address.len() < MAX_ADDRESSES || self.by_address.contains_key(&host) {
             self.by_address.insert(host, device);
+        }
+    }
+
+    /// The address that a device has now, where it is known by something else.
+    pub fn present(&self, device: Host) -> Option<Host> {
+        self.present.get(&device).copied()
+    }
+
+    /// A device has this address now. One with both is told by that of IPv4.
+    pub fn has(&mut self, device: Host, address: Host) {
+        if device == address {
+            if !self.present.is_empty() {
+                self.present.remove(&device);
+            }
+            return;
+        }
+        let is_told = address.0.is_v4() || device.interface().is_some() && !self.present.contains_key(&device);
+        if is_told && (self.present.len() < MAX_ADDRESSES || self.present.contains_key(&device)) {
+            self.present.insert(device, address);
         }
     }
 
@@ -75,6 +93,7 @@ mod tests {
     use crate::app::DhcpMessage;
     use crate::model::{BaselinesBuilder, IdentitiesBuilder};
     use crate::sighting::Arp;
+    use crate::wire::Mac;
 
     const MAC: Mac = Mac([2, 0, 0, 0, 0, 5]);
     const OTHER: Mac = Mac([2, 0, 0, 0, 0, 6]);
@@ -135,6 +154,27 @@ mod tests {
         assert_eq!(taken_for(&leases, 77, &baselines), host(6), "it was leased to another");
         leases.observe(&lease(Mac([2, 0, 0, 0, 0, 99]), 77, "ack"), &baselines);
         assert_eq!(taken_for(&leases, 77, &baselines), host(77), "and to one that nobody knows");
+        let stranger = Mac([2, 0, 0, 0, 0, 98]);
+        leases.observe(&lease(stranger, 7, "ack"), &baselines);
+        assert_eq!(taken_for(&leases, 7, &baselines), Host::of_interface(stranger), "who gets the address of another is not that one");
+    }
+
+    #[test]
+    fn a_device_is_told_by_its_present_address() {
+        let mut leases = Leases::default();
+        let (old, by_interface) = (host(5), Host::of_interface(MAC));
+        leases.has(old, host(77));
+        assert_eq!((leases.present(old), leases.present(host(6))), (Some(host(77)), None));
+        leases.has(old, old);
+        assert_eq!(leases.present(old), None, "it is back");
+        let v6: Host = "fd00::5".parse().unwrap();
+        leases.has(old, v6);
+        assert_eq!(leases.present(old), None, "it speaks both");
+        leases.has(by_interface, v6);
+        assert_eq!(leases.present(by_interface), Some(v6));
+        leases.has(by_interface, host(77));
+        leases.has(by_interface, v6);
+        assert_eq!(leases.present(by_interface), Some(host(77)));
     }
 
     #[test]

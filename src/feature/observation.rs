@@ -13,17 +13,40 @@ use crate::flow::{FlowRecord, HomeNets, Service, Sight, is_group};
 use crate::time::Timestamp;
 use crate::wire::{Addr, Mac};
 
-/// A device as baselines know it: its address, or the one that stands for all of its addresses.
+/// A device as baselines know it: its address, or the one that stands for all of its addresses, or its interface (MAC address) where others have had
+/// its addresses, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Host(pub Addr);
 
+/// What stands before an interface in a [`Host`]: a prefix that nobody sends from or to (RFC 6666).
+const OF_INTERFACE: u128 = 0x0100 << 112;
+
+/// As text: the address, or the interface.
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self.interface() {
+            Some(mac) => mac.fmt(f),
+            None => self.0.fmt(f),
+        }
     }
 }
 
 impl Host {
+    /// The device with this interface, whatever its address.
+    #[must_use]
+    pub fn of_interface(mac: Mac) -> Self {
+        let number = mac.0.iter().fold(0_u128, |number, &byte| number << 8 | u128::from(byte));
+        Self(Addr::v6((OF_INTERFACE | number).to_be_bytes()))
+    }
+
+    /// Its interface, where that is what it is known by.
+    #[must_use]
+    pub fn interface(self) -> Option<Mac> {
+        let bits = self.0.bits();
+        let [_, _, mac @ ..] = ((bits & ((1 << 48) - 1)) as u64).to_be_bytes();
+        (bits >> 48 == OF_INTERFACE >> 48).then_some(Mac(mac))
+    }
+
     /// Is it one device's address, rather than a group's, none, or a link-local one beside the device's real address?
     #[must_use]
     pub fn is_device(self) -> bool {
@@ -38,7 +61,8 @@ impl Host {
 impl FromStr for Host {
     type Err = core::net::AddrParseError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
+        // An address in text is longer or shorter, or has other parts.
+        text.parse().map_or_else(|_| text.parse().map(Self), |mac| Ok(Self::of_interface(mac)))
     }
 }
 
@@ -84,6 +108,8 @@ pub struct Observation {
     pub resp: Host,
     /// Interfaces of initiator and responder, or of the routers before them; none where the link layer does not say.
     pub macs: [Mac; 2],
+    /// Are these the interfaces to which the addresses were leased (DHCP), whatever the link layer says?
+    pub leased: [bool; 2],
     /// Is the initiator at home?
     pub orig_local: bool,
     /// Is the responder at home?
@@ -145,6 +171,7 @@ impl Observation {
             orig: Host(orig),
             resp: Host(resp),
             macs: record.macs.map(Mac),
+            leased: [false; 2],
             orig_local: home.contains(orig),
             resp_local: home.contains(resp) || is_group(resp),
             service: record.service(),
@@ -162,7 +189,7 @@ impl Observation {
     /// Names its ends, their interfaces and its facts as `record` does, whose names were replaced.
     pub fn rename(&mut self, record: &FlowRecord) {
         (self.orig, self.resp) = (Host(record.orig_addr()), Host(record.resp_addr()));
-        self.macs = record.macs.map(Mac);
+        (self.macs, self.leased) = (record.macs.map(Mac), [false; 2]);
         self.facts = facts(record, std::mem::take(&mut self.facts));
     }
 
@@ -228,6 +255,19 @@ impl Observation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_that_is_known_by_its_interface_is_written_so_and_read_again() {
+        let host = Host::of_interface(Mac([0xa4, 0xbb, 0x6d, 0, 1, 0xff]));
+        assert_eq!(host.to_string(), "a4:bb:6d:00:01:ff");
+        assert_eq!(host.to_string().parse(), Ok(host));
+        assert!(host.is_device() && !host.0.is_v4());
+        for address in ["10.0.0.1", "::1", "100:0:0:1::2", "fd00::a4bb:6d00:1ff"] {
+            let host: Host = address.parse().unwrap();
+            assert_eq!((host.interface(), host.to_string().as_str()), (None, address));
+        }
+        assert!("a4:bb:6d:00:01".parse::<Host>().is_err());
+    }
 
     #[test]
     fn the_index_is_the_feature() {

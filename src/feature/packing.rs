@@ -27,6 +27,7 @@ pub fn pack(seen: &Observation, out: &mut Vec<u8>) {
         orig,
         resp,
         macs,
+        leased,
         orig_local,
         resp_local,
         service,
@@ -41,7 +42,7 @@ pub fn pack(seen: &Observation, out: &mut Vec<u8>) {
     } = seen;
     let told = [*orig_local, *resp_local, *failed, *under_way, *continued, orig.0.is_v4(), resp.0.is_v4()];
     out.push(told.iter().fold(0, |bits, &bit| bits << 1 | u8::from(bit)));
-    out.push(*sight as u8);
+    out.push(*sight as u8 | u8::from(leased[0]) << 2 | u8::from(leased[1]) << 3);
     [seen_at, first_seen, start, end].iter().for_each(|at| out.extend(at.nanos().to_le_bytes()));
     [orig, resp].iter().for_each(|host| pack_address(host.0, out));
     macs.iter().for_each(|mac| out.extend(mac.0));
@@ -76,7 +77,9 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
     let told = take::<1>(bytes)?[0];
     let [orig_local, resp_local, failed, under_way, continued, orig_v4, resp_v4] =
         std::array::from_fn(|place| told >> (6 - place) & 1 == 1);
-    let sight = match take::<1>(bytes)?[0] {
+    let sight = take::<1>(bytes)?[0];
+    let leased = [sight & 4 != 0, sight & 8 != 0];
+    let sight = match sight & !0b1100 {
         0 => Sight::Whole,
         1 => Sight::Early,
         2 => Sight::Again,
@@ -111,6 +114,7 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
         orig,
         resp,
         macs,
+        leased,
         orig_local,
         resp_local,
         service,
@@ -166,11 +170,11 @@ pub mod tests {
         let fact = (0..KINDS.len(), any::<u64>()).prop_map(|(kind, hash)| Fact { kind: KINDS[kind], hash });
         let sight = prop_oneof![Just(Sight::Whole), Just(Sight::Early), Just(Sight::Again)];
         let value = prop_oneof![Just(0.0), Just(-0.0), any::<f32>()];
-        let ends = (address(), address(), any::<[[u8; 6]; 2]>(), any::<[bool; 5]>());
+        let ends = (address(), address(), any::<[[u8; 6]; 2]>(), any::<[bool; 7]>());
         let app = (any::<(u8, u16)>(), 0..App::ALL.len(), prop::collection::vec(fact, 0..4), any::<[u32; 3]>());
         let vector = prop::collection::vec(value, COUNT);
         (any::<[i64; 4]>(), ends, app, sight, vector).prop_map(|(times, ends, (service, app, facts, events), sight, values)| {
-            let (orig, resp, macs, [orig_local, resp_local, failed, under_way, continued]) = ends;
+            let (orig, resp, macs, [orig_local, resp_local, failed, under_way, continued, orig_leased, resp_leased]) = ends;
             let [seen, first_seen, start, end] = times.map(Timestamp::from_nanos);
             let mut vector = [0.0; COUNT];
             vector.copy_from_slice(&values);
@@ -182,6 +186,7 @@ pub mod tests {
                 orig,
                 resp,
                 macs: macs.map(Mac),
+                leased: [orig_leased, resp_leased],
                 orig_local,
                 resp_local,
                 service: Service { protocol: service.0, port: service.1 },

@@ -1,7 +1,8 @@
 //! Which addresses are one device.
 //!
 //! A device speaks IPv4 and IPv6, and may come back with another lease. Behind a router many devices have the router's MAC
-//! address: so an interface stands for a device only while a single IPv4 address was seen behind it.
+//! address: so an interface stands for a device only while a single IPv4 address was seen behind it that no server leased to it (DHCP).
+//! A device that had several addresses, or one that others have had, is known by its interface instead.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +16,13 @@ use crate::wire::Mac;
 const MAX_DEVICES: usize = 2_000_000;
 /// IPv6 addresses of one device at the most; behind more there is a router.
 const MAX_IPV6: usize = 16;
+/// Leases of one device that are kept: of those beyond, and of what it does with them, nothing is known.
+const MAX_LEASES: usize = 64;
 
 /// IPv4 addresses behind one interface that make it a router's: a device may have had two, one after the other.
 const ROUTER_IPV4: usize = 3;
 
-/// The addresses of one interface, the one that stands for the device first: its IPv4 address where it has one.
+/// What stands for the device behind an interface, and its other addresses: its IPv4 address where it has one, and nobody else had it.
 type Addresses = Vec<Host>;
 
 /// Devices by their interfaces.
@@ -36,6 +39,9 @@ pub struct Identities {
     /// The device behind each interface. Drawn from the devices: a table by hash is asked sooner than a tree.
     #[serde(skip)]
     by_interface: Map<Mac, Host>,
+    /// Addresses that several devices have had, one after the other. Drawn from the devices.
+    #[serde(skip)]
+    pooled: Map<Host, ()>,
 }
 
 /// What devices are called, of those that a model knows: so much of it as tells which addresses are one.
@@ -60,27 +66,48 @@ impl Names {
 struct Interface {
     v4: BTreeSet<Host>,
     v6: BTreeSet<Host>,
+    /// IPv4 addresses that were leased to it.
+    leased: BTreeSet<Host>,
 }
 
 impl Interface {
     /// Notes an address, unless there are more already than a device has.
-    fn add(&mut self, host: Host) {
-        let (addresses, most) = if host.0.is_v4() { (&mut self.v4, ROUTER_IPV4) } else { (&mut self.v6, MAX_IPV6 + 1) };
+    fn add(&mut self, host: Host, is_leased: bool) {
+        let (addresses, most) = match (host.0.is_v4(), is_leased) {
+            (true, true) => (&mut self.leased, MAX_LEASES),
+            (true, false) => (&mut self.v4, ROUTER_IPV4 + MAX_LEASES),
+            (false, _) => (&mut self.v6, MAX_IPV6 + 1),
+        };
         if addresses.len() < most {
             addresses.insert(host);
         }
     }
 
-    /// Are there several devices behind it?
-    fn is_router(&self) -> bool {
-        self.v4.len() >= ROUTER_IPV4 || self.v6.len() > MAX_IPV6
+    /// IPv4 addresses that nobody leased to it.
+    fn own(&self) -> usize {
+        self.v4.difference(&self.leased).count()
     }
 
-    /// The addresses of a device; none where there may be several.
-    fn device(self) -> Option<Addresses> {
-        let is_one = self.v4.len() <= 1 && self.v6.len() <= MAX_IPV6;
-        let addresses: Addresses = self.v4.into_iter().chain(self.v6).collect();
-        (is_one && !addresses.is_empty()).then_some(addresses)
+    /// Are there several devices behind it?
+    fn is_router(&self) -> bool {
+        self.own() >= ROUTER_IPV4 || self.v6.len() > MAX_IPV6
+    }
+
+    /// Is there one device behind it? What it had before it was heard being leased an address is one more.
+    fn is_device(&self) -> bool {
+        self.own() <= 1 && self.v6.len() <= MAX_IPV6 && !(self.v4.is_empty() && self.v6.is_empty() && self.leased.is_empty())
+    }
+
+    /// Its IPv4 addresses.
+    fn all_v4(&self) -> impl Iterator<Item = Host> + '_ {
+        self.v4.union(&self.leased).copied()
+    }
+
+    /// The addresses of the device, first what it is known by, where `is_shared` says which addresses others have had.
+    fn device(self, mac: Mac, is_shared: impl Fn(Host) -> bool) -> Addresses {
+        let moves = !self.leased.is_empty() && (self.all_v4().count() > 1 || self.all_v4().any(is_shared));
+        let name = moves.then(|| Host::of_interface(mac));
+        name.into_iter().chain(self.all_v4()).chain(self.v6.iter().copied()).collect()
     }
 }
 
@@ -94,12 +121,14 @@ pub struct IdentitiesBuilder {
 impl IdentitiesBuilder {
     /// Learns from the ends at home of a flow.
     pub fn add(&mut self, seen: &Observation) {
-        for (host, mac, local) in [(seen.orig, seen.macs[0], seen.orig_local), (seen.resp, seen.macs[1], seen.resp_local)] {
+        let ends = [(seen.orig, seen.orig_local), (seen.resp, seen.resp_local)];
+        for (place, (host, local)) in ends.into_iter().enumerate() {
+            let mac = seen.macs[place];
             if !local || !host.is_device() || !mac.is_station() || mac.is_shared_by_routers() {
                 continue;
             }
             if let Some(interface) = self.interface(mac) {
-                interface.add(host);
+                interface.add(host, seen.leased[place]);
             }
         }
     }
@@ -113,20 +142,25 @@ impl IdentitiesBuilder {
     pub fn join(&mut self, other: Self) {
         for (mac, theirs) in other.interfaces {
             if let Some(interface) = self.interface(mac) {
-                theirs.v4.into_iter().chain(theirs.v6).for_each(|host| interface.add(host));
+                theirs.v4.into_iter().chain(theirs.v6).for_each(|host| interface.add(host, false));
+                theirs.leased.into_iter().for_each(|host| interface.add(host, true));
             }
         }
     }
 
-    /// What was learned. An address behind several interfaces that each seem to be one device is left to itself.
+    /// What was learned. An address behind several interfaces that each seem to be one device is left to itself, unless it was leased.
     #[must_use]
     pub fn finish(self) -> Identities {
         let mut identities = Identities::default();
+        let mut devices_of: Map<Host, u32> = Map::default();
+        let devices = self.interfaces.values().filter(|interface| interface.is_device());
+        devices.flat_map(Interface::all_v4).for_each(|host| *devices_of.entry(host).or_default() += 1);
+        let is_shared = |host| devices_of.get(&host).is_some_and(|&devices| devices > 1);
         for (mac, interface) in self.interfaces {
             if interface.is_router() {
                 identities.routers.insert(mac);
-            } else if let Some(addresses) = interface.device() {
-                identities.devices.insert(mac, addresses);
+            } else if interface.is_device() {
+                identities.devices.insert(mac, interface.device(mac, is_shared));
             }
         }
         identities.prepare();
@@ -138,17 +172,23 @@ impl Identities {
     /// Draws what is not stored: after loading.
     pub(super) fn prepare(&mut self) {
         let mut by_address: Map<Host, Host> = Map::default();
-        let mut several: BTreeSet<Host> = BTreeSet::new();
-        for addresses in self.devices.values() {
+        let (mut several, mut names, mut names_of_several) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for addresses in self.devices.values().filter(|addresses| !addresses.is_empty()) {
+            if !names.insert(addresses[0]) {
+                names_of_several.insert(addresses[0]);
+            }
             for &address in addresses {
                 if by_address.insert(address, addresses[0]).is_some_and(|other| other != addresses[0]) {
                     several.insert(address);
                 }
             }
         }
-        by_address.retain(|address, device| address != device && !several.contains(address) && !several.contains(device));
+        by_address.retain(|address, device| address != device && !several.contains(address) && !names_of_several.contains(device));
         self.by_address = by_address;
         self.by_interface = self.devices.iter().filter_map(|(&mac, addresses)| Some((mac, *addresses.first()?))).collect();
+        let is_pooled = |(_, device): &(&Mac, &Host)| device.interface().is_some();
+        let moving = self.by_interface.iter().filter(is_pooled).filter_map(|(mac, _)| self.devices.get(mac)).flatten();
+        self.pooled = moving.filter(|address| several.contains(address)).map(|&address| (address, ())).collect();
     }
 
     /// The address that stands for the device with this one. An address that was never seen behind a known interface of one device
@@ -158,19 +198,38 @@ impl Identities {
         if let Some(&device) = self.by_address.get(&host) {
             return device;
         }
-        if !host.is_device() || is_known(host) {
+        if !host.is_device() || !self.is_pooled(host) && is_known(host) {
             return host;
         }
         self.by_interface.get(&mac).copied().unwrap_or(host)
     }
 
+    /// The device of an interface to which an address was leased: a stranger is none of those that the model knows by the address.
+    #[must_use]
+    pub fn leased(&self, host: Host, mac: Mac, is_known: impl Fn(Host) -> bool) -> Host {
+        match self.by_interface.get(&mac) {
+            Some(&device) => device,
+            None if is_known(host) || self.by_address.contains_key(&host) => Host::of_interface(mac),
+            None => host,
+        }
+    }
+
+    /// Have several devices had this address, one after the other?
+    fn is_pooled(&self, host: Host) -> bool {
+        // Most networks that are learned have none: no hash is worked out for nothing.
+        !self.pooled.is_empty() && self.pooled.contains_key(&host)
+    }
+
     /// Puts devices in the place of addresses.
     pub fn apply(&self, seen: &mut Observation, is_known: impl Fn(Host) -> bool) {
+        let of = |host: Host, mac: Mac, is_leased: bool| {
+            if is_leased { self.leased(host, mac, &is_known) } else { self.of(host, mac, &is_known) }
+        };
         if seen.orig_local {
-            seen.orig = self.of(seen.orig, seen.macs[0], &is_known);
+            seen.orig = of(seen.orig, seen.macs[0], seen.leased[0]);
         }
         if seen.resp_local {
-            seen.resp = self.of(seen.resp, seen.macs[1], &is_known);
+            seen.resp = of(seen.resp, seen.macs[1], seen.leased[1]);
         }
     }
 
@@ -244,6 +303,39 @@ mod tests {
         assert!(identities.is_router(ROUTER) && !identities.is_router(MAC));
         let moved = learned(&[from("10.1.0.1", MAC), from("10.1.0.2", MAC)]);
         assert!(!moved.is_router(MAC), "a device whose address has changed");
+    }
+
+    /// A flow from an address that was leased to this interface, whatever is before it.
+    fn leased(address: &str, mac: Mac) -> Observation {
+        Observation { leased: [true, false], ..from(address, mac) }
+    }
+
+    #[test]
+    fn a_device_with_one_lease_after_the_other_is_known_by_its_interface() {
+        let other = Mac([2, 0, 0, 0, 0, 7]);
+        let days = ["10.1.0.50", "10.1.0.51", "10.1.0.52", "10.1.0.53"].map(|address| leased(address, MAC));
+        let theirs = [leased("10.1.0.51", other), leased("10.1.0.60", other), from("fd00::7", other)];
+        let behind = ["10.1.0.50", "10.1.0.1", "10.1.0.2", "10.1.0.3"].map(|address| from(address, ROUTER));
+        let identities = learned(&[&days[..], &theirs, &behind].concat());
+        let of = |address: &str, mac| identities.of(host(address), mac, |known| known == host("10.1.0.1"));
+        let (own, its) = (Host::of_interface(MAC), Host::of_interface(other));
+        assert_eq!(of("10.1.0.53", ROUTER), own, "nobody else had it");
+        assert_eq!((of("10.1.0.51", MAC), of("10.1.0.51", other)), (own, its));
+        assert_eq!(of("10.1.0.51", ROUTER), host("10.1.0.51"), "nobody says who has it now");
+        assert_eq!((of("10.1.0.77", MAC), of("fd00::7", ROUTER)), (own, its), "a new lease; both protocols");
+        assert_eq!(of("10.1.0.1", MAC), host("10.1.0.1"), "who takes the address of another is not that one");
+        let leased = |address: &str, mac| identities.leased(host(address), mac, |known| known == host("10.1.0.1"));
+        let stranger = Mac([2, 0, 0, 0, 0, 8]);
+        assert_eq!((leased("10.1.0.60", MAC), leased("10.1.0.88", stranger)), (own, host("10.1.0.88")));
+        assert_eq!(leased("10.1.0.1", stranger), Host::of_interface(stranger), "the address of somebody else");
+        assert_eq!(leased("10.1.0.60", stranger), Host::of_interface(stranger), "the same");
+    }
+
+    #[test]
+    fn a_device_with_one_lease_for_good_is_known_by_its_address() {
+        let identities = learned(&[leased("10.1.0.50", MAC), from("10.1.0.50", ROUTER), from("10.1.0.1", ROUTER)]);
+        assert_eq!(identities.of(host("10.1.0.50"), ROUTER, |_| false), host("10.1.0.50"));
+        assert_eq!(identities.of(host("10.1.0.99"), MAC, |_| false), host("10.1.0.50"));
     }
 
     #[test]

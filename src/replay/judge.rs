@@ -19,7 +19,7 @@ use crate::model::{Budget, ClusterError, Match, Model, Order};
 use crate::pipeline::{Condition, Consumer, Emitted, Progress, Spent};
 use crate::sighting::Sighting;
 use crate::time::Timestamp;
-use crate::train::{InMemory, InOrder, Lesson, Note, Trim, teach};
+use crate::train::{Holders, InMemory, InOrder, Lesson, Note, Trim, teach};
 
 /// Records between two ticks whose places are used again; those beyond are freed.
 const MOST_SPENT: usize = 1024;
@@ -37,6 +37,8 @@ pub struct Judge<'a> {
     /// What is learned before it is judged, and until when.
     learning: Option<(Option<Timestamp>, Lesson)>,
     kept: Vec<Step>,
+    /// Who has which address, while it is learned.
+    holders: Holders,
     records_kept: usize,
     verdict: Verdict,
     /// The key of the pseudonyms that records come with.
@@ -68,6 +70,7 @@ impl<'a> Judge<'a> {
             adaptation: None,
             learning: None,
             kept: Vec::new(),
+            holders: Holders::default(),
             records_kept: 0,
             verdict: Verdict::default(),
             pseudonyms: None,
@@ -380,6 +383,9 @@ impl<'a> Judge<'a> {
     fn tell_aliases(&mut self, emitted: &Emitted) {
         let (record, seen) = (&emitted.record, &emitted.observation);
         for (address, device) in [(record.orig_addr(), seen.orig), (record.resp_addr(), seen.resp)] {
+            if let Some(detector) = &mut self.detector {
+                detector.is_at(device, Host(address));
+            }
             if Host(address) != device {
                 self.output.alias(address, device);
             }
@@ -396,7 +402,8 @@ impl<'a> Judge<'a> {
 
     fn hand_out(&mut self, detector: &Detector, notices: &[Notice], flows: &[ScoredFlow]) {
         for notice in notices {
-            self.output.notice(&Notice { is_degraded: self.is_degraded, ..notice.clone() });
+            let present = detector.present(&notice.incident);
+            self.output.notice(&Notice { is_degraded: self.is_degraded, present, ..notice.clone() });
         }
         for flow in flows {
             self.output.flow(flow, behaviour_name(detector, flow));
@@ -412,12 +419,18 @@ impl Consumer for Judge<'_> {
     fn sighting(&mut self, sighting: Sighting) {
         if let Some(detector) = &mut self.detector {
             detector.sighting(&sighting);
-        } else if self.learning.is_none() && self.failed.is_none() && self.kept.len() < MAX_STEPS {
+            return;
+        }
+        self.holders.observe(&sighting);
+        if self.learning.is_none() && self.failed.is_none() && self.kept.len() < MAX_STEPS {
             self.kept.push(Step::Sighting(Box::new(sighting)));
         }
     }
 
-    fn record(&mut self, emitted: Emitted) {
+    fn record(&mut self, mut emitted: Emitted) {
+        if self.detector.is_none() {
+            self.holders.apply(&mut emitted.observation);
+        }
         if self.detector.is_some() {
             if self.verdict.too_little.is_some() {
                 self.hand_out_unjudged(&emitted);

@@ -91,7 +91,7 @@ impl Incidents {
             is_recalled: false,
             flows: incident.flows,
             story: incident.story,
-            peer: strongest.map(|(&peer, _)| peer),
+            peer: strongest.map(|(&peer, _)| notice.shown(peer)),
             reason: Shown::new(&incident.reasons.first().map(|cause| reason(cause).text).unwrap_or_default()),
             subject: Subject::of(notice),
         });

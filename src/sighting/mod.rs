@@ -18,6 +18,17 @@ pub use announcement::{Announcement, Capabilities};
 pub use arp::Arp;
 pub use neighbour::{Neighbour, NeighbourKind};
 
+impl Sighting {
+    /// An address that a server gives to an interface (DHCP), and this interface.
+    #[must_use]
+    pub fn lease(&self) -> Option<(Addr, Mac)> {
+        let Seen::Dhcp(said) = &self.what else { return None };
+        let mac = said.client_mac.map(Mac).filter(|mac| mac.is_station() && !mac.is_shared_by_routers())?;
+        let address = said.address.filter(|address| !address.ip().is_unspecified())?;
+        (said.from_server && matches!(said.kind, "ack" | "reply")).then_some((address, mac))
+    }
+}
+
 /// What one frame said of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {

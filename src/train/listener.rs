@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::holders::Holders;
 use super::material::Phase;
 use super::spool::{Spool, SpoolError};
 use super::spooled::Step;
 use crate::pipeline::{Consumer, Emitted, Progress};
+use crate::sighting::Sighting;
 use crate::time::Timestamp;
 
 /// Spools what it is told. Where that fails it stops the reading.
@@ -16,6 +18,7 @@ pub struct Listener<'a> {
     stop: &'a AtomicBool,
     on_step: &'a mut dyn FnMut(Step),
     failed: Option<SpoolError>,
+    holders: Holders,
     from: Timestamp,
     to: Timestamp,
 }
@@ -23,7 +26,7 @@ pub struct Listener<'a> {
 impl<'a> Listener<'a> {
     /// One that calls `on_step` with the progress of reading `size` bytes, and sets `stop` where it fails.
     pub fn new(spool: &'a mut Spool, size: Option<u64>, stop: &'a AtomicBool, on_step: &'a mut dyn FnMut(Step)) -> Self {
-        Self { spool, size, stop, on_step, failed: None, from: Timestamp::MIN, to: Timestamp::MAX }
+        Self { spool, size, stop, on_step, failed: None, holders: Holders::default(), from: Timestamp::MIN, to: Timestamp::MAX }
     }
 
     /// The same, of flows that begin at or after `from` and before `to`.
@@ -42,7 +45,12 @@ impl<'a> Listener<'a> {
 }
 
 impl Consumer for Listener<'_> {
-    fn record(&mut self, emitted: Emitted) {
+    fn sighting(&mut self, sighting: Sighting) {
+        self.holders.observe(&sighting);
+    }
+
+    fn record(&mut self, mut emitted: Emitted) {
+        self.holders.apply(&mut emitted.observation);
         if self.failed.is_none()
             && (self.from..self.to).contains(&emitted.observation.start)
             && let Err(error) = self.spool.push(&emitted.observation)

@@ -5,6 +5,7 @@
 //! learn together, each from flows of its own.
 
 mod counts;
+mod holders;
 mod lesson;
 mod listener;
 mod matches;
@@ -18,6 +19,7 @@ mod survey;
 mod teach;
 mod together;
 
+pub use holders::Holders;
 pub use lesson::{Course, Lesson};
 pub use listener::Listener;
 pub use material::{InMemory, InOrder, Material, Note, Phase, Tally};

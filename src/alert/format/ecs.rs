@@ -1,5 +1,7 @@
 //! Elastic Common Schema; `auscult` holds what it has no field for.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use super::view::{Level, View, zulu};
@@ -83,12 +85,12 @@ fn end(address: &str, port: Option<u16>) -> Value {
     port.map_or_else(|| json!({"ip": address}), |port| json!({"ip": address, "port": port}))
 }
 
-/// Every address once, the incident's device first.
+/// Every address once, the incident's device first; not the interfaces of devices whose present addresses are not known.
 fn related(view: &View) -> Vec<&str> {
     let incident = &view.auscult.incident;
     let all = incident.hosts.iter().chain(&incident.peers).chain([&view.src_ip, &view.dest_ip]);
     let mut once: Vec<&str> = Vec::new();
-    all.map(String::as_str).for_each(|address| {
+    all.map(String::as_str).filter(|host| host.parse::<IpAddr>().is_ok()).for_each(|address| {
         if !once.contains(&address) {
             once.push(address);
         }

@@ -222,8 +222,9 @@ impl Identities {
 
     /// Puts devices in the place of addresses.
     pub fn apply(&self, seen: &mut Observation, is_known: impl Fn(Host) -> bool) {
-        let of = |host: Host, mac: Mac, is_leased: bool| {
-            if is_leased { self.leased(host, mac, &is_known) } else { self.of(host, mac, &is_known) }
+        let of = |host: Host, mac: Mac, is_leased: bool| match self.by_interface.get(&mac).filter(|_| is_leased) {
+            Some(&device) => device,
+            None => self.of(host, mac, &is_known),
         };
         if seen.orig_local {
             seen.orig = of(seen.orig, seen.macs[0], seen.leased[0]);
@@ -329,6 +330,11 @@ mod tests {
         assert_eq!((leased("10.1.0.60", MAC), leased("10.1.0.88", stranger)), (own, host("10.1.0.88")));
         assert_eq!(leased("10.1.0.1", stranger), Host::of_interface(stranger), "the address of somebody else");
         assert_eq!(leased("10.1.0.60", stranger), Host::of_interface(stranger), "the same");
+        let mut seen = self::leased("10.1.0.51", MAC);
+        Identities::default().apply(&mut seen, |_| true);
+        assert_eq!(seen.orig, host("10.1.0.51"), "nothing is known yet");
+        identities.apply(&mut seen, |_| true);
+        assert_eq!(seen.orig, own);
     }
 
     #[test]

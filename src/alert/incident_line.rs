@@ -166,7 +166,13 @@ mod tests {
         incident.add_peer(Host(record.resp_addr()), 3.0);
         incident.add_service(record.service(), Some(&FlowRef::of(&record)));
         (incident.flows, incident.bits) = (17, 12.5);
-        Notice { raised: Timestamp::from_parts(60, 0), state: IncidentState::Open, incident, is_degraded: false, present: std::collections::BTreeMap::new() }
+        Notice {
+            raised: Timestamp::from_parts(60, 0),
+            state: IncidentState::Open,
+            incident,
+            is_degraded: false,
+            present: std::collections::BTreeMap::new(),
+        }
     }
 
     fn written(notice: &Notice) -> Vec<u8> {

@@ -72,7 +72,13 @@ mod tests {
     fn notice() -> Notice {
         let record = record(&[packet(0, 1, 4000, 2, 53, 17)]);
         let incident = Incident::new(Class::Scan, Host(record.orig_addr()), FlowRef::of(&record), record.start);
-        Notice { raised: record.end, state: IncidentState::Open, incident, is_degraded: false, present: std::collections::BTreeMap::new() }
+        Notice {
+            raised: record.end,
+            state: IncidentState::Open,
+            incident,
+            is_degraded: false,
+            present: std::collections::BTreeMap::new(),
+        }
     }
 
     fn context() -> AlertContext {

@@ -291,7 +291,8 @@ impl Docket {
     }
 
     fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, exhibit: &mut Exhibit, later: Later<'_>) {
-        if let Some((own_bits, shared_bits)) = self.filed.habits.told(host, peer, seen.service, exhibit.class, seen.seen) {
+        let what = (peer, seen.service, seen.app);
+        if let Some((own_bits, shared_bits)) = self.filed.habits.told(host, what, exhibit.class, seen.seen) {
             exhibit.own_bits = (exhibit.own_bits - own_bits).max(0.0);
             exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);
             exhibit.odd_flows = 0;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::class::Class;
 use super::evidence::{Contribution, Evidence};
 use super::incident::Incident;
+use crate::app::App;
 use crate::feature::Host;
 use crate::flow::Service;
 use crate::model::Map;
@@ -26,6 +27,26 @@ const SHORTEST_PERIOD: Span = Span::from_secs(12 * 3600);
 const PUNCTUALITY: i64 = 10;
 /// Conversations remembered for that at the most; beyond, they may be told again.
 const MAX_CONVERSATIONS: usize = 100_000;
+
+/// What is told once a day, with whomever it is done next: that a device is new; an application that hides traffic or works for others, of its device;
+/// a service that is new, of who offers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum News {
+    Device(Host),
+    Application(Host, App),
+    Service(Host, Service),
+}
+
+impl News {
+    const fn of(class: Class, host: Host, (peer, service, app): (Host, Service, App)) -> Option<Self> {
+        match class {
+            Class::NewDevice => Some(Self::Device(host)),
+            Class::CovertApplication => Some(Self::Application(host, app)),
+            Class::NewService => Some(Self::Service(peer, service)),
+            _ => None,
+        }
+    }
+}
 
 /// Who was told about, with whom.
 type Told = (Host, Host, Service);
@@ -65,6 +86,8 @@ impl Habit {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Habits {
     told: Map<Told, Habit>,
+    /// Own and shared bits with which news was told, and until when it holds.
+    news: Map<News, (f64, f64, Timestamp)>,
     /// What was told of an hour of a device: the count, and until when that is no news.
     hours: Map<(Host, Evidence), (f64, Timestamp)>,
     /// Devices of which an incident was told, and until when they are watched for it.
@@ -74,7 +97,20 @@ pub(super) struct Habits {
 impl Habits {
     /// Own and shared bits of a conversation that were told as this class, or as one that tells more, and still hold, or that it
     /// has again when they were due. What only attacks do is never due.
-    pub fn told(&mut self, host: Host, peer: Host, service: Service, class: Class, now: Timestamp) -> Option<(f64, f64)> {
+    pub fn told(
+        &mut self,
+        host: Host,
+        (peer, service, app): (Host, Service, App),
+        class: Class,
+        now: Timestamp,
+    ) -> Option<(f64, f64)> {
+        self.told_of(host, (peer, service), class, now).or_else(|| {
+            let &(own_bits, shared_bits, until) = self.news.get(&News::of(class, host, (peer, service, app))?)?;
+            (now < until).then_some((own_bits, shared_bits))
+        })
+    }
+
+    fn told_of(&mut self, host: Host, (peer, service): (Host, Service), class: Class, now: Timestamp) -> Option<(f64, f64)> {
         let habit = self.told.get_mut(&(host, peer, service)).filter(|habit| habit.covers(class))?;
         if now >= habit.until {
             if class.recurs() || !habit.is_due(now) {
@@ -103,6 +139,18 @@ impl Habits {
         }
     }
 
+    fn remember_news(&mut self, incident: &Incident, now: Timestamp) {
+        if self.news.len() >= MAX_CONVERSATIONS {
+            self.news.retain(|_, (.., until)| now < *until);
+        }
+        for (&(peer, service), &(own_bits, shared_bits)) in &incident.conversations {
+            let news = News::of(incident.class, incident.host, (peer, service, incident.flow.app));
+            let Some(news) = news.filter(|_| self.news.len() < MAX_CONVERSATIONS) else { return };
+            let told = self.news.entry(news).or_insert((0.0, 0.0, now));
+            *told = (told.0.max(own_bits), told.1.max(shared_bits), now + LONGEST);
+        }
+    }
+
     /// Was an incident of this device closed within the last day?
     pub fn is_suspect(&self, host: Host, now: Timestamp) -> bool {
         self.suspects.get(&host).is_some_and(|&until| now < until)
@@ -117,6 +165,7 @@ impl Habits {
             self.suspects.insert(incident.host, now + LONGEST);
         }
         self.remember_hours(incident, now);
+        self.remember_news(incident, now);
         if self.told.len() + incident.conversations.len() > MAX_CONVERSATIONS {
             // How long it held decides how long the next one holds.
             self.told.retain(|_, habit| now < habit.until + habit.holds);
@@ -194,7 +243,8 @@ mod tests {
             let (mut habits, mut now) = (Habits::default(), 0);
             [(); 3].map(|()| {
                 habits.remember(&incident, at(now));
-                let is_new = |minute: &i64| habits.told(seen.orig, seen.resp, seen.service, class, at(*minute)).is_none();
+                let is_new =
+                    |minute: &i64| habits.told(seen.orig, (seen.resp, seen.service, seen.app), class, at(*minute)).is_none();
                 now = (now..now + 2000).find(is_new).unwrap();
                 now
             })
@@ -202,6 +252,28 @@ mod tests {
         assert_eq!(told_until(Class::BruteForce), [10, 30, 70]);
         assert_eq!([Class::Exfiltration, Class::LateralMovement].map(told_until), [[60, 180, 420]; 2]);
         assert_eq!(told_until(Class::CovertApplication), [1440, 2880, 4320]);
+    }
+
+    #[test]
+    fn an_application_of_a_device_and_a_service_of_a_server_are_told_once_a_day_with_whomever() {
+        let (record, seen) = flow(0, 1, 100, 445, true);
+        let told = |class: Class, host_after: u8, peer_after: u8, app: App, day: i64| {
+            let mut incident = Incident::new(class, host(1), FlowRef::of(&record), seen.start);
+            incident.conversations.insert((host(100), seen.service), (12.0, 1.0));
+            let mut habits = Habits::default();
+            habits.remember(&incident, seen.start);
+            let now = seen.start + Span::from_secs(day * 86_400 - 1);
+            habits.told(host(host_after), (host(peer_after), seen.service, app), class, now)
+        };
+        let (same, app) = (Some((12.0, 1.0)), seen.app);
+        assert_eq!(told(Class::CovertApplication, 1, 101, app, 1), same, "with another");
+        assert_eq!(told(Class::CovertApplication, 1, 101, app, 2), None, "the next day");
+        assert_eq!(told(Class::CovertApplication, 2, 101, app, 1), None, "another device");
+        assert_eq!(told(Class::CovertApplication, 1, 101, App::Stratum, 1), None, "another application");
+        assert_eq!(told(Class::NewService, 2, 100, app, 1), same, "another client of the same");
+        assert_eq!(told(Class::NewService, 2, 101, app, 1), None, "another server");
+        assert_eq!([told(Class::NewDevice, 1, 101, App::Stratum, 1), told(Class::NewDevice, 2, 100, app, 1)], [same, None]);
+        assert_eq!(told(Class::LateralMovement, 2, 100, app, 1), None);
     }
 
     #[test]

@@ -156,7 +156,11 @@ mod tests {
         assert_eq!(taken_for(&leases, 77, &baselines), host(77), "and to one that nobody knows");
         let stranger = Mac([2, 0, 0, 0, 0, 98]);
         leases.observe(&lease(stranger, 7, "ack"), &baselines);
-        assert_eq!(taken_for(&leases, 7, &baselines), Host::of_interface(stranger), "who gets the address of another is not that one");
+        assert_eq!(
+            taken_for(&leases, 7, &baselines),
+            Host::of_interface(stranger),
+            "who gets the address of another is not that one"
+        );
     }
 
     #[test]

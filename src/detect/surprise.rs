@@ -10,7 +10,7 @@ use super::prior::{hour_bits, odd_hour, prior_bits};
 use super::range::{BYTES_ORIG, BYTES_RESP, Range, VOLUMES};
 use crate::feature::{Fact, FactKind, Observation, names_service};
 use crate::flow::Service;
-use crate::model::{Baselines, Edge, HostBaseline, Kind, Match, Roles, Shape, Vocabulary, bits};
+use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Match, Roles, Shape, Vocabulary, bits};
 
 /// Bits that one part can bring at the most.
 pub(super) const MOST_BITS: f64 = 30.0;
@@ -171,7 +171,9 @@ fn newness(
     if resp.is_some_and(|host| host.local) {
         let by_resp = Newness { host: resp, baselines, without };
         // A device at home of which nothing is known is new to all whom it asks: that it is new, is told once.
-        if unknown_client && (orig.is_some() || !seen.orig_local) {
+        // One that several of its kind use is one that it may come to use, however seldom a client is new there.
+        let is_of_its_kind = || orig.is_some_and(|host| used_by_its_kind(host, edge, baselines));
+        if unknown_client && (orig.is_some() || !seen.orig_local) && !is_of_its_kind() {
             note(by_resp.of(Evidence::NewClient, Kind::Client, HostBaseline::clients, client));
         }
         if seen.answered() && !seen.service.is_icmp() {
@@ -179,6 +181,11 @@ fn newness(
         }
     }
     new
+}
+
+/// Do several devices of the role of one at home use this?
+fn used_by_its_kind(host: &HostBaseline, edge: Edge, baselines: &Baselines) -> bool {
+    host.local && baselines.commons.known_to_several(Kind::Edge, edge, Roles::of(host.role)) == KnownTo::Role
 }
 
 /// Gives something new the bits that it has more for what it touches and when.

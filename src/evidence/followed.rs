@@ -337,7 +337,13 @@ mod tests {
     }
 
     fn notice(incident: &Incident, state: IncidentState) -> Notice {
-        Notice { raised: at(100), state, incident: incident.clone(), is_degraded: false, present: std::collections::BTreeMap::new() }
+        Notice {
+            raised: at(100),
+            state,
+            incident: incident.clone(),
+            is_degraded: false,
+            present: std::collections::BTreeMap::new(),
+        }
     }
 
     fn packet(second: i64, subject: Subject) -> Slice<'static> {

@@ -183,7 +183,8 @@ impl Identities {
                 }
             }
         }
-        by_address.retain(|address, device| address != device && !several.contains(address) && !names_of_several.contains(device));
+        by_address
+            .retain(|address, device| address != device && !several.contains(address) && !names_of_several.contains(device));
         self.by_address = by_address;
         self.by_interface = self.devices.iter().filter_map(|(&mac, addresses)| Some((mac, *addresses.first()?))).collect();
         let is_pooled = |(_, device): &(&Mac, &Host)| device.interface().is_some();

@@ -45,7 +45,13 @@ pub fn notice(n: u32, state: IncidentState, name: &str) -> Notice {
     incident.add_service(Service { protocol: 6, port: 443 }, Some(&flow));
     (incident.flows, incident.bits) = (u64::from(n % 100) + 1, 10.0 + f64::from(n % 40));
     incident.last = first + Span::from_secs(30);
-    Notice { raised: first + Span::from_secs(60), state, incident, is_degraded: false, present: std::collections::BTreeMap::new() }
+    Notice {
+        raised: first + Span::from_secs(60),
+        state,
+        incident,
+        is_degraded: false,
+        present: std::collections::BTreeMap::new(),
+    }
 }
 
 pub fn context() -> AlertContext {

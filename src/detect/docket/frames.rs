@@ -3,12 +3,12 @@
 use super::super::arp::Dispute;
 use super::super::asking::Search;
 use super::super::class::Class;
-use super::Docket;
 use super::super::exhibit::Exhibit;
 use super::super::giver::Giver;
 use super::super::incident::FlowRef;
 use super::super::memory::Filed;
 use super::super::surprise::scans_by_habit;
+use super::Docket;
 use crate::feature::Host;
 use crate::flow::Service;
 use crate::sighting::{Arp, Seen, Sighting};

@@ -13,6 +13,7 @@ use crate::support;
 /// facts. `alert` writes a flow's application and features and the p-value of its model. `pipeline` knows `model` since workers look up behaviours. `pseudonym` replaces what names
 /// somebody in records and sightings, so it stands behind `feature` and before all that learns, judges and writes; only `cli` holds a key. `record` stands beside
 /// `pipeline` and hands on the same (`Consumer`, `Emitted`); it opens files as `capture` does. `sink` is
+/// `train` takes leases from sightings, which say whose flows are learned.
 /// what `alert` is not: threads, sockets and files for what leaves; `state` is the same for what is remembered, whatever that is; `guard` gives up rights and knows of nothing here, and so does `nats`. `fleet` is the seam stretched over it: it stands beside `pipeline` as `record` does. Nothing imports `cli` but `main`.
 const LAYERS: [(&str, &[&str]); 30] = [
     ("time", &[]),
@@ -39,7 +40,10 @@ const LAYERS: [(&str, &[&str]); 30] = [
     ),
     ("record", &["time", "wire", "app", "flow", "feature", "capture", "pipeline"]),
     ("lake", &["time", "flow", "alert", "sink", "record"]),
-    ("train", &["time", "wire", "flow", "app", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"]),
+    (
+        "train",
+        &["time", "wire", "flow", "app", "sighting", "feature", "model", "detect", "alert", "capture", "dataset", "pipeline"],
+    ),
     (
         "fleet",
         &[

@@ -14,7 +14,7 @@ pub enum DirectionBasis {
     Syn,
     /// The destination is a group (multicast or broadcast): it never initiates.
     Group,
-    /// Only one end used a well-known port (below 1024, or one of those that UDP services have above), or a port that no system gives to clients
+    /// Only one end used a well-known port (below 1024, or one of those that UDP services have above; NFS for clients from 512 on), or a port that no system gives to clients
     /// (below 32768; TCP alone): it is the responder.
     Ports,
     /// Only one end is in the home network, which makes it the initiator.
@@ -27,6 +27,10 @@ pub enum DirectionBasis {
 /// LLMNR, CoAP, GENEVE, `WireGuard`. Their servers speak first when a flow goes on after a pause.
 const UDP_SERVICES: [u16; 17] =
     [1194, 1701, 1812, 1813, 1900, 2152, 3478, 3544, 4500, 4789, 5060, 5353, 5355, 5683, 5684, 6081, 51_820];
+
+/// The port of NFS (RFC 7530, 2.1) and those that its clients take: only an administrator may have them, which servers ask for (`secure` in exports(5)).
+const NFS: u16 = 2049;
+const NFS_CLIENTS: core::ops::Range<u16> = 512..1024;
 
 impl DirectionBasis {
     /// Its name in a record.
@@ -59,6 +63,10 @@ impl DirectionBasis {
             return (true, Self::Group);
         }
         if matches!(first.protocol, 6 | 17 | 132) {
+            let serves_nfs = |server: u16, client: u16| server == NFS && NFS_CLIENTS.contains(&client);
+            if serves_nfs(first.src_port, first.dst_port) || serves_nfs(first.dst_port, first.src_port) {
+                return (first.dst_port == NFS, Self::Ports);
+            }
             let known = |port: u16| port != 0 && port < 1024 || first.protocol == 17 && UDP_SERVICES.contains(&port);
             if known(first.src_port) != known(first.dst_port) {
                 return (known(first.dst_port), Self::Ports);
@@ -141,6 +149,17 @@ mod tests {
         assert_eq!(decide(51_820, 40_000), (false, DirectionBasis::Ports));
         assert_eq!(decide(40_000, 51_820), (true, DirectionBasis::Ports));
         assert_eq!(decide(51_820, 51_820), (true, DirectionBasis::FirstPacket));
+    }
+
+    #[test]
+    fn a_file_server_responds_though_its_clients_have_low_ports() {
+        let decide =
+            |from: u16, to: u16, protocol: u8| DirectionBasis::decide(&packet(0, 1, from, 2, to, protocol), &HomeNets::default());
+        for protocol in [6, 17] {
+            assert_eq!(decide(2049, 937, protocol), (false, DirectionBasis::Ports));
+            assert_eq!(decide(937, 2049, protocol), (true, DirectionBasis::Ports));
+            assert_eq!(decide(2049, 80, protocol), (true, DirectionBasis::Ports), "an old system asks a web server");
+        }
     }
 
     #[test]

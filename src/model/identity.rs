@@ -244,7 +244,8 @@ impl Identities {
     /// Devices with more than one address.
     #[must_use]
     pub fn with_several_addresses(&self) -> usize {
-        self.devices.values().filter(|addresses| addresses.len() > 1).count()
+        let has_several = |addresses: &&Addresses| addresses.iter().filter(|host| host.interface().is_none()).count() > 1;
+        self.devices.values().filter(has_several).count()
     }
 }
 
@@ -341,6 +342,7 @@ mod tests {
     #[test]
     fn a_device_with_one_lease_for_good_is_known_by_its_address() {
         let identities = learned(&[leased("10.1.0.50", MAC), from("10.1.0.50", ROUTER), from("10.1.0.1", ROUTER)]);
+        assert_eq!(identities.with_several_addresses(), 0);
         assert_eq!(identities.of(host("10.1.0.50"), ROUTER, |_| false), host("10.1.0.50"));
         assert_eq!(identities.of(host("10.1.0.99"), MAC, |_| false), host("10.1.0.50"));
     }

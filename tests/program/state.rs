@@ -177,7 +177,7 @@ fn what_is_damaged_or_of_something_else_is_set_aside_and_told() {
     let whole = std::fs::read(&checkpoint).unwrap();
     let aside = folder.path("state/checkpoint.aside");
     let mut other_version = whole.clone();
-    other_version[14] = b'9';
+    other_version[14] ^= 1;
     let mut damaged = whole.clone();
     damaged[whole.len() / 2] ^= 1;
     for (bytes, why) in [

@@ -1,6 +1,6 @@
 //! Elastic Common Schema; `auscult` holds what it has no field for.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use serde_json::{Value, json};
 

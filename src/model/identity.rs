@@ -16,7 +16,7 @@ use crate::wire::Mac;
 const MAX_DEVICES: usize = 2_000_000;
 /// IPv6 addresses of one device at the most; behind more there is a router.
 const MAX_IPV6: usize = 16;
-/// Leases of one device that are kept: of those beyond, and of what it does with them, nothing is known.
+/// Leases of one device that are kept. With a further one it is the device still while the lease or its own frames say so, not by the address alone.
 const MAX_LEASES: usize = 64;
 
 /// IPv4 addresses behind one interface that make it a router's: a device may have had two, one after the other.
@@ -75,6 +75,7 @@ impl Interface {
     fn add(&mut self, host: Host, is_leased: bool) {
         let (addresses, most) = match (host.0.is_v4(), is_leased) {
             (true, true) => (&mut self.leased, MAX_LEASES),
+            // Some of these may turn out to be leased: the others still have to be enough to tell a router.
             (true, false) => (&mut self.v4, ROUTER_IPV4 + MAX_LEASES),
             (false, _) => (&mut self.v6, MAX_IPV6 + 1),
         };

@@ -69,6 +69,12 @@ impl Assessment {
         self.surprise.is_named()
     }
 
+    /// Has it no name that a person could look for?
+    #[must_use]
+    pub fn is_unusual(&self) -> bool {
+        self.class == Class::Unusual
+    }
+
     /// Bits of the initiator's own doing, without those that the flow shares with its whole minute.
     #[must_use]
     pub fn own_bits(&self) -> f64 {

@@ -85,7 +85,8 @@ impl Assessor {
         self.observations += 1;
         let (knowledge, without) = (&*self.knowledge, self.config.without);
         let ends = knowledge.ends(seen);
-        let surprise = Surprise::unnamed(seen, found, (&knowledge.vocabulary, &ends), without);
+        let is_moved = self.lately.moved.observe(seen, ends.orig);
+        let surprise = Surprise::unnamed((seen, is_moved), found, (&knowledge.vocabulary, &ends), without);
         let (context, targets) = self.lately.recent.observe(seen, &surprise, &ends, without, is_of_responder);
         let is_known = ends.orig.is_some();
         let anywhere = self.anywhere(seen);
@@ -147,7 +148,7 @@ impl Assessor {
         let crowd = self.lately.recent.crowd(seen, knowledge, without);
         crowd.as_ref()?;
         let ends = knowledge.ends(seen);
-        let surprise = Surprise::unnamed(seen, found, (&knowledge.vocabulary, &ends), without);
+        let surprise = Surprise::unnamed((seen, false), found, (&knowledge.vocabulary, &ends), without);
         let context = Context { crowd: crowd.filter(|_| surprise.unknown_client), ..Context::default() };
         let is_known = ends.orig.is_some();
         let finding = Finding { surprise, context, around: Around::default(), anywhere: None, is_known };

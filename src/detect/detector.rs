@@ -241,7 +241,7 @@ impl Detector {
     /// What an observation is by other knowledge, and its bits with what its device did lately.
     #[must_use]
     pub fn surprise_by(&self, seen: &Observation, found: Match, knowledge: &Knowledge) -> (Surprise, f64) {
-        let surprise = Surprise::of(seen, found, knowledge, self.config.without);
+        let surprise = Surprise::of((seen, self.assessor.lately().moved.has(seen)), found, knowledge, self.config.without);
         let context = self.assessor.context(seen, &surprise, knowledge);
         (surprise, surprise.bits() + context.map_or(0.0, |part| part.bits))
     }

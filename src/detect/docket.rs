@@ -132,7 +132,8 @@ impl Docket {
         let is_known = || baselines.host(seen.orig).is_some_and(|host| host.local);
         let new = surprise.new.as_mut().filter(|new| new.is_news() && !self.config.without.has(Part::Population));
         let Some(new) = new.filter(|_| is_known()) else { return Shared::default() };
-        let is_odd = new.bits >= self.knowledge.calibration.ordinary.of(seen, new.evidence.is_name()) + self.knowledge.threshold;
+        let is_odd =
+            new.bits >= self.knowledge.calibration.ordinary.of(seen, new.evidence.is_name(), true) + self.knowledge.threshold;
         let at_home = baselines.commons.devices();
         let mut observe = |about, is_odd| self.filed.changes.observe(about, seen.orig, at_home, is_odd, seen.seen);
         let change = observe(new.about, is_odd);
@@ -148,7 +149,7 @@ impl Docket {
     /// Takes an assessed observation as evidence. `later` tells of its flow where that is at hand: without it no incident can be told
     /// (as in calibration).
     pub(super) fn file(&mut self, seen: &Observation, assessment: &Assessment, later: Later<'_>) {
-        let ordinary_bits = self.knowledge.calibration.ordinary.of(seen, assessment.is_named());
+        let ordinary_bits = self.knowledge.calibration.ordinary.of(seen, assessment.is_named(), assessment.is_unusual());
         let &Assessment { surprise, mut context, mut class, ref anywhere, ref population } = assessment;
         if let Some(attack) =
             anywhere.as_deref().filter(|attack| self.knowledge.judges_itself && !self.is_told(seen.orig, attack.class))
@@ -440,7 +441,7 @@ mod tests {
         let weighed = (1..=10).map(|n| {
             let seen = flow(LATER_MS + i64::from(n) * 100, n, 100, 5000, true).1;
             let surprise =
-                Surprise::of(&seen, knowledge.vocabulary.matches(&seen), &knowledge, DetectorConfig::default().without);
+                Surprise::of((&seen, false), knowledge.vocabulary.matches(&seen), &knowledge, DetectorConfig::default().without);
             let slow = Some(Contribution::of(Evidence::Rhythm, 60.0, 9.0));
             let (context, around) = (Context { slow, ..Context::default() }, Around::default());
             docket.weigh(&seen, &Finding { surprise, context, around, anywhere: None, is_known: true }, 0.0)

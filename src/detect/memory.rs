@@ -14,6 +14,7 @@ use super::giver::Givers;
 use super::habit::Habits;
 use super::incident::{Incident, IncidentState};
 use super::lease::Leases;
+use super::moved::Moved;
 use super::newcomer::Introduced;
 use super::notice::Notice;
 use super::population::Changes;
@@ -66,6 +67,7 @@ impl Remembered<'_> {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Lately {
     pub(super) recent: Recent,
+    pub(super) moved: Moved,
     pub(super) silences: Silences,
     pub(super) looked_for_silence: Timestamp,
     listened: Listened,

@@ -30,6 +30,7 @@ mod lease;
 #[cfg(test)]
 mod life;
 mod memory;
+mod moved;
 mod newcomer;
 mod newness;
 mod notice;

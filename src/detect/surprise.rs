@@ -8,7 +8,7 @@ use super::knowledge::{Ends, Knowledge};
 use super::newness::Newness;
 use super::prior::{hour_bits, odd_hour, prior_bits};
 use super::range::{BYTES_ORIG, BYTES_RESP, Range, VOLUMES};
-use crate::feature::{Fact, FactKind, Observation, names_service};
+use crate::feature::Observation;
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Match, Roles, Shape, Vocabulary, bits};
 
@@ -74,20 +74,25 @@ impl Surprise {
 
     /// Judges an observation by what is known, but for what is left out.
     #[must_use]
-    pub fn of(seen: &Observation, found: Match, knowledge: &Knowledge, without: Without) -> Self {
-        let mut surprise = Self::unnamed(seen, found, (&knowledge.vocabulary, &knowledge.ends(seen)), without);
+    pub fn of((seen, is_moved): (&Observation, bool), found: Match, knowledge: &Knowledge, without: Without) -> Self {
+        let mut surprise = Self::unnamed((seen, is_moved), found, (&knowledge.vocabulary, &knowledge.ends(seen)), without);
         surprise.name(seen, found, &knowledge.vocabulary);
         surprise
     }
 
     /// The same, but which feature of an odd shape stands out is left to [`name`](Self::name): it takes long to find, and most flows
     /// are never told of.
-    pub(super) fn unnamed(seen: &Observation, found: Match, known: (&Vocabulary, &Ends<'_>), without: Without) -> Self {
+    pub(super) fn unnamed(
+        (seen, is_moved): (&Observation, bool),
+        found: Match,
+        known: (&Vocabulary, &Ends<'_>),
+        without: Without,
+    ) -> Self {
         let (vocabulary, &Ends { baselines, orig, resp }) = known;
         let edge = Edge { service: seen.service, peer: seen.resp };
         let client = Edge { service: seen.service, peer: seen.orig };
         let unknown_client = !resp.is_some_and(|host| host.clients().contains(client));
-        let unknown_peer = !orig.is_some_and(|host| host.edges.contains(edge));
+        let unknown_peer = !is_moved && !orig.is_some_and(|host| host.edges.contains(edge));
         let unknown_edge = unknown_client && unknown_peer;
         // What keeps the link up says nothing of the device but that it is there; how much of it there is counts still.
         if seen.service.maintains_link() {
@@ -150,11 +155,7 @@ fn newness(
     let client = Edge { service: seen.service, peer: seen.orig };
     let by_orig = Newness { host: orig, baselines, without };
     let service = by_orig.of(Evidence::NewService, Kind::Service, |host| &host.services, seen.service);
-    // A known name behind a new address is the same service, moved.
-    let is_known = |fact: &Fact| orig.is_some_and(|host| host.facts.contains(*fact));
-    let moved = || names_service(seen.app) && seen.facts.iter().any(|fact| fact.kind == FactKind::Name && is_known(fact));
-    let is_new = unknown_peer && !moved();
-    let peer = if is_new { by_orig.of(Evidence::NewPeer, Kind::Edge, |host| &host.edges, edge) } else { None };
+    let peer = if unknown_peer { by_orig.of(Evidence::NewPeer, Kind::Edge, |host| &host.edges, edge) } else { None };
     // What weighs more for what it touches is weighed before the strongest is taken: a call that takes control is not hidden by a new peer.
     let mut new = None;
     let mut note = |mut part: Option<Contribution>| {
@@ -292,6 +293,7 @@ mod tests {
     use super::super::testing::{LATER_MS, flow};
     use super::*;
     use crate::app::App;
+    use crate::feature::{Fact, FactKind};
     use crate::model::{BaselinesBuilder, Calibration, Vocabulary};
 
     /// Two hours in which ten devices ask device 100 on port 80, and the last eight device 101 on port 443, once a minute
@@ -319,7 +321,7 @@ mod tests {
     }
 
     fn new(knowledge: &Knowledge, seen: &Observation) -> Option<Contribution> {
-        Surprise::of(seen, knowledge.vocabulary.matches(seen), knowledge, Without::default()).new
+        Surprise::of((seen, false), knowledge.vocabulary.matches(seen), knowledge, Without::default()).new
     }
 
     #[test]
@@ -333,6 +335,18 @@ mod tests {
         assert_eq!(bits(1, 100, 80), 0.0);
         let (common, unheard) = (bits(1, 101, 443), bits(1, 101, 4444));
         assert!(common > 4.0 && unheard > common + 2.0, "{common} {unheard}");
+    }
+
+    #[test]
+    fn a_peer_that_moved_is_no_new_one() {
+        let (knowledge, seen) = (knowledge(), flow(LATER_MS, 1, 103, 80, true).1);
+        let surprise = |is_moved| {
+            let found = knowledge.vocabulary.matches(&seen);
+            Surprise::of((&seen, is_moved), found, &knowledge, Without::default())
+        };
+        let evidence = |is_moved| surprise(is_moved).new.map(|new| new.evidence);
+        assert_eq!((evidence(false), evidence(true)), (Some(Evidence::NewPeer), None));
+        assert_eq!((surprise(false).unknown_edge, surprise(true).unknown_edge), (true, false));
     }
 
     #[test]
@@ -412,7 +426,7 @@ mod tests {
         let on_behalf = |device: u8| {
             let (_, mut seen) = flow(LATER_MS, device, 201, 53, true);
             (seen.service, seen.app, seen.resp_local) = (DNS[0], App::Dns, false);
-            Surprise::of(&seen, knowledge.vocabulary.matches(&seen), &knowledge, Without::default()).on_behalf
+            Surprise::of((&seen, false), knowledge.vocabulary.matches(&seen), &knowledge, Without::default()).on_behalf
         };
         assert_eq!((on_behalf(100), on_behalf(9), on_behalf(1)), (true, false, false));
     }

@@ -225,7 +225,7 @@ pub(super) fn facts(record: &FlowRecord, mut room: Vec<Fact>) -> Vec<Fact> {
 /// Does the application's metadata name the service itself, so that its address matters less?
 #[must_use]
 pub const fn names_service(app: App) -> bool {
-    matches!(app, App::Tls | App::Http)
+    matches!(app, App::Tls | App::Quic | App::Http)
 }
 
 fn of_dicom<'f>(dicom: &'f DicomFacts, found: &mut Vec<(FactKind, &'f str)>) {

@@ -79,6 +79,9 @@ pub struct OrdinaryBits {
     /// Those that come from outside, which may be more: each of them is a stranger.
     #[serde(rename = "ordinary_bits_inward", default, skip_serializing_if = "Option::is_none")]
     pub inward: Option<f64>,
+    /// Those that ask for a name, or of which that is new.
+    #[serde(rename = "ordinary_bits_named", default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<f64>,
     /// Those that leave home where what is new about them is no name, at most as much as any.
     #[serde(rename = "ordinary_bits_out", default, skip_serializing_if = "Option::is_none")]
     pub out: Option<f64>,
@@ -96,6 +99,7 @@ impl OrdinaryBits {
             at_home: Some(bits),
             critical: Some(bits),
             inward: Some(bits),
+            named: Some(bits),
             out: Some(bits),
             services: BTreeMap::new(),
         }
@@ -103,7 +107,7 @@ impl OrdinaryBits {
 
     /// Those for an observation; is the strongest thing that is new about it a name?
     #[must_use]
-    pub fn of(&self, seen: &Observation, is_named: bool) -> f64 {
+    pub fn of(&self, seen: &Observation, is_named: bool, is_unusual: bool) -> f64 {
         let apart = if seen.stays_home() {
             self.critical.filter(|_| seen.is_critical()).or(self.at_home)
         } else if seen.leads_out(is_named) {
@@ -111,7 +115,7 @@ impl OrdinaryBits {
         } else if seen.comes_in() {
             self.inward
         } else {
-            None
+            self.named.filter(|_| is_unusual)
         };
         apart.unwrap_or(self.any)
     }
@@ -119,7 +123,7 @@ impl OrdinaryBits {
     /// The least that they may be for an observation of which that is not known yet.
     #[must_use]
     pub fn at_least(&self, seen: &Observation) -> f64 {
-        self.of(seen, false)
+        self.of(seen, false, false)
     }
 }
 
@@ -155,6 +159,7 @@ impl Calibration {
             at_home: ordinary.at_home.map(rounded),
             critical: ordinary.critical.map(rounded),
             inward: ordinary.inward.map(rounded),
+            named: ordinary.named.map(rounded),
             out: ordinary.out.map(rounded),
             services: ordinary.services.into_iter().map(|(service, bits)| (service, rounded(bits))).collect(),
         };

@@ -67,7 +67,8 @@ impl Adaptation {
             return;
         }
         let (surprise, bits) = detector.surprise_by(seen, found, &self.anchor);
-        if bits > self.anchor.calibration.ordinary.of(seen, surprise.is_named()) + self.anchor.threshold || surprise.is_critical()
+        if bits > self.anchor.calibration.ordinary.of(seen, surprise.is_named(), false) + self.anchor.threshold
+            || surprise.is_critical()
         {
             self.left_out[1] += 1;
             return;

@@ -33,19 +33,22 @@ enum Way {
     Home,
     /// It comes from outside.
     In,
-    /// Out, and what is new about it is a name; or it asks for one.
+    /// Out, and what is new about it is a name, and nothing has one that a person could look for; or it asks for a name.
+    Name,
+    /// The same where it has one.
     Other,
     /// Out otherwise, by this service.
     Out(Service),
 }
 
 impl Way {
-    const fn of(seen: &Observation, is_named: bool) -> Self {
+    const fn of(seen: &Observation, is_named: bool, is_unusual: bool) -> Self {
         match (seen.stays_home(), seen.leads_out(is_named)) {
             (true, _) if seen.is_critical() => Self::Critical,
             (true, _) => Self::Home,
             (false, true) => Self::Out(seen.service),
             (false, false) if seen.comes_in() => Self::In,
+            (false, false) if is_unusual => Self::Name,
             (false, false) => Self::Other,
         }
     }
@@ -61,12 +64,12 @@ pub struct Ordinary {
 
 impl Ordinary {
     /// Takes the bits of an observation's own; is the strongest thing that is new about it a name?
-    pub fn add(&mut self, seen: &Observation, bits: f64, is_named: bool) {
+    pub fn add(&mut self, seen: &Observation, bits: f64, (is_named, is_unusual): (bool, bool)) {
         if self.end.is_none_or(|end| seen.seen >= end) || self.window.len() >= MOST_CONVERSATIONS {
             self.close();
             self.end = Some(seen.seen + WINDOW);
         }
-        let new = (bits, Way::of(seen, is_named));
+        let new = (bits, Way::of(seen, is_named, is_unusual));
         let strongest = self.window.entry((seen.orig, seen.resp, seen.service)).or_insert(new);
         if bits > strongest.0 {
             *strongest = new;
@@ -160,12 +163,14 @@ impl Bits {
         let at_home = apart(&self.together(|way| matches!(way, Way::Home | Way::Critical))).unwrap_or(any);
         let critical = apart(&self.together(|way| way == Way::Critical)).map_or(at_home, |bits| bits.min(at_home));
         let inward = one_in_a_hundred(&self.together(|way| way == Way::In));
+        let named = one_in_a_hundred(&self.together(|way| way == Way::Name)).max(any);
         let out = apart(&out).unwrap_or(any);
         let ordinary = OrdinaryBits {
             any,
             at_home: Some(at_home),
             critical: Some(critical),
             inward: Some(inward),
+            named: Some(named),
             out: Some(out),
             services,
         };
@@ -221,8 +226,8 @@ mod tests {
                 let bits = (n * 7919 % 1009) as f64 / 10.0;
                 all.push(bits);
                 // Its repeat in the same window is no event of its own; the window is over after five minutes.
-                ordinary.add(&seen, bits, false);
-                ordinary.add(&seen, bits / 2.0, false);
+                ordinary.add(&seen, bits, (false, false));
+                ordinary.add(&seen, bits / 2.0, (false, false));
                 seen.seen = seen.seen + WINDOW + Span::from_secs(1);
             }
             let (conversations, bits) = by_sorting(all);
@@ -238,7 +243,7 @@ mod tests {
         for &(count, bits, out_by, is_named) in parts {
             (seen.resp_local, seen.service) = (out_by.is_none(), Service { protocol: 6, port: out_by.unwrap_or(80) });
             for _ in 0..count {
-                ordinary.add(&seen, bits, is_named);
+                ordinary.add(&seen, bits, (is_named, false));
                 seen.seen = seen.seen + WINDOW + Span::from_secs(1);
             }
         }
@@ -249,22 +254,31 @@ mod tests {
     fn what_is_ordinary_depends_on_where_a_conversation_leads() {
         let (push, web) = (Service { protocol: 6, port: 5223 }, Service { protocol: 6, port: 443 });
         let services = BTreeMap::from([(push, 17.0)]);
-        let ordinary =
-            OrdinaryBits { any: 18.0, at_home: Some(9.0), critical: Some(5.0), inward: Some(20.0), out: Some(10.0), services };
+        let ordinary = OrdinaryBits {
+            any: 18.0,
+            at_home: Some(9.0),
+            critical: Some(5.0),
+            inward: Some(20.0),
+            named: Some(19.0),
+            out: Some(10.0),
+            services,
+        };
         let mut seen = observation_now();
         (seen.app, seen.orig_local) = (crate::app::App::Http, true);
         let mut of = |service, resp_local, is_named| {
             (seen.service, seen.resp_local) = (service, resp_local);
-            ordinary.of(&seen, is_named)
+            ordinary.of(&seen, is_named, false)
         };
         assert_eq!(
             [of(web, true, true), of(web, false, true), of(web, false, false), of(push, false, false)],
             [9.0, 18.0, 10.0, 17.0]
         );
+        let named = |is_unusual| ordinary.of(&seen, true, is_unusual);
+        assert_eq!((named(false), named(true)), (18.0, 19.0));
         (seen.resp_local, seen.app) = (true, crate::app::App::Hl7);
-        let critical = ordinary.of(&seen, false);
+        let critical = ordinary.of(&seen, false, true);
         seen.orig_local = false;
-        assert_eq!((critical, ordinary.of(&seen, false)), (5.0, 20.0));
+        assert_eq!((critical, ordinary.of(&seen, false, true)), (5.0, 20.0));
     }
 
     #[test]
@@ -276,7 +290,7 @@ mod tests {
         {
             (seen.orig_local, seen.app) = (orig_local, app);
             for _ in 0..2000 {
-                ordinary.add(&seen, bits, false);
+                ordinary.add(&seen, bits, (false, false));
                 seen.seen = seen.seen + WINDOW + Span::from_secs(1);
             }
         }
@@ -316,12 +330,29 @@ mod tests {
     }
 
     #[test]
+    fn a_new_name_that_is_merely_unusual_is_looked_at_apart() {
+        // So many such names, some of them odd, among three thousand conversations with names that are more than unusual.
+        let named_of = |names: i64, odd: i64| {
+            let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
+            (seen.app, seen.orig_local, seen.resp_local) = (crate::app::App::Tls, true, false);
+            for n in 0..names + 3000 {
+                ordinary.add(&seen, if n < odd { 17.0 } else { 7.0 }, (true, n < names));
+                seen.seen = seen.seen + WINDOW + Span::from_secs(1);
+            }
+            let found = ordinary.finish().ordinary().1;
+            (found.any, found.named)
+        };
+        assert_eq!([named_of(1000, 20), named_of(1000, 5)], [(7.0, Some(17.0)), (7.0, Some(7.0))]);
+        assert_eq!(named_of(900, 20), (7.0, Some(7.0)), "too few to be looked at apart");
+    }
+
+    #[test]
     fn services_are_bounded() {
         let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
         (seen.app, seen.orig_local, seen.resp_local) = (crate::app::App::Unknown, true, false);
         for port in 0..MOST_SERVICES as u16 + 100 {
             seen.service = Service { protocol: 6, port };
-            ordinary.add(&seen, 1.0, false);
+            ordinary.add(&seen, 1.0, (false, false));
         }
         let bits = ordinary.finish();
         assert!(bits.0.len() <= MOST_SERVICES + 1 && bits.0[&Way::Out(OTHERS)].conversations() == 100);
@@ -332,7 +363,7 @@ mod tests {
         let of = |count: usize| {
             let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
             for n in 0..count {
-                ordinary.add(&seen, n as f64, false);
+                ordinary.add(&seen, n as f64, (false, false));
                 seen.seen = seen.seen + WINDOW + Span::from_secs(1);
             }
             ordinary.finish()

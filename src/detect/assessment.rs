@@ -3,8 +3,9 @@
 use super::anywhere::Attack;
 use super::class::Class;
 use super::evidence::Contribution;
-use super::surprise::Surprise;
+use super::surprise::{Surprise, scans_by_habit};
 use crate::feature::Host;
+use crate::model::{HostBaseline, Regard};
 
 /// How much each part of what a flow shows by itself counts; nothing where it is shared. Parts depend on each other: beside the
 /// strongest the others count half. What is new about a flow and what is odd about its shape do most (a new program talks in
@@ -69,10 +70,14 @@ impl Assessment {
         self.surprise.is_named()
     }
 
-    /// Has it no name that a person could look for?
+    /// What matters for what is ordinary, of an initiator of which that is known.
     #[must_use]
-    pub fn is_unusual(&self) -> bool {
-        self.class == Class::Unusual
+    pub fn regard(&self, orig: Option<&HostBaseline>) -> Regard {
+        Regard {
+            is_named: self.surprise.is_named(),
+            is_unusual: self.class == Class::Unusual,
+            is_scanner: orig.is_some_and(scans_by_habit),
+        }
     }
 
     /// Bits of the initiator's own doing, without those that the flow shares with its whole minute.

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::class::Class;
 use super::evidence::{Contribution, Evidence};
 use super::recent::Context;
-use super::surprise::Surprise;
+use super::surprise::{Surprise, used_by_its_kind};
 use crate::app::{App, Family};
 use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, FactKind, Observation};
+use crate::flow::Service;
 use crate::model::{Baselines, CARRIER_NAME_BYTES, Edge, HostBaseline, HourOfDevice, Kind, Minute, ODD_SHARE, TUNNEL_NAME_BYTES};
 
 /// Different services of one peer within a minute that make a scan.
@@ -32,9 +33,11 @@ const TUNNEL_QUERIES: f32 = 15.0;
 const CARRIER_QUERIES: f32 = 4.0;
 const KERBEROS: u16 = 88;
 const LDAP: u16 = 389;
+const SMB: u16 = 445;
+const ENDPOINT_MAPPER: u16 = 135;
 /// Is it a TCP port of log-in and administration?
 const fn is_login_port(port: u16) -> bool {
-    matches!(port, 21 | 22 | 23 | KERBEROS | 135 | 139 | LDAP | 445 | 1433 | 3306 | 3389 | 5432 | 5900 | 5985)
+    matches!(port, 21 | 22 | 23 | KERBEROS | ENDPOINT_MAPPER | 139 | LDAP | SMB | 1433 | 3306 | 3389 | 5432 | 5900 | 5985)
 }
 
 /// What the minute and the hour around a flow say of what it is part of.
@@ -177,6 +180,16 @@ pub(super) fn asks_directory(seen: &Observation, baselines: &Baselines) -> bool 
     matches!(seen.service.port, KERBEROS | LDAP) && !baselines.commons.roles_of_several(Kind::Edge, edge).is_empty()
 }
 
+/// Does a device open the shares of a directory, or ask what it offers, as several of its kind do? That is part of a log-in, too; how it goes on there may not be.
+pub(super) fn opens_directory(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> bool {
+    let edge = Edge { service: seen.service, peer: seen.resp };
+    let kerberos = Service { protocol: 6, port: KERBEROS };
+    let is_directory = || baselines.host(seen.resp).is_some_and(|host| host.offers().contains(kerberos));
+    matches!(seen.service.port, SMB | ENDPOINT_MAPPER)
+        && orig.is_some_and(|host| used_by_its_kind(host, edge, baselines))
+        && is_directory()
+}
+
 /// Is what is new a service that a known device at home never offered, whoever asks for it?
 pub(super) fn opens(seen: &Observation, surprise: &Surprise, baselines: &Baselines) -> bool {
     let is_new = surprise.new.is_some_and(|new| new.evidence == Evidence::NewService);
@@ -296,6 +309,24 @@ mod tests {
             asks_directory(&seen, taught.baselines(seen.seen))
         };
         assert_eq!([asks(100, KERBEROS), asks(101, KERBEROS), asks(100, 445)], [true, false, false]);
+    }
+
+    #[test]
+    fn the_shares_of_a_directory_are_opened_by_whose_kind_opens_them() {
+        use super::super::testing::{LATER_MS, flow, taught_by};
+        // Four computers log in at device 100, two of them open its shares; they open those of device 101, too, which is no directory.
+        let minutes = (0..120).flat_map(|minute| (1..=4).map(move |n| (minute * 60_000 + i64::from(n) * 3001, n)));
+        let learned = minutes.flat_map(|(at_ms, n)| {
+            let shares = [100, 101].map(|to| flow(at_ms + 40, n, to, SMB, true).1);
+            std::iter::once(flow(at_ms, n, 100, KERBEROS, true).1).chain(shares.into_iter().filter(move |_| n < 3))
+        });
+        let taught = taught_by(learned.collect(), 0.5 / 120.0);
+        let opens = |from: u8, to: u8, port: u16| {
+            let (_, seen) = flow(LATER_MS, from, to, port, true);
+            let baselines = taught.baselines(seen.seen);
+            opens_directory(&seen, baselines.host(seen.orig), baselines)
+        };
+        assert_eq!([opens(1, 100, SMB), opens(1, 101, SMB), opens(1, 100, 22), opens(9, 100, SMB)], [true, false, false, false]);
     }
 
     #[test]

@@ -18,10 +18,10 @@ use super::notice::Notice;
 use super::rank::HostRank;
 use super::rarity::rarity;
 use super::submission::Submission;
-use super::surprise::{Surprise, name_shape};
+use super::surprise::{Surprise, name_shape, scans_by_habit};
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
-use crate::model::Match;
+use crate::model::{Match, Regard};
 use crate::sighting::Sighting;
 use crate::time::{Span, Timestamp};
 
@@ -238,12 +238,15 @@ impl Detector {
         self.knowledge = knowledge;
     }
 
-    /// What an observation is by other knowledge, and its bits with what its device did lately.
+    /// What an observation is by other knowledge, how it is to be regarded, and its bits with what its device did lately.
     #[must_use]
-    pub fn surprise_by(&self, seen: &Observation, found: Match, knowledge: &Knowledge) -> (Surprise, f64) {
-        let surprise = Surprise::of((seen, self.assessor.lately().moved.has(seen)), found, knowledge, self.config.without);
+    pub fn surprise_by(&self, seen: &Observation, found: Match, knowledge: &Knowledge) -> (Surprise, Regard, f64) {
+        let is_moved = self.assessor.lately().moved.has(seen);
+        let surprise = Surprise::of((seen, is_moved), found, knowledge, self.config.without);
         let context = self.assessor.context(seen, &surprise, knowledge);
-        (surprise, surprise.bits() + context.map_or(0.0, |part| part.bits))
+        let is_scanner = knowledge.host(seen.orig).is_some_and(scans_by_habit);
+        let regard = Regard { is_named: surprise.is_named(), is_unusual: false, is_scanner };
+        (surprise, regard, surprise.bits() + context.map_or(0.0, |part| part.bits))
     }
 
     /// Is an incident of this device open, or was one within the last day?

@@ -11,7 +11,7 @@ use super::assessment::Assessment;
 use super::assessor::Finding;
 use super::case::MAX_CONVERSATIONS;
 use super::class::Class;
-use super::classify::{Initiator, asks_directory, classify, opens};
+use super::classify::{Initiator, asks_directory, classify, opens, opens_directory};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
 use super::evidence::{Contribution, Evidence};
@@ -29,7 +29,7 @@ use super::surprise::Surprise;
 use crate::app::App;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
-use crate::model::{Edge, Kind, value_key};
+use crate::model::{Edge, Kind, Regard, value_key};
 use crate::time::Timestamp;
 
 /// What many devices share with one that shows something new.
@@ -118,6 +118,7 @@ impl Docket {
             };
             match classify(seen, &surprise, context.filter(|part| !part.evidence.is_crowd()), around, initiator) {
                 Class::LateralMovement if asks_directory(seen, baselines) => Class::Unusual,
+                Class::LateralMovement if opens_directory(seen, baselines.host(seen.orig), baselines) => Class::Unusual,
                 Class::Unusual if opens(seen, &surprise, baselines) => Class::NewService,
                 class => class,
             }
@@ -132,8 +133,13 @@ impl Docket {
         let is_known = || baselines.host(seen.orig).is_some_and(|host| host.local);
         let new = surprise.new.as_mut().filter(|new| new.is_news() && !self.config.without.has(Part::Population));
         let Some(new) = new.filter(|_| is_known()) else { return Shared::default() };
-        let is_odd =
-            new.bits >= self.knowledge.calibration.ordinary.of(seen, new.evidence.is_name(), true) + self.knowledge.threshold;
+        let is_odd = new.bits
+            >= self
+                .knowledge
+                .calibration
+                .ordinary
+                .of(seen, Regard { is_named: new.evidence.is_name(), is_unusual: true, is_scanner: false })
+                + self.knowledge.threshold;
         let at_home = baselines.commons.devices();
         let mut observe = |about, is_odd| self.filed.changes.observe(about, seen.orig, at_home, is_odd, seen.seen);
         let change = observe(new.about, is_odd);
@@ -149,7 +155,7 @@ impl Docket {
     /// Takes an assessed observation as evidence. `later` tells of its flow where that is at hand: without it no incident can be told
     /// (as in calibration).
     pub(super) fn file(&mut self, seen: &Observation, assessment: &Assessment, later: Later<'_>) {
-        let ordinary_bits = self.knowledge.calibration.ordinary.of(seen, assessment.is_named(), assessment.is_unusual());
+        let ordinary_bits = self.knowledge.calibration.ordinary.of(seen, assessment.regard(self.knowledge.host(seen.orig)));
         let &Assessment { surprise, mut context, mut class, ref anywhere, ref population } = assessment;
         if let Some(attack) =
             anywhere.as_deref().filter(|attack| self.knowledge.judges_itself && !self.is_told(seen.orig, attack.class))

@@ -15,9 +15,8 @@ use crate::time::{Span, Timestamp};
 /// what only attacks do; then twice as long every time.
 const LONGEST: Span = Span::from_secs(86_400);
 const FIRST: Span = Span::from_secs(600);
-/// The same of data that was moved, where each time more is lost, yet people also copy twice; and of access to where a device never was:
-/// whoever has it uses it again.
-const FIRST_OF_SLOW: Span = Span::from_secs(3600);
+/// The same of data that was moved, where each time more is lost, yet people also copy twice.
+const FIRST_OF_TRANSFER: Span = Span::from_secs(3600);
 /// What an hour holds is held for so long, and is news again where it is so much more.
 const HOUR: Span = Span::from_secs(3600);
 const MUCH_MORE: f64 = 1.5;
@@ -176,13 +175,14 @@ impl Habits {
                 continue;
             }
             let last = self.told.get(&key);
-            let is_slow = matches!(incident.class, Class::Exfiltration | Class::CriticalAccess | Class::LateralMovement);
-            let holds = match last {
-                _ if !incident.class.recurs() && !is_slow => LONGEST,
-                Some(last) => Span::from_nanos(last.holds.nanos() * 2).min(LONGEST),
-                None if is_slow => FIRST_OF_SLOW,
-                None => FIRST,
+            let first = match incident.class {
+                Class::Exfiltration => FIRST_OF_TRANSFER,
+                // Whoever may go where it never was goes there again.
+                Class::CriticalAccess | Class::LateralMovement => LONGEST,
+                class if class.recurs() => FIRST,
+                _ => LONGEST,
             };
+            let holds = last.map_or(first, |last| Span::from_nanos(last.holds.nanos() * 2).min(LONGEST)).max(first);
             // What is told now came on top of what was told before.
             let old = last.filter(|habit| now < habit.until && habit.covers(incident.class));
             let (own, shared) = old.map_or((0.0, 0.0), |old| (old.own_bits, old.shared_bits));
@@ -250,8 +250,8 @@ mod tests {
             })
         };
         assert_eq!(told_until(Class::BruteForce), [10, 30, 70]);
-        assert_eq!([Class::Exfiltration, Class::LateralMovement].map(told_until), [[60, 180, 420]; 2]);
-        assert_eq!(told_until(Class::CovertApplication), [1440, 2880, 4320]);
+        assert_eq!(told_until(Class::Exfiltration), [60, 180, 420]);
+        assert_eq!([Class::LateralMovement, Class::CovertApplication].map(told_until), [[1440, 2880, 4320]; 2]);
     }
 
     #[test]

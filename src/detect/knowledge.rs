@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::anywhere::LIMIT_BITS;
 use super::class::Class;
-use crate::feature::Observation;
+use crate::feature::{Host, Observation};
 use crate::model::{Baselines, Budget, Calibration, HostBaseline, Model, UNNAMED_BITS, Vocabulary};
 use crate::time::Timestamp;
 
@@ -93,6 +93,11 @@ impl Knowledge {
     pub fn baselines(&self, at: Timestamp) -> &Baselines {
         let part = self.parts.partition_point(|(end, _)| *end <= at).min(self.parts.len() - 1);
         &self.parts[part].1
+    }
+
+    /// All that is known of a device, of whatever time.
+    pub(super) fn host(&self, host: Host) -> Option<&HostBaseline> {
+        self.parts.last().and_then(|(_, baselines)| baselines.host(host))
     }
 
     /// What is known of the ends of an observation.

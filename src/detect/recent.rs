@@ -207,7 +207,7 @@ fn context(
 }
 
 /// Did a device ask several others at home for the service of a flow while it was learned?
-fn asks_many(host: &HostBaseline, seen: &Observation, baselines: &Baselines) -> bool {
+pub(super) fn asks_many(host: &HostBaseline, seen: &Observation, baselines: &Baselines) -> bool {
     let of_any = Edge { service: seen.service, peer: seen.resp }.family();
     let at_home = host.edges.range(&of_any).filter(|(edge, _)| baselines.host(edge.peer).is_some_and(|peer| peer.local));
     at_home.take(MANY_ASKED).count() == MANY_ASKED

@@ -8,6 +8,7 @@ use super::knowledge::{Ends, Knowledge};
 use super::newness::Newness;
 use super::prior::{hour_bits, odd_hour, prior_bits};
 use super::range::{BYTES_ORIG, BYTES_RESP, Range, VOLUMES};
+use super::recent::asks_many;
 use crate::feature::Observation;
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Match, Roles, Shape, Vocabulary, bits};
@@ -173,7 +174,8 @@ fn newness(
         let by_resp = Newness { host: resp, baselines, without };
         // A device at home of which nothing is known is new to all whom it asks: that it is new, is told once.
         // One that several of its kind use is one that it may come to use, however seldom a client is new there.
-        let is_of_its_kind = || orig.is_some_and(|host| used_by_its_kind(host, edge, baselines));
+        let is_of_its_kind =
+            || orig.is_some_and(|host| used_by_its_kind(host, edge, baselines) || asks_many(host, seen, baselines));
         if unknown_client && (orig.is_some() || !seen.orig_local) && !is_of_its_kind() {
             note(by_resp.of(Evidence::NewClient, Kind::Client, HostBaseline::clients, client));
         }
@@ -185,7 +187,7 @@ fn newness(
 }
 
 /// Do several devices of the role of one at home use this?
-fn used_by_its_kind(host: &HostBaseline, edge: Edge, baselines: &Baselines) -> bool {
+pub(super) fn used_by_its_kind(host: &HostBaseline, edge: Edge, baselines: &Baselines) -> bool {
     host.local && baselines.commons.known_to_several(Kind::Edge, edge, Roles::of(host.role)) == KnownTo::Role
 }
 
@@ -347,6 +349,23 @@ mod tests {
         let evidence = |is_moved| surprise(is_moved).new.map(|new| new.evidence);
         assert_eq!((evidence(false), evidence(true)), (Some(Evidence::NewPeer), None));
         assert_eq!((surprise(false).unknown_edge, surprise(true).unknown_edge), (true, false));
+    }
+
+    #[test]
+    fn who_asks_many_is_judged_by_its_own_habits_and_others_by_those_of_the_server() {
+        // Device 1 logs in at devices 20 to 22, device 2 at device 20 alone, device 3 at device 23.
+        let minutes = (0..120).flat_map(|minute| [(1, 20), (1, 21), (1, 22), (2, 20), (3, 23)].map(|ends| (minute, ends)));
+        let flows = minutes.map(|(minute, (from, to))| flow(minute * 60_000 + i64::from(to) * 301, from, to, 22, true).1);
+        let knowledge = of_flows(flows.collect());
+        let evidence = |from: u8| {
+            let (_, seen) = flow(LATER_MS, from, 23, 22, true);
+            let (ends, found) = (knowledge.ends(&seen), knowledge.vocabulary.matches(&seen));
+            let Ends { baselines, orig, resp } = ends;
+            let all = newness(&seen, (orig, false), (resp, true), (baselines, Without::default()));
+            (Surprise::of((&seen, false), found, &knowledge, Without::default()).new.is_some(), all.map(|part| part.evidence))
+        };
+        assert_eq!(evidence(1), (true, None), "a new peer of its own, and no new client");
+        assert_eq!(evidence(2), (true, Some(Evidence::NewClient)));
     }
 
     #[test]

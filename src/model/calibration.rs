@@ -79,6 +79,9 @@ pub struct OrdinaryBits {
     /// Those that come from outside, which may be more: each of them is a stranger.
     #[serde(rename = "ordinary_bits_inward", default, skip_serializing_if = "Option::is_none")]
     pub inward: Option<f64>,
+    /// Those at home of devices that scan by habit, at least as much as those of the others.
+    #[serde(rename = "ordinary_bits_of_scanners", default, skip_serializing_if = "Option::is_none")]
+    pub scanners: Option<f64>,
     /// Those that ask for a name, or of which that is new.
     #[serde(rename = "ordinary_bits_named", default, skip_serializing_if = "Option::is_none")]
     pub named: Option<f64>,
@@ -88,6 +91,17 @@ pub struct OrdinaryBits {
     /// The same of services with many conversations, each by itself.
     #[serde(rename = "ordinary_bits_out_by_service", with = "super::keys", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub services: BTreeMap<Service, f64>,
+}
+
+/// What is known of an observation that matters for what is ordinary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Regard {
+    /// Is the strongest thing that is new about it a name?
+    pub is_named: bool,
+    /// Has what it shows no name that a person could look for?
+    pub is_unusual: bool,
+    /// Is its initiator a device that scans by habit?
+    pub is_scanner: bool,
 }
 
 impl OrdinaryBits {
@@ -100,14 +114,18 @@ impl OrdinaryBits {
             critical: Some(bits),
             inward: Some(bits),
             named: Some(bits),
+            scanners: Some(bits),
             out: Some(bits),
             services: BTreeMap::new(),
         }
     }
 
-    /// Those for an observation; is the strongest thing that is new about it a name?
+    /// Those for an observation that is seen like this.
     #[must_use]
-    pub fn of(&self, seen: &Observation, is_named: bool, is_unusual: bool) -> f64 {
+    pub fn of(&self, seen: &Observation, Regard { is_named, is_unusual, is_scanner }: Regard) -> f64 {
+        if let Some(scanners) = self.scanners.filter(|_| is_scanner && seen.stays_home()) {
+            return scanners;
+        }
         let apart = if seen.stays_home() {
             self.critical.filter(|_| seen.is_critical()).or(self.at_home)
         } else if seen.leads_out(is_named) {
@@ -123,7 +141,7 @@ impl OrdinaryBits {
     /// The least that they may be for an observation of which that is not known yet.
     #[must_use]
     pub fn at_least(&self, seen: &Observation) -> f64 {
-        self.of(seen, false, false)
+        self.of(seen, Regard::default())
     }
 }
 
@@ -160,6 +178,7 @@ impl Calibration {
             critical: ordinary.critical.map(rounded),
             inward: ordinary.inward.map(rounded),
             named: ordinary.named.map(rounded),
+            scanners: ordinary.scanners.map(rounded),
             out: ordinary.out.map(rounded),
             services: ordinary.services.into_iter().map(|(service, bits)| (service, rounded(bits))).collect(),
         };

@@ -38,7 +38,7 @@ mod window;
 
 pub use baseline::{Baselines, BaselinesBuilder, ServedBaseline, ServiceBaseline};
 pub use behaviour::{Behaviour, MIN_FLOWS, Match, TRIMMED_SHARE, Vocabulary};
-pub use calibration::{Budget, Calibration, EXTRAORDINARY, OrdinaryBits, UNNAMED_BITS};
+pub use calibration::{Budget, Calibration, EXTRAORDINARY, OrdinaryBits, Regard, UNNAMED_BITS};
 pub use card::{card, card_json};
 pub use commons::{Commons, Kind, KnownTo, Roles, value_key};
 pub use counts::{Counts, Life, Unseen, Value};

@@ -66,10 +66,8 @@ impl Adaptation {
         if seen.seen.seconds().div_euclid(60) % MINUTES_PER_LESSON != 0 {
             return;
         }
-        let (surprise, bits) = detector.surprise_by(seen, found, &self.anchor);
-        if bits > self.anchor.calibration.ordinary.of(seen, surprise.is_named(), false) + self.anchor.threshold
-            || surprise.is_critical()
-        {
+        let (surprise, regard, bits) = detector.surprise_by(seen, found, &self.anchor);
+        if bits > self.anchor.calibration.ordinary.of(seen, regard) + self.anchor.threshold || surprise.is_critical() {
             self.left_out[1] += 1;
             return;
         }

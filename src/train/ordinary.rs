@@ -8,7 +8,7 @@ use super::teach::WINDOW;
 use super::together::{ROUNDS, Statistic};
 use crate::feature::Observation;
 use crate::flow::Service;
-use crate::model::{Conversation, EXTRAORDINARY, OrdinaryBits};
+use crate::model::{Conversation, EXTRAORDINARY, OrdinaryBits, Regard};
 use crate::time::Timestamp;
 
 /// Conversations of one window at the most; where there are more it ends early.
@@ -31,6 +31,8 @@ enum Way {
     Critical,
     /// It stays at home.
     Home,
+    /// It stays at home, and is of a device that scans by habit.
+    Scanner,
     /// It comes from outside.
     In,
     /// Out, and what is new about it is a name, and nothing has one that a person could look for; or it asks for a name.
@@ -42,8 +44,9 @@ enum Way {
 }
 
 impl Way {
-    const fn of(seen: &Observation, is_named: bool, is_unusual: bool) -> Self {
+    const fn of(seen: &Observation, Regard { is_named, is_unusual, is_scanner }: Regard) -> Self {
         match (seen.stays_home(), seen.leads_out(is_named)) {
+            (true, _) if is_scanner => Self::Scanner,
             (true, _) if seen.is_critical() => Self::Critical,
             (true, _) => Self::Home,
             (false, true) => Self::Out(seen.service),
@@ -64,12 +67,12 @@ pub struct Ordinary {
 
 impl Ordinary {
     /// Takes the bits of an observation's own; is the strongest thing that is new about it a name?
-    pub fn add(&mut self, seen: &Observation, bits: f64, (is_named, is_unusual): (bool, bool)) {
+    pub fn add(&mut self, seen: &Observation, bits: f64, regard: Regard) {
         if self.end.is_none_or(|end| seen.seen >= end) || self.window.len() >= MOST_CONVERSATIONS {
             self.close();
             self.end = Some(seen.seen + WINDOW);
         }
-        let new = (bits, Way::of(seen, is_named, is_unusual));
+        let new = (bits, Way::of(seen, regard));
         let strongest = self.window.entry((seen.orig, seen.resp, seen.service)).or_insert(new);
         if bits > strongest.0 {
             *strongest = new;
@@ -141,13 +144,14 @@ impl From<Bits> for Vec<(Way, Counted)> {
 impl Bits {
     /// How many conversations in windows there were, and the bits that all but one in a hundred do not exceed; where there are enough of them and that is
     /// less, those that all but one in two hundred do not exceed: of those at home, of those that are care or control, and of those that lead out without
-    /// a new name, apart by services. Whoever comes from outside is a stranger each time, and says nothing of the devices at home.
+    /// a new name, apart by services. Of new names that are merely unusual, and of devices at home that scan by habit, those that all but one in a hundred of
+    /// these do not exceed, where that is more. Who comes from outside is a stranger each time, and says nothing of the devices at home; nor do scanners.
     pub fn ordinary(&self) -> (f64, OrdinaryBits) {
         let all = self.together(|_| true);
         let of_all = all.exceeded_by(EXTRAORDINARY);
         let one_in_a_hundred =
             |counted: &Counted| if counted.conversations() >= ENOUGH { counted.exceeded_by(EXTRAORDINARY) } else { of_all };
-        let any = one_in_a_hundred(&self.together(|way| way != Way::In));
+        let any = one_in_a_hundred(&self.together(|way| !matches!(way, Way::In | Way::Scanner)));
         let apart =
             |counted: &Counted| (counted.conversations() >= ENOUGH).then(|| counted.exceeded_by(EXTRAORDINARY_APART).min(any));
         let (mut out, mut services) = (Counted::default(), BTreeMap::new());
@@ -161,6 +165,8 @@ impl Bits {
             }
         }
         let at_home = apart(&self.together(|way| matches!(way, Way::Home | Way::Critical))).unwrap_or(any);
+        let of_scanners = self.together(|way| way == Way::Scanner);
+        let scanners = of_scanners.exceeded_by(EXTRAORDINARY).max(at_home);
         let critical = apart(&self.together(|way| way == Way::Critical)).map_or(at_home, |bits| bits.min(at_home));
         let inward = one_in_a_hundred(&self.together(|way| way == Way::In));
         let named = one_in_a_hundred(&self.together(|way| way == Way::Name)).max(any);
@@ -171,6 +177,7 @@ impl Bits {
             critical: Some(critical),
             inward: Some(inward),
             named: Some(named),
+            scanners: Some(scanners),
             out: Some(out),
             services,
         };
@@ -226,8 +233,8 @@ mod tests {
                 let bits = (n * 7919 % 1009) as f64 / 10.0;
                 all.push(bits);
                 // Its repeat in the same window is no event of its own; the window is over after five minutes.
-                ordinary.add(&seen, bits, (false, false));
-                ordinary.add(&seen, bits / 2.0, (false, false));
+                ordinary.add(&seen, bits, Regard::default());
+                ordinary.add(&seen, bits / 2.0, Regard::default());
                 seen.seen = seen.seen + WINDOW + Span::from_secs(1);
             }
             let (conversations, bits) = by_sorting(all);
@@ -243,7 +250,7 @@ mod tests {
         for &(count, bits, out_by, is_named) in parts {
             (seen.resp_local, seen.service) = (out_by.is_none(), Service { protocol: 6, port: out_by.unwrap_or(80) });
             for _ in 0..count {
-                ordinary.add(&seen, bits, (is_named, false));
+                ordinary.add(&seen, bits, Regard { is_named, ..Regard::default() });
                 seen.seen = seen.seen + WINDOW + Span::from_secs(1);
             }
         }
@@ -260,6 +267,7 @@ mod tests {
             critical: Some(5.0),
             inward: Some(20.0),
             named: Some(19.0),
+            scanners: Some(12.0),
             out: Some(10.0),
             services,
         };
@@ -267,18 +275,19 @@ mod tests {
         (seen.app, seen.orig_local) = (crate::app::App::Http, true);
         let mut of = |service, resp_local, is_named| {
             (seen.service, seen.resp_local) = (service, resp_local);
-            ordinary.of(&seen, is_named, false)
+            ordinary.of(&seen, Regard { is_named, ..Regard::default() })
         };
         assert_eq!(
             [of(web, true, true), of(web, false, true), of(web, false, false), of(push, false, false)],
             [9.0, 18.0, 10.0, 17.0]
         );
-        let named = |is_unusual| ordinary.of(&seen, true, is_unusual);
+        let named = |is_unusual| ordinary.of(&seen, Regard { is_named: true, is_unusual, is_scanner: false });
         assert_eq!((named(false), named(true)), (18.0, 19.0));
         (seen.resp_local, seen.app) = (true, crate::app::App::Hl7);
-        let critical = ordinary.of(&seen, false, true);
+        let by = |is_scanner| ordinary.of(&seen, Regard { is_unusual: true, is_scanner, ..Regard::default() });
+        assert_eq!([by(false), by(true)], [5.0, 12.0]);
         seen.orig_local = false;
-        assert_eq!((critical, ordinary.of(&seen, false, true)), (5.0, 20.0));
+        assert_eq!(ordinary.of(&seen, Regard { is_unusual: true, ..Regard::default() }), 20.0);
     }
 
     #[test]
@@ -290,12 +299,30 @@ mod tests {
         {
             (seen.orig_local, seen.app) = (orig_local, app);
             for _ in 0..2000 {
-                ordinary.add(&seen, bits, (false, false));
+                ordinary.add(&seen, bits, Regard::default());
                 seen.seen = seen.seen + WINDOW + Span::from_secs(1);
             }
         }
         let found = ordinary.finish().ordinary().1;
         assert_eq!((found.any, found.at_home, found.critical, found.inward), (7.0, Some(7.0), Some(2.0), Some(21.0)));
+    }
+
+    #[test]
+    fn a_scanner_says_what_is_ordinary_of_scanners_only() {
+        let ordinary_with = |scanner_bits: f64| {
+            let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
+            (seen.app, seen.orig_local, seen.resp_local) = (crate::app::App::Http, true, true);
+            for n in 0..3000 {
+                let is_scanner = n % 2 == 0;
+                let bits = if is_scanner { scanner_bits } else { 7.0 };
+                ordinary.add(&seen, bits, Regard { is_scanner, ..Regard::default() });
+                seen.seen = seen.seen + WINDOW + Span::from_secs(1);
+            }
+            let found = ordinary.finish().ordinary().1;
+            (found.any, found.at_home, found.scanners)
+        };
+        assert_eq!(ordinary_with(20.0), (7.0, Some(7.0), Some(20.0)));
+        assert_eq!(ordinary_with(2.0), (7.0, Some(7.0), Some(7.0)), "at least what is ordinary of the others");
     }
 
     #[test]
@@ -336,7 +363,11 @@ mod tests {
             let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
             (seen.app, seen.orig_local, seen.resp_local) = (crate::app::App::Tls, true, false);
             for n in 0..names + 3000 {
-                ordinary.add(&seen, if n < odd { 17.0 } else { 7.0 }, (true, n < names));
+                ordinary.add(
+                    &seen,
+                    if n < odd { 17.0 } else { 7.0 },
+                    Regard { is_named: true, is_unusual: n < names, is_scanner: false },
+                );
                 seen.seen = seen.seen + WINDOW + Span::from_secs(1);
             }
             let found = ordinary.finish().ordinary().1;
@@ -352,7 +383,7 @@ mod tests {
         (seen.app, seen.orig_local, seen.resp_local) = (crate::app::App::Unknown, true, false);
         for port in 0..MOST_SERVICES as u16 + 100 {
             seen.service = Service { protocol: 6, port };
-            ordinary.add(&seen, 1.0, (false, false));
+            ordinary.add(&seen, 1.0, Regard::default());
         }
         let bits = ordinary.finish();
         assert!(bits.0.len() <= MOST_SERVICES + 1 && bits.0[&Way::Out(OTHERS)].conversations() == 100);
@@ -363,7 +394,7 @@ mod tests {
         let of = |count: usize| {
             let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
             for n in 0..count {
-                ordinary.add(&seen, n as f64, (false, false));
+                ordinary.add(&seen, n as f64, Regard::default());
                 seen.seen = seen.seen + WINDOW + Span::from_secs(1);
             }
             ordinary.finish()

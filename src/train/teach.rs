@@ -120,7 +120,7 @@ pub fn teach_by<M: Material>(
     material.each(Phase::Judging, &mut |seen, note| {
         let found = found(note, seen, &vocabulary);
         let assessment = note.assessment.get_or_insert_with(|| assessor.assess(seen, found));
-        ordinary.add(seen, assessment.own_bits(), (assessment.is_named(), assessment.is_unusual()));
+        ordinary.add(seen, assessment.own_bits(), assessment.regard(baselines.host(seen.orig)));
     })?;
     let calibration = Calibration::default();
     let mut taught = Taught { vocabulary, parts, baselines, calibration, assessor, config, trim, stood_out: Vec::new() };

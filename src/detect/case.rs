@@ -65,6 +65,8 @@ type Weak = Reverse<(u64, With)>;
 
 /// Peers noted between two looks at the most.
 const MAX_NEW_PEERS: usize = 1024;
+/// Conversations of a class that say what is new.
+const MAX_LOUDEST: usize = 3;
 /// Room for so many is kept from one look to the next.
 const FEW_PEERS: usize = 14;
 
@@ -175,7 +177,21 @@ impl Case {
     /// The conversation that speaks loudest of a class.
     #[must_use]
     pub fn strongest(&self, class: Class) -> Option<(Host, Service)> {
-        self.of_class(class).max_by(|a, b| a.1.bits().total_cmp(&b.1.bits())).map(|(with, _)| with)
+        self.loudest(class).map(|(with, _)| with)
+    }
+
+    /// The same, and what it shows.
+    #[must_use]
+    pub fn loudest(&self, class: Class) -> Option<Shown<'_>> {
+        self.of_class(class).max_by(|a, b| a.1.bits().total_cmp(&b.1.bits()))
+    }
+
+    /// What is new in the conversations that speak loudest of a class and may be so in other devices, too: the loudest first.
+    #[must_use]
+    pub fn news(&self, class: Class) -> Vec<u64> {
+        let mut exhibits: Vec<Shown<'_>> = self.of_class(class).collect();
+        exhibits.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(&b.0)));
+        exhibits.iter().take(MAX_LOUDEST).flat_map(|(_, exhibit)| exhibit.news()).collect()
     }
 
     /// The conversations that speak of a class.

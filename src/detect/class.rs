@@ -175,13 +175,15 @@ impl Class {
                     | Evidence::AddressesAsked
             ),
             Self::BruteForce => matches!(evidence, Evidence::LoginFailures | Evidence::FlowRate | Evidence::FailedRate),
-            Self::Tunnel => matches!(evidence, Evidence::NameBytes | Evidence::FlowRate | Evidence::Rhythm),
+            Self::Tunnel => {
+                matches!(evidence, Evidence::NameBytes | Evidence::FlowRate | Evidence::Rhythm | Evidence::NameRhythm)
+            }
             Self::Dga => matches!(evidence, Evidence::NamesMissing),
             Self::Flood => matches!(evidence, Evidence::ServedRate | Evidence::ClientRate | Evidence::FlowRate),
             Self::ArpSpoofing => matches!(evidence, Evidence::AddressDispute),
             Self::FileActivity => matches!(evidence, Evidence::FileChanges),
             Self::CovertApplication => matches!(evidence, Evidence::NewFact(_) | Evidence::NewService),
-            Self::Beaconing => matches!(evidence, Evidence::Rhythm),
+            Self::Beaconing => matches!(evidence, Evidence::Rhythm | Evidence::NameRhythm),
             Self::Exfiltration => matches!(evidence, Evidence::Volume(_)),
             Self::CriticalAccess | Self::LateralMovement => {
                 evidence.is_by_initiator() || matches!(evidence, Evidence::RemoteControl)

@@ -105,7 +105,7 @@ pub(super) fn classify(
         Some((Evidence::NewFact(FactKind::Application), _)) if !seen.resp_local => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
-        _ if evidence == Some(Evidence::Rhythm) => Class::Beaconing,
+        _ if matches!(evidence, Some(Evidence::Rhythm | Evidence::NameRhythm)) => Class::Beaconing,
         _ if is_transfer(seen, surprise) && !(initiator == Initiator::LikeOthers && seen.resp_local) => Class::Exfiltration,
         // What it does is no news; that it does so is.
         _ if initiator == Initiator::LikeOthers => Class::NewDevice,

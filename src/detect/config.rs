@@ -98,7 +98,7 @@ const fn part_of(evidence: Evidence) -> Part {
         | Evidence::RemoteControl
         | Evidence::NameBytes => Part::Events,
         Evidence::SlowTargets | Evidence::SlowFailures => Part::Hour,
-        Evidence::Rhythm => Part::Rhythm,
+        Evidence::Rhythm | Evidence::NameRhythm => Part::Rhythm,
         Evidence::AddressDispute | Evidence::Leases => Part::AddressDispute,
         Evidence::AddressesAsked => Part::AddressesAsked,
         Evidence::Silence => Part::Silence,

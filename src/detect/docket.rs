@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::assessment::Assessment;
 use super::assessor::Finding;
+use super::campaign::{Campaign, is_shared};
 use super::case::MAX_CONVERSATIONS;
 use super::class::Class;
 use super::classify::{Initiator, asks_directory, classify, opens, opens_directory};
@@ -37,6 +38,8 @@ use crate::time::Timestamp;
 struct Shared {
     /// What is to be told of them all.
     news: Option<(Contribution, Vec<Host>)>,
+    /// Do so many show it?
+    is_change: bool,
     /// Do as many ask the same peer at home for the same service since?
     is_meeting_place: bool,
 }
@@ -98,11 +101,15 @@ impl Docket {
     /// many bits.
     pub fn weigh(&mut self, seen: &Observation, finding: &Finding, least_bits: f64) -> Assessment {
         let &Finding { mut surprise, ref context, ref around, ref anywhere, is_known } = finding;
-        let Shared { news, is_meeting_place } = self.share_with_others(seen, &mut surprise);
+        let Shared { news, is_change, is_meeting_place } = self.share_with_others(seen, &mut surprise);
         let population = news.map(Box::new);
         let mut context = *context;
         // What many devices began to ask of one at home is a service, not whoever calls them: a server that moved is asked by the clock, too.
-        context.slow = context.slow.filter(|part| !(is_meeting_place && part.evidence == Evidence::Rhythm));
+        context.slow = context.slow.filter(|part| match part.evidence {
+            Evidence::Rhythm => !is_meeting_place,
+            Evidence::NameRhythm => !is_change,
+            _ => true,
+        });
         // What the hour holds was told, and every further conversation has it for the rest of that hour.
         context.slow = context.slow.filter(|part| !self.filed.habits.has_told_hour(seen.orig, part, seen.seen));
         let context = context.strongest();
@@ -149,7 +156,8 @@ impl Docket {
         new.bits = change.as_ref().map_or(new.bits, |change| new.bits.min(change.bits));
         // That many ask for the same name is told of what lies behind it, not of the resolver.
         let is_of_resolving = seen.app == App::Dns && new.evidence.is_name();
-        Shared { news: change.and_then(|change| change.news).filter(|_| !is_of_resolving), is_meeting_place }
+        let is_change = change.is_some();
+        Shared { news: change.and_then(|change| change.news).filter(|_| !is_of_resolving), is_change, is_meeting_place }
     }
 
     /// Takes an assessed observation as evidence. `later` tells of its flow where that is at hand: without it no incident can be told
@@ -381,7 +389,30 @@ impl Docket {
                 }
             }
             let is_new = open.is_none();
+            let news = if is_new && is_shared(class) { case.news(class) } else { Vec::new() };
+            let campaign = self.filed.campaigns.of(class, &news, now).cloned();
+            if let Some(Campaign { by, devices, .. }) = &campaign {
+                let told = self.filed.incidents.get_mut(&(*by, class)).zip(case.loudest(class));
+                if let Some((incident, ((peer, _), exhibit))) = told {
+                    incident.share(host, (peer, exhibit), now);
+                    self.filed.campaigns.note(class, &news, (host, *by), now);
+                    self.filed.stories.note(incident, now);
+                    self.quiet_from = self.quiet_from.min(incident.quiet_from());
+                    notices.extend(incident.tell(now).inspect(|_| self.counters.notices += 1));
+                    continue;
+                }
+                if devices.len() > 1 && devices.contains(&host) {
+                    self.counters.repeats += 1;
+                    continue;
+                }
+            }
             if let Some(mut incident) = case.report(class, host, bits, open) {
+                if !news.is_empty() {
+                    let others = campaign.iter().flat_map(|campaign| &campaign.devices).filter(|&&device| device != host);
+                    others.for_each(|&device| incident.add_subject(device));
+                    incident.is_shared = !incident.also.is_empty();
+                    self.filed.campaigns.note(class, &news, (host, host), now);
+                }
                 self.counters.incidents += u64::from(is_new);
                 self.counters.vague_incidents += u64::from(is_new && class.is_vague());
                 if is_new {

@@ -55,6 +55,8 @@ pub enum Evidence {
     ClientRate,
     /// New conversations that come like a clock.
     Rhythm,
+    /// What a device does about a name that is new to it comes like a clock.
+    NameRhythm,
     /// An address that two interfaces claim in turn.
     AddressDispute,
     /// A conversation that never stopped for long has stopped.
@@ -66,7 +68,7 @@ pub enum Evidence {
 }
 
 /// Evidence that is of one kind only, and its name in an alert.
-const NAMES: [(Evidence, &str); 25] = [
+const NAMES: [(Evidence, &str); 26] = [
     (Evidence::NewDevice, "new_device"),
     (Evidence::NewService, "new_service"),
     (Evidence::NewPeer, "new_peer"),
@@ -88,6 +90,7 @@ const NAMES: [(Evidence, &str); 25] = [
     (Evidence::ServedRate, "flows_served_per_min"),
     (Evidence::ClientRate, "clients_per_min"),
     (Evidence::Rhythm, "period_s"),
+    (Evidence::NameRhythm, "name_period_s"),
     (Evidence::AddressDispute, "address_changes"),
     (Evidence::Silence, "silence_min"),
     (Evidence::Leases, "devices_that_hand_out_addresses"),

@@ -7,7 +7,8 @@ use super::class::Class;
 use super::evidence::Contribution;
 use super::incident::FlowRef;
 use super::row::{is_odd, row};
-use crate::feature::{Host, Observation};
+use crate::feature::{FactKind, Host, Observation};
+use crate::model::{Kind, value_key};
 use crate::time::Timestamp;
 
 /// Evidence of one conversation: its strongest flow.
@@ -60,6 +61,13 @@ impl Later<'_> {
 }
 
 impl Exhibit {
+    /// What is new and may be so in other devices, too: as hashes of values, with the name that was asked for.
+    pub(super) fn news(&self) -> impl Iterator<Item = u64> {
+        let about = self.parts.iter().flatten().filter(|part| part.is_news()).map(|part| part.about);
+        let name = self.flow.as_ref().and_then(|flow| Some(flow.fact_of(FactKind::Name, flow.said(FactKind::Name)?)));
+        about.chain(name.map(|name| value_key(Kind::Fact(FactKind::Name), name)))
+    }
+
     /// What an observation of this class shows, of which an ordinary one shows so many bits too.
     pub fn of(seen: &Observation, class: Class, parts: [Option<Contribution>; 3], ordinary_bits: f64) -> Self {
         let shared = parts.iter().flatten().filter(|part| part.evidence.is_shared());

@@ -64,7 +64,7 @@ fn kind(evidence: Evidence) -> (&'static str, bool) {
         Evidence::SlowTargets => ("targets/h", true),
         Evidence::SlowFailures => ("failed attempts/h", true),
         Evidence::ClientRate => ("clients/min", true),
-        Evidence::Rhythm => ("s", true),
+        Evidence::Rhythm | Evidence::NameRhythm => ("s", true),
         Evidence::AddressDispute => ("changes of owner in ten minutes", true),
         Evidence::AddressesAsked => ("addresses/min", true),
         Evidence::NameBytes => ("bytes/min", true),
@@ -135,6 +135,13 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
             "{} calls {} every {} (± {}), a conversation that it never had before",
             flow.orig,
             flow.resp,
+            in_words(part.observed, "s"),
+            in_words(high, "s")
+        ),
+        Evidence::NameRhythm => format!(
+            "{} turns to {} every {} (± {}), a name that it never used before",
+            flow.orig,
+            flow.said(if flow.app == App::Dns { FactKind::Domain } else { FactKind::Name }).unwrap_or("the same name"),
             in_words(part.observed, "s"),
             in_words(high, "s")
         ),

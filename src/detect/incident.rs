@@ -27,6 +27,8 @@ const MAX_NAMES: usize = 64;
 const UPDATE_EVERY: Span = Span::from_secs(60);
 /// An incident is closed after this long without evidence.
 const QUIET: Span = Span::from_secs(300);
+/// The same of one that several devices share: an update comes to one after the other.
+const QUIET_SHARED: Span = Span::from_secs(3600);
 
 /// Where an incident is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +94,12 @@ impl FlowRef {
     pub fn names(&self) -> Vec<Box<str>> {
         let is_name = |kind: FactKind| matches!(kind, FactKind::Name | FactKind::CallingAe | FactKind::CalledAe);
         self.facts.iter().filter(|(kind, _)| is_name(*kind)).map(|(_, text)| text.clone()).collect()
+    }
+
+    /// The first that it said of a kind.
+    #[must_use]
+    pub fn said(&self, kind: FactKind) -> Option<&str> {
+        self.facts.iter().find(|(known, _)| *known == kind).map(|(_, text)| &**text)
     }
 
     /// The text of the fact of a kind whose hash among values is `about`.
@@ -197,6 +205,8 @@ pub struct Incident {
     pub answered_by: Option<Arc<AnsweredBy>>,
     /// Name of the file with its packets, where they are kept.
     pub evidence: Option<Arc<str>>,
+    /// Does it go on for longer, because other devices may join?
+    pub is_shared: bool,
     told: Option<Told>,
     latest_evidence: Timestamp,
     /// Bits that a further peer must exceed where there are too many: never too high, for bits of a peer only grow.
@@ -211,6 +221,7 @@ struct Told {
     flows: u64,
     bits: f64,
     peers: usize,
+    subjects: usize,
 }
 
 impl Incident {
@@ -248,6 +259,7 @@ impl Incident {
             earlier_left_out: 0,
             answered_by: None,
             evidence: None,
+            is_shared: false,
             told: None,
             latest_evidence: first,
             least_bits: 0.0,
@@ -282,6 +294,15 @@ impl Incident {
         } else {
             self.is_complete &= self.also.contains(&host);
         }
+    }
+
+    /// Another device does the same with this peer: it goes on.
+    pub(super) fn share(&mut self, host: Host, (peer, exhibit): (Host, &Exhibit), now: Timestamp) {
+        self.add_subject(host);
+        self.add_peer(peer, exhibit.bits());
+        self.last = self.last.max(exhibit.last);
+        self.is_shared = true;
+        self.touch(now);
     }
 
     /// Widens it by a conversation that belongs with it; it goes on no longer for that.
@@ -356,7 +377,8 @@ impl Incident {
                 let grown = |now: f64, then: f64| now >= 1.5 * then;
                 let has_grown = grown(self.flows as f64, told.flows as f64)
                     || grown(self.bits, told.bits)
-                    || grown(self.peers.len() as f64, told.peers as f64);
+                    || grown(self.peers.len() as f64, told.peers as f64)
+                    || grown(self.also.len() as f64 + 1.0, told.subjects as f64);
                 let is_renamed = self.class != told.class;
                 if !is_renamed && (now.since(told.at) < UPDATE_EVERY || !has_grown) {
                     return None;
@@ -381,7 +403,7 @@ impl Incident {
     /// From when on it is quiet, if nothing more comes.
     #[must_use]
     pub fn quiet_from(&self) -> Timestamp {
-        self.latest_evidence + QUIET
+        self.latest_evidence + if self.is_shared { QUIET_SHARED } else { QUIET }
     }
 
     /// Nobody listened for this long.
@@ -390,7 +412,14 @@ impl Incident {
     }
 
     fn notice(&mut self, raised: Timestamp, state: IncidentState) -> Notice {
-        self.told = Some(Told { at: raised, class: self.class, flows: self.flows, bits: self.bits, peers: self.peers.len() });
+        self.told = Some(Told {
+            at: raised,
+            class: self.class,
+            flows: self.flows,
+            bits: self.bits,
+            peers: self.peers.len(),
+            subjects: self.also.len() + 1,
+        });
         Notice { raised, state, incident: self.clone(), is_degraded: false, present: BTreeMap::new() }
     }
 }

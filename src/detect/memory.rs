@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arp::Claims;
 use super::asking::Asking;
+use super::campaign::Campaigns;
 use super::case::Case;
 use super::class::Class;
 use super::evidence::Of;
@@ -103,6 +104,7 @@ pub(super) struct Filed {
     pub introduced: Introduced,
     pub stories: Stories,
     pub changes: Changes,
+    pub campaigns: Campaigns,
     pub claims: Claims,
     pub leases: Leases,
     pub givers: Givers,

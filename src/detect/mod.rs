@@ -9,6 +9,7 @@ mod arp;
 mod asking;
 mod assessment;
 mod assessor;
+mod campaign;
 mod case;
 mod claim;
 mod class;

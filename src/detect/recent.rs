@@ -11,8 +11,9 @@ use super::evidence::{Contribution, Evidence, Of};
 use super::knowledge::{Ends, Knowledge};
 use super::newcomer::{follows_others, newcomer};
 use super::range::{BYTES_ORIG, BYTES_RESP, Range};
-use super::rhythm::{self, Beats, Rhythm, Rhythms};
+use super::rhythm::{self, Beaten, Beats, Rhythm, Rhythms};
 use super::surprise::Surprise;
+use crate::app::App;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::model::{Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Minute, Roles, Served, bits};
@@ -103,11 +104,10 @@ impl Recent {
         let around = counted.filter(|&(_, is_around)| is_around).map(|(counted, _)| counted);
         let around = around.or_else(|| self.minute_around(seen).map(|window| window.counted(seen)));
         let is_followed = seen.is_first_sight() && !seen.service.maintains_link();
-        let beats = match surprise.unknown_edge {
-            true if is_followed => Some(self.rhythms.observe(seen)),
-            true => self.rhythms.of(&(seen.orig, seen.resp, seen.service)),
-            false => None,
-        };
+        let beaten = Beaten::of(seen, surprise, ends.orig);
+        let beats =
+            beaten.and_then(|key| if is_followed { Some(self.rhythms.observe(seen, key)) } else { self.rhythms.of(&key) });
+        let beats = beaten.zip(beats);
         let context = context((seen, surprise), ends, without, (&self.hour, around.as_ref(), beats), with_crowd);
         (context, counted.map(|(counted, _)| counted.initiated.targets))
     }
@@ -132,8 +132,8 @@ impl Recent {
     #[must_use]
     pub(super) fn context(&self, seen: &Observation, surprise: &Surprise, ends: &Ends<'_>, without: Without) -> Context {
         let counted = self.minute_around(seen).map(|window| window.counted(seen));
-        let followed = surprise.unknown_edge.then(|| self.rhythms.of(&(seen.orig, seen.resp, seen.service)));
-        context((seen, surprise), ends, without, (&self.hour, counted.as_ref(), followed.flatten()), true)
+        let followed = Beaten::of(seen, surprise, ends.orig).and_then(|key| Some((key, self.rhythms.of(&key)?)));
+        context((seen, surprise), ends, without, (&self.hour, counted.as_ref(), followed), true)
     }
 
     /// What the responder of a flow gets in its minute, too much of it for what is usual.
@@ -176,7 +176,7 @@ fn context(
     (seen, surprise): (&Observation, &Surprise),
     &Ends { baselines, orig, resp }: &Ends<'_>,
     without: Without,
-    (hour, counted, beats): (&Hour, Option<&Counted>, Option<&Beats>),
+    (hour, counted, beats): (&Hour, Option<&Counted>, Option<(Beaten, &Beats)>),
     with_crowd: bool,
 ) -> Context {
     let mut found = Strongest::new(baselines, without);
@@ -193,15 +193,24 @@ fn context(
     found.slow(seen, surprise, hour, orig);
     // One client more of a server at home is no news, however regular, nor is one device more that is asked as others are: clocks, monitoring
     // and backups do so.
+    let asks_many = || seen.resp_local && orig.is_some_and(|host| asks_many(host, seen, baselines));
     let established = || {
         let is_offered = resp.is_some_and(|host| host.local && host.offers().contains(seen.service));
-        let asks_many = || seen.resp_local && orig.is_some_and(|host| asks_many(host, seen, baselines));
         is_offered || asks_many() || orig.is_none() && follows_others(seen, baselines)
     };
-    if surprise.unknown_edge && !without.has(Part::Rhythm) && found.bits() < rhythm::MOST_BITS {
-        let regular = beats.and_then(Beats::rhythm).and_then(|rhythm| regular(seen, rhythm));
-        let stronger = regular.filter(|part| part.bits > found.bits() && !established());
-        found.part = stronger.or(found.part);
+    if let Some((beaten, beats)) = beats
+        && !without.has(Part::Rhythm)
+        && found.bits() < rhythm::MOST_BITS
+    {
+        let evidence = if matches!(beaten, Beaten::Name(..)) { Evidence::NameRhythm } else { Evidence::Rhythm };
+        let regular = beats.rhythm().and_then(|rhythm| regular(seen, rhythm, evidence));
+        // What stands before a name, a proxy or a resolver, offers that to all; whoever watches many asks each by its name.
+        let is_usual = || match evidence {
+            Evidence::NameRhythm => seen.app != App::Dns && asks_many(),
+            _ => established(),
+        };
+        let is_stronger = |part: &Contribution| part.bits > found.bits() && !is_usual();
+        found.part = regular.filter(is_stronger).or(found.part);
     }
     found.context()
 }
@@ -213,10 +222,10 @@ pub(super) fn asks_many(host: &HostBaseline, seen: &Observation, baselines: &Bas
     at_home.take(MANY_ASKED).count() == MANY_ASKED
 }
 
-fn regular(seen: &Observation, rhythm: Rhythm) -> Option<Contribution> {
+fn regular(seen: &Observation, rhythm: Rhythm, evidence: Evidence) -> Option<Contribution> {
     let usual = (rhythm.jitter_s, rhythm.jitter_s);
     let bits = rhythm.bits * smallness(seen);
-    (bits > 1.0).then(|| Contribution { usual, ..Contribution::of(Evidence::Rhythm, rhythm.period_s, bits) })
+    (bits > 1.0).then(|| Contribution { usual, ..Contribution::of(evidence, rhythm.period_s, bits) })
 }
 
 /// How much of a rhythm counts: what calls home says little, what plays a film in pieces receives much each time (1 − bytes / 65,535, as in
@@ -248,7 +257,7 @@ impl<'k> Strongest<'k> {
     fn context(self) -> Context {
         let (mut context, part) = (Context::default(), self.part);
         match part.map(|part| part.evidence) {
-            Some(Evidence::SlowTargets | Evidence::SlowFailures | Evidence::Rhythm) => context.slow = part,
+            Some(Evidence::SlowTargets | Evidence::SlowFailures | Evidence::Rhythm | Evidence::NameRhythm) => context.slow = part,
             Some(evidence) if evidence.is_crowd() => context.crowd = part,
             _ => context.now = part,
         }

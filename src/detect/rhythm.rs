@@ -1,14 +1,16 @@
-//! Conversations that come like a clock.
+//! Conversations, and calls for new names, that come like a clock.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::feature::Observation;
-use crate::model::{Conversation, Map};
+use super::surprise::Surprise;
+use crate::app::App;
+use crate::feature::{Fact, FactKind, Host, Observation};
+use crate::model::{Conversation, HostBaseline, Map};
 use crate::time::Timestamp;
 
-/// Conversations followed at the most; the one that began to be followed first goes.
+/// Conversations and names followed at the most; what began to be followed first goes.
 const MAX_CONVERSATIONS: usize = 50_000;
 /// Latest gaps kept of one conversation.
 const GAPS: usize = 16;
@@ -19,10 +21,39 @@ const MIN_PERIOD_S: f64 = 0.5;
 /// Bits at the most.
 pub(super) const MOST_BITS: f64 = 20.0;
 
-/// When the flows of one conversation began.
+/// What may come like a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Beaten {
+    /// A conversation between ends that never had it.
+    Conversation(Conversation),
+    /// What a device does about a name that it never used, whatever stands between: a proxy, a resolver, the changing addresses of a service for content.
+    Name(Host, Fact),
+}
+
+impl Beaten {
+    /// What is followed of an observation.
+    #[must_use]
+    pub fn of(seen: &Observation, surprise: &Surprise, orig: Option<&HostBaseline>) -> Option<Self> {
+        let conversation = || surprise.unknown_edge.then_some(Self::Conversation((seen.orig, seen.resp, seen.service)));
+        // To a device of which nothing is known every name is new, and a resolver asks for others.
+        let Some(orig) = orig.filter(|_| surprise.is_named() && !surprise.on_behalf && seen.orig_local) else {
+            return conversation();
+        };
+        let new = |kind| seen.facts.iter().find(|fact| fact.kind == kind && !orig.facts.contains(**fact));
+        let name = match seen.app {
+            App::Dns => new(FactKind::Domain),
+            _ => new(FactKind::Domain).or_else(|| new(FactKind::Name)),
+        };
+        name.map(|&name| Self::Name(seen.orig, name)).or_else(conversation)
+    }
+}
+
+/// When the flows of one conversation, or about one name, began.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Beats {
     last: Option<Timestamp>,
+    /// The whole name that was asked for last.
+    asked: Option<Fact>,
     gaps_s: VecDeque<f32>,
 }
 
@@ -40,14 +71,13 @@ pub struct Rhythm {
 /// Follows when conversations begin their flows. Bounded.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Rhythms {
-    beats: Map<Conversation, Beats>,
-    order: VecDeque<Conversation>,
+    beats: Map<Beaten, Beats>,
+    order: VecDeque<Beaten>,
 }
 
 impl Rhythms {
-    /// Takes the start of a flow. Returns the beats of its conversation.
-    pub fn observe(&mut self, seen: &Observation) -> &Beats {
-        let key = (seen.orig, seen.resp, seen.service);
+    /// Takes the start of a flow. Returns the beats of its conversation or name.
+    pub fn observe(&mut self, seen: &Observation, key: Beaten) -> &Beats {
         if self.beats.len() >= MAX_CONVERSATIONS
             && !self.beats.contains_key(&key)
             && let Some(oldest) = self.order.pop_front()
@@ -58,6 +88,13 @@ impl Rhythms {
             self.order.push_back(key);
             Beats::default()
         });
+        // The same name is looked up again when its time to live is over; what calls home by look-ups asks for another each time.
+        if seen.app == App::Dns && matches!(key, Beaten::Name(..)) {
+            let asked = seen.facts.iter().find(|fact| fact.kind == FactKind::Name).copied();
+            if std::mem::replace(&mut beats.asked, asked) == asked {
+                return beats;
+            }
+        }
         let gap_s = beats.last.map(|last| seen.start.since(last).as_seconds());
         // Flows that begin together (a page and its parts) are one beat.
         if gap_s.is_some_and(|gap| gap < MIN_PERIOD_S) {
@@ -73,9 +110,9 @@ impl Rhythms {
         beats
     }
 
-    /// The beats of a conversation that is followed.
+    /// The beats of what is followed.
     #[must_use]
-    pub fn of(&self, key: &Conversation) -> Option<&Beats> {
+    pub fn of(&self, key: &Beaten) -> Option<&Beats> {
         self.beats.get(key)
     }
 }
@@ -117,11 +154,12 @@ mod tests {
     use crate::flow::Service;
 
     fn rhythm(starts_ms: &[i64]) -> Option<Rhythm> {
-        let mut rhythms = Rhythms::default();
+        let (mut rhythms, service) = (Rhythms::default(), Service { protocol: 6, port: 443 });
+        let key = Beaten::Conversation((host(1), host(2), service));
         for &ms in starts_ms {
-            rhythms.observe(&flow(ms, 1, 2, 443, true).1);
+            rhythms.observe(&flow(ms, 1, 2, 443, true).1, key);
         }
-        rhythms.of(&(host(1), host(2), Service { protocol: 6, port: 443 }))?.rhythm()
+        rhythms.of(&key)?.rhythm()
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::anywhere::Attack;
 use super::classify::Around;
 use super::config::{DetectorConfig, Part};
 use super::evidence::Contribution;
-use super::incident::FlowRef;
+use super::flow_ref::FlowRef;
 use super::knowledge::Knowledge;
 use super::memory::Lately;
 use super::recent::Context;

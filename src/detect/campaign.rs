@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::pruning::Pruning;
+use super::score::Shown;
 use crate::feature::Host;
 use crate::model::Map;
 use crate::time::{Span, Timestamp};
@@ -16,6 +17,9 @@ const LASTS: Span = Span::from_secs(86_400);
 const MAX_NEWS: usize = 100_000;
 /// Devices of one that are named at the most.
 const MAX_DEVICES: usize = 64;
+
+/// Conversations that say what is new.
+const MAX_LOUDEST: usize = 3;
 
 /// The devices that showed a new thing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +43,13 @@ pub(super) struct Campaigns {
 /// Is a second device that does the same another part of one thing? Of what attacks do each device is told by itself.
 pub(super) const fn is_shared(class: Class) -> bool {
     matches!(class, Class::Beaconing | Class::Unusual)
+}
+
+/// What is new in the loudest of these conversations and may be so in other devices, too: the loudest first.
+pub(super) fn news<'e>(conversations: impl Iterator<Item = Shown<'e>>) -> Vec<u64> {
+    let mut loudest: Vec<Shown<'e>> = conversations.collect();
+    loudest.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(&b.0)));
+    loudest.into_iter().take(MAX_LOUDEST).flat_map(|(_, exhibit)| exhibit.news()).collect()
 }
 
 impl Campaigns {
@@ -67,5 +78,40 @@ impl Campaigns {
             }
             self.by_news.insert((class, about), campaign.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::host;
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_parts(seconds, 0)
+    }
+
+    #[test]
+    fn devices_with_the_same_news_are_one_for_a_day() {
+        let mut campaigns = Campaigns::default();
+        campaigns.note(Class::Beaconing, &[1, 2], (host(1), host(1)), at(0));
+        campaigns.note(Class::Beaconing, &[2, 3], (host(2), host(1)), at(100));
+        let devices = |campaigns: &Campaigns, class: Class, about: u64, second: i64| {
+            campaigns.of(class, &[9, about], at(second)).map(|campaign| (campaign.devices.len(), campaign.by))
+        };
+        assert_eq!(devices(&campaigns, Class::Beaconing, 3, 86_399), Some((2, host(1))), "by what both have");
+        assert_eq!(devices(&campaigns, Class::Beaconing, 3, 86_400), None);
+        assert_eq!(devices(&campaigns, Class::Unusual, 3, 200), None);
+        assert_eq!(devices(&campaigns, Class::Beaconing, 4, 200), None);
+        campaigns.note(Class::Beaconing, &[2], (host(5), host(5)), at(100_000));
+        assert_eq!(devices(&campaigns, Class::Beaconing, 2, 100_001), Some((1, host(5))), "the next day it is another");
+    }
+
+    #[test]
+    fn they_are_bounded() {
+        let mut campaigns = Campaigns::default();
+        (0..200).for_each(|n| campaigns.note(Class::Unusual, &[7], (host(n), host(0)), at(0)));
+        assert_eq!(campaigns.of(Class::Unusual, &[7], at(0)).map(|campaign| campaign.devices.len()), Some(MAX_DEVICES));
+        (0..=MAX_NEWS as u64).for_each(|about| campaigns.note(Class::Unusual, &[about], (host(1), host(1)), at(0)));
+        assert_eq!(campaigns.by_news.len(), MAX_NEWS);
     }
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::class::Class;
 use super::exhibit::Exhibit;
 use super::exhibits::{Exhibits, With};
-use super::incident::{FlowRef, Incident};
+use super::flow_ref::FlowRef;
+use super::incident::Incident;
 use super::reasons::{merged, reasons};
 use super::score::{Score, Shown};
 use crate::app::App;
@@ -65,8 +66,6 @@ type Weak = Reverse<(u64, With)>;
 
 /// Peers noted between two looks at the most.
 const MAX_NEW_PEERS: usize = 1024;
-/// Conversations of a class that say what is new.
-const MAX_LOUDEST: usize = 3;
 /// Room for so many is kept from one look to the next.
 const FEW_PEERS: usize = 14;
 
@@ -176,26 +175,12 @@ impl Case {
 
     /// The conversation that speaks loudest of a class.
     #[must_use]
-    pub fn strongest(&self, class: Class) -> Option<(Host, Service)> {
-        self.loudest(class).map(|(with, _)| with)
-    }
-
-    /// The same, and what it shows.
-    #[must_use]
-    pub fn loudest(&self, class: Class) -> Option<Shown<'_>> {
+    pub fn strongest(&self, class: Class) -> Option<Shown<'_>> {
         self.of_class(class).max_by(|a, b| a.1.bits().total_cmp(&b.1.bits()))
     }
 
-    /// What is new in the conversations that speak loudest of a class and may be so in other devices, too: the loudest first.
-    #[must_use]
-    pub fn news(&self, class: Class) -> Vec<u64> {
-        let mut exhibits: Vec<Shown<'_>> = self.of_class(class).collect();
-        exhibits.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(&b.0)));
-        exhibits.iter().take(MAX_LOUDEST).flat_map(|(_, exhibit)| exhibit.news()).collect()
-    }
-
     /// The conversations that speak of a class.
-    fn of_class(&self, class: Class) -> impl Iterator<Item = Shown<'_>> {
+    pub(super) fn of_class(&self, class: Class) -> impl Iterator<Item = Shown<'_>> {
         let known = self.scored.as_ref().map(|scored| &scored.classes);
         let classes = known.map_or_else(|| Cow::Owned(self.exhibits.classes()), Cow::Borrowed);
         self.exhibits.iter().enumerate().filter(move |&(place, _)| classes[place] == class).map(|(_, shown)| shown)

@@ -4,12 +4,12 @@
 //! time, cases against the ends of a conversation, incidents and the stories that they belong to.
 
 mod frames;
+mod review;
 
 use std::sync::Arc;
 
 use super::assessment::Assessment;
 use super::assessor::Finding;
-use super::campaign::{Campaign, is_shared};
 use super::case::MAX_CONVERSATIONS;
 use super::class::Class;
 use super::classify::{Initiator, asks_directory, classify, opens, opens_directory};
@@ -17,7 +17,6 @@ use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
 use super::evidence::{Contribution, Evidence};
 use super::exhibit::{Exhibit, Later};
-use super::fit::DOUBT_BITS;
 use super::incident::Incident;
 use super::knowledge::Knowledge;
 use super::memory::{Filed, MAX_CASES};
@@ -352,85 +351,6 @@ impl Docket {
         self.conversations = self.filed.cases.values().map(|case| case.conversations()).sum();
     }
 
-    fn review(&mut self, host: Host, now: Timestamp, notices: &mut Vec<Notice>) {
-        let Some(case) = self.filed.cases.get_mut(&host) else { return };
-        case.is_touched = false;
-        let before = case.conversations();
-        let is_left = case.expire(now);
-        self.conversations -= (before - case.conversations()).min(self.conversations);
-        if !is_left {
-            self.filed.cases.remove(&host);
-            return;
-        }
-        let is_doubtful = self.knowledge.is_of_other_time() && !self.filed.fit.holds();
-        let is_unknown = || !self.knowledge.baselines(now).hosts.contains_key(&host);
-        let doubt = if is_doubtful && is_unknown() { DOUBT_BITS } else { 0.0 };
-        for (class, bits) in case.scores() {
-            self.ranks.note(host, bits, class, || case.strongest(class));
-            let mut open = self.filed.incidents.remove(&(host, class));
-            if open.is_none() {
-                let threshold = self.knowledge.threshold_of(class);
-                if bits < threshold {
-                    continue;
-                }
-                if bits < threshold + doubt {
-                    self.counters.held_back += 1;
-                    continue;
-                }
-                let Some(strongest) = case.strongest(class) else { continue };
-                let told = self.filed.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
-                let same = told.filter(|(_, incident)| incident.is_same(class, strongest)).map(|(&key, _)| key).next();
-                if let Some(key) = same {
-                    // The same conversation under a name that tells less: it was told already.
-                    if key.1 < class {
-                        continue;
-                    }
-                    open = self.filed.incidents.remove(&key);
-                }
-            }
-            let is_new = open.is_none();
-            let news = if is_new && is_shared(class) { case.news(class) } else { Vec::new() };
-            let campaign = self.filed.campaigns.of(class, &news, now).cloned();
-            if let Some(Campaign { by, devices, .. }) = &campaign {
-                let told = self.filed.incidents.get_mut(&(*by, class)).zip(case.loudest(class));
-                if let Some((incident, ((peer, _), exhibit))) = told {
-                    incident.share(host, (peer, exhibit), now);
-                    self.filed.campaigns.note(class, &news, (host, *by), now);
-                    self.filed.stories.note(incident, now);
-                    self.quiet_from = self.quiet_from.min(incident.quiet_from());
-                    notices.extend(incident.tell(now).inspect(|_| self.counters.notices += 1));
-                    continue;
-                }
-                if devices.len() > 1 && devices.contains(&host) {
-                    self.counters.repeats += 1;
-                    continue;
-                }
-            }
-            if let Some(mut incident) = case.report(class, host, bits, open) {
-                if !news.is_empty() {
-                    let others = campaign.iter().flat_map(|campaign| &campaign.devices).filter(|&&device| device != host);
-                    others.for_each(|&device| incident.add_subject(device));
-                    incident.is_shared = !incident.also.is_empty();
-                    self.filed.campaigns.note(class, &news, (host, host), now);
-                }
-                self.counters.incidents += u64::from(is_new);
-                self.counters.vague_incidents += u64::from(is_new && class.is_vague());
-                if is_new {
-                    self.filed.stories.join(&mut incident, now);
-                }
-                self.filed.introduced.note(&incident);
-                self.filed.stories.note(&incident, now);
-                if let Some(notice) = incident.tell(now) {
-                    self.counters.notices += 1;
-                    notices.push(notice);
-                }
-                self.quiet_from = self.quiet_from.min(incident.quiet_from());
-                self.filed.incidents.insert((host, class), incident);
-            }
-        }
-        case.looked();
-    }
-
     fn close(&mut self, key: (Host, Class), now: Timestamp, notices: &mut Vec<Notice>) {
         if let Some(mut incident) = self.filed.incidents.remove(&key) {
             self.filed.remember(&incident, now);
@@ -448,10 +368,11 @@ impl Docket {
 #[cfg(test)]
 mod tests {
     use super::super::classify::Around;
-    use super::super::incident::FlowRef;
+    use super::super::flow_ref::FlowRef;
     use super::super::recent::Context;
     use super::super::testing::{LATER_MS, flow, host, taught};
     use super::*;
+    use crate::feature::FactKind;
     use crate::time::Span;
 
     #[test]
@@ -469,6 +390,34 @@ mod tests {
             notices.len()
         };
         assert_eq!((told_after(200), told_after(400)), (1, 0));
+    }
+
+    #[test]
+    fn the_same_news_of_a_second_device_is_told_with_the_first() {
+        let mut docket = Docket::new(taught(), DetectorConfig::default());
+        let start = Timestamp::from_parts(LATER_MS / 1000, 0);
+        let mut beacon = |device: u8, minute: i64, about: u64| {
+            let (now, mut notices) = (start + Span::from_secs(minute * 60), Vec::new());
+            docket.tick(now - Span::from_secs(1), &mut notices);
+            let part = Contribution { about, ..Contribution::of(Evidence::NewFact(FactKind::Domain), 1.0, 30.0) };
+            let flow = FlowRef::of_link(host(device), host(2));
+            let exhibit = Exhibit::of_itself(Class::Beaconing, part, flow, (now, now, now));
+            docket.put(host(device), host(2), Service::ARP, exhibit);
+            docket.tick(now, &mut notices);
+            notices
+                .iter()
+                .map(|notice| (notice.state, notice.incident.host, notice.incident.also.iter().copied().collect::<Vec<_>>()))
+                .collect::<Vec<_>>()
+        };
+        use super::super::IncidentState::{Closed, Open, Update};
+        assert_eq!(beacon(1, 0, 7), [(Open, host(1), vec![])]);
+        assert_eq!(beacon(3, 2, 7), [(Update, host(1), vec![host(3)])], "while it is open");
+        assert_eq!(beacon(4, 50, 7), [(Update, host(1), vec![host(3), host(4)])], "it goes on for an hour then");
+        assert_eq!(beacon(5, 51, 8), [(Open, host(5), vec![])], "another news");
+        let again = beacon(6, 120, 7);
+        assert!(again.contains(&(Closed, host(1), vec![host(3), host(4)])));
+        assert!(again.contains(&(Open, host(6), vec![host(1), host(3), host(4)])), "who was told before is named");
+        assert_eq!(beacon(3, 300, 7).iter().filter(|(state, ..)| *state == Open).count(), 0, "told within the day");
     }
 
     #[test]

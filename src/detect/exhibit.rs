@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::assessment::{own_bits, rate_bits};
 use super::class::Class;
 use super::evidence::Contribution;
-use super::incident::FlowRef;
+use super::flow_ref::FlowRef;
 use super::row::{is_odd, row};
 use crate::feature::{FactKind, Host, Observation};
 use crate::model::{Kind, value_key};

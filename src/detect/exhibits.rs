@@ -131,7 +131,7 @@ const fn rank((peer, service): With) -> (u128, u32) {
 mod tests {
     use super::super::class::Class;
     use super::super::evidence::{Contribution, Evidence};
-    use super::super::incident::FlowRef;
+    use super::super::flow_ref::FlowRef;
     use super::super::testing::host;
     use super::*;
     use crate::time::Timestamp;

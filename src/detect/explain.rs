@@ -1,7 +1,8 @@
 //! Reasons in words.
 
 use super::evidence::{Contribution, Detail, Evidence, Of};
-use super::incident::{Cause, FlowRef};
+use super::flow_ref::FlowRef;
+use super::incident::Cause;
 use super::prior::hour_bits;
 use crate::app::{App, Family};
 use crate::feature::{FactKind, SCHEMA, size_in_words};
@@ -131,21 +132,17 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
         Evidence::Population => {
             format!("{:.0} devices did the same for the first time within a day: {service} to {}", part.observed, flow.resp)
         }
-        Evidence::Rhythm => format!(
-            "{} calls {} every {} (± {}), a conversation that it never had before",
-            flow.orig,
-            flow.resp,
-            in_words(part.observed, "s"),
-            in_words(high, "s")
-        ),
-        Evidence::NameRhythm => format!(
-            "{} turns to {} every {} (± {}), a name that it never used before",
-            flow.orig,
-            flow.said(if flow.app == App::Dns { FactKind::Domain } else { FactKind::Name }).unwrap_or("the same name"),
-            in_words(part.observed, "s"),
-            in_words(high, "s")
-        ),
+        Evidence::Rhythm | Evidence::NameRhythm => rhythm_text(part, flow),
         evidence => count_text(evidence, part, flow),
+    }
+}
+
+fn rhythm_text(part: &Contribution, flow: &FlowRef) -> String {
+    let (period, jitter) = (in_words(part.observed, "s"), in_words(part.usual.1, "s"));
+    let of_name = || flow.said(if flow.app == App::Dns { FactKind::Domain } else { FactKind::Name });
+    match of_name().filter(|_| part.evidence == Evidence::NameRhythm) {
+        Some(name) => format!("{} turns to {name} every {period} (± {jitter}), a name that it never used before", flow.orig),
+        None => format!("{} calls {} every {period} (± {jitter}), a conversation that it never had before", flow.orig, flow.resp),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Contribution, Evidence, Of};
-use super::incident::FlowRef;
+use super::flow_ref::FlowRef;
 use crate::app::App;
 use crate::feature::Host;
 use crate::flow::{FlowKey, Service};

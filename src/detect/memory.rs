@@ -168,7 +168,7 @@ impl Listened {
 
 #[cfg(test)]
 mod tests {
-    use super::super::incident::FlowRef;
+    use super::super::flow_ref::FlowRef;
     use super::super::testing::host;
     use super::*;
 

@@ -149,6 +149,7 @@ fn median(values: impl ExactSizeIterator<Item = f32>) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::evidence::{Contribution, Evidence};
     use super::super::testing::{flow, host};
     use super::*;
     use crate::flow::Service;
@@ -185,6 +186,56 @@ mod tests {
     fn flows_that_begin_together_are_one_beat() {
         let starts: Vec<i64> = (0..12).flat_map(|n| [n * 30_000, n * 30_000 + 40, n * 30_000 + 90]).collect();
         assert!((rhythm(&starts).unwrap().period_s - 30.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn a_new_name_is_followed_whatever_stands_between() {
+        let client = HostBaseline::default();
+        let named = |to: u8, names: &[(FactKind, &str)], app: App| {
+            let (_, mut seen) = flow(0, 1, to, 443, true);
+            (seen.app, seen.orig_local) = (app, true);
+            seen.facts = names.iter().map(|&(kind, name)| Fact::new(kind, name)).collect();
+            seen
+        };
+        let followed = |seen: &Observation, on_behalf: bool, orig: Option<&HostBaseline>| {
+            let new = Some(Contribution::of(Evidence::NewFact(FactKind::Domain), 0.0, 9.0));
+            let surprise = Surprise { new, on_behalf, unknown_edge: seen.resp == host(7), ..Surprise::default() };
+            Beaten::of(seen, &surprise, orig)
+        };
+        let domain = (FactKind::Domain, "new.example");
+        let of_domain = Some(Beaten::Name(host(1), Fact::new(domain.0, domain.1)));
+        let through = |to: u8| named(to, &[domain, (FactKind::Name, "c2.new.example")], App::Http);
+        assert_eq!([2, 7].map(|to| followed(&through(to), false, Some(&client))), [of_domain; 2]);
+        let conversation = Some(Beaten::Conversation((host(1), host(7), through(7).service)));
+        assert_eq!(followed(&through(7), false, None), conversation, "all names are new to a stranger");
+        assert_eq!(
+            (followed(&through(7), true, Some(&client)), followed(&through(2), true, Some(&client))),
+            (conversation, None)
+        );
+        let mut client = client;
+        client.facts.add(Fact::new(domain.0, domain.1), 1);
+        let of_name = Some(Beaten::Name(host(1), Fact::new(FactKind::Name, "c2.new.example")));
+        assert_eq!(followed(&through(2), false, Some(&client)), of_name);
+        let asked = named(2, &[domain, (FactKind::Name, "c2.new.example")], App::Dns);
+        assert_eq!(followed(&asked, false, Some(&client)), None, "another name of a domain that it asks for");
+    }
+
+    #[test]
+    fn a_name_that_is_looked_up_again_is_no_beat_and_another_of_its_domain_is() {
+        let key = Beaten::Name(host(1), Fact::new(FactKind::Domain, "new.example"));
+        let rhythm = |name_of: &dyn Fn(i64) -> String, app: App| {
+            let mut rhythms = Rhythms::default();
+            for n in 0..12 {
+                let (_, mut seen) = flow(n * 300_000, 1, 2, 53, true);
+                (seen.app, seen.facts) = (app, vec![Fact::new(FactKind::Name, &name_of(n))]);
+                rhythms.observe(&seen, key);
+            }
+            rhythms.of(&key)?.rhythm()
+        };
+        assert_eq!(rhythm(&|_| "www.new.example".to_owned(), App::Dns), None);
+        let period_s = |found: Option<Rhythm>| found.map(|found| found.period_s);
+        assert_eq!(period_s(rhythm(&|n| format!("{n}.new.example"), App::Dns)), Some(300.0));
+        assert_eq!(period_s(rhythm(&|_| "www.new.example".to_owned(), App::Tls)), Some(300.0));
     }
 
     #[test]

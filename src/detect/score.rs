@@ -174,7 +174,7 @@ fn bits(shared_bits: f64, terms: impl Iterator<Item = f64>, other_bits: f64) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::incident::FlowRef;
+    use super::super::flow_ref::FlowRef;
     use super::super::testing::host;
     use super::*;
     use crate::time::Timestamp;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Contribution, Evidence};
-use super::incident::FlowRef;
+use super::flow_ref::FlowRef;
 use super::prior::BITS;
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;

@@ -134,7 +134,7 @@ fn subjects(incident: &Incident) -> impl Iterator<Item = Host> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::incident::FlowRef;
+    use super::super::flow_ref::FlowRef;
     use super::super::testing::host;
     use super::*;
     use crate::wire::Addr;

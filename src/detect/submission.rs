@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::assessor::Finding;
-use super::incident::FlowRef;
+use super::flow_ref::FlowRef;
 use super::silence::Silent;
 use crate::feature::{Host, Observation};
 use crate::flow::FlowKey;

@@ -1,0 +1,104 @@
+//! What cases come to: incidents that open and go on.
+
+use super::super::campaign::{Campaign, is_shared, news};
+use super::super::case::Case;
+use super::super::class::Class;
+use super::super::fit::DOUBT_BITS;
+use super::super::incident::Incident;
+use super::super::notice::Notice;
+use super::Docket;
+use crate::feature::Host;
+use crate::time::Timestamp;
+
+impl Docket {
+    /// Looks at a device with new evidence.
+    pub(super) fn review(&mut self, host: Host, now: Timestamp, notices: &mut Vec<Notice>) {
+        let Some(mut case) = self.filed.cases.remove(&host) else { return };
+        case.is_touched = false;
+        let before = case.conversations();
+        let is_left = case.expire(now);
+        self.conversations -= (before - case.conversations()).min(self.conversations);
+        if !is_left {
+            return;
+        }
+        let is_doubtful = self.knowledge.is_of_other_time() && !self.filed.fit.holds();
+        let is_unknown = || !self.knowledge.baselines(now).hosts.contains_key(&host);
+        let doubt = if is_doubtful && is_unknown() { DOUBT_BITS } else { 0.0 };
+        for (class, bits) in case.scores() {
+            self.ranks.note(host, bits, class, || case.strongest(class).map(|(with, _)| with));
+            let open = self.filed.incidents.remove(&(host, class));
+            let reported = match open {
+                Some(open) => case.report(class, host, bits, Some(open)),
+                None => self.open((host, class, bits), &mut case, doubt, now, notices),
+            };
+            if let Some(mut incident) = reported {
+                self.filed.introduced.note(&incident);
+                self.tell(&mut incident, now, notices);
+                self.filed.incidents.insert((host, class), incident);
+            }
+        }
+        case.looked();
+        self.filed.cases.insert(host, case);
+    }
+
+    /// Opens an incident where there are enough bits for it; goes on with one that told the same under another name, or of another device.
+    fn open(
+        &mut self,
+        (host, class, bits): (Host, Class, f64),
+        case: &mut Case,
+        doubt: f64,
+        now: Timestamp,
+        notices: &mut Vec<Notice>,
+    ) -> Option<Incident> {
+        let threshold = self.knowledge.threshold_of(class);
+        if bits < threshold + doubt {
+            self.counters.held_back += u64::from(bits >= threshold);
+            return None;
+        }
+        let (with, exhibit) = case.strongest(class)?;
+        let told = self.filed.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
+        let same = told.filter(|(_, incident)| incident.is_same(class, with)).map(|(&key, _)| key).next();
+        if let Some(key) = same {
+            // The same conversation under a name that tells less: it was told already.
+            if key.1 < class {
+                return None;
+            }
+            let open = self.filed.incidents.remove(&key);
+            return case.report(class, host, bits, open);
+        }
+        let news = if is_shared(class) { news(case.of_class(class)) } else { Vec::new() };
+        let campaign = self.filed.campaigns.of(class, &news, now).cloned();
+        if let Some(Campaign { by, devices, .. }) = &campaign {
+            if let Some(mut incident) = self.filed.incidents.remove(&(*by, class)) {
+                incident.share(host, (with.0, exhibit), now);
+                self.filed.campaigns.note(class, &news, (host, *by), now);
+                self.tell(&mut incident, now, notices);
+                self.filed.incidents.insert((*by, class), incident);
+                return None;
+            }
+            if devices.len() > 1 && devices.contains(&host) {
+                self.counters.repeats += 1;
+                return None;
+            }
+        }
+        let mut incident = case.report(class, host, bits, None)?;
+        let others = campaign.iter().flat_map(|campaign| &campaign.devices).filter(|&&device| device != host);
+        others.for_each(|&device| incident.add_subject(device));
+        incident.is_shared = campaign.is_some() && !incident.also.is_empty();
+        self.filed.campaigns.note(class, &news, (host, host), now);
+        self.counters.incidents += 1;
+        self.counters.vague_incidents += u64::from(class.is_vague());
+        self.filed.stories.join(&mut incident, now);
+        Some(incident)
+    }
+
+    /// Tells what is worth telling of an incident by now.
+    fn tell(&mut self, incident: &mut Incident, now: Timestamp, notices: &mut Vec<Notice>) {
+        self.filed.stories.note(incident, now);
+        if let Some(notice) = incident.tell(now) {
+            self.counters.notices += 1;
+            notices.push(notice);
+        }
+        self.quiet_from = self.quiet_from.min(incident.quiet_from());
+    }
+}

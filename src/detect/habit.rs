@@ -182,7 +182,8 @@ impl Habits {
                 class if class.recurs() => FIRST,
                 _ => LONGEST,
             };
-            let holds = last.map_or(first, |last| Span::from_nanos(last.holds.nanos() * 2).min(LONGEST)).max(first);
+            let same = last.filter(|habit| habit.class == incident.class);
+            let holds = same.map_or(first, |habit| Span::from_nanos(habit.holds.nanos() * 2).min(LONGEST)).max(first);
             // What is told now came on top of what was told before.
             let old = last.filter(|habit| now < habit.until && habit.covers(incident.class));
             let (own, shared) = old.map_or((0.0, 0.0), |old| (old.own_bits, old.shared_bits));
@@ -237,10 +238,19 @@ mod tests {
     fn what_holds_shorter_is_told_again_and_then_half_as_often() {
         let (record, seen) = flow(0, 1, 100, 445, true);
         let at = |minute: i64| Timestamp::from_parts(minute * 60, 0);
-        let told_until = |class: Class| {
+        let of_class = |class: Class| {
             let mut incident = Incident::new(class, seen.orig, FlowRef::of(&record), seen.start);
             incident.conversations.insert((seen.resp, seen.service), (12.0, 0.0));
-            let (mut habits, mut now) = (Habits::default(), 0);
+            incident
+        };
+        let told_until_after = |before: Class, class: Class| {
+            let mut habits = Habits::default();
+            [before, class].into_iter().for_each(|class| habits.remember(&of_class(class), at(0)));
+            let is_new = |minute: &i64| habits.told(seen.orig, (seen.resp, seen.service, seen.app), class, at(*minute)).is_none();
+            (0..2000).find(is_new).unwrap()
+        };
+        let told_until = |class: Class| {
+            let (incident, mut habits, mut now) = (of_class(class), Habits::default(), 0);
             [(); 3].map(|()| {
                 habits.remember(&incident, at(now));
                 let is_new =
@@ -251,6 +261,7 @@ mod tests {
         };
         assert_eq!(told_until(Class::BruteForce), [10, 30, 70]);
         assert_eq!(told_until(Class::Exfiltration), [60, 180, 420]);
+        assert_eq!(told_until_after(Class::Unusual, Class::Exfiltration), 60, "what it was told as before holds by itself");
         assert_eq!([Class::LateralMovement, Class::CovertApplication].map(told_until), [[1440, 2880, 4320]; 2]);
     }
 

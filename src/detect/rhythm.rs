@@ -39,6 +39,10 @@ impl Beaten {
         let Some(orig) = orig.filter(|_| surprise.is_named() && !surprise.on_behalf && seen.orig_local) else {
             return conversation();
         };
+        // An address in the place of a name names nothing else than the conversation does.
+        if seen.facts.contains(&Fact::new(FactKind::Name, &seen.resp.to_string())) {
+            return conversation();
+        }
         let new = |kind| seen.facts.iter().find(|fact| fact.kind == kind && !orig.facts.contains(**fact));
         let name = match seen.app {
             App::Dns => new(FactKind::Domain),
@@ -207,6 +211,8 @@ mod tests {
         let through = |to: u8| named(to, &[domain, (FactKind::Name, "c2.new.example")], App::Http);
         assert_eq!([2, 7].map(|to| followed(&through(to), false, Some(&client))), [of_domain; 2]);
         let conversation = Some(Beaten::Conversation((host(1), host(7), through(7).service)));
+        let by_address = named(7, &[domain, (FactKind::Name, &host(7).to_string())], App::Http);
+        assert_eq!(followed(&by_address, false, Some(&client)), conversation);
         assert_eq!(followed(&through(7), false, None), conversation, "all names are new to a stranger");
         assert_eq!(
             (followed(&through(7), true, Some(&client)), followed(&through(2), true, Some(&client))),

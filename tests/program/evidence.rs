@@ -272,6 +272,10 @@ fn the_bytes_do_not_depend_on_workers_and_a_pipe_gives_the_same_packets() {
     }
 }
 
+fn ipv4(text: &str) -> [u8; 4] {
+    text.parse::<std::net::Ipv4Addr>().expect("the clinic has IPv4 only").octets()
+}
+
 #[test]
 fn what_is_closed_by_a_person_keeps_no_further_packets() {
     let clinic = the_clinic();
@@ -296,7 +300,12 @@ fn what_is_closed_by_a_person_keeps_no_further_packets() {
     let until = parse(first_hidden["timestamp"].as_str().unwrap()).unwrap().nanos();
     let name = file_of(grew);
     let [whole, answered, pipe] = ["files", "answered", "answered-pipe"].map(|to| packets(&folder.path(to).join(name)));
-    let wanted: Vec<Kept> = whole.iter().filter(|kept| kept.nanos <= until).cloned().collect();
+    // Of a peer that the first hidden line names and none before, packets are kept from before it was named, but not where that is hidden.
+    let peers = |line: &Value| part(line, "peers").as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect();
+    let (known, named): (Vec<String>, Vec<String>) = (peers(&told[number]), peers(&first_hidden));
+    let late: Vec<[u8; 4]> = named.iter().filter(|peer| !known.contains(peer)).map(|peer| ipv4(peer)).collect();
+    let is_late = |kept: &Kept| late.iter().any(|peer| kept.data[26..30] == *peer || kept.data[30..34] == *peer);
+    let wanted: Vec<Kept> = whole.iter().filter(|kept| kept.nanos <= until && !is_late(kept)).cloned().collect();
     assert!(wanted.len() < whole.len() && !wanted.is_empty(), "{} of {}", wanted.len(), whole.len());
     assert_eq!(answered, wanted);
     assert_eq!(pipe, wanted);

@@ -301,7 +301,7 @@ fn an_early_end_does_not_end_the_learning() {
     // What is learned outlives a new version of the program.
     let mut checkpoint = folder.read("state/checkpoint");
     assert!(checkpoint.starts_with(format!("auscult-state {FORMAT} {}", env!("CARGO_PKG_VERSION")).as_bytes()));
-    checkpoint[16] = b'9';
+    checkpoint[format!("auscult-state {FORMAT} ").len()] = b'9';
     std::fs::write(folder.path("state/checkpoint"), checkpoint).unwrap();
     let said = ["of another version of the program; set aside as checkpoint.aside", "what was learned goes on", "learned  from"];
     from_to(20.0, 50.0).said(&said);

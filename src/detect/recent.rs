@@ -202,7 +202,7 @@ fn context(
         && !without.has(Part::Rhythm)
         && found.bits() < rhythm::MOST_BITS
     {
-        let evidence = if matches!(beaten, Beaten::Name(..)) { Evidence::NameRhythm } else { Evidence::Rhythm };
+        let evidence = if matches!(beaten, Beaten::Conversation(_)) { Evidence::Rhythm } else { Evidence::NameRhythm };
         let regular = beats.rhythm().and_then(|rhythm| regular(seen, rhythm, evidence));
         // What stands before a name, a proxy or a resolver, offers that to all; whoever watches many asks each by its name.
         let is_usual = || match evidence {

@@ -28,6 +28,8 @@ pub enum Beaten {
     Conversation(Conversation),
     /// What a device does about a name that it never used, whatever stands between: a proxy, a resolver, the changing addresses of a service for content.
     Name(Host, Fact),
+    /// Look-ups of names of a domain of which it never asked for one. Apart, since a film in pieces is looked up as often as it is fetched, and is no small call.
+    LookUp(Host, Fact),
 }
 
 impl Beaten {
@@ -44,11 +46,11 @@ impl Beaten {
             return conversation();
         }
         let new = |kind| seen.facts.iter().find(|fact| fact.kind == kind && !orig.facts.contains(**fact));
-        let name = match seen.app {
-            App::Dns => new(FactKind::Domain),
-            _ => new(FactKind::Domain).or_else(|| new(FactKind::Name)),
+        let named = match seen.app {
+            App::Dns => new(FactKind::Domain).map(|&domain| Self::LookUp(seen.orig, domain)),
+            _ => new(FactKind::Domain).or_else(|| new(FactKind::Name)).map(|&name| Self::Name(seen.orig, name)),
         };
-        name.map(|&name| Self::Name(seen.orig, name)).or_else(conversation)
+        named.or_else(conversation)
     }
 }
 
@@ -93,7 +95,7 @@ impl Rhythms {
             Beats::default()
         });
         // The same name is looked up again when its time to live is over; what calls home by look-ups asks for another each time.
-        if seen.app == App::Dns && matches!(key, Beaten::Name(..)) {
+        if matches!(key, Beaten::LookUp(..)) {
             let asked = seen.facts.iter().find(|fact| fact.kind == FactKind::Name).copied();
             if std::mem::replace(&mut beats.asked, asked) == asked {
                 return beats;
@@ -218,30 +220,33 @@ mod tests {
             (followed(&through(7), true, Some(&client)), followed(&through(2), true, Some(&client))),
             (conversation, None)
         );
+        let asked = named(2, &[domain, (FactKind::Name, "c2.new.example")], App::Dns);
+        let looked_up = Some(Beaten::LookUp(host(1), Fact::new(domain.0, domain.1)));
+        assert_eq!(followed(&asked, false, Some(&client)), looked_up);
         let mut client = client;
         client.facts.add(Fact::new(domain.0, domain.1), 1);
         let of_name = Some(Beaten::Name(host(1), Fact::new(FactKind::Name, "c2.new.example")));
         assert_eq!(followed(&through(2), false, Some(&client)), of_name);
-        let asked = named(2, &[domain, (FactKind::Name, "c2.new.example")], App::Dns);
         assert_eq!(followed(&asked, false, Some(&client)), None, "another name of a domain that it asks for");
     }
 
     #[test]
     fn a_name_that_is_looked_up_again_is_no_beat_and_another_of_its_domain_is() {
-        let key = Beaten::Name(host(1), Fact::new(FactKind::Domain, "new.example"));
-        let rhythm = |name_of: &dyn Fn(i64) -> String, app: App| {
+        let domain = Fact::new(FactKind::Domain, "new.example");
+        let rhythm = |name_of: &dyn Fn(i64) -> String, key: Beaten| {
             let mut rhythms = Rhythms::default();
             for n in 0..12 {
                 let (_, mut seen) = flow(n * 300_000, 1, 2, 53, true);
-                (seen.app, seen.facts) = (app, vec![Fact::new(FactKind::Name, &name_of(n))]);
+                seen.facts = vec![Fact::new(FactKind::Name, &name_of(n))];
                 rhythms.observe(&seen, key);
             }
             rhythms.of(&key)?.rhythm()
         };
-        assert_eq!(rhythm(&|_| "www.new.example".to_owned(), App::Dns), None);
+        let (looked_up, used) = (Beaten::LookUp(host(1), domain), Beaten::Name(host(1), domain));
+        assert_eq!(rhythm(&|_| "www.new.example".to_owned(), looked_up), None);
         let period_s = |found: Option<Rhythm>| found.map(|found| found.period_s);
-        assert_eq!(period_s(rhythm(&|n| format!("{n}.new.example"), App::Dns)), Some(300.0));
-        assert_eq!(period_s(rhythm(&|_| "www.new.example".to_owned(), App::Tls)), Some(300.0));
+        assert_eq!(period_s(rhythm(&|n| format!("{n}.new.example"), looked_up)), Some(300.0));
+        assert_eq!(period_s(rhythm(&|_| "www.new.example".to_owned(), used)), Some(300.0));
     }
 
     #[test]

@@ -55,17 +55,22 @@ pub(super) fn news<'e>(conversations: impl Iterator<Item = Shown<'e>>) -> Vec<u6
 impl Campaigns {
     /// Who was told of one of these new things within the day.
     pub fn of(&self, class: Class, news: &[u64], now: Timestamp) -> Option<&Campaign> {
-        let known = news.iter().filter_map(|&about| self.by_news.get(&(class, about)));
-        known.into_iter().find(|campaign| now.since(campaign.since) < LASTS)
+        self.told(class, news, now).next()
+    }
+
+    fn told(&self, class: Class, news: &[u64], now: Timestamp) -> impl Iterator<Item = &Campaign> {
+        let known = news.iter().filter_map(move |&about| self.by_news.get(&(class, about)));
+        known.filter(move |campaign| now.since(campaign.since) < LASTS)
     }
 
     /// Notes that a device was told with these new things in the incident of `by`.
     pub fn note(&mut self, class: Class, news: &[u64], (host, by): (Host, Host), now: Timestamp) {
-        let known = self.of(class, news, now).cloned();
-        let mut campaign = known.unwrap_or(Campaign { since: now, devices: BTreeSet::new(), by });
-        campaign.by = by;
-        if campaign.devices.len() < MAX_DEVICES {
-            campaign.devices.insert(host);
+        let mut campaign = Campaign { since: now, devices: BTreeSet::from([host]), by };
+        // What was told apart so far is one from now on.
+        for known in self.told(class, news, now) {
+            campaign.since = campaign.since.min(known.since);
+            let room = MAX_DEVICES.saturating_sub(campaign.devices.len());
+            campaign.devices.extend(known.devices.iter().take(room));
         }
         for &about in news {
             if self.by_news.len() >= MAX_NEWS && !self.by_news.contains_key(&(class, about)) {
@@ -102,6 +107,9 @@ mod tests {
         assert_eq!(devices(&campaigns, Class::Beaconing, 3, 86_400), None);
         assert_eq!(devices(&campaigns, Class::Unusual, 3, 200), None);
         assert_eq!(devices(&campaigns, Class::Beaconing, 4, 200), None);
+        campaigns.note(Class::Beaconing, &[4], (host(3), host(3)), at(200));
+        campaigns.note(Class::Beaconing, &[3, 4], (host(4), host(3)), at(300));
+        assert_eq!(devices(&campaigns, Class::Beaconing, 4, 400), Some((4, host(3))), "both are one now");
         campaigns.note(Class::Beaconing, &[2], (host(5), host(5)), at(100_000));
         assert_eq!(devices(&campaigns, Class::Beaconing, 2, 100_001), Some((1, host(5))), "the next day it is another");
     }

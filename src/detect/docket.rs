@@ -418,6 +418,8 @@ mod tests {
         assert!(again.contains(&(Closed, host(1), vec![host(3), host(4)])));
         assert!(again.contains(&(Open, host(6), vec![host(1), host(3), host(4)])), "who was told before is named");
         assert_eq!(beacon(3, 300, 7).iter().filter(|(state, ..)| *state == Open).count(), 0, "told within the day");
+        let is_suspect = |device: u8| docket.is_suspect(host(device), start + Span::from_secs(86_000));
+        assert_eq!([is_suspect(3), is_suspect(4), is_suspect(9)], [true, true, false], "none of them is learned from");
     }
 
     #[test]

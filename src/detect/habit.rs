@@ -155,14 +155,19 @@ impl Habits {
         self.suspects.get(&host).is_some_and(|&until| now < until)
     }
 
-    /// Remembers what was told in an incident.
-    pub fn remember(&mut self, incident: &Incident, now: Timestamp) {
+    /// Watches a device for a day: an incident speaks of it.
+    pub fn suspect(&mut self, host: Host, now: Timestamp) {
         if self.suspects.len() >= MAX_CONVERSATIONS {
             self.suspects.retain(|_, until| now < *until);
         }
         if self.suspects.len() < MAX_CONVERSATIONS {
-            self.suspects.insert(incident.host, now + LONGEST);
+            self.suspects.insert(host, now + LONGEST);
         }
+    }
+
+    /// Remembers what was told in an incident.
+    pub fn remember(&mut self, incident: &Incident, now: Timestamp) {
+        self.suspect(incident.host, now);
         self.remember_hours(incident, now);
         self.remember_news(incident, now);
         if self.told.len() + incident.conversations.len() > MAX_CONVERSATIONS {

@@ -71,6 +71,8 @@ impl Docket {
         if let Some(Campaign { by, devices, .. }) = &campaign {
             if let Some(mut incident) = self.filed.incidents.remove(&(*by, class)) {
                 incident.share(host, (with.0, exhibit), now);
+                // What it does is not learned.
+                self.filed.habits.suspect(host, now);
                 self.filed.campaigns.note(class, &news, (host, *by), now);
                 self.tell(&mut incident, now, notices);
                 self.filed.incidents.insert((*by, class), incident);

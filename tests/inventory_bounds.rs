@@ -24,7 +24,14 @@ fn addr(n: u32) -> Addr {
 
 fn claim(n: u32, second: i64) -> Sighting {
     let arp = Arp { operation: 1, sender_mac: mac(n), sender: addr(n), target_mac: Mac::NONE, target: addr(n) };
-    Sighting { time: Timestamp::from_parts(second, 0), src_mac: mac(n), src: None, vlans: [0; 2], what: Seen::Arp(arp) }
+    Sighting {
+        time: Timestamp::from_parts(second, 0),
+        src_mac: mac(n),
+        src: None,
+        dst: None,
+        vlans: [0; 2],
+        what: Seen::Arp(arp),
+    }
 }
 
 /// A record of an answered look-up, as the flow table makes it.

@@ -136,7 +136,7 @@ mod tests {
         let mac = Mac([2, 0, 0, 0, 0, device]);
         let arp = Arp { operation: 2, sender_mac: mac, sender: addr(address), target_mac: Mac::NONE, target: addr(9) };
         let time = Timestamp::from_parts(second, 0);
-        claims.observe(&Sighting { time, src_mac: mac, src: None, vlans: [0; 2], what: Seen::Arp(arp) })
+        claims.observe(&Sighting { time, src_mac: mac, src: None, dst: None, vlans: [0; 2], what: Seen::Arp(arp) })
     }
 
     #[test]
@@ -175,7 +175,14 @@ mod tests {
                 target: addr(9),
             };
             let time = Timestamp::from_parts(i64::from(n) * 700, 0);
-            claims.observe(&Sighting { time, src_mac: arp.sender_mac, src: None, vlans: [0; 2], what: Seen::Arp(arp) });
+            claims.observe(&Sighting {
+                time,
+                src_mac: arp.sender_mac,
+                src: None,
+                dst: None,
+                vlans: [0; 2],
+                what: Seen::Arp(arp),
+            });
         }
         assert!(claims.own.len() <= MAX_ADDRESSES && claims.by_address.len() == 1);
     }

@@ -373,7 +373,7 @@ mod tests {
                 let target = Addr::v4([10, 0, 1, n as u8]);
                 let arp = Arp { operation: 1, sender_mac: mac, sender: host(device).0, target_mac: Mac::NONE, target };
                 let what = Seen::Arp(arp);
-                detector.sighting(&Sighting { time: at(n), src_mac: mac, src: None, vlans: [0; 2], what });
+                detector.sighting(&Sighting { time: at(n), src_mac: mac, src: None, dst: None, vlans: [0; 2], what });
             }
             detector.finish(at(100), &mut notices, &mut flows);
         }

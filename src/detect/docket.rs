@@ -139,13 +139,9 @@ impl Docket {
         let is_known = || baselines.host(seen.orig).is_some_and(|host| host.local);
         let new = surprise.new.as_mut().filter(|new| new.is_news() && !self.config.without.has(Part::Population));
         let Some(new) = new.filter(|_| is_known()) else { return Shared::default() };
-        let is_odd = new.bits
-            >= self
-                .knowledge
-                .calibration
-                .ordinary
-                .of(seen, Regard { is_named: new.evidence.is_name(), is_unusual: true, is_scanner: false })
-                + self.knowledge.threshold;
+        let regard = Regard { is_named: new.evidence.is_name(), is_unusual: true, is_scanner: false };
+        let ordinary_bits = self.knowledge.calibration.ordinary.of(seen, regard);
+        let is_odd = new.bits >= ordinary_bits + self.knowledge.threshold;
         let at_home = baselines.commons.devices();
         let mut observe = |about, is_odd| self.filed.changes.observe(about, seen.orig, at_home, is_odd, seen.seen);
         let change = observe(new.about, is_odd);

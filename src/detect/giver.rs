@@ -26,6 +26,8 @@ pub(super) struct Giver {
     pub host: Host,
     /// The address that it hands out.
     pub client: Host,
+    /// Where it says so, if that is not there: a client that has no address yet hears what all hear.
+    pub all: Option<Host>,
     pub service: Service,
     pub flow: FlowRef,
     pub part: Contribution,
@@ -60,7 +62,9 @@ impl Givers {
         }
         let part = Contribution { of: Of::Network, ..Contribution::of(Evidence::Leases, f64::from(others), BITS) };
         let (client, at) = (Host(address), sighting.time);
-        Some(Giver { host, client, service: to_server, flow: flow(Host(speaker), client, [to_server, to_client]), part, at })
+        let all = sighting.dst.map(Host).filter(|&dst| dst != client);
+        let flow = flow(Host(speaker), all.unwrap_or(client), [to_server, to_client]);
+        Some(Giver { host, client, all, service: to_server, flow, part, at })
     }
 
     fn is_to_be_told(&mut self, host: Host, at: Timestamp) -> bool {
@@ -124,7 +128,8 @@ mod tests {
             address: Some(host(77).0),
             ..DhcpMessage::default()
         };
-        Sighting { time: at, src_mac: Mac::NONE, src: Some(host(from).0), vlans: [0; 2], what: Seen::Dhcp(Box::new(message)) }
+        let (src, dst) = (Some(host(from).0), Some(host(255).0));
+        Sighting { time: at, src_mac: Mac::NONE, src, dst, vlans: [0; 2], what: Seen::Dhcp(Box::new(message)) }
     }
 
     #[test]
@@ -158,6 +163,13 @@ mod tests {
             (notice.state, notice.incident.class, notice.incident.host),
             (IncidentState::Open, Class::NewService, host(3))
         );
+        let incident = &notice.incident;
+        assert_eq!(
+            incident.peers.keys().copied().collect::<Vec<_>>(),
+            [host(77), host(255)],
+            "the client, and where it was said"
+        );
+        assert_eq!((incident.flow.resp, incident.bits), (host(255), BITS));
         let text = super::super::explain::reason(&notice.incident.reasons[0]).text;
         assert_eq!(text, "10.0.0.3 hands out addresses and routes (DHCP), which it never did; 1 other device does");
     }

@@ -115,7 +115,7 @@ mod tests {
 
     fn said(what: Seen) -> Sighting {
         let time = crate::time::Timestamp::from_parts(LATER_MS / 1000, 0);
-        Sighting { time, src_mac: MAC, src: None, vlans: [0; 2], what }
+        Sighting { time, src_mac: MAC, src: None, dst: None, vlans: [0; 2], what }
     }
 
     fn lease(mac: Mac, address: u8, kind: &'static str) -> Sighting {

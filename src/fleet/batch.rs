@@ -116,7 +116,7 @@ impl Clock {
                 Claim::Arp(arp) => Seen::Arp(arp),
                 Claim::Neighbour(neighbour) => Seen::Neighbour(neighbour),
             };
-            (tick, Sighting { time, src_mac, src, vlans, what })
+            (tick, Sighting { time, src_mac, src, dst: None, vlans, what })
         })
     }
 }

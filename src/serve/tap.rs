@@ -159,7 +159,7 @@ mod tests {
         let mut notes = tap.beside();
         let context = AlertContext::default();
         let what = Seen::Announcement(Box::default());
-        let sighting = Sighting { time: Timestamp::MIN, src_mac: Mac([2; 6]), src: None, vlans: [0; 2], what };
+        let sighting = Sighting { time: Timestamp::MIN, src_mac: Mac([2; 6]), src: None, dst: None, vlans: [0; 2], what };
         (0..MOST_WAITING + 10).for_each(|_| tap.sighting(sighting.clone()));
         assert_eq!(tap.missed.load(Ordering::Relaxed), 10);
         notes.begin(&context);

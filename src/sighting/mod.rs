@@ -38,6 +38,8 @@ pub struct Sighting {
     pub src_mac: Mac,
     /// Source address of its IP packet, where it has one.
     pub src: Option<Addr>,
+    /// Its destination address.
+    pub dst: Option<Addr>,
     /// Outermost and next VLAN identifiers; 0 where there is no tag.
     pub vlans: [u16; 2],
     /// What it said.
@@ -70,7 +72,7 @@ pub fn of_skipped(frame: &Frame<'_>, skip: Skip) -> Option<Sighting> {
         LinkProtocol::Snap([0, 0, 0x0c], 0x2000) => Seen::Announcement(Box::new(cdp::read(payload.data)?)),
         _ => return None,
     };
-    Some(Sighting { time: frame.time, src_mac: payload.src_mac, src: None, vlans: payload.vlans, what })
+    Some(Sighting { time: frame.time, src_mac: payload.src_mac, src: None, dst: None, vlans: payload.vlans, what })
 }
 
 /// Could this packet say something of a device? What is cheap to ask of every packet.
@@ -97,7 +99,7 @@ pub fn of_packet(frame: &Frame<'_>, packet: &Packet) -> Option<Sighting> {
         _ => Seen::Neighbour(neighbour::read(frame, packet)?),
     };
     let src_mac = Mac(packet.src_mac);
-    Some(Sighting { time: packet.time, src_mac, src: Some(packet.src), vlans: packet.vlans, what })
+    Some(Sighting { time: packet.time, src_mac, src: Some(packet.src), dst: Some(packet.dst), vlans: packet.vlans, what })
 }
 
 /// A message whose version fits its ports.

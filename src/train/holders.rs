@@ -89,7 +89,7 @@ mod tests {
             ..DhcpMessage::default()
         };
         let time = Timestamp::from_parts(second, 0);
-        Sighting { time, src_mac: ROUTER, src: None, vlans: [0; 2], what: Seen::Dhcp(Box::new(message)) }
+        Sighting { time, src_mac: ROUTER, src: None, dst: None, vlans: [0; 2], what: Seen::Dhcp(Box::new(message)) }
     }
 
     #[test]

@@ -395,6 +395,7 @@ fn names_from_the_network_become_neither_markup_nor_script_nor_events() {
         time: notice(1, Open, "").raised,
         src_mac: Mac([2, 0, 0, 0, 0, 1]),
         src: Some(host(2).0),
+        dst: None,
         vlans: [0; 2],
         what,
     });

@@ -3,6 +3,7 @@
 use super::super::arp::Dispute;
 use super::super::asking::Search;
 use super::super::class::Class;
+use super::super::evidence::Contribution;
 use super::super::exhibit::Exhibit;
 use super::super::flow_ref::FlowRef;
 use super::super::giver::Giver;
@@ -33,9 +34,13 @@ impl Docket {
     /// Files a device that hands out addresses and never did.
     fn hand_out(&mut self, sighting: &Sighting) {
         let giver = self.filed.givers.observe(sighting, self.knowledge.baselines(sighting.time));
-        let Some(Giver { host, client, service, flow, part, at }) = giver else { return };
+        let Some(Giver { host, client, all, service, flow, part, at }) = giver else { return };
         if !self.config.without.has_kind(part.evidence) {
-            self.put(host, client, service, Exhibit::of_itself(Class::NewService, part, flow, (at, at, at)));
+            let times = (at, at, at);
+            // Named, but no second conversation.
+            let unheard = Exhibit::of_itself(Class::NewService, Contribution { bits: 0.0, ..part }, flow.clone(), times);
+            all.into_iter().for_each(|all| self.put(host, all, service, unheard.clone()));
+            self.put(host, client, service, Exhibit::of_itself(Class::NewService, part, flow, times));
         }
     }
 

@@ -198,6 +198,7 @@ impl Pseudonyms {
     pub fn sighting(&mut self, sighting: &mut Sighting) {
         sighting.src_mac = self.mac(sighting.src_mac);
         sighting.src = sighting.src.map(|addr| self.addr(addr));
+        sighting.dst = sighting.dst.map(|addr| self.addr(addr));
         match &mut sighting.what {
             Seen::Arp(arp) => {
                 (arp.sender_mac, arp.target_mac) = (self.mac(arp.sender_mac), self.mac(arp.target_mac));

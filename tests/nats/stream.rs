@@ -368,11 +368,14 @@ fn a_cluster_goes_on_without_its_leader() {
     let half = bytes.len() / 2;
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(&bytes[..half]).unwrap();
+    let leads = |server: usize| {
+        let told = get(ports[server].2, "/jsz?streams=true");
+        let stream = told.split("\"name\": \"auscult_flows\"").nth(1).unwrap_or_default();
+        stream.split("\"leader\": \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
+    };
     let mut leader = String::new();
     until("the stream has a leader and records", || {
-        let told = get(ports[0].2, "/jsz?streams=true");
-        let stream = told.split("\"name\": \"auscult_flows\"").nth(1).unwrap_or_default();
-        leader = stream.split("\"leader\": \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned();
+        leader = leads(0);
         !leader.is_empty()
     });
     let place: usize = leader.trim_start_matches('n').parse().unwrap();
@@ -382,6 +385,8 @@ fn a_cluster_goes_on_without_its_leader() {
     let run = Run::from(child.wait_with_output().unwrap()).ended(0);
     let account = published(&folder, "a");
     assert_eq!((&account["acknowledged"], &account["waiting"]), (&account["messages"], &0.into()), "{account}\n{}", run.stderr);
+    let other = usize::from(place == 0);
+    until("another one leads", || ![String::new(), leader.clone()].contains(&leads(other)));
     let alive: Vec<String> = hosts.into_iter().enumerate().filter(|(n, _)| *n != place).map(|(_, host)| host).collect();
     let (run, _, stats) = detect(&format!("nats://{}", alive.join(",")), &folder, "d", &[]);
     run.ended(0);

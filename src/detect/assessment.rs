@@ -64,12 +64,6 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    /// Is the strongest thing that is new a name?
-    #[must_use]
-    pub fn is_named(&self) -> bool {
-        self.surprise.is_named()
-    }
-
     /// What matters for what is ordinary, of an initiator of which that is known.
     #[must_use]
     pub fn regard(&self, orig: Option<&HostBaseline>) -> Regard {

@@ -18,7 +18,7 @@ const MAX_NEWS: usize = 100_000;
 /// Devices of one that are named at the most.
 const MAX_DEVICES: usize = 64;
 
-/// Conversations that say what is new.
+/// Conversations of a device that are looked at for what is new: the loudest.
 const MAX_LOUDEST: usize = 3;
 
 /// The devices that showed a new thing.
@@ -45,17 +45,20 @@ pub(super) const fn is_shared(class: Class) -> bool {
     matches!(class, Class::Beaconing | Class::Unusual)
 }
 
-/// What is new in the loudest of these conversations and may be so in other devices, too: the loudest first.
-pub(super) fn news<'e>(conversations: impl Iterator<Item = Shown<'e>>) -> Vec<u64> {
+/// What is new in each of the loudest of these conversations and may be so in other devices, too: the loudest first.
+pub(super) fn news<'e>(conversations: impl Iterator<Item = Shown<'e>>) -> Vec<Vec<u64>> {
     let mut loudest: Vec<Shown<'e>> = conversations.collect();
     loudest.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(&b.0)));
-    loudest.into_iter().take(MAX_LOUDEST).flat_map(|(_, exhibit)| exhibit.news()).collect()
+    loudest.into_iter().take(MAX_LOUDEST).map(|(_, exhibit)| exhibit.news().collect()).collect()
 }
 
 impl Campaigns {
-    /// Who was told of one of these new things within the day.
-    pub fn of(&self, class: Class, news: &[u64], now: Timestamp) -> Option<&Campaign> {
-        self.told(class, news, now).next()
+    /// Who was told within the day of what is new in these conversations of a device, where that is so of each: what nobody showed before is not hidden by
+    /// what comes beside it. One of which the device is no part goes before.
+    pub fn of(&self, class: Class, news: &[Vec<u64>], host: Host, now: Timestamp) -> Option<&Campaign> {
+        let known: Option<Vec<&Campaign>> = news.iter().map(|of_one| self.told(class, of_one, now).next()).collect();
+        let known = known?;
+        known.iter().find(|campaign| !campaign.devices.contains(&host)).or(known.first()).copied()
     }
 
     fn told(&self, class: Class, news: &[u64], now: Timestamp) -> impl Iterator<Item = &Campaign> {
@@ -64,7 +67,12 @@ impl Campaigns {
     }
 
     /// Notes that a device was told with these new things in the incident of `by`.
-    pub fn note(&mut self, class: Class, news: &[u64], (host, by): (Host, Host), now: Timestamp) {
+    pub fn note(&mut self, class: Class, news: &[Vec<u64>], (host, by): (Host, Host), now: Timestamp) {
+        news.iter().for_each(|of_one| self.note_one(class, of_one, (host, by), now));
+    }
+
+    /// The same of one conversation.
+    fn note_one(&mut self, class: Class, news: &[u64], (host, by): (Host, Host), now: Timestamp) {
         let mut campaign = Campaign { since: now, devices: BTreeSet::from([host]), by };
         // What was told apart so far is one from now on.
         for known in self.told(class, news, now) {
@@ -95,31 +103,53 @@ mod tests {
         Timestamp::from_parts(seconds, 0)
     }
 
+    /// Notes one conversation.
+    fn note(campaigns: &mut Campaigns, class: Class, news: &[u64], ends: (u8, u8), second: i64) {
+        campaigns.note(class, &[news.to_vec()], (host(ends.0), host(ends.1)), at(second));
+    }
+
     #[test]
     fn devices_with_the_same_news_are_one_for_a_day() {
         let mut campaigns = Campaigns::default();
-        campaigns.note(Class::Beaconing, &[1, 2], (host(1), host(1)), at(0));
-        campaigns.note(Class::Beaconing, &[2, 3], (host(2), host(1)), at(100));
+        note(&mut campaigns, Class::Beaconing, &[1, 2], (1, 1), 0);
+        note(&mut campaigns, Class::Beaconing, &[2, 3], (2, 1), 100);
         let devices = |campaigns: &Campaigns, class: Class, about: u64, second: i64| {
-            campaigns.of(class, &[9, about], at(second)).map(|campaign| (campaign.devices.len(), campaign.by))
+            let known = campaigns.of(class, &[vec![9, about]], host(9), at(second));
+            known.map(|campaign| (campaign.devices.len(), campaign.by))
         };
         assert_eq!(devices(&campaigns, Class::Beaconing, 3, 86_399), Some((2, host(1))), "by what both have");
         assert_eq!(devices(&campaigns, Class::Beaconing, 3, 86_400), None);
         assert_eq!(devices(&campaigns, Class::Unusual, 3, 200), None);
         assert_eq!(devices(&campaigns, Class::Beaconing, 4, 200), None);
-        campaigns.note(Class::Beaconing, &[4], (host(3), host(3)), at(200));
-        campaigns.note(Class::Beaconing, &[3, 4], (host(4), host(3)), at(300));
+        note(&mut campaigns, Class::Beaconing, &[4], (3, 3), 200);
+        note(&mut campaigns, Class::Beaconing, &[3, 4], (4, 3), 300);
         assert_eq!(devices(&campaigns, Class::Beaconing, 4, 400), Some((4, host(3))), "both are one now");
-        campaigns.note(Class::Beaconing, &[2], (host(5), host(5)), at(100_000));
+        note(&mut campaigns, Class::Beaconing, &[2], (5, 5), 100_000);
         assert_eq!(devices(&campaigns, Class::Beaconing, 2, 100_001), Some((1, host(5))), "the next day it is another");
+    }
+
+    #[test]
+    fn what_nobody_showed_is_not_hidden_by_what_comes_beside_it() {
+        let mut campaigns = Campaigns::default();
+        note(&mut campaigns, Class::Beaconing, &[1], (1, 1), 0);
+        note(&mut campaigns, Class::Beaconing, &[1], (2, 1), 0);
+        note(&mut campaigns, Class::Beaconing, &[5], (3, 3), 0);
+        let by = |news: &[&[u64]]| {
+            let news: Vec<Vec<u64>> = news.iter().map(|of_one| of_one.to_vec()).collect();
+            campaigns.of(Class::Beaconing, &news, host(2), at(60)).map(|campaign| campaign.by)
+        };
+        assert_eq!(by(&[&[1], &[1, 8]]), Some(host(1)));
+        assert_eq!([by(&[&[1], &[7]]), by(&[&[1], &[]]), by(&[])], [None; 3], "a call that nobody else makes");
+        assert_eq!(by(&[&[1], &[5]]), Some(host(3)), "of the first it is a part, of the second not yet");
     }
 
     #[test]
     fn they_are_bounded() {
         let mut campaigns = Campaigns::default();
-        (0..200).for_each(|n| campaigns.note(Class::Unusual, &[7], (host(n), host(0)), at(0)));
-        assert_eq!(campaigns.of(Class::Unusual, &[7], at(0)).map(|campaign| campaign.devices.len()), Some(MAX_DEVICES));
-        (0..=MAX_NEWS as u64).for_each(|about| campaigns.note(Class::Unusual, &[about], (host(1), host(1)), at(0)));
+        (0..200).for_each(|n| note(&mut campaigns, Class::Unusual, &[7], (n, 0), 0));
+        let known = campaigns.of(Class::Unusual, &[vec![7]], host(201), at(0));
+        assert_eq!(known.map(|campaign| campaign.devices.len()), Some(MAX_DEVICES));
+        (0..=MAX_NEWS as u64).for_each(|about| note(&mut campaigns, Class::Unusual, &[about], (1, 1), 0));
         assert_eq!(campaigns.by_news.len(), MAX_NEWS);
     }
 }

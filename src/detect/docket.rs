@@ -123,8 +123,11 @@ impl Docket {
                 false => Initiator::Stranger,
             };
             match classify(seen, &surprise, context.filter(|part| !part.evidence.is_crowd()), around, initiator) {
-                Class::LateralMovement if asks_directory(seen, baselines) => Class::Unusual,
-                Class::LateralMovement if opens_directory(seen, baselines.host(seen.orig), baselines) => Class::Unusual,
+                Class::LateralMovement
+                    if asks_directory(seen, baselines) || opens_directory(seen, baselines.host(seen.orig), baselines) =>
+                {
+                    Class::Unusual
+                }
                 Class::Unusual if opens(seen, &surprise, baselines) => Class::NewService,
                 class => class,
             }

@@ -67,7 +67,7 @@ impl Docket {
             return case.report(class, host, bits, open);
         }
         let news = if is_shared(class) { news(case.of_class(class)) } else { Vec::new() };
-        let campaign = self.filed.campaigns.of(class, &news, now).cloned();
+        let campaign = self.filed.campaigns.of(class, &news, host, now).cloned();
         if let Some(Campaign { by, devices, .. }) = &campaign {
             if let Some(mut incident) = self.filed.incidents.remove(&(*by, class)) {
                 incident.share(host, (with.0, exhibit), now);

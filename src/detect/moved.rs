@@ -19,7 +19,7 @@ pub struct Moved {
 }
 
 impl Moved {
-    /// Takes an observation of an initiator of which that is known. Is its peer one that moved?
+    /// Takes an observation of an initiator of which that is known. Is its peer one that moved? Never of a device of which nothing is known.
     pub fn observe(&mut self, seen: &Observation, orig: Option<&HostBaseline>) -> bool {
         let Some(orig) = orig.filter(|orig| !orig.edges.contains(Edge { service: seen.service, peer: seen.resp })) else {
             return false;

@@ -79,10 +79,11 @@ pub struct OrdinaryBits {
     /// Those that come from outside, which may be more: each of them is a stranger.
     #[serde(rename = "ordinary_bits_inward", default, skip_serializing_if = "Option::is_none")]
     pub inward: Option<f64>,
-    /// Those at home of devices that scan by habit, at least as much as those of the others.
+    /// Those at home of devices that scan by habit, at least as much as those of the others; none in models of earlier versions, where they had no bits of
+    /// their own.
     #[serde(rename = "ordinary_bits_of_scanners", default, skip_serializing_if = "Option::is_none")]
     pub scanners: Option<f64>,
-    /// Those that ask for a name, or of which that is new.
+    /// Those that ask for a name, or of which that is new, where they are merely unusual: at least as much as any; none in models of earlier versions.
     #[serde(rename = "ordinary_bits_named", default, skip_serializing_if = "Option::is_none")]
     pub named: Option<f64>,
     /// Those that leave home where what is new about them is no name, at most as much as any.
@@ -120,7 +121,7 @@ impl OrdinaryBits {
         }
     }
 
-    /// Those for an observation that is seen like this.
+    /// Those for an observation, in bits, regarded like this; where none of its kind are known, those of any.
     #[must_use]
     pub fn of(&self, seen: &Observation, Regard { is_named, is_unusual, is_scanner }: Regard) -> f64 {
         if let Some(scanners) = self.scanners.filter(|_| is_scanner && seen.stays_home()) {

@@ -91,11 +91,11 @@ pub struct KerberosFacts {
     pub errors: KerberosErrors,
     /// The realm that was first asked for: the name of a domain, up to 253 characters.
     pub realm: Option<Box<str>>,
-    /// Kinds of encryption that requests offered: `aes256`, `aes128`, `rc4`, `des`, `other`.
+    /// Kinds of encryption that requests offered: `aes256`, `aes128`, `rc4`, `des3`, `des`, `other`.
     pub etypes: Vec<&'static str>,
-    /// Requests that offer RC4 and nothing stronger.
+    /// Requests that offer RC4, DES or triple DES and nothing stronger.
     pub rc4_only_requests: u32,
-    /// Tickets that were issued under RC4 or DES.
+    /// Answers whose ticket, or whose own part in a first one, is sealed under one of these.
     pub weak_tickets: u32,
     /// Requests for a first ticket that bring their proof along.
     pub preauthenticated: u32,
@@ -133,7 +133,7 @@ impl KerberosFacts {
         });
         let _ = match tag {
             0x6a | 0x6c => self.request(tag, fields),
-            0x6b | 0x6d => self.answer(fields),
+            0x6b | 0x6d => self.answer(tag, fields),
             0x7e => self.error(fields),
             _ => None,
         };
@@ -154,28 +154,27 @@ impl KerberosFacts {
 
     fn offer(&mut self, list: &[u8]) {
         let mut reader = Reader(list);
-        let mut strongest = "";
+        let (mut has_any, mut has_stronger) = (false, false);
         for (_, kind) in (0..MOST_ETYPES).map_while(|_| element(&mut reader)) {
             // Those above 0 are kinds of encryption; Windows's own have negative numbers.
             let Some(kind) = number(kind).filter(|kind| *kind > 0) else { continue };
             let name = etype(kind);
             note(&mut self.etypes, name);
-            strongest = match (strongest, name) {
-                ("" | "rc4" | "des", "rc4" | "des") => "rc4",
-                _ => "more",
-            };
+            has_stronger |= !is_weak(name);
+            has_any = true;
         }
-        if strongest == "rc4" {
+        if has_any && !has_stronger {
             bump(&mut self.rc4_only_requests);
         }
     }
 
-    fn answer(&mut self, fields: &[u8]) -> Option<()> {
+    fn answer(&mut self, tag: u8, fields: &[u8]) -> Option<()> {
         self.realm(find(fields, 0xa3));
         let ticket = inside(inside(find(fields, 0xa5)?, 0x61)?, 0x30)?;
-        let sealed = inside(find(ticket, 0xa3)?, 0x30)?;
-        let kind = number(inside(find(sealed, 0xa0)?, 0x02)?)?;
-        if matches!(etype(kind), "rc4" | "des") {
+        // What the client opens of a first answer is sealed with its password.
+        let own = find(fields, 0xa6).filter(|_| tag == 0x6b);
+        let parts = [find(ticket, 0xa3), own].into_iter().flatten();
+        if parts.filter_map(sealed_with).any(is_weak) {
             bump(&mut self.weak_tickets);
         }
         Some(())
@@ -214,16 +213,28 @@ impl KerberosFacts {
     }
 }
 
-/// Is an encrypted time among what comes before a request, or another proof: a public key, a token over a protected channel?
+/// Is an encrypted time among what comes before a request, or another proof: a public key, a protected channel (RFC 6113), which hides it?
 fn has_proof(list: &[u8]) -> bool {
     let mut reader = Reader(inside(list, 0x30).unwrap_or_default());
     let kind = |entry: &[u8]| number(inside(find(entry, 0xa1)?, 0x02)?);
-    (0..16).map_while(|_| element(&mut reader)).any(|(_, entry)| matches!(kind(entry), Some(2 | 16 | 138)))
+    (0..16).map_while(|_| element(&mut reader)).any(|(_, entry)| matches!(kind(entry), Some(2 | 16 | 136 | 138)))
+}
+
+/// The kind of encryption of a part that is sealed.
+fn sealed_with(part: &[u8]) -> Option<&'static str> {
+    let sealed = inside(part, 0x30)?;
+    Some(etype(number(inside(find(sealed, 0xa0)?, 0x02)?)?))
+}
+
+/// Is it so weak that a password can be guessed from what it seals?
+fn is_weak(etype: &str) -> bool {
+    matches!(etype, "rc4" | "des3" | "des")
 }
 
 fn etype(kind: i32) -> &'static str {
     match kind {
         1..=3 => "des",
+        5 | 7 | 16 => "des3",
         17 | 19 => "aes128",
         18 | 20 => "aes256",
         23 | 24 => "rc4",

@@ -29,6 +29,8 @@ pub enum Class {
     Beaconing,
     /// Far more data moved than usual.
     Exfiltration,
+    /// Tickets asked for in a way that lets passwords be guessed from them.
+    CredentialAccess,
     /// New access to a clinical or control system.
     CriticalAccess,
     /// New administrative access from device to device.
@@ -66,7 +68,7 @@ pub struct ClassInfo {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Scan,
         Self::Sweep,
         Self::BruteForce,
@@ -78,6 +80,7 @@ impl Class {
         Self::CovertApplication,
         Self::Beaconing,
         Self::Exfiltration,
+        Self::CredentialAccess,
         Self::CriticalAccess,
         Self::LateralMovement,
         Self::SilentChannel,
@@ -100,6 +103,7 @@ impl Class {
                 | Self::Flood
                 | Self::ArpSpoofing
                 | Self::FileActivity
+                | Self::CredentialAccess
                 | Self::CriticalAccess
                 | Self::LateralMovement
         )
@@ -123,6 +127,7 @@ impl Class {
                 | Self::CovertApplication
                 | Self::Beaconing
                 | Self::Exfiltration
+                | Self::CredentialAccess
         )
     }
 
@@ -185,6 +190,7 @@ impl Class {
             Self::CovertApplication => matches!(evidence, Evidence::NewFact(_) | Evidence::NewService),
             Self::Beaconing => matches!(evidence, Evidence::Rhythm | Evidence::NameRhythm),
             Self::Exfiltration => matches!(evidence, Evidence::Volume(_)),
+            Self::CredentialAccess => matches!(evidence, Evidence::NewFact(_)),
             Self::CriticalAccess | Self::LateralMovement => {
                 evidence.is_by_initiator() || matches!(evidence, Evidence::RemoteControl)
             }
@@ -206,7 +212,7 @@ impl Class {
 const SCAN_CATEGORY: &str = "Detection of a Network Scan";
 const UNKNOWN_CATEGORY: &str = "Unknown Traffic";
 
-static INFOS: [ClassInfo; 18] = [
+static INFOS: [ClassInfo; 19] = [
     ClassInfo {
         name: "scan",
         title: "port scan",
@@ -308,6 +314,18 @@ static INFOS: [ClassInfo; 18] = [
         severity: 1,
         attack: Some(("T1041", "TA0010")),
         check: &["Was this transfer started by a person or a planned job?", "What data does the source hold?"],
+    },
+    ClassInfo {
+        name: "credential_access",
+        title: "tickets from which passwords can be guessed",
+        category: "Attempted User Privilege Gain",
+        signature_id: 19,
+        severity: 1,
+        attack: Some(("T1558", "TA0006")),
+        check: &[
+            "Which accounts were the tickets of, and are their passwords long and AES keys set?",
+            "Which program on the device asked for them?",
+        ],
     },
     ClassInfo {
         name: "critical_access",

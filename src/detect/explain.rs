@@ -163,6 +163,7 @@ fn fact_text(kind: FactKind, part: &Contribution, flow: &FlowRef) -> String {
             let on = Service { protocol: flow.key.protocol, port: flow.resp_port };
             format!("{} never spoke {text} on {on} before{life}", flow.orig)
         }
+        FactKind::Ticket => format!("{} never asked {} for a ticket of this kind ({text}) before{life}", flow.orig, flow.resp),
         _ => format!("{} never used the {} {text} before{life}", flow.orig, kind.phrase()),
     }
 }
@@ -240,6 +241,9 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         }
         _ if matches!(part.evidence, Evidence::NewFact(FactKind::ControllerRequest | FactKind::ControllerChange)) => {
             "; it counts more, since it changes what a controller does"
+        }
+        _ if part.evidence == Evidence::NewFact(FactKind::Ticket) => {
+            "; it counts more, since passwords can be guessed from such tickets"
         }
         _ if part.evidence == Evidence::NewFact(FactKind::Application) => {
             "; it counts more, since that is the port of another application"

@@ -3,13 +3,13 @@
 //! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here
 //! ever used and that exists to hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative
 //! access at an hour at which the device is never at work, or remote calls that administer another device or take control of it, or
-//! listening to all that is published, or requests that change a controller, or names that are asked for past the resolver at home.
+//! listening to all that is published, or requests that change a controller, or tickets from which passwords can be guessed, or names that are asked for past the resolver at home.
 
 use super::classify::{asks_directory, carries_data, is_login};
 use super::evidence::Evidence;
 use super::surprise::DNS;
 use crate::app::{App, Family};
-use crate::feature::{Fact, FactKind, Observation, READ_REQUEST, SUBSCRIBE_ALL};
+use crate::feature::{Fact, FactKind, Observation, READ_REQUEST, SUBSCRIBE_ALL, WEAK_TICKETS};
 use crate::model::{Baselines, Edge, Family as _, HostBaseline, Kind, KnownTo, Roles};
 
 /// Odds of 64 to 1.
@@ -99,8 +99,8 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
         let counts = seen.facts.iter().any(|fact| is_new(fact) && administers(fact) && of_others(fact));
         return if counts { BITS } else { 0.0 };
     }
-    if let Evidence::NewFact(kind @ (FactKind::ControllerRequest | FactKind::ControllerChange)) = evidence {
-        return controller_bits(seen, orig, kind, (baselines, roles()));
+    if let Evidence::NewFact(kind @ (FactKind::ControllerRequest | FactKind::ControllerChange | FactKind::Ticket)) = evidence {
+        return deed_bits(seen, orig, kind, (baselines, roles()));
     }
     if evidence == Evidence::NewFact(FactKind::Application) {
         let speaks = seen.facts.iter().find(|fact| fact.kind == FactKind::Application);
@@ -129,21 +129,19 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
     }
 }
 
-/// Bits of a request that changes a controller, by a device that never made such, or not of this one. Where none of its kind was learned (a model of an
-/// earlier version, or of a network without controllers) that says nothing.
-fn controller_bits(
-    seen: &Observation,
-    orig: Option<&HostBaseline>,
-    kind: FactKind,
-    (baselines, roles): (&Baselines, Roles),
-) -> f64 {
+/// Bits of a request that changes a controller, by a device that never made such, or not of this one; and of one for a ticket that gives a password
+/// away. Where none of its kind was learned (a model of an earlier version, or of a network without controllers) that says nothing.
+fn deed_bits(seen: &Observation, orig: Option<&HostBaseline>, kind: FactKind, (baselines, roles): (&Baselines, Roles)) -> f64 {
     if baselines.pooled.newness.of(Kind::Fact(kind)).any >= NEVER_MET {
         return 0.0;
     }
     let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
-    let read = Fact::new(FactKind::ControllerRequest, READ_REQUEST);
-    let changes = seen.facts.iter().filter(|fact| fact.kind == kind && **fact != read && is_new(fact));
-    changes.map(|&request| hostile_bits(baselines.commons.known_to(Kind::Fact(kind), request, roles))).fold(0.0, f64::max)
+    let counts = |fact: &Fact| match kind {
+        FactKind::Ticket => WEAK_TICKETS.iter().any(|text| *fact == Fact::new(kind, text)),
+        _ => *fact != Fact::new(FactKind::ControllerRequest, READ_REQUEST),
+    };
+    let deeds = seen.facts.iter().filter(|&fact| fact.kind == kind && is_new(fact) && counts(fact));
+    deeds.map(|&request| hostile_bits(baselines.commons.known_to(Kind::Fact(kind), request, roles))).fold(0.0, f64::max)
 }
 
 /// Does a device that asks a resolver at home for names, and never asked one elsewhere, ask one outside?
@@ -248,6 +246,30 @@ mod tests {
             prior_bits(&seen, baselines.host(seen.orig), Evidence::NewFact(FactKind::ControllerChange), &baselines)
         };
         assert_eq!(AT.map(bits_at), [0.0, MORE_BITS], "one that it never changed");
+    }
+
+    #[test]
+    fn a_ticket_that_gives_a_password_away_counts_more_where_tickets_are_known() {
+        let ticket = |text: &str| Fact::new(FactKind::Ticket, text);
+        let [weak, bare] = WEAK_TICKETS;
+        let bits = |usual: &[&str], asked: &str| {
+            let mut builder = BaselinesBuilder::default();
+            for minute in 0..60 {
+                for n in 1..=3 {
+                    let (_, mut seen) = flow(minute * 60_000 + i64::from(n), n, 100, 88, true);
+                    seen.facts = usual.iter().map(|text| ticket(text)).collect();
+                    builder.add(&seen, 0);
+                }
+            }
+            let mut baselines = builder.finish();
+            baselines.pool(1);
+            let (_, mut seen) = flow(HOUR_MS * 2, 1, 100, 88, true);
+            seen.facts = vec![ticket("usual"), ticket(asked)];
+            prior_bits(&seen, baselines.host(seen.orig), Evidence::NewFact(FactKind::Ticket), &baselines)
+        };
+        assert_eq!([bits(&["usual"], weak), bits(&["usual"], bare), bits(&[bare], "usual")], [MORE_BITS, MORE_BITS, 0.0]);
+        assert_eq!(bits(&["usual", weak], weak), 0.0, "it does so every day");
+        assert_eq!(bits(&[], weak), 0.0, "a model that knows of no tickets");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::app::{
-    App, BacnetFacts, Basis, DceRpcFacts, DicomFacts, Dnp3Facts, EnipFacts, Facts, Hl7Facts, MqttFacts, Ports, S7Facts,
-    SHORT_LABEL, SmbFacts,
+    App, BacnetFacts, Basis, DceRpcFacts, DicomFacts, Dnp3Facts, EnipFacts, Facts, Hl7Facts, KerberosFacts, MqttFacts, Ports,
+    S7Facts, SHORT_LABEL, SmbFacts,
 };
 use crate::flow::{FlowRecord, Service};
 use crate::wire::Addr;
@@ -49,10 +49,12 @@ pub enum FactKind {
     ControllerChange,
     /// An application on the well-known port of another.
     Application,
+    /// What a Kerberos ticket is sealed with or asked for by, as far as it gives passwords away.
+    Ticket,
 }
 
 impl FactKind {
-    const ALL: [(Self, &'static str, &'static str); 16] = [
+    const ALL: [(Self, &'static str, &'static str); 17] = [
         (Self::Domain, "domain", "domain"),
         (Self::Name, "name", "name"),
         (Self::CallingAe, "calling_ae", "calling AE title"),
@@ -69,6 +71,7 @@ impl FactKind {
         (Self::ControllerRequest, "controller_request", "request to a controller"),
         (Self::ControllerChange, "controller_change", "request to this controller"),
         (Self::Application, "application", "application on this port"),
+        (Self::Ticket, "ticket", "kind of ticket"),
     ];
 
     /// All kinds.
@@ -89,6 +92,7 @@ impl FactKind {
                 | Self::RemoteInterface
                 | Self::ControllerRequest
                 | Self::ControllerChange
+                | Self::Ticket
         )
     }
 
@@ -107,6 +111,10 @@ impl FactKind {
 
 /// An MQTT packet that asks for every topic.
 pub const SUBSCRIBE_ALL: &str = "subscribe to all";
+
+/// The texts of a [`FactKind::Ticket`] that let a password be guessed: of the service's account from its ticket, of the client's from an answer that
+/// anybody gets.
+pub const WEAK_TICKETS: [&str; 2] = ["weak cipher", "without proof"];
 
 /// The text of a [`FactKind::ControllerRequest`] that leaves the controller as it is. All others change it.
 pub const READ_REQUEST: &str = "read";
@@ -209,6 +217,7 @@ fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
         Facts::Dnp3(dnp3) => of_dnp3(dnp3, &mut found),
         Facts::Enip(enip) => of_enip(enip, &mut found),
         Facts::Bacnet(bacnet) => of_bacnet(bacnet, &mut found),
+        Facts::Kerberos(kerberos) => of_kerberos(kerberos, &mut found),
         _ => {}
     }
     found
@@ -310,6 +319,18 @@ fn of_bacnet(bacnet: &BacnetFacts, found: &mut Vec<(FactKind, &str)>) {
         (bacnet.change_object, "configure"),
     ];
     of_controller(&requests, found);
+}
+
+fn of_kerberos(kerberos: &KerberosFacts, found: &mut Vec<(FactKind, &str)>) {
+    let messages = &kerberos.messages;
+    let [weak_cipher, without_proof] = WEAK_TICKETS;
+    let tickets = [
+        ((messages.as_req + messages.tgs_req).saturating_sub(kerberos.rc4_only_requests), "usual"),
+        (kerberos.rc4_only_requests + kerberos.weak_tickets, weak_cipher),
+        // Where only the answers are seen, the proof may have been among what is not.
+        (messages.as_rep.min(messages.as_req).saturating_sub(kerberos.preauthenticated), without_proof),
+    ];
+    found.extend(seen(&tickets).map(|ticket| (FactKind::Ticket, ticket)));
 }
 
 fn of_controller(requests: &[(u32, &'static str)], found: &mut Vec<(FactKind, &str)>) {
@@ -424,6 +445,24 @@ mod tests {
         assert_eq!(on(443, App::Tls, Basis::Content), (false, false), "its own port");
         assert_eq!(on(443, App::Ssh, Basis::Port), (false, false));
         assert_eq!(on(4444, App::Ssh, Basis::Content), (false, false), "the port of none");
+    }
+
+    #[test]
+    fn tickets_that_give_passwords_away_are_told_apart() {
+        let tickets = |(as_req, as_rep, tgs_req): (u32, u32, u32), preauthenticated: u32, (rc4_only_requests, weak_tickets)| {
+            let mut facts = KerberosFacts { preauthenticated, rc4_only_requests, weak_tickets, ..KerberosFacts::default() };
+            (facts.messages.as_req, facts.messages.as_rep, facts.messages.tgs_req) = (as_req, as_rep, tgs_req);
+            let facts = Facts::Kerberos(facts);
+            let texts = said(&facts);
+            assert!(texts.iter().all(|(kind, _)| *kind == FactKind::Ticket));
+            texts.iter().map(|(_, text)| (*text).to_owned()).collect::<Vec<_>>()
+        };
+        let [weak, bare] = WEAK_TICKETS;
+        assert_eq!(tickets((2, 1, 1), 1, (0, 0)), ["usual"], "the first request is sent away for a proof");
+        assert_eq!(tickets((0, 0, 2), 0, (2, 2)), [weak]);
+        assert_eq!(tickets((0, 0, 2), 0, (0, 1)), ["usual", weak], "offered what is stronger, and got what is not");
+        assert_eq!(tickets((1, 1, 0), 0, (0, 0)), ["usual", bare]);
+        assert_eq!(tickets((0, 1, 0), 0, (0, 0)), Vec::<String>::new(), "only the answer was heard");
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(crate) mod packing;
 mod schema;
 
 pub use extract::extract;
-pub use fact::{Fact, FactKind, ParseFactError, READ_REQUEST, SUBSCRIBE_ALL, fact_texts, names_service};
+pub use fact::{Fact, FactKind, ParseFactError, READ_REQUEST, SUBSCRIBE_ALL, WEAK_TICKETS, fact_texts, names_service};
 pub use observation::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Host, NamesAsked, Observation};
 pub use packing::{pack, unpack};
 pub use schema::{COUNT, Feature, SCHEMA, Scale, hex, markdown, schema_hash};

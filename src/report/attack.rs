@@ -19,6 +19,7 @@ pub fn technique(number: &str) -> Option<&'static str> {
         "T1499" => "Endpoint Denial of Service",
         "T1557.002" => "Adversary-in-the-Middle: ARP Cache Poisoning",
         "T1557.003" => "Adversary-in-the-Middle: DHCP Spoofing",
+        "T1558" => "Steal or Forge Kerberos Tickets",
         "T1568.002" => "Dynamic Resolution: Domain Generation Algorithms",
         "T1571" => "Non-Standard Port",
         _ => return None,

@@ -196,10 +196,13 @@ fn kdc_request(kind: u8, service: &str, etypes: &[u8], proof: u8) -> Vec<u8> {
     der(kind, &[&der(0x30, &[&der(0xa1, &[&int(5)]), &der(0xa2, &[&int(number)]), &padata, &der(0xa4, &[&body])])])
 }
 
-fn kdc_answer(kind: u8, etype: u8) -> Vec<u8> {
-    let sealed = der(0xa3, &[&der(0x30, &[&der(0xa0, &[&int(etype)]), &der(0xa2, &[&der(4, &[&[9; 150]])])])]);
+/// An answer: what its ticket and its own part are sealed with.
+fn kdc_answer(kind: u8, etype: u8, own: u8) -> Vec<u8> {
+    let sealed =
+        |tag: u8, etype: u8| der(tag, &[&der(0x30, &[&der(0xa0, &[&int(etype)]), &der(0xa2, &[&der(4, &[&[9; 150]])])])]);
+    let (sealed, own) = (sealed(0xa3, etype), sealed(0xa6, own));
     let ticket = der(0x61, &[&der(0x30, &[&der(0xa0, &[&int(5)]), &der(0xa1, &[&der(0x1b, &[b"WARD.EXAMPLE"])]), &sealed])]);
-    let fields = [&der(0xa0, &[&int(5)])[..], &der(0xa1, &[&int(11)]), &der(0xa5, &[&ticket])].concat();
+    let fields = [&der(0xa0, &[&int(5)])[..], &der(0xa1, &[&int(11)]), &der(0xa5, &[&ticket]), &own].concat();
     der(kind, &[&der(0x30, &[&fields])])
 }
 
@@ -224,7 +227,7 @@ fn tickets_and_refusals_over_udp() {
             (Orig, &kdc_request(0x6a, "krbtgt", &[18, 17, 23], 2)),
             (Resp, &kdc_error(24)),
             (Orig, &weak),
-            (Resp, &kdc_answer(0x6d, 23)),
+            (Resp, &kdc_answer(0x6d, 23, 18)),
             (Orig, &kdc_request(0x6c, "own-service", &[18], 1)),
             (Resp, &kdc_error(7)),
             (Resp, &kdc_error(6)),
@@ -242,6 +245,17 @@ fn tickets_and_refusals_over_udp() {
     assert_eq!(got.services, ["krbtgt", "mssqlsvc", "other"]);
     let kept = serde_json::to_string(got).unwrap();
     assert!(!kept.contains("smith") && !kept.contains("pacs01") && !kept.contains("own-service"), "{kept}");
+}
+
+#[test]
+fn answers_that_a_password_seals_weakly_are_counted() {
+    let weak = |kind: u8, etype: u8, own: u8| {
+        let state =
+            after(udp(88), &[(Orig, &kdc_request(kind - 1, "krbtgt", &[18, 23], 2)), (Resp, &kdc_answer(kind, etype, own))]);
+        kerberos(&state).weak_tickets
+    };
+    // A client's own part is sealed with its password in a first answer, with the key of its session in any other.
+    assert_eq!([weak(0x6b, 18, 18), weak(0x6b, 18, 23), weak(0x6d, 18, 23), weak(0x6d, 16, 18)], [0, 1, 0, 1]);
 }
 
 #[test]

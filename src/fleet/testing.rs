@@ -269,7 +269,7 @@ fn doubles_and_another_order_change_nothing_and_what_is_missing_is_counted() {
     [0, 2, 3, 4].iter().for_each(|&place: &usize| drop(merge.take(&messages[place], "x", at(0.0))));
     merge.advance(9.0, &mut heard);
     assert!(heard.0.is_empty());
-    merge.take(b"AUSF\x09\x00nonsense", "y", at(9.0));
+    merge.take(b"AUSF\xff\xffnonsense", "y", at(9.0));
     merge.advance(10.1, &mut heard);
     assert_eq!(heard.0, ["1 at 100", "tick 100", "3 at 101", "tick 101"]);
     let account = &merge.account;

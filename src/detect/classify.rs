@@ -104,7 +104,8 @@ pub(super) fn classify(
         _ if is_new && family == Family::Covert => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::Application), _)) if !seen.resp_local => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
-        Some((Evidence::NewFact(FactKind::Ticket), _)) => Class::CredentialAccess,
+        // Tickets of the usual kind are new to whoever begins to log in.
+        Some((Evidence::NewFact(FactKind::Ticket), _)) if surprise.is_critical() => Class::CredentialAccess,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
         _ if matches!(evidence, Some(Evidence::Rhythm | Evidence::NameRhythm)) => Class::Beaconing,
         _ if is_transfer(seen, surprise) && !(initiator == Initiator::LikeOthers && seen.resp_local) => Class::Exfiltration,

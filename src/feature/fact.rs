@@ -325,8 +325,8 @@ fn of_kerberos(kerberos: &KerberosFacts, found: &mut Vec<(FactKind, &str)>) {
     let messages = &kerberos.messages;
     let [weak_cipher, without_proof] = WEAK_TICKETS;
     let tickets = [
-        ((messages.as_req + messages.tgs_req).saturating_sub(kerberos.rc4_only_requests), "usual"),
-        (kerberos.rc4_only_requests + kerberos.weak_tickets, weak_cipher),
+        (messages.as_req.saturating_add(messages.tgs_req).saturating_sub(kerberos.rc4_only_requests), "usual"),
+        (kerberos.rc4_only_requests.saturating_add(kerberos.weak_tickets), weak_cipher),
         // Where only the answers are seen, the proof may have been among what is not.
         (messages.as_rep.min(messages.as_req).saturating_sub(kerberos.preauthenticated), without_proof),
     ];

@@ -17,7 +17,7 @@ use auscult::wire::{Frame, LinkType, Mac, decode as decode_frame};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets. Each has a file in `fuzz_targets/` and a folder in `seeds/`.
-pub const TARGETS: [Target; 53] = [
+pub const TARGETS: [Target; 54] = [
     ("decode", decode),
     ("capture", capture),
     ("flow", flow),
@@ -32,6 +32,7 @@ pub const TARGETS: [Target; 53] = [
     ("app_dhcp", app_dhcp),
     ("app_dicom", |data| app(tcp(11112), data)),
     ("app_dnp3", |data| app(tcp(20000), data)),
+    ("app_iec104", |data| app(tcp(2404), data)),
     ("app_dns", |data| app(udp(53), data)),
     ("app_dns_tcp", |data| app(tcp(53), data)),
     ("app_dtls", |data| app(udp(4433), data)),

@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::listen::{Heard, Listen, Place};
 use super::{
     App, AstmFacts, BacnetFacts, DceRpcFacts, DhcpFacts, DicomFacts, Dnp3Facts, DnsFacts, EnipFacts, FtpFacts, Hl7Facts,
-    HttpFacts, KerberosFacts, LdapFacts, MailboxFacts, ModbusFacts, MqttFacts, MysqlFacts, NbnsFacts, NtpFacts, OpcUaFacts,
-    Poct1aFacts, PostgresFacts, QuicFacts, RadiusFacts, RdpFacts, RfbFacts, RtpFacts, S7Facts, SipFacts, SmbFacts, SmtpFacts,
-    SnmpFacts, SshFacts, SyslogFacts, TdsFacts, TftpFacts, TlsFacts, WsDiscoveryFacts,
+    HttpFacts, Iec104Facts, KerberosFacts, LdapFacts, MailboxFacts, ModbusFacts, MqttFacts, MysqlFacts, NbnsFacts, NtpFacts,
+    OpcUaFacts, Poct1aFacts, PostgresFacts, QuicFacts, RadiusFacts, RdpFacts, RfbFacts, RtpFacts, S7Facts, SipFacts, SmbFacts,
+    SmtpFacts, SnmpFacts, SshFacts, SyslogFacts, TdsFacts, TftpFacts, TlsFacts, WsDiscoveryFacts,
 };
 
 macro_rules! facts {
@@ -69,6 +69,8 @@ facts! {
     Hl7(Hl7Facts) of Hl7,
     /// Of HTTP/1 and HTTP/2.
     Http(HttpFacts) of Http | Http2,
+    /// Of IEC 60870-5-104.
+    Iec104(Iec104Facts) of Iec104,
     /// Of Kerberos.
     Kerberos(KerberosFacts) of Kerberos,
     /// Of LDAP.
@@ -156,6 +158,15 @@ impl Facts {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.server_name().or_else(|| self.dns_qname()).filter(|name| !name.is_empty())
+    }
+
+    /// Did the responder agree to pass on what it gets to who was named, as proxies do (RFC 9110, 9.3.6)?
+    #[must_use]
+    pub fn passes_on(&self) -> bool {
+        match self {
+            Self::Http(http) => http.method == Some("CONNECT") && http.status.is_some_and(|status| status / 100 == 2),
+            _ => false,
+        }
     }
 
     /// The first name that a DNS flow asked for.

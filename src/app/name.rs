@@ -67,6 +67,8 @@ applications! {
     Http2 = "http2",
     /// Internet control messages (RFC 792, RFC 4443).
     Icmp = "icmp",
+    /// Telecontrol of substations over TCP (IEC 60870-5-104).
+    Iec104 = "iec104",
     /// Internet key exchange (RFC 7296).
     Ike = "ike",
     /// Internet message access (RFC 9051).
@@ -171,7 +173,9 @@ impl App {
     pub const fn family(self) -> Family {
         match self {
             Self::Astm | Self::Dicom | Self::Hl7 | Self::Mqtt | Self::Poct1a => Family::Clinical,
-            Self::Bacnet | Self::Dnp3 | Self::EthernetIp | Self::Modbus | Self::OpcUa | Self::S7Comm => Family::Industrial,
+            Self::Bacnet | Self::Dnp3 | Self::EthernetIp | Self::Iec104 | Self::Modbus | Self::OpcUa | Self::S7Comm => {
+                Family::Industrial
+            }
             Self::Ftp | Self::Kerberos | Self::Ldap | Self::Rdp | Self::Rfb | Self::Smb | Self::Ssh | Self::Telnet => {
                 Family::Access
             }

@@ -84,7 +84,13 @@ impl Facts {
             Self::Ssh(ssh) => texts([&mut ssh.software_orig, &mut ssh.software_resp].into_iter().flatten(), to),
             Self::Tds(tds) => texts([&mut tds.server_version, &mut tds.client_version].into_iter().flatten(), to),
             Self::Tls(tls) => tls.rename(to),
-            Self::Bacnet(_) | Self::DceRpc(_) | Self::Dnp3(_) | Self::Enip(_) | Self::Modbus(_) | Self::Ntp(_) => {}
+            Self::Bacnet(_)
+            | Self::DceRpc(_)
+            | Self::Dnp3(_)
+            | Self::Enip(_)
+            | Self::Iec104(_)
+            | Self::Modbus(_)
+            | Self::Ntp(_) => {}
             Self::Poct1a(_) | Self::Radius(_) | Self::Rfb(_) | Self::Rtp(_) | Self::S7(_) | Self::Snmp(_) => {}
             Self::Syslog(_) | Self::Tftp(_) | Self::WsDiscovery(_) => {}
         }

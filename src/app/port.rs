@@ -74,6 +74,7 @@ const fn tcp(port: u16) -> App {
         1433 => App::Tds,
         1883 => App::Mqtt,
         2049 => App::Nfs,
+        2404 => App::Iec104,
         2575 => App::Hl7,
         3306 => App::Mysql,
         3389 => App::Rdp,

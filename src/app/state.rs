@@ -173,6 +173,7 @@ const fn max_tries(ports: Ports) -> u8 {
         | App::Dnp3
         | App::EthernetIp
         | App::Hl7
+        | App::Iec104
         | App::Ldap
         | App::Modbus
         | App::Mqtt

@@ -1,7 +1,7 @@
 //! Protocols over TCP that are told by a few bytes at their start.
 
 use super::reader::{Reader, holds};
-use super::{App, Ports, astm, dcerpc, dnp3, enip, modbus, opcua, poct1a, s7comm, smb};
+use super::{App, Ports, astm, dcerpc, dnp3, enip, iec104, modbus, opcua, poct1a, s7comm, smb};
 
 /// The application of a stream that starts so.
 pub(super) fn recognise(ports: Ports, payload: &[u8]) -> Option<App> {
@@ -20,6 +20,7 @@ pub(super) fn recognise(ports: Ports, payload: &[u8]) -> Option<App> {
         _ if s7comm::is_message(payload) => Some(App::S7Comm),
         _ if enip::is_message(payload, ports.has(44818)) => Some(App::EthernetIp),
         _ if opcua::is_message(payload, ports.has(4840)) => Some(App::OpcUa),
+        _ if iec104::is_frame(payload, ports.has(2404)) => Some(App::Iec104),
         _ if ports.has(502) && modbus::is_message(payload) => Some(App::Modbus),
         _ => None,
     }

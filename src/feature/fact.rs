@@ -7,10 +7,8 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::{
-    App, BacnetFacts, Basis, DceRpcFacts, DicomFacts, Dnp3Facts, EnipFacts, Facts, Hl7Facts, KerberosFacts, MqttFacts, Ports,
-    S7Facts, SHORT_LABEL, SmbFacts,
-};
+use super::controller;
+use crate::app::{App, Basis, DceRpcFacts, DicomFacts, Facts, Hl7Facts, KerberosFacts, MqttFacts, Ports, SHORT_LABEL, SmbFacts};
 use crate::flow::{FlowRecord, Service};
 use crate::wire::Addr;
 
@@ -43,7 +41,7 @@ pub enum FactKind {
     RemoteControl,
     /// Interface for remote procedure calls, by the name of its service or pipe, or a share for administration.
     RemoteInterface,
-    /// What a controller is asked to do: to read, to write, to stop (Modbus, S7, DNP3, CIP, BACnet).
+    /// What a controller is asked to do: to read, to write, to stop (Modbus, S7, DNP3, IEC 104, CIP, BACnet).
     ControllerRequest,
     /// The same of one controller, where it changes that.
     ControllerChange,
@@ -195,7 +193,7 @@ pub fn fact_texts(record: &FlowRecord) -> Vec<(FactKind, &str)> {
     found
 }
 
-fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
+pub(super) fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
     let mut found = Vec::new();
     if let Some(name) = facts.name() {
         found.push((FactKind::Domain, domain(name)));
@@ -210,13 +208,12 @@ fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
         Facts::Tls(tls) => found.extend(tls.alpn.as_deref().map(|text| (FactKind::Alpn, text))),
         Facts::DceRpc(calls) => of_calls(calls, &mut found),
         Facts::Smb(smb) => of_smb(smb, &mut found),
-        Facts::Modbus(modbus) => {
-            of_controller(&[(modbus.read_requests, READ_REQUEST), (modbus.write_requests, "write")], &mut found)
-        }
-        Facts::S7(s7) => of_s7(s7, &mut found),
-        Facts::Dnp3(dnp3) => of_dnp3(dnp3, &mut found),
-        Facts::Enip(enip) => of_enip(enip, &mut found),
-        Facts::Bacnet(bacnet) => of_bacnet(bacnet, &mut found),
+        Facts::Modbus(modbus) => controller::modbus(modbus, &mut found),
+        Facts::S7(s7) => controller::s7(s7, &mut found),
+        Facts::Dnp3(dnp3) => controller::dnp3(dnp3, &mut found),
+        Facts::Enip(enip) => controller::enip(enip, &mut found),
+        Facts::Bacnet(bacnet) => controller::bacnet(bacnet, &mut found),
+        Facts::Iec104(iec104) => controller::iec104(iec104, &mut found),
         Facts::Kerberos(kerberos) => of_kerberos(kerberos, &mut found),
         _ => {}
     }
@@ -279,48 +276,6 @@ fn of_smb<'f>(smb: &'f SmbFacts, found: &mut Vec<(FactKind, &'f str)>) {
     }
 }
 
-fn of_s7(s7: &S7Facts, found: &mut Vec<(FactKind, &str)>) {
-    let requests = [
-        (s7.read, READ_REQUEST),
-        (s7.write, "write"),
-        (s7.plc_start, "start"),
-        (s7.plc_stop, "stop"),
-        (s7.plc_control, "control"),
-        (s7.download, "download"),
-        (s7.userdata_security, "password"),
-    ];
-    of_controller(&requests, found);
-}
-
-fn of_dnp3(dnp3: &Dnp3Facts, found: &mut Vec<(FactKind, &str)>) {
-    let requests = [
-        (dnp3.read, READ_REQUEST),
-        (dnp3.write, "write"),
-        (dnp3.operate | dnp3.direct_operate, "operate"),
-        (dnp3.restart, "restart"),
-        (dnp3.control_application, "control"),
-        (dnp3.configure, "configure"),
-        (dnp3.file, "file"),
-    ];
-    of_controller(&requests, found);
-}
-
-fn of_enip(enip: &EnipFacts, found: &mut Vec<(FactKind, &str)>) {
-    of_controller(&[(enip.cip_read, READ_REQUEST), (enip.cip_write, "write"), (enip.cip_control, "control")], found);
-}
-
-fn of_bacnet(bacnet: &BacnetFacts, found: &mut Vec<(FactKind, &str)>) {
-    let requests = [
-        (bacnet.read_property, READ_REQUEST),
-        (bacnet.write_property, "write"),
-        (bacnet.reinitialize_device, "restart"),
-        (bacnet.device_communication_control, "silence"),
-        (bacnet.write_file, "file"),
-        (bacnet.change_object, "configure"),
-    ];
-    of_controller(&requests, found);
-}
-
 fn of_kerberos(kerberos: &KerberosFacts, found: &mut Vec<(FactKind, &str)>) {
     let messages = &kerberos.messages;
     let [weak_cipher, without_proof] = WEAK_TICKETS;
@@ -333,13 +288,7 @@ fn of_kerberos(kerberos: &KerberosFacts, found: &mut Vec<(FactKind, &str)>) {
     found.extend(seen(&tickets).map(|ticket| (FactKind::Ticket, ticket)));
 }
 
-fn of_controller(requests: &[(u32, &'static str)], found: &mut Vec<(FactKind, &str)>) {
-    found.extend(seen(requests).map(|request| (FactKind::ControllerRequest, request)));
-    let changes = seen(requests).filter(|&request| request != READ_REQUEST);
-    found.extend(changes.map(|request| (FactKind::ControllerChange, request)));
-}
-
-fn seen<'c>(counts: &'c [(u32, &'static str)]) -> impl Iterator<Item = &'static str> + 'c {
+pub(super) fn seen<'c>(counts: &'c [(u32, &'static str)]) -> impl Iterator<Item = &'static str> + 'c {
     counts.iter().filter(|(count, _)| *count > 0).map(|&(_, name)| name)
 }
 
@@ -463,27 +412,5 @@ mod tests {
         assert_eq!(tickets((0, 0, 2), 0, (0, 1)), ["usual", weak], "offered what is stronger, and got what is not");
         assert_eq!(tickets((1, 1, 0), 0, (0, 0)), ["usual", bare]);
         assert_eq!(tickets((0, 1, 0), 0, (0, 0)), Vec::<String>::new(), "only the answer was heard");
-    }
-
-    #[test]
-    fn what_a_controller_is_asked_is_told_apart() {
-        let asked = |facts: Facts| {
-            let texts = said(&facts);
-            let of = |wanted: FactKind| texts.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, text)| (*text).to_owned());
-            let asked: Vec<String> = of(FactKind::ControllerRequest).collect();
-            let changes = asked.iter().filter(|text| *text != READ_REQUEST).cloned().collect::<Vec<_>>();
-            assert_eq!(of(FactKind::ControllerChange).collect::<Vec<_>>(), changes);
-            asked
-        };
-        assert_eq!(asked(Facts::S7(S7Facts { setup: 1, read: 9, plc_stop: 1, ..S7Facts::default() })), ["read", "stop"]);
-        assert_eq!(
-            asked(Facts::Dnp3(Dnp3Facts { direct_operate: 1, restart: 1, ..Dnp3Facts::default() })),
-            ["operate", "restart"]
-        );
-        assert_eq!(asked(Facts::Enip(EnipFacts { cip_write: 2, ..EnipFacts::default() })), ["write"]);
-        assert_eq!(
-            asked(Facts::Bacnet(BacnetFacts { who_is: 1, reinitialize_device: 1, ..BacnetFacts::default() })),
-            ["restart"]
-        );
     }
 }

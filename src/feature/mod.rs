@@ -3,6 +3,7 @@
 //! Architecture invariant: no feature carries an address, a port, an absolute time or a place in the capture, so that no
 //! feature can carry the answer.
 
+mod controller;
 mod extract;
 mod fact;
 mod observation;

@@ -7,7 +7,7 @@ use crate::app::{App, Basis};
 use crate::sighting::Capabilities;
 
 /// The role of a server of each application.
-const SERVERS: [(App, &str); 29] = [
+const SERVERS: [(App, &str); 30] = [
     (App::Dicom, "dicom-server"),
     (App::Hl7, "hl7-receiver"),
     (App::Mqtt, "mqtt-broker"),
@@ -37,6 +37,7 @@ const SERVERS: [(App, &str); 29] = [
     (App::OpcUa, "controller"),
     (App::EthernetIp, "controller"),
     (App::Dnp3, "controller"),
+    (App::Iec104, "controller"),
 ];
 
 /// The role of a client of each application, where it says something.

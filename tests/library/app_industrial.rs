@@ -1,10 +1,13 @@
 //! Industrial protocols: what is read, written and controlled, however the stream is cut; checked against tshark.
 
-use auscult::app::{App, BacnetFacts, Basis, Dnp3Facts, EnipFacts, Facts, ModbusFacts, OpcUaFacts, Ports, S7Facts, Side};
+use auscult::app::{
+    App, BacnetFacts, Basis, Dnp3Facts, EnipFacts, Facts, Iec104Facts, ModbusFacts, OpcUaFacts, Ports, S7Facts, Side,
+};
 
 use crate::app_support::{after, alone, tcp, udp};
 use crate::clinical_support::industrial::{
-    bacnet_talk, cip, cip_connected, dnp3, dnp3_talk, enip, enip_talk, modbus_talk, opcua_message, opcua_talk, s7, s7_talk, tpkt,
+    bacnet_talk, cip, cip_connected, dnp3, dnp3_talk, enip, enip_talk, iec104, iec104_control, iec104_talk, modbus_talk,
+    opcua_message, opcua_talk, s7, s7_talk, tpkt,
 };
 use crate::clinical_support::{self, any_snap_length, heard, hospital, same_however_cut, times, tshark_of, write_seed, written};
 use crate::support::{Folder, auscult, data};
@@ -68,6 +71,41 @@ fn dnp3_is_told_by_its_checksum() {
         let mut bad = frame.clone();
         bad[place] ^= 1;
         assert_ne!(alone(6, &bad).0, App::Dnp3, "byte {place}");
+    }
+}
+
+#[test]
+fn telecontrol_is_counted_by_what_it_asks() {
+    let talk = iec104_talk(&[9; 5]);
+    let want = Iec104Facts {
+        start: 1,
+        interrogation: 1,
+        command: 2,
+        reset: 1,
+        read: 1,
+        reports: 2,
+        confirmed: 2,
+        refused: 2,
+        stations: vec![7],
+        ..Iec104Facts::default()
+    };
+    assert_eq!(same_however_cut(tcp(2404), &talk, 12), Facts::Iec104(want));
+    any_snap_length(tcp(2404), &talk);
+    let (app, facts) = written(tcp(2404), &talk);
+    assert_eq!((app.as_str(), &facts["command"], &facts["refused"]), ("iec104", &2.into(), &2.into()));
+    let Some(kinds) = tshark_of(tcp(2404), &talk, "iec60870_asdu", "iec60870_asdu.typeid") else { return };
+    let told = ["100", "45", "50", "105", "102", "13", "30"].map(|kind| times(&kinds, &[kind]));
+    assert_eq!(told, [3, 2, 2, 2, 1, 1, 1], "{kinds:?}");
+}
+
+#[test]
+fn telecontrol_is_told_by_its_start_and_on_its_port() {
+    assert_eq!(alone(6, &iec104_control(0x07)), (App::Iec104, Basis::Content));
+    let command = iec104(45, 6, &[1, 0, 0, 0x81]);
+    assert_ne!(alone(6, &command).0, App::Iec104, "it may be anything there");
+    assert!(matches!(after(tcp(2404), &[(Orig, &command)]).facts(), Some(Facts::Iec104(facts)) if facts.command == 1));
+    for bad in [[0x68, 4, 0x0f, 0, 0, 0], [0x68, 4, 0x07, 1, 0, 0], [0x68, 3, 0x07, 0, 0, 0], [0x67, 4, 0x07, 0, 0, 0]] {
+        assert_ne!(alone(6, &bad).0, App::Iec104, "{bad:?}");
     }
 }
 
@@ -244,7 +282,7 @@ fn nothing_in_a_hospital_is_taken_for_a_controller() {
     let path = hospital(&folder, "everything");
     let flows = auscult(&["flows", path.to_str().unwrap()]).ended(0).lines();
     assert!(flows.len() > 3000, "{} flows", flows.len());
-    let industrial = ["modbus", "dnp3", "s7comm", "enip", "bacnet", "opcua", "astm", "poct1a"];
+    let industrial = ["modbus", "dnp3", "iec104", "s7comm", "enip", "bacnet", "opcua", "astm", "poct1a"];
     for flow in flows {
         let is_told = flow["auscult"]["facts"].is_object() && industrial.iter().any(|app| flow["app_proto"] == *app);
         assert!(!is_told, "{flow}");
@@ -256,6 +294,7 @@ fn nothing_in_a_hospital_is_taken_for_a_controller() {
 fn write_seeds() {
     write_seed("app_modbus", &modbus_talk([7; 4]));
     write_seed("app_dnp3", &dnp3_talk(&[12; 20]));
+    write_seed("app_iec104", &iec104_talk(&[12; 5]));
     write_seed("app_s7comm", &s7_talk(&[9; 6]));
     write_seed("app_enip", &enip_talk(b"TAG"));
     write_seed("app_bacnet", &bacnet_talk(b"Ward 7"));

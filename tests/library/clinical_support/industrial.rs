@@ -46,6 +46,37 @@ pub fn dnp3_talk(value: &[u8]) -> Talk {
     ]
 }
 
+/// A frame of IEC 60870-5-104 with data: its kind, cause and what follows the head.
+pub fn iec104(kind: u8, cause: u8, objects: &[u8]) -> Vec<u8> {
+    [&[0x68, 10 + objects.len() as u8, 2, 0, 4, 0, kind, 1, cause, 0, 7, 0][..], objects].concat()
+}
+
+/// One that starts, stops or tests.
+pub const fn iec104_control(first: u8) -> [u8; 6] {
+    [0x68, 4, first, 0, 0, 0]
+}
+
+pub fn iec104_talk(value: &[u8]) -> Talk {
+    vec![
+        (Orig, iec104_control(0x07).to_vec()),
+        (Resp, iec104_control(0x0b).to_vec()),
+        (Orig, iec104(100, 6, &[0, 0, 0, 20])),
+        (
+            Resp,
+            [iec104(100, 7, &[0, 0, 0, 20]), iec104(13, 20, &[&[1, 0, 0][..], value].concat()), iec104(100, 10, &[0, 0, 0, 20])]
+                .concat(),
+        ),
+        (
+            Orig,
+            [&iec104_control(0x43)[..], &iec104(45, 6, &[1, 0, 0, 0x81]), &iec104(50, 6, &[&[2, 0, 0][..], value].concat())]
+                .concat(),
+        ),
+        (Resp, [iec104(45, 7, &[1, 0, 0, 0x81]), iec104(50, 0x47, &[&[2, 0, 0][..], value].concat())].concat()),
+        (Orig, [iec104(105, 6, &[0, 0, 0, 1]), iec104(102, 5, &[1, 0, 0]), [0x68, 4, 1, 0, 8, 0].to_vec()].concat()),
+        (Resp, [iec104(30, 3, &[&[1, 0, 0][..], value].concat()), iec104(105, 0x6c, &[0, 0, 0, 1])].concat()),
+    ]
+}
+
 /// ISO transport over TCP: a data unit of the transport.
 pub fn tpkt(unit: &[u8]) -> Vec<u8> {
     [&[3, 0][..], &(unit.len() as u16 + 4).to_be_bytes(), unit].concat()

@@ -5,7 +5,7 @@ use auscult::app::Side::{Orig, Resp};
 
 use super::{MARK, Marked, wide};
 use crate::app_support::{associate, command, dns, pdu, tcp, udp, value, vec8, vec16};
-use crate::clinical_support::industrial::{bacnet_talk, dnp3_talk, enip_talk, modbus_talk, opcua_talk, s7_talk};
+use crate::clinical_support::industrial::{bacnet_talk, dnp3_talk, enip_talk, iec104_talk, modbus_talk, opcua_talk, s7_talk};
 
 pub fn all() -> Vec<Marked> {
     vec![
@@ -25,6 +25,7 @@ pub fn all() -> Vec<Marked> {
         ("Modbus", tcp(502), App::Modbus, modbus_talk(*MARK.as_bytes().first_chunk().unwrap_or(&[0; 4]))),
         ("Modbus, further", tcp(502), App::Modbus, modbus_talk(*MARK.as_bytes().last_chunk().unwrap_or(&[0; 4]))),
         ("DNP3", tcp(20000), App::Dnp3, dnp3_talk(MARK.as_bytes())),
+        ("IEC 104", tcp(2404), App::Iec104, iec104_talk(MARK.as_bytes())),
         ("S7", tcp(102), App::S7Comm, s7_talk(MARK.as_bytes())),
         ("EtherNet/IP", tcp(44818), App::EthernetIp, enip_talk(MARK.as_bytes())),
         ("BACnet", udp(47808), App::Bacnet, bacnet_talk(MARK.as_bytes())),

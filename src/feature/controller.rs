@@ -1,0 +1,100 @@
+//! What controllers are asked to do, in the same words whatever the protocol.
+
+use super::fact::{FactKind, READ_REQUEST, seen};
+use crate::app::{BacnetFacts, Dnp3Facts, EnipFacts, Iec104Facts, ModbusFacts, S7Facts};
+
+pub(super) fn modbus(modbus: &ModbusFacts, found: &mut Vec<(FactKind, &str)>) {
+    asked(&[(modbus.read_requests, READ_REQUEST), (modbus.write_requests, "write")], found);
+}
+
+pub(super) fn s7(s7: &S7Facts, found: &mut Vec<(FactKind, &str)>) {
+    let requests = [
+        (s7.read, READ_REQUEST),
+        (s7.write, "write"),
+        (s7.plc_start, "start"),
+        (s7.plc_stop, "stop"),
+        (s7.plc_control, "control"),
+        (s7.download, "download"),
+        (s7.userdata_security, "password"),
+    ];
+    asked(&requests, found);
+}
+
+pub(super) fn dnp3(dnp3: &Dnp3Facts, found: &mut Vec<(FactKind, &str)>) {
+    let requests = [
+        (dnp3.read, READ_REQUEST),
+        (dnp3.write, "write"),
+        (dnp3.operate | dnp3.direct_operate, "operate"),
+        (dnp3.restart, "restart"),
+        (dnp3.control_application, "control"),
+        (dnp3.configure, "configure"),
+        (dnp3.file, "file"),
+    ];
+    asked(&requests, found);
+}
+
+pub(super) fn enip(enip: &EnipFacts, found: &mut Vec<(FactKind, &str)>) {
+    asked(&[(enip.cip_read, READ_REQUEST), (enip.cip_write, "write"), (enip.cip_control, "control")], found);
+}
+
+pub(super) fn bacnet(bacnet: &BacnetFacts, found: &mut Vec<(FactKind, &str)>) {
+    let requests = [
+        (bacnet.read_property, READ_REQUEST),
+        (bacnet.write_property, "write"),
+        (bacnet.reinitialize_device, "restart"),
+        (bacnet.device_communication_control, "silence"),
+        (bacnet.write_file, "file"),
+        (bacnet.change_object, "configure"),
+    ];
+    asked(&requests, found);
+}
+
+pub(super) fn iec104(iec104: &Iec104Facts, found: &mut Vec<(FactKind, &str)>) {
+    let requests = [
+        (iec104.interrogation | iec104.read, READ_REQUEST),
+        (iec104.command, "operate"),
+        (iec104.parameter, "configure"),
+        (iec104.reset, "restart"),
+        (iec104.file, "file"),
+    ];
+    asked(&requests, found);
+}
+
+fn asked(requests: &[(u32, &'static str)], found: &mut Vec<(FactKind, &str)>) {
+    found.extend(seen(requests).map(|request| (FactKind::ControllerRequest, request)));
+    let changes = seen(requests).filter(|&request| request != READ_REQUEST);
+    found.extend(changes.map(|request| (FactKind::ControllerChange, request)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fact::said;
+    use super::*;
+    use crate::app::Facts;
+
+    #[test]
+    fn what_a_controller_is_asked_is_told_apart() {
+        let asked = |facts: Facts| {
+            let texts = said(&facts);
+            let of = |wanted: FactKind| texts.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, text)| (*text).to_owned());
+            let asked: Vec<String> = of(FactKind::ControllerRequest).collect();
+            let changes = asked.iter().filter(|text| *text != READ_REQUEST).cloned().collect::<Vec<_>>();
+            assert_eq!(of(FactKind::ControllerChange).collect::<Vec<_>>(), changes);
+            asked
+        };
+        assert_eq!(asked(Facts::S7(S7Facts { setup: 1, read: 9, plc_stop: 1, ..S7Facts::default() })), ["read", "stop"]);
+        assert_eq!(
+            asked(Facts::Dnp3(Dnp3Facts { direct_operate: 1, restart: 1, ..Dnp3Facts::default() })),
+            ["operate", "restart"]
+        );
+        assert_eq!(
+            asked(Facts::Iec104(Iec104Facts { interrogation: 2, command: 1, reports: 9, ..Iec104Facts::default() })),
+            ["read", "operate"]
+        );
+        assert_eq!(asked(Facts::Enip(EnipFacts { cip_write: 2, ..EnipFacts::default() })), ["write"]);
+        assert_eq!(
+            asked(Facts::Bacnet(BacnetFacts { who_is: 1, reinitialize_device: 1, ..BacnetFacts::default() })),
+            ["restart"]
+        );
+    }
+}

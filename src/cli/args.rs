@@ -86,7 +86,7 @@ pub struct FlowArgs {
     /// Worker threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
-    /// Home networks; repeat or separate by commas [default: private and link-local ranges]
+    /// Home networks; repeat or separate by commas [default: private and link-local ranges, and what a model found while it learned]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub home_net: Vec<String>,
     /// Open flows at the most (some 700 bytes each)
@@ -327,7 +327,7 @@ pub struct DetectArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub time: TimeArgs,
-    /// Home networks; repeat or separate by commas [default: private and link-local ranges]
+    /// Home networks; repeat or separate by commas [default: private and link-local ranges, and what a model found while it learned]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub home_net: Vec<String>,
     #[command(flatten)]

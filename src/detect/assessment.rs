@@ -3,24 +3,29 @@
 use super::anywhere::Attack;
 use super::class::Class;
 use super::evidence::Contribution;
-use super::surprise::{Surprise, scans_by_habit};
+use super::scanner::scans_by_habit;
+use super::surprise::Surprise;
 use crate::feature::Host;
 use crate::model::{HostBaseline, Regard};
 
 /// How much each part of what a flow shows by itself counts; nothing where it is shared. Parts depend on each other: beside the
 /// strongest the others count half. What is new about a flow and what is odd about its shape do most (a new program talks in
-/// its own way): the weaker of the two counts half again.
+/// its own way): the weaker of the two counts half again. A rhythm is shown by many flows, and depends on nothing that is new about one: beside it the
+/// strongest counts whole, as it does itself.
 pub(super) fn weights<const N: usize>(parts: &[Option<Contribution>; N]) -> [f64; N] {
     let mut weights = [0.5; N];
     // The places of the strongest, and of the strongest of the flow, and their bits as integers of the same order, for they are never negative:
     // the first of those that tie.
     let (mut all, mut of_flow) = ((N, i64::MIN), (N, i64::MIN));
-    let mut is_strongest_shared = true;
+    let (mut is_strongest_shared, mut has_rhythm) = (true, false);
     for (place, (part, weight)) in parts.iter().zip(&mut weights).enumerate() {
         let Some(Contribution { evidence, bits, .. }) = part else { continue };
         let (is_shared, is_of_flow) = (evidence.is_shared(), evidence.is_of_flow());
         let bits = if is_shared { 0 } else { bits.to_bits() as i64 };
         *weight = if is_shared { 0.0 } else { *weight };
+        if evidence.is_rhythm() {
+            (*weight, has_rhythm) = (1.0, true);
+        }
         if is_of_flow {
             *weight = 0.25;
             of_flow = if of_flow.0 == N || bits > of_flow.1 { (place, bits) } else { of_flow };
@@ -31,7 +36,7 @@ pub(super) fn weights<const N: usize>(parts: &[Option<Contribution>; N]) -> [f64
     }
     for (place, weight) in weights.iter_mut().enumerate() {
         if place == of_flow.0 {
-            *weight = 0.5;
+            *weight = if has_rhythm { 1.0 } else { 0.5 };
         }
         if place == all.0 && !is_strongest_shared {
             *weight = 1.0;
@@ -91,6 +96,7 @@ mod tests {
 
     /// The weight of a part as it is described.
     fn described(parts: &[Option<Contribution>; 3], place: usize) -> f64 {
+        let has_rhythm = parts.iter().flatten().any(|part| part.evidence.is_rhythm());
         let bits = |part: &Contribution| if part.evidence.is_shared() { 0.0 } else { part.bits };
         let first_of_most = |counts: &dyn Fn(&Contribution) -> bool| {
             let places = (0..3).filter_map(|place| Some((place, parts[place].as_ref().filter(|part| counts(part))?)));
@@ -99,6 +105,14 @@ mod tests {
         match &parts[place] {
             Some(part) if part.evidence.is_shared() => 0.0,
             Some(_) if first_of_most(&|_| true) == Some(place) => 1.0,
+            Some(part) if part.evidence.is_rhythm() => 1.0,
+            Some(part)
+                if has_rhythm
+                    && part.evidence.is_of_flow()
+                    && first_of_most(&|part| part.evidence.is_of_flow()) == Some(place) =>
+            {
+                1.0
+            }
             Some(part) if part.evidence.is_of_flow() && first_of_most(&|part| part.evidence.is_of_flow()) != Some(place) => 0.25,
             _ => 0.5,
         }
@@ -107,10 +121,10 @@ mod tests {
     proptest! {
         #[test]
         fn the_strongest_counts_whole_and_the_others_half_or_less(choices: [(u8, u8); 3]) {
-            // Of the flow, of the rate at which it comes, shared by its minute.
-            let kinds = [Evidence::NewPeer, Evidence::OddShape(1), Evidence::FlowRate, Evidence::TargetRate];
+            // Of the flow, of the rate or rhythm at which it comes, shared by its minute.
+            let kinds = [Evidence::NewPeer, Evidence::OddShape(1), Evidence::FlowRate, Evidence::TargetRate, Evidence::Rhythm];
             let parts = choices.map(|(kind, bits)| {
-                let evidence = *kinds.get(usize::from(kind % 5))?;
+                let evidence = *kinds.get(usize::from(kind % 6))?;
                 Some(Contribution::of(evidence, 1.0, f64::from(bits % 4)))
             });
             prop_assert_eq!(weights(&parts), [0, 1, 2].map(|place| described(&parts, place)));

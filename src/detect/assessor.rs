@@ -13,7 +13,7 @@ use super::config::{DetectorConfig, Part};
 use super::evidence::Contribution;
 use super::flow_ref::FlowRef;
 use super::knowledge::Knowledge;
-use super::memory::Lately;
+use super::memory::{Earlier, Lately};
 use super::recent::Context;
 use super::silence::{LOOK_EVERY, Silent};
 use super::submission::{Submission, Submitted};
@@ -85,8 +85,8 @@ impl Assessor {
         self.observations += 1;
         let (knowledge, without) = (&*self.knowledge, self.config.without);
         let ends = knowledge.ends(seen);
-        let is_moved = self.lately.moved.observe(seen, ends.orig);
-        let surprise = Surprise::unnamed((seen, is_moved), found, (&knowledge.vocabulary, &ends), without);
+        let earlier = self.lately.earlier(seen, ends.orig);
+        let surprise = Surprise::unnamed((seen, earlier), found, (&knowledge.vocabulary, &ends), without);
         let (context, targets) = self.lately.recent.observe(seen, &surprise, &ends, without, is_of_responder);
         let is_known = ends.orig.is_some();
         let anywhere = self.anywhere(seen);
@@ -144,11 +144,12 @@ impl Assessor {
     fn assess_served(&mut self, seen: &Observation, found: Match) -> Option<Finding> {
         self.observations += 1;
         let (knowledge, without) = (&*self.knowledge, self.config.without);
+        self.lately.relays.observe(seen);
         self.lately.recent.observe_served(seen);
         let crowd = self.lately.recent.crowd(seen, knowledge, without);
         crowd.as_ref()?;
         let ends = knowledge.ends(seen);
-        let surprise = Surprise::unnamed((seen, false), found, (&knowledge.vocabulary, &ends), without);
+        let surprise = Surprise::unnamed((seen, Earlier::default()), found, (&knowledge.vocabulary, &ends), without);
         let context = Context { crowd: crowd.filter(|_| surprise.unknown_client), ..Context::default() };
         let is_known = ends.orig.is_some();
         let finding = Finding { surprise, context, around: Around::default(), anywhere: None, is_known };

@@ -18,8 +18,9 @@ use super::memory::{Memory, Remembered};
 use super::notice::Notice;
 use super::rank::HostRank;
 use super::rarity::rarity;
+use super::scanner::scans_by_habit;
 use super::submission::Submission;
-use super::surprise::{Surprise, name_shape, scans_by_habit};
+use super::surprise::{Surprise, name_shape};
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
 use crate::model::{Match, Regard};
@@ -242,8 +243,8 @@ impl Detector {
     /// What an observation is by other knowledge, how it is to be regarded, and its bits with what its device did lately.
     #[must_use]
     pub fn surprise_by(&self, seen: &Observation, found: Match, knowledge: &Knowledge) -> (Surprise, Regard, f64) {
-        let is_moved = self.assessor.lately().moved.has(seen);
-        let surprise = Surprise::of((seen, is_moved), found, knowledge, self.config.without);
+        let earlier = self.assessor.lately().had_before(seen);
+        let surprise = Surprise::of((seen, earlier), found, knowledge, self.config.without);
         let context = self.assessor.context(seen, &surprise, knowledge);
         let is_scanner = knowledge.host(seen.orig).is_some_and(scans_by_habit);
         let regard = Regard { is_named: surprise.is_named(), is_unusual: false, is_scanner };

@@ -368,6 +368,7 @@ impl Docket {
 mod tests {
     use super::super::classify::Around;
     use super::super::flow_ref::FlowRef;
+    use super::super::memory::Earlier;
     use super::super::recent::Context;
     use super::super::testing::{LATER_MS, flow, host, taught};
     use super::*;
@@ -427,8 +428,12 @@ mod tests {
         let mut docket = Docket::new(Arc::clone(&knowledge), DetectorConfig::default());
         let weighed = (1..=10).map(|n| {
             let seen = flow(LATER_MS + i64::from(n) * 100, n, 100, 5000, true).1;
-            let surprise =
-                Surprise::of((&seen, false), knowledge.vocabulary.matches(&seen), &knowledge, DetectorConfig::default().without);
+            let surprise = Surprise::of(
+                (&seen, Earlier::default()),
+                knowledge.vocabulary.matches(&seen),
+                &knowledge,
+                DetectorConfig::default().without,
+            );
             let slow = Some(Contribution::of(Evidence::Rhythm, 60.0, 9.0));
             let (context, around) = (Context { slow, ..Context::default() }, Around::default());
             docket.weigh(&seen, &Finding { surprise, context, around, anywhere: None, is_known: true }, 0.0)

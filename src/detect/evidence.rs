@@ -167,6 +167,12 @@ impl Evidence {
         matches!(self, Self::NewFact(FactKind::Domain | FactKind::Name))
     }
 
+    /// Is it that something comes like a clock?
+    #[must_use]
+    pub const fn is_rhythm(self) -> bool {
+        matches!(self, Self::Rhythm | Self::NameRhythm)
+    }
+
     /// Does it speak of the responder that got too much, rather than of one initiator?
     #[must_use]
     pub const fn is_crowd(self) -> bool {

@@ -49,6 +49,10 @@ impl Givers {
         if !hands_out || speaker.ip().is_unspecified() || address.ip().is_unspecified() {
             return None;
         }
+        // A router passes on what a server behind it says (RFC 1542, 4).
+        if baselines.identities.is_router(sighting.src_mac) {
+            return None;
+        }
         let host = baselines.identities.of(Host(speaker), sighting.src_mac, |host| baselines.hosts.contains_key(&host));
         let [to_client, to_server] = PORTS[usize::from(said.is_v6)].map(|port| Service { protocol: 17, port });
         // What it says unasked is a flow to the client, what it answers is a service that it offers.
@@ -109,6 +113,7 @@ mod tests {
     use super::*;
     use crate::app::DhcpMessage;
     use crate::feature::Observation;
+    use crate::model::IdentitiesBuilder;
     use crate::wire::Mac;
 
     const LATER: Timestamp = Timestamp::from_parts(LATER_MS / 1000, 0);
@@ -144,6 +149,18 @@ mod tests {
         assert!(!tells(3, "request", 0), "whoever asks hands out none");
         assert!(tells(3, "offer", 0) && tells(3, "ack", 1) && tells(66, "ack", 1));
         assert!(!tells(3, "ack", 3600) && tells(3, "ack", 90_000));
+    }
+
+    #[test]
+    fn a_router_passes_on_what_others_hand_out() {
+        let router = Mac([2, 0, 0, 0, 0, 1]);
+        let mut identities = IdentitiesBuilder::default();
+        (1..=4).for_each(|n| identities.add(&Observation { macs: [router, Mac::NONE], ..flow(0, n, 9, 80, true).1 }));
+        let knowledge = knowledge(true);
+        let mut baselines = knowledge.baselines(LATER).clone();
+        baselines.identities = identities.finish();
+        let tells = |src_mac| Givers::default().observe(&Sighting { src_mac, ..says(3, "ack", LATER) }, &baselines).is_some();
+        assert!(tells(Mac([2, 0, 0, 0, 0, 7])) && !tells(router));
     }
 
     #[test]

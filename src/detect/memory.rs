@@ -20,10 +20,11 @@ use super::newcomer::Introduced;
 use super::notice::Notice;
 use super::population::Changes;
 use super::recent::Recent;
+use super::relay::Relays;
 use super::silence::Silences;
 use super::story::Stories;
-use crate::feature::Host;
-use crate::model::Map;
+use crate::feature::{Host, Observation};
+use crate::model::{HostBaseline, Map};
 use crate::time::{Span, Timestamp};
 
 /// Devices with a case at the same time; a further one waits until another is forgotten.
@@ -64,17 +65,38 @@ impl Remembered<'_> {
     }
 }
 
+/// What earlier conversations say of one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Earlier {
+    /// Is its peer one whose name its initiator knew, at another address?
+    pub is_moved: bool,
+    /// Is it about a name that others had its initiator ask for?
+    pub is_passed_on: bool,
+}
+
 /// What devices did lately: what an [`Assessor`](super::Assessor) remembers.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Lately {
     pub(super) recent: Recent,
     pub(super) moved: Moved,
+    pub(super) relays: Relays,
     pub(super) silences: Silences,
     pub(super) looked_for_silence: Timestamp,
     listened: Listened,
 }
 
 impl Lately {
+    /// Takes an observation of an initiator of which that is known. Returns what earlier conversations say of it.
+    pub(super) fn earlier(&mut self, seen: &Observation, orig: Option<&HostBaseline>) -> Earlier {
+        self.relays.observe(seen);
+        Earlier { is_moved: self.moved.observe(seen, orig), is_passed_on: self.relays.has(seen) }
+    }
+
+    /// What earlier conversations say of an observation that was taken.
+    pub(super) fn had_before(&self, seen: &Observation) -> Earlier {
+        Earlier { is_moved: self.moved.has(seen), is_passed_on: self.relays.has(seen) }
+    }
+
     /// Notes that it is listened now; `is_first` says that it was not since the last time.
     pub(super) fn listen(&mut self, now: Timestamp, is_first: bool, most_pause: Option<Span>) {
         // An end without a single packet has no time.

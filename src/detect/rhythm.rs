@@ -36,7 +36,9 @@ impl Beaten {
     /// What is followed of an observation.
     #[must_use]
     pub fn of(seen: &Observation, surprise: &Surprise, orig: Option<&HostBaseline>) -> Option<Self> {
-        let conversation = || surprise.unknown_edge.then_some(Self::Conversation((seen.orig, seen.resp, seen.service)));
+        // Clocks are asked for the time like clocks, and what proxies are asked for is no one conversation.
+        let is_followed = surprise.unknown_edge && !tells_time(seen, orig) && !seen.passed_on;
+        let conversation = || is_followed.then_some(Self::Conversation((seen.orig, seen.resp, seen.service)));
         // To a device of which nothing is known every name is new, and a resolver asks for others.
         let Some(orig) = orig.filter(|_| surprise.is_named() && !surprise.on_behalf && seen.orig_local) else {
             return conversation();
@@ -52,6 +54,11 @@ impl Beaten {
         };
         named.or_else(conversation)
     }
+}
+
+/// Does a device ask one clock more for the time (RFC 5905), having asked others?
+fn tells_time(seen: &Observation, orig: Option<&HostBaseline>) -> bool {
+    seen.app == App::Ntp && orig.is_some_and(|host| host.services.contains(seen.service))
 }
 
 /// When the flows of one conversation, or about one name, began.
@@ -216,6 +223,9 @@ mod tests {
         let by_address = named(7, &[domain, (FactKind::Name, &host(7).to_string())], App::Http);
         assert_eq!(followed(&by_address, false, Some(&client)), conversation);
         assert_eq!(followed(&through(7), false, None), conversation, "all names are new to a stranger");
+        let proxied = Observation { passed_on: true, ..through(7) };
+        assert_eq!(followed(&proxied, false, None), None, "many names are asked of one proxy");
+        assert_eq!(followed(&proxied, false, Some(&client)), of_domain);
         assert_eq!(
             (followed(&through(7), true, Some(&client)), followed(&through(2), true, Some(&client))),
             (conversation, None)
@@ -228,6 +238,20 @@ mod tests {
         let of_name = Some(Beaten::Name(host(1), Fact::new(FactKind::Name, "c2.new.example")));
         assert_eq!(followed(&through(2), false, Some(&client)), of_name);
         assert_eq!(followed(&asked, false, Some(&client)), None, "another name of a domain that it asks for");
+    }
+
+    #[test]
+    fn one_clock_more_is_no_rhythm() {
+        let ntp = Service { protocol: 17, port: 123 };
+        let mut client = HostBaseline::default();
+        let followed = |client: &HostBaseline, app: App| {
+            let (_, mut seen) = flow(0, 1, 2, 123, true);
+            (seen.app, seen.service, seen.orig_local) = (app, ntp, true);
+            Beaten::of(&seen, &Surprise { unknown_edge: true, ..Surprise::default() }, Some(client)).is_some()
+        };
+        assert!(followed(&client, App::Ntp), "it never asked for the time");
+        client.services.add(ntp, 10);
+        assert!(!followed(&client, App::Ntp) && followed(&client, App::Unknown), "something else on its port");
     }
 
     #[test]

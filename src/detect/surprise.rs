@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Detail, Evidence, Of, keep};
 use super::knowledge::{Ends, Knowledge};
+use super::memory::Earlier;
 use super::newness::Newness;
 use super::prior::{hour_bits, odd_hour, prior_bits};
-use super::range::{BYTES_ORIG, BYTES_RESP, Range, VOLUMES};
+use super::range::{Range, VOLUMES};
 use super::recent::asks_many;
+use super::scanner::is_probe_of_scanner;
 use crate::feature::Observation;
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Match, Roles, Shape, Vocabulary, bits};
@@ -19,12 +21,6 @@ pub(super) const MOST_BITS: f64 = 30.0;
 pub(super) const MOST_LINGERING_BITS: f64 = 8.0;
 /// What resolvers offer.
 pub(super) const DNS: [Service; 2] = [Service { protocol: 17, port: 53 }, Service { protocol: 6, port: 53 }];
-/// Attempts that fail within a minute of scanning.
-const SCANNER_FAILURES: f64 = 30.0;
-/// Minutes of learning in which a device that scans as a matter of habit did so.
-const SCANNER_MINUTES: u32 = 3;
-/// Payload of a probe at the most, in bytes: a certificate or a banner, no work done.
-const PROBE_BYTES: f32 = 8192.0;
 /// An odd shape of which it is not known yet which feature stands out.
 const UNNAMED: Evidence = Evidence::OddShape(0);
 /// Minutes in which a service must have been used before a new shape on it counts.
@@ -37,7 +33,7 @@ pub struct Surprise {
     pub new: Option<Contribution>,
     /// The strongest oddity of the shape.
     pub shape: Option<Contribution>,
-    /// Is what is new a name that a resolver asked for, or whom it asked? It does so for its clients: they are to be told of, not it.
+    /// Is what is new a name that a resolver or a proxy asked for, or whom it asked? It does so for its clients: they are to be told of, not it.
     pub on_behalf: bool,
     /// Is the (initiator, service, peer) edge unknown to both ends?
     pub unknown_edge: bool,
@@ -75,8 +71,8 @@ impl Surprise {
 
     /// Judges an observation by what is known, but for what is left out.
     #[must_use]
-    pub fn of((seen, is_moved): (&Observation, bool), found: Match, knowledge: &Knowledge, without: Without) -> Self {
-        let mut surprise = Self::unnamed((seen, is_moved), found, (&knowledge.vocabulary, &knowledge.ends(seen)), without);
+    pub fn of((seen, earlier): (&Observation, Earlier), found: Match, knowledge: &Knowledge, without: Without) -> Self {
+        let mut surprise = Self::unnamed((seen, earlier), found, (&knowledge.vocabulary, &knowledge.ends(seen)), without);
         surprise.name(seen, found, &knowledge.vocabulary);
         surprise
     }
@@ -84,7 +80,7 @@ impl Surprise {
     /// The same, but which feature of an odd shape stands out is left to [`name`](Self::name): it takes long to find, and most flows
     /// are never told of.
     pub(super) fn unnamed(
-        (seen, is_moved): (&Observation, bool),
+        (seen, earlier): (&Observation, Earlier),
         found: Match,
         known: (&Vocabulary, &Ends<'_>),
         without: Without,
@@ -93,7 +89,7 @@ impl Surprise {
         let edge = Edge { service: seen.service, peer: seen.resp };
         let client = Edge { service: seen.service, peer: seen.orig };
         let unknown_client = !resp.is_some_and(|host| host.clients().contains(client));
-        let unknown_peer = !is_moved && !orig.is_some_and(|host| host.edges.contains(edge));
+        let unknown_peer = !earlier.is_moved && !orig.is_some_and(|host| host.edges.contains(edge));
         let unknown_edge = unknown_client && unknown_peer;
         // What keeps the link up says nothing of the device but that it is there; how much of it there is counts still.
         if seen.service.maintains_link() {
@@ -108,12 +104,12 @@ impl Surprise {
         let new = newness(seen, (orig, unknown_peer), (resp, unknown_client), (baselines, without));
         let is_of_resolving =
             |part: Contribution| part.evidence.is_name() || part.evidence == Evidence::NewPeer && DNS.contains(&seen.service);
-        // Over TCP a refusal is an answer too: whoever was scanned offers that, for all that is known.
         let resolves = |host: &HostBaseline| host.local && host.offers().contains(DNS[0]);
         Self {
             new,
             shape,
-            on_behalf: new.is_some_and(is_of_resolving) && orig.is_some_and(resolves),
+            on_behalf: new.is_some_and(is_of_resolving) && orig.is_some_and(resolves)
+                || earlier.is_passed_on && new.is_some_and(|part| part.evidence.is_name() || part.evidence == Evidence::NewPeer),
             unknown_edge,
             unknown_client,
             behaviour: found.behaviour,
@@ -200,18 +196,6 @@ fn weigh(part: &mut Contribution, seen: &Observation, orig: Option<&HostBaseline
     part.prior_bits = prior_bits(seen, orig, part.evidence, baselines) + days.map_or(0.0, hour_bits);
     part.detail = days.map_or(part.detail, Detail::OddHour);
     part.bits = (part.bits + part.prior_bits).min(MOST_BITS);
-}
-
-/// Is it one of the probes of a device that scans as a matter of habit? Which port comes next is no news; how many it tries still counts,
-/// and so does what comes of it.
-fn is_probe_of_scanner(seen: &Observation, orig: Option<&HostBaseline>) -> bool {
-    let payload = seen.vector[BYTES_ORIG] + seen.vector[BYTES_RESP];
-    (seen.failed || payload <= PROBE_BYTES) && orig.is_some_and(scans_by_habit)
-}
-
-/// Did a device scan again and again while it was learned?
-pub(super) fn scans_by_habit(host: &HostBaseline) -> bool {
-    host.failed_per_min().at_least(SCANNER_FAILURES) >= SCANNER_MINUTES
 }
 
 /// The strongest of: far from every behaviour, more than usual, a behaviour new to the device.
@@ -323,7 +307,7 @@ mod tests {
     }
 
     fn new(knowledge: &Knowledge, seen: &Observation) -> Option<Contribution> {
-        Surprise::of((seen, false), knowledge.vocabulary.matches(seen), knowledge, Without::default()).new
+        Surprise::of((seen, Earlier::default()), knowledge.vocabulary.matches(seen), knowledge, Without::default()).new
     }
 
     #[test]
@@ -344,7 +328,7 @@ mod tests {
         let (knowledge, seen) = (knowledge(), flow(LATER_MS, 1, 103, 80, true).1);
         let surprise = |is_moved| {
             let found = knowledge.vocabulary.matches(&seen);
-            Surprise::of((&seen, is_moved), found, &knowledge, Without::default())
+            Surprise::of((&seen, Earlier { is_moved, ..Earlier::default() }), found, &knowledge, Without::default())
         };
         let evidence = |is_moved| surprise(is_moved).new.map(|new| new.evidence);
         assert_eq!((evidence(false), evidence(true)), (Some(Evidence::NewPeer), None));
@@ -362,7 +346,10 @@ mod tests {
             let (ends, found) = (knowledge.ends(&seen), knowledge.vocabulary.matches(&seen));
             let Ends { baselines, orig, resp } = ends;
             let all = newness(&seen, (orig, false), (resp, true), (baselines, Without::default()));
-            (Surprise::of((&seen, false), found, &knowledge, Without::default()).new.is_some(), all.map(|part| part.evidence))
+            (
+                Surprise::of((&seen, Earlier::default()), found, &knowledge, Without::default()).new.is_some(),
+                all.map(|part| part.evidence),
+            )
         };
         assert_eq!(evidence(1), (true, None), "a new peer of its own, and no new client");
         assert_eq!(evidence(2), (true, Some(Evidence::NewClient)));
@@ -445,9 +432,22 @@ mod tests {
         let on_behalf = |device: u8| {
             let (_, mut seen) = flow(LATER_MS, device, 201, 53, true);
             (seen.service, seen.app, seen.resp_local) = (DNS[0], App::Dns, false);
-            Surprise::of((&seen, false), knowledge.vocabulary.matches(&seen), &knowledge, Without::default()).on_behalf
+            Surprise::of((&seen, Earlier::default()), knowledge.vocabulary.matches(&seen), &knowledge, Without::default())
+                .on_behalf
         };
         assert_eq!((on_behalf(100), on_behalf(9), on_behalf(1)), (true, false, false));
+    }
+
+    #[test]
+    fn what_a_proxy_was_asked_for_is_not_its_own() {
+        let knowledge = knowledge();
+        let (_, mut seen) = flow(LATER_MS, 1, 201, 443, true);
+        seen.facts = vec![Fact::new(FactKind::Domain, "new.example")];
+        let own_new = |is_passed_on| {
+            let earlier = Earlier { is_passed_on, ..Earlier::default() };
+            Surprise::of((&seen, earlier), knowledge.vocabulary.matches(&seen), &knowledge, Without::default()).own_new()
+        };
+        assert_eq!((own_new(false).is_some(), own_new(true)), (true, None));
     }
 
     #[test]
@@ -478,7 +478,7 @@ mod tests {
         let knowledge = of_flows(flows.collect());
         let news = |device: u8, payload: f32| {
             let (_, mut seen) = flow(LATER_MS, device, 100, 4444, true);
-            seen.vector[BYTES_RESP] = payload;
+            seen.vector[super::super::range::BYTES_RESP] = payload;
             new(&knowledge, &seen).is_some()
         };
         assert_eq!((news(50, 100.0), news(50, 100_000.0), news(51, 100.0)), (false, true, true));

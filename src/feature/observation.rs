@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::fact::{Fact, FactKind, facts};
 use super::{COUNT, extract};
-use crate::app::{App, Events, Family};
+use crate::app::{App, Events, Facts, Family};
 use crate::flow::{FlowRecord, HomeNets, Service, Sight, is_group};
 use crate::time::Timestamp;
 use crate::wire::{Addr, Mac};
@@ -130,6 +130,8 @@ pub struct Observation {
     pub under_way: bool,
     /// Is it a later segment of a long flow?
     pub continued: bool,
+    /// Did the responder pass it on to who was named, as proxies do?
+    pub passed_on: bool,
     /// Its features.
     pub vector: [f32; COUNT],
 }
@@ -182,6 +184,7 @@ impl Observation {
             events: record.events,
             under_way: record.under_way,
             continued: record.segment > 0,
+            passed_on: record.facts.as_deref().is_some_and(Facts::passes_on),
             vector: extract(record).map(|value| value as f32),
         }
     }

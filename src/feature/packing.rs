@@ -38,9 +38,10 @@ pub fn pack(seen: &Observation, out: &mut Vec<u8>) {
         events,
         under_way,
         continued,
+        passed_on,
         vector,
     } = seen;
-    let told = [*orig_local, *resp_local, *failed, *under_way, *continued, orig.0.is_v4(), resp.0.is_v4()];
+    let told = [*orig_local, *resp_local, *failed, *under_way, *continued, *passed_on, orig.0.is_v4(), resp.0.is_v4()];
     out.push(told.iter().fold(0, |bits, &bit| bits << 1 | u8::from(bit)));
     out.push(*sight as u8 | u8::from(leased[0]) << 2 | u8::from(leased[1]) << 3);
     [seen_at, first_seen, start, end].iter().for_each(|at| out.extend(at.nanos().to_le_bytes()));
@@ -75,8 +76,8 @@ fn pack_address(address: Addr, out: &mut Vec<u8>) {
 /// Takes an observation off the front; none where these bytes are no such thing.
 pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
     let told = take::<1>(bytes)?[0];
-    let [orig_local, resp_local, failed, under_way, continued, orig_v4, resp_v4] =
-        std::array::from_fn(|place| told >> (6 - place) & 1 == 1);
+    let [orig_local, resp_local, failed, under_way, continued, passed_on, orig_v4, resp_v4] =
+        std::array::from_fn(|place| told >> (7 - place) & 1 == 1);
     let sight = take::<1>(bytes)?[0];
     let leased = [sight & 4 != 0, sight & 8 != 0];
     let sight = match sight & !0b1100 {
@@ -125,6 +126,7 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
         events,
         under_way,
         continued,
+        passed_on,
         vector,
     })
 }
@@ -170,11 +172,12 @@ pub mod tests {
         let fact = (0..KINDS.len(), any::<u64>()).prop_map(|(kind, hash)| Fact { kind: KINDS[kind], hash });
         let sight = prop_oneof![Just(Sight::Whole), Just(Sight::Early), Just(Sight::Again)];
         let value = prop_oneof![Just(0.0), Just(-0.0), any::<f32>()];
-        let ends = (address(), address(), any::<[[u8; 6]; 2]>(), any::<[bool; 7]>());
+        let ends = (address(), address(), any::<[[u8; 6]; 2]>(), any::<[bool; 8]>());
         let app = (any::<(u8, u16)>(), 0..App::ALL.len(), prop::collection::vec(fact, 0..4), any::<[u32; 3]>());
         let vector = prop::collection::vec(value, COUNT);
         (any::<[i64; 4]>(), ends, app, sight, vector).prop_map(|(times, ends, (service, app, facts, events), sight, values)| {
-            let (orig, resp, macs, [orig_local, resp_local, failed, under_way, continued, orig_leased, resp_leased]) = ends;
+            let (orig, resp, macs, [orig_local, resp_local, failed, under_way, continued, passed_on, orig_leased, resp_leased]) =
+                ends;
             let [seen, first_seen, start, end] = times.map(Timestamp::from_nanos);
             let mut vector = [0.0; COUNT];
             vector.copy_from_slice(&values);
@@ -197,6 +200,7 @@ pub mod tests {
                 events: Events { login_failures: events[0], file_changes: events[1], names_missing: events[2] },
                 under_way,
                 continued,
+                passed_on,
                 vector,
             }
         })

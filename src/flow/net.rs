@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::wire::Addr;
 
 /// A network: the addresses that begin alike (RFC 4632). One address alone is a network too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Net {
     base: Addr,
     /// Bits of the 128 that count; an IPv4 prefix of n is 96 + n.
@@ -24,6 +24,20 @@ impl Net {
     #[must_use]
     pub const fn only(addr: Addr) -> Self {
         Self { base: addr, prefix: 128, mask: Self::mask(128) }
+    }
+
+    /// The network of an address with so many bits that count: 32 at the most for IPv4, 128 for IPv6.
+    #[must_use]
+    pub fn around(addr: Addr, bits: u8) -> Self {
+        let prefix = (bits + if addr.is_v4() { 96 } else { 0 }).min(128);
+        let mask = Self::mask(prefix);
+        Self { base: addr.masked(mask), prefix, mask }
+    }
+
+    /// Its first address.
+    #[must_use]
+    pub const fn base(&self) -> Addr {
+        self.base
     }
 
     /// The network that `map`, which keeps prefixes, makes of it.
@@ -57,9 +71,7 @@ impl FromStr for Net {
         if prefix > width {
             return Err(refuse());
         }
-        let prefix = prefix + (128 - width);
-        let mask = Self::mask(prefix);
-        Ok(Self { base: addr.masked(mask), prefix, mask })
+        Ok(Self::around(addr, prefix))
     }
 }
 

@@ -103,6 +103,14 @@ impl BaselinesBuilder {
             self.baselines.learn_hour(&ended);
         }
         self.window.add(seen, behaviour);
+        // At the bidding of whoever is outside a device asks for nobody.
+        if seen.passed_on
+            && seen.orig_local
+            && seen.resp_local
+            && let Some(host) = self.baselines.host_mut(seen.resp, true)
+        {
+            host.learn_passing_on();
+        }
         if seen.is_complete() {
             self.learn_volume(seen);
         }

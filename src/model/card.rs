@@ -53,6 +53,14 @@ pub fn card(model: &Model) -> String {
     }
     let local = model.baselines.hosts.iter().filter(|(address, host)| host.local && address.is_device()).count();
     let _ = writeln!(page, "devices  {} at home, {} outside", local, model.baselines.hosts.len() - local);
+    let found: Vec<String> = model.baselines.identities.home().iter().map(ToString::to_string).collect();
+    if !found.is_empty() {
+        let _ = writeln!(
+            page,
+            "home     {} too, since devices here have addresses of it; --home-net names networks instead",
+            found.join(", ")
+        );
+    }
     page.push_str(&calibration(model));
     let _ = writeln!(page, "\nbehaviours ({}):", model.vocabulary.behaviours.len());
     for behaviour in model.vocabulary.behaviours.iter().take(MOST) {

@@ -269,7 +269,11 @@ fn each_value(host: &HostBaseline, mut tell: impl FnMut(Kind, u64, u32)) {
 fn each_own_value(host: &HostBaseline, tell: Tell<'_>) {
     each(&host.services, |_| Kind::Service, tell);
     each(&host.edges, |_| Kind::Edge, tell);
-    each(&host.facts, |fact| Kind::Fact(fact.kind), tell);
+    // Names that a resolver or a proxy asks for are known to whoever had it ask, and to it only since.
+    let is_own = |kind: FactKind| !matches!(kind, FactKind::Domain | FactKind::Name) || !host.asks_for_others();
+    host.facts.iter().filter(|(fact, _)| is_own(fact.kind)).for_each(|(fact, minutes)| {
+        tell(Kind::Fact(fact.kind), value_key(Kind::Fact(fact.kind), fact), minutes);
+    });
     each(&host.shapes, |_| Kind::Shape, tell);
     each(host.offers(), |_| Kind::Offer, tell);
 }
@@ -282,6 +286,7 @@ fn each_client(host: &HostBaseline, tell: Tell<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::feature::Fact;
     use crate::flow::Service;
     use crate::wire::Addr;
 
@@ -312,6 +317,25 @@ mod tests {
         assert!((commons.known_and_share(value_key(Kind::Service, WEB), Roles::NONE).1 - 2.5 / 4.0).abs() < 1e-12);
         assert_eq!(commons.roles_of_several(Kind::Service, WEB), Roles::of(0));
         assert!(commons.roles_of_several(Kind::Service, SSH).is_empty(), "one device is not several");
+    }
+
+    #[test]
+    fn a_name_that_a_resolver_or_a_proxy_asked_for_is_not_known_to_it() {
+        let name = Fact::new(FactKind::Name, "www.example");
+        let known = |make: &dyn Fn(&mut HostBaseline)| {
+            let mut asked = host(0, &[]);
+            asked.facts.add(name, 1);
+            make(&mut asked);
+            let commons = commons(vec![asked.clone(), host(0, &[])]);
+            let mut told = Vec::new();
+            commons.others(&asked, |kind, known| told.push((kind, known)));
+            told.retain(|(kind, _)| matches!(kind, Kind::Fact(_)));
+            (commons.known_to(Kind::Fact(name.kind), name, Roles::of(0)), told.len())
+        };
+        assert_eq!(known(&|_| ()), (KnownTo::Role, 1));
+        assert_eq!(known(&HostBaseline::learn_passing_on), (KnownTo::Nobody, 0));
+        let offers = |port| move |host: &mut HostBaseline| host.learn_offer(Service { protocol: 17, port });
+        assert_eq!((known(&offers(53)), known(&offers(123))), ((KnownTo::Nobody, 0), (KnownTo::Role, 1)));
     }
 
     #[test]

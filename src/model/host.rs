@@ -31,6 +31,8 @@ const MAX_STEADY: usize = 64;
 pub struct HostBaseline {
     /// Is it at home?
     pub local: bool,
+    /// Does it pass on what it gets to who is named?
+    pub(super) passes_on: bool,
     /// Number of its role, where it is at home.
     pub role: u16,
     /// Minutes in which it began or served anything.
@@ -61,6 +63,9 @@ pub(super) struct Serving {
     clients: Counts<Edge>,
 }
 
+/// What resolvers offer. Over TCP a refusal is an answer too: whoever was scanned offers that, for all that is known.
+const RESOLVING: Service = Service { protocol: 17, port: 53 };
+
 /// Of a device that serves nothing.
 static NOTHING: LazyLock<Serving> = LazyLock::new(Serving::default);
 
@@ -79,6 +84,16 @@ impl HostBaseline {
     #[must_use]
     pub fn clients(&self) -> &Counts<Edge> {
         &self.serving().clients
+    }
+
+    /// Are the names that it turns to those of which others ask it: does it resolve names, or is it a proxy?
+    #[must_use]
+    pub fn asks_for_others(&self) -> bool {
+        self.passes_on || self.offers().contains(RESOLVING)
+    }
+
+    pub(super) fn learn_passing_on(&mut self) {
+        self.passes_on = true;
     }
 
     pub(super) fn learn_client(&mut self, client: Edge) {
@@ -205,6 +220,7 @@ impl HostBaseline {
     /// Adds what was learned of the same device, in a later part of the time, or in the same one elsewhere; `deaf` says when nothing at all was heard.
     pub(super) fn merge(&mut self, other: &Self, is_later: bool, deaf: &Deaf) {
         let was_known = is_later && self.minutes > 0;
+        self.passes_on |= other.passes_on;
         self.minutes += other.minutes;
         self.late_minutes += if was_known { other.minutes } else { other.late_minutes };
         self.hours.merge(other.hours);
@@ -266,6 +282,11 @@ impl HostBaseline {
         self.measured.add_of_device(&values);
     }
 
+    #[cfg(test)]
+    pub(super) fn learn_offer(&mut self, service: Service) {
+        self.serving.get_or_insert_default().offers.add(service, 1);
+    }
+
     pub(super) fn learn_served(&mut self, service: Service, told: Served) {
         if told.answered {
             self.serving.get_or_insert_default().offers.add(service, 1);
@@ -313,6 +334,8 @@ struct Stored {
     failed_per_hour: Histogram,
     #[serde(default)]
     names_missing_per_min: Histogram,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    passes_on: bool,
 }
 
 impl From<HostBaseline> for Stored {
@@ -340,6 +363,7 @@ impl From<HostBaseline> for Stored {
             shapes: host.shapes,
             offers,
             clients,
+            passes_on: host.passes_on,
             steady: host.steady.into_iter().collect(),
         }
     }
@@ -374,6 +398,7 @@ impl From<Stored> for HostBaseline {
         let serving = Serving { offers: stored.offers, clients: stored.clients };
         Self {
             local: stored.local,
+            passes_on: stored.passes_on,
             role: stored.role,
             minutes: stored.minutes,
             late_minutes: stored.late_minutes,

@@ -8,13 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::home;
 use super::window::Map;
 use crate::feature::{Host, Observation};
+use crate::flow::Net;
 use crate::wire::Mac;
 
 /// Interfaces followed at the most; devices behind further ones are known by their addresses.
 const MAX_DEVICES: usize = 2_000_000;
-/// IPv6 addresses of one device at the most; behind more there is a router.
+/// IPv6 addresses of one device that are kept; behind more, of several links or without an IPv4 address, there is a router.
 const MAX_IPV6: usize = 16;
 /// Leases of one device that are kept. With a further one it is the device still while the lease or its own frames say so, not by the address alone.
 const MAX_LEASES: usize = 64;
@@ -33,6 +35,9 @@ pub struct Identities {
     /// Interfaces behind which there are several devices.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     routers: BTreeSet<Mac>,
+    /// Networks at home that nobody named.
+    #[serde(default, with = "home::text", skip_serializing_if = "Vec::is_empty")]
+    home: Vec<Net>,
     /// What each address stands for, where that is another. Drawn from the devices.
     #[serde(skip)]
     by_address: Map<Host, Host>,
@@ -56,7 +61,11 @@ impl Names {
     #[must_use]
     pub fn of(&self, seen: &Observation) -> (Host, Host) {
         let name = |host: Host, is_local: bool, mac: Mac| {
-            if is_local { self.identities.of(host, mac, |host| self.known.contains(&host)) } else { host }
+            if is_local || self.identities.is_home(host) {
+                self.identities.of(host, mac, |host| self.known.contains(&host))
+            } else {
+                host
+            }
         };
         (name(seen.orig, seen.orig_local, seen.macs[0]), name(seen.resp, seen.resp_local, seen.macs[1]))
     }
@@ -68,6 +77,9 @@ struct Interface {
     v6: BTreeSet<Host>,
     /// IPv4 addresses that were leased to it.
     leased: BTreeSet<Host>,
+    /// Addresses that are not at home, as far as was said: so many that a router is told.
+    #[serde(default)]
+    abroad: BTreeSet<Host>,
 }
 
 impl Interface {
@@ -84,6 +96,12 @@ impl Interface {
         }
     }
 
+    fn add_abroad(&mut self, host: Host) {
+        if self.abroad.len() < home::MAX_ADDRESSES {
+            self.abroad.insert(host);
+        }
+    }
+
     /// IPv4 addresses that nobody leased to it.
     fn own(&self) -> usize {
         self.v4.difference(&self.leased).count()
@@ -91,12 +109,18 @@ impl Interface {
 
     /// Are there several devices behind it?
     fn is_router(&self) -> bool {
-        self.own() >= ROUTER_IPV4 || self.v6.len() > MAX_IPV6
+        self.own() >= ROUTER_IPV4 || self.has_many_v6()
     }
 
     /// Is there one device behind it? What it had before it was heard being leased an address is one more.
     fn is_device(&self) -> bool {
-        self.own() <= 1 && self.v6.len() <= MAX_IPV6 && !(self.v4.is_empty() && self.v6.is_empty() && self.leased.is_empty())
+        self.own() <= 1 && !self.has_many_v6() && !(self.v4.is_empty() && self.v6.is_empty() && self.leased.is_empty())
+    }
+
+    /// Has it more IPv6 addresses than a device? One with an IPv4 address may make up another each day (RFC 8981), but of few links.
+    fn has_many_v6(&self) -> bool {
+        let is_of_few_links = || self.all_v4().count() == 1 && home::is_of_few_links(&self.v6);
+        self.v6.len() > MAX_IPV6 && !is_of_few_links()
     }
 
     /// Its IPv4 addresses.
@@ -120,16 +144,18 @@ pub struct IdentitiesBuilder {
 }
 
 impl IdentitiesBuilder {
-    /// Learns from the ends at home of a flow.
+    /// Learns from the ends of a flow.
     pub fn add(&mut self, seen: &Observation) {
         let ends = [(seen.orig, seen.orig_local), (seen.resp, seen.resp_local)];
         for (place, (host, local)) in ends.into_iter().enumerate() {
             let mac = seen.macs[place];
-            if !local || !host.is_device() || !mac.is_station() || mac.is_shared_by_routers() {
+            if !host.is_device() || !mac.is_station() || mac.is_shared_by_routers() {
                 continue;
             }
-            if let Some(interface) = self.interface(mac) {
-                interface.add(host, seen.leased[place]);
+            match self.interface(mac) {
+                Some(interface) if local => interface.add(host, seen.leased[place]),
+                Some(interface) => interface.add_abroad(host),
+                None => {}
             }
         }
     }
@@ -145,14 +171,34 @@ impl IdentitiesBuilder {
             if let Some(interface) = self.interface(mac) {
                 theirs.v4.into_iter().chain(theirs.v6).for_each(|host| interface.add(host, false));
                 theirs.leased.into_iter().for_each(|host| interface.add(host, true));
+                theirs.abroad.into_iter().for_each(|host| interface.add_abroad(host));
             }
         }
     }
 
+    /// The networks at home were named: no others are looked for.
+    pub fn home_is_named(&mut self) {
+        self.interfaces.values_mut().for_each(|interface| interface.abroad.clear());
+    }
+
+    /// Networks at home that nobody named; what interfaces have of them is theirs from now on.
+    fn take_home(&mut self) -> Vec<Net> {
+        let of_device = |interface: &&Interface| interface.own() <= 1 && !interface.abroad.is_empty();
+        let home = home::found(self.interfaces.values().filter(of_device).map(|interface| &interface.abroad));
+        for interface in self.interfaces.values_mut() {
+            let abroad = std::mem::take(&mut interface.abroad);
+            abroad
+                .into_iter()
+                .filter(|host| home.iter().any(|net| net.contains(host.0)))
+                .for_each(|host| interface.add(host, false));
+        }
+        home
+    }
+
     /// What was learned. An address behind several interfaces that each seem to be one device is left to itself, unless it was leased.
     #[must_use]
-    pub fn finish(self) -> Identities {
-        let mut identities = Identities::default();
+    pub fn finish(mut self) -> Identities {
+        let mut identities = Identities { home: self.take_home(), ..Identities::default() };
         let mut devices_of: Map<Host, u32> = Map::default();
         let devices = self.interfaces.values().filter(|interface| interface.is_device());
         devices.flat_map(Interface::all_v4).for_each(|host| *devices_of.entry(host).or_default() += 1);
@@ -198,7 +244,9 @@ impl Identities {
     #[must_use]
     pub fn of(&self, host: Host, mac: Mac, is_known: impl Fn(Host) -> bool) -> Host {
         if let Some(&device) = self.by_address.get(&host) {
-            return device;
+            // Addresses of devices that move are leased to others, too: the frame says to whom by now, unless it is a router's.
+            let has_it_now = device.interface().and_then(|_| self.by_interface.get(&mac).copied());
+            return has_it_now.unwrap_or(device);
         }
         if !host.is_device() || !self.is_pooled(host) && is_known(host) {
             return host;
@@ -222,8 +270,10 @@ impl Identities {
         !self.pooled.is_empty() && self.pooled.contains_key(&host)
     }
 
-    /// Puts devices in the place of addresses.
+    /// Puts devices in the place of addresses, and says which are at home, too.
     pub fn apply(&self, seen: &mut Observation, is_known: impl Fn(Host) -> bool) {
+        seen.orig_local |= self.is_home(seen.orig);
+        seen.resp_local |= self.is_home(seen.resp);
         let of = |host: Host, mac: Mac, is_leased: bool| match self.by_interface.get(&mac).filter(|_| is_leased) {
             Some(&device) => device,
             None => self.of(host, mac, &is_known),
@@ -234,6 +284,17 @@ impl Identities {
         if seen.resp_local {
             seen.resp = of(seen.resp, seen.macs[1], seen.leased[1]);
         }
+    }
+
+    /// Networks at home that nobody named.
+    #[must_use]
+    pub fn home(&self) -> &[Net] {
+        &self.home
+    }
+
+    /// Is it in one of them?
+    fn is_home(&self, host: Host) -> bool {
+        self.home.iter().any(|net| net.contains(host.0))
     }
 
     /// Are several devices behind this interface?
@@ -297,6 +358,38 @@ mod tests {
     }
 
     #[test]
+    fn public_addresses_that_devices_have_are_at_home() {
+        let abroad = |address: &str, n: u8| Observation { orig_local: false, ..from(address, Mac([2, 0, 0, 0, 1, n])) };
+        let own = |n: u8| from(&format!("10.0.0.{n}"), Mac([2, 0, 0, 0, 1, n]));
+        let mut flows: Vec<Observation> = (1..=3).flat_map(|n| [own(n), abroad(&format!("2001:db8::{n}"), n)]).collect();
+        flows.extend((1..=9).map(|n| abroad(&format!("203.0.{n}.1"), 200)));
+        let identities = learned(&flows);
+        assert_eq!(identities.home().iter().map(ToString::to_string).collect::<Vec<_>>(), ["2001:db8::/64"]);
+        let applied = |address: &str, mac| {
+            let mut seen = Observation { orig_local: false, ..from(address, mac) };
+            identities.apply(&mut seen, |_| true);
+            (seen.orig, seen.orig_local)
+        };
+        assert_eq!(applied("2001:db8::2", ROUTER), (host("10.0.0.2"), true), "one device over both protocols");
+        assert_eq!(applied("203.0.1.1", ROUTER), (host("203.0.1.1"), false));
+        let mut named = IdentitiesBuilder::default();
+        flows.iter().for_each(|seen| named.add(seen));
+        named.home_is_named();
+        assert!(named.finish().home().is_empty());
+    }
+
+    #[test]
+    fn a_device_with_one_address_of_version_4_may_have_many_of_version_6() {
+        let days = || (0..20).map(|day| from(&format!("fd00::{day:x}"), MAC));
+        let of = |flows: Vec<Observation>, address: &str| learned(&flows).of(host(address), MAC, |_| false);
+        let with_one: Vec<_> = days().chain([from("10.0.0.5", MAC)]).collect();
+        assert_eq!(of(with_one, "fd00::99"), host("10.0.0.5"));
+        assert_eq!(of(days().collect(), "fd00::99"), host("fd00::99"), "a router");
+        let links = (0..20).map(|link| from(&format!("fd00:{link:x}::1"), MAC)).chain([from("10.0.0.5", MAC)]);
+        assert_eq!(of(links.collect(), "fd00::99"), host("fd00::99"), "a router");
+    }
+
+    #[test]
     fn a_router_does_not_merge_those_behind_it() {
         let behind = ["10.1.0.1", "10.1.0.2", "10.1.0.3"].map(|address| from(address, ROUTER));
         let identities = learned(&[&behind[..], &[from("10.1.0.2", MAC), from("fd00::2", MAC)]].concat());
@@ -326,6 +419,7 @@ mod tests {
         assert_eq!(of("10.1.0.53", ROUTER), own, "nobody else had it");
         assert_eq!((of("10.1.0.51", MAC), of("10.1.0.51", other)), (own, its));
         assert_eq!(of("10.1.0.51", ROUTER), host("10.1.0.51"), "nobody says who has it now");
+        assert_eq!(of("10.1.0.53", other), its, "leased to another since");
         assert_eq!((of("10.1.0.77", MAC), of("fd00::7", ROUTER)), (own, its), "a new lease; both protocols");
         assert_eq!(of("10.1.0.1", MAC), host("10.1.0.1"), "who takes the address of another is not that one");
         let leased = |address: &str, mac| identities.leased(host(address), mac, |known| known == host("10.1.0.1"));

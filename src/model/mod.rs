@@ -14,6 +14,7 @@ mod difference;
 mod family;
 mod file;
 mod histogram;
+mod home;
 mod host;
 mod hour;
 mod hours;

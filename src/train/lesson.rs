@@ -46,7 +46,8 @@ impl Course {
     /// When there is too little to learn from, or it cannot be read again.
     pub fn teach<M: Material>(&self, material: &mut M) -> Result<Model, M::Error> {
         let Tally { flows, first, last, .. } = material.tally();
-        let taught = teach(&mut InOrder { material, order: self.order.clone() }, self.seed, Trim::Training)?;
+        let (order, home_is_named) = (self.order.clone(), !self.home_nets.is_empty());
+        let taught = teach(&mut InOrder { material, order, home_is_named }, self.seed, Trim::Training)?;
         let budget = self.budget.unwrap_or_else(|| Budget::for_hosts(taught.local_hosts()));
         let provenance = Provenance {
             sources: self.sources.clone(),

@@ -97,6 +97,11 @@ pub trait Material {
     /// Puts devices in the place of addresses from now on.
     fn identify(&mut self, identities: &Identities);
 
+    /// Were the networks at home named?
+    fn home_is_named(&self) -> bool {
+        false
+    }
+
     /// The order in which what devices have in common is learned.
     fn order(&self) -> Order {
         Order::default()
@@ -111,12 +116,14 @@ pub trait Material {
     }
 }
 
-/// Material whose devices have another order than that of their addresses.
+/// Material whose devices have another order than that of their addresses, and whose networks at home may have been named.
 pub struct InOrder<'m, M> {
     /// The material.
     pub material: &'m mut M,
     /// The order.
     pub order: Order,
+    /// Were the networks at home named?
+    pub home_is_named: bool,
 }
 
 impl<M: Material> Material for InOrder<'_, M> {
@@ -132,6 +139,10 @@ impl<M: Material> Material for InOrder<'_, M> {
 
     fn identify(&mut self, identities: &Identities) {
         self.material.identify(identities);
+    }
+
+    fn home_is_named(&self) -> bool {
+        self.home_is_named
     }
 
     fn order(&self) -> Order {

@@ -81,7 +81,10 @@ pub fn teach_by<M: Material>(
     left_out: Without,
     fit: impl FnOnce(&[&Observation]) -> Result<Vocabulary, ClusterError>,
 ) -> Result<Taught, M::Error> {
-    let Survey { identities, sample, span } = Survey::of(material)?;
+    let Survey { mut identities, sample, span } = Survey::of(material)?;
+    if material.home_is_named() {
+        identities.home_is_named();
+    }
     let identities = identities.finish();
     let vocabulary = Arc::new(fit(&sample.iter().collect::<Vec<_>>())?);
     drop(sample);

@@ -45,7 +45,9 @@ for n in range(300):
     assert!(said.contains("frames brought a packet a second time"), "{said}");
     let found = lines(&folder.read("flows"));
     let flow = found.iter().find(|flow| flow["dest_port"] == 7007).unwrap();
-    assert_eq!(flow["flow"]["pkts_toserver"], 300, "{flow}");
+    // A busy machine may keep the sender from its second call for so long that it is no second sight.
+    let packets = flow["flow"]["pkts_toserver"].as_u64().unwrap();
+    assert!((300..=305).contains(&packets), "{flow}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::super::exhibit::Exhibit;
 use super::super::flow_ref::FlowRef;
 use super::super::giver::Giver;
 use super::super::memory::Filed;
-use super::super::surprise::scans_by_habit;
+use super::super::scanner::scans_by_habit;
 use super::Docket;
 use crate::feature::Host;
 use crate::flow::Service;

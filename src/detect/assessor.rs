@@ -93,7 +93,7 @@ impl Assessor {
         let mut around = Around::default();
         let bits = surprise.bits() + context.bits();
         if anywhere.is_some() || bits > least_bits {
-            let (minute, hour) = (self.lately.recent.minute(), || self.lately.recent.hour(seen.orig));
+            let (minute, hour) = (self.lately.recent.last_minute(), || self.lately.recent.hour(seen.orig));
             around = Around::of(seen, (&surprise, &context), (minute, targets), hour);
         }
         Finding { surprise, context, around, anywhere, is_known }

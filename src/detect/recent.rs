@@ -101,8 +101,10 @@ impl Recent {
     ) -> (Context, Option<u32>) {
         self.hour.add(seen);
         let counted = self.observe_served(seen);
-        let around = counted.filter(|&(_, is_around)| is_around).map(|(counted, _)| counted);
-        let around = around.or_else(|| self.minute_around(seen).map(|window| window.counted(seen)));
+        let around = match counted {
+            Some((counted, true)) => Some(counted),
+            _ => self.counted_around(seen, counted.map(|(counted, _)| counted)),
+        };
         let is_followed = seen.is_first_sight() && !seen.service.maintains_link();
         let beaten = Beaten::of(seen, surprise, ends.orig);
         let beats =
@@ -131,7 +133,9 @@ impl Recent {
     /// What the minutes and the hour around a flow add to its surprise by now, but for what is left out.
     #[must_use]
     pub(super) fn context(&self, seen: &Observation, surprise: &Surprise, ends: &Ends<'_>, without: Without) -> Context {
-        let counted = self.minute_around(seen).map(|window| window.counted(seen));
+        let at_end = || self.minute(seen.seen.seconds().div_euclid(60)).map(|window| window.counted(seen));
+        let is_at_once = seen.first_seen == seen.seen;
+        let counted = self.counted_around(seen, if is_at_once { None } else { at_end() });
         let followed = Beaten::of(seen, surprise, ends.orig).and_then(|key| Some((key, self.rhythms.of(&key)?)));
         context((seen, surprise), ends, without, (&self.hour, counted.as_ref(), followed), true)
     }
@@ -154,7 +158,17 @@ impl Recent {
     }
 
     fn minute_around(&self, seen: &Observation) -> Option<&Minute> {
-        self.minutes.iter().rev().find(|&&(minute, _)| minute == minute_of(seen)).map(|(_, window)| window)
+        self.minute(minute_of(seen))
+    }
+
+    fn minute(&self, wanted: i64) -> Option<&Minute> {
+        self.minutes.iter().rev().find(|&&(minute, _)| minute == wanted).map(|(_, window)| window)
+    }
+
+    /// What was counted in the minute around a flow, and of what happened within flows in the minute of its end, too.
+    fn counted_around(&self, seen: &Observation, at_end: Option<Counted>) -> Option<Counted> {
+        let around = self.minute_around(seen)?.counted(seen);
+        Some(at_end.map_or(around, |at_end| around.with_events_of(&at_end)))
     }
 
     /// What a device began in this hour.
@@ -165,7 +179,7 @@ impl Recent {
 
     /// The current minute.
     #[must_use]
-    pub fn minute(&self) -> Option<&Minute> {
+    pub fn last_minute(&self) -> Option<&Minute> {
         self.minutes.back().map(|(_, window)| window)
     }
 }

@@ -107,6 +107,18 @@ pub struct Counted {
     pub served: Served,
 }
 
+impl Counted {
+    /// The same, with what happened within flows as far as a later minute counted more of it: that is known once they are complete.
+    #[must_use]
+    pub fn with_events_of(mut self, later: &Self) -> Self {
+        let (mine, theirs) = (&mut self.initiated, &later.initiated);
+        mine.login_failures = mine.login_failures.max(theirs.login_failures);
+        mine.file_changes = mine.file_changes.max(theirs.file_changes);
+        mine.names_missing = mine.names_missing.max(theirs.names_missing);
+        self
+    }
+}
+
 /// Counts of one minute.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Minute {

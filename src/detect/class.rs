@@ -35,6 +35,8 @@ pub enum Class {
     CriticalAccess,
     /// New administrative access from device to device.
     LateralMovement,
+    /// A service that nobody used to reach the outside by.
+    NewWayOut,
     /// A clinical or control conversation has stopped.
     SilentChannel,
     /// Many devices do the same new thing.
@@ -68,7 +70,7 @@ pub struct ClassInfo {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Scan,
         Self::Sweep,
         Self::BruteForce,
@@ -83,6 +85,7 @@ impl Class {
         Self::CredentialAccess,
         Self::CriticalAccess,
         Self::LateralMovement,
+        Self::NewWayOut,
         Self::SilentChannel,
         Self::PopulationChange,
         Self::NewService,
@@ -158,13 +161,16 @@ impl Class {
     /// Does it only say that something is unusual or new? Ordinary life brings these when it drifts.
     #[must_use]
     pub const fn is_vague(self) -> bool {
-        matches!(self, Self::PopulationChange | Self::NewService | Self::NewDevice | Self::Unusual)
+        matches!(self, Self::NewWayOut | Self::PopulationChange | Self::NewService | Self::NewDevice | Self::Unusual)
     }
 
     /// Does it speak of a way out of the network, of which the name that was asked for is part?
     #[must_use]
     pub const fn leads_out(self) -> bool {
-        matches!(self, Self::Tunnel | Self::Dga | Self::CovertApplication | Self::Beaconing | Self::Exfiltration)
+        matches!(
+            self,
+            Self::Tunnel | Self::Dga | Self::CovertApplication | Self::Beaconing | Self::Exfiltration | Self::NewWayOut
+        )
     }
 
     /// Is it such evidence that makes an incident one of this class, so that a person wants to read it first?
@@ -194,6 +200,7 @@ impl Class {
             Self::CriticalAccess | Self::LateralMovement => {
                 evidence.is_by_initiator() || matches!(evidence, Evidence::RemoteControl)
             }
+            Self::NewWayOut => matches!(evidence, Evidence::NewService),
             Self::SilentChannel => matches!(evidence, Evidence::Silence),
             Self::PopulationChange => matches!(evidence, Evidence::Population),
             Self::NewService => matches!(evidence, Evidence::NewOffer | Evidence::NewService | Evidence::Leases),
@@ -212,7 +219,7 @@ impl Class {
 const SCAN_CATEGORY: &str = "Detection of a Network Scan";
 const UNKNOWN_CATEGORY: &str = "Unknown Traffic";
 
-static INFOS: [ClassInfo; 19] = [
+static INFOS: [ClassInfo; 20] = [
     ClassInfo {
         name: "scan",
         title: "port scan",
@@ -344,6 +351,18 @@ static INFOS: [ClassInfo; 19] = [
         severity: 1,
         attack: Some(("T1021", "TA0008")),
         check: &["Is there a change or maintenance ticket for this access?", "Whose account was used?"],
+    },
+    ClassInfo {
+        name: "new_way_out",
+        title: "new kind of connection to the outside",
+        category: "Detection of a Non-Standard Protocol or Event",
+        signature_id: 20,
+        severity: 2,
+        attack: Some(("T1571", "TA0011")),
+        check: &[
+            "Which program on the device opened the connection: remote support, a shell, a file transfer?",
+            "Whose is the address outside, and is it meant to be reached from here?",
+        ],
     },
     ClassInfo {
         name: "silent_channel",

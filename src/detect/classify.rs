@@ -114,6 +114,7 @@ pub(super) fn classify(
         _ if is_new && matches!(family, Family::Clinical | Family::Industrial) => Class::CriticalAccess,
         Some((Evidence::NewOffer, _)) => Class::NewService,
         _ if surprise.unknown_edge && is_login(seen) && seen.resp_local && seen.orig_local => Class::LateralMovement,
+        _ if initiator == Initiator::Known && is_new_way_out(seen, surprise) => Class::NewWayOut,
         _ if initiator == Initiator::Stranger && seen.orig_local => Class::NewDevice,
         _ => Class::Unusual,
     }
@@ -204,6 +205,12 @@ fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {
     volume && moves_much(seen)
 }
 
+/// Does a device reach the outside by a service that it never used? Over UDP a port is one conversation's only: media, games and calls have another each time.
+fn is_new_way_out(seen: &Observation, surprise: &Surprise) -> bool {
+    let is_new = surprise.new.is_some_and(|new| new.evidence == Evidence::NewService);
+    is_new && seen.service.protocol == 6 && seen.orig_local && !seen.resp_local && seen.answered() && !seen.failed
+}
+
 /// Does it move so much that it matters which feature of it stands out?
 pub(super) fn moves_much(seen: &Observation) -> bool {
     let sent = f64::from(seen.vector[3]) >= TRANSFER_BYTES;
@@ -268,6 +275,35 @@ mod tests {
             seen.iter().any(|seen| is_tunnel(seen, Some(&minute)))
         };
         assert!(asks(1) && !asks(20), "a resolver at home asks for what all its clients do");
+    }
+
+    #[test]
+    fn a_service_by_which_a_device_never_left_is_a_way_out() {
+        let class = |change: &dyn Fn(&mut Observation), evidence, initiator| {
+            let (_, mut seen) = super::super::testing::flow(0, 1, 100, 4444, true);
+            (seen.orig_local, seen.resp_local) = (true, false);
+            change(&mut seen);
+            let new = Some(Contribution::of(evidence, 0.0, 14.0));
+            classify(&seen, &Surprise { new, ..Surprise::default() }, None, &Around::default(), initiator)
+        };
+        let of = |change: &dyn Fn(&mut Observation)| class(change, Evidence::NewService, Initiator::Known);
+        assert_eq!(of(&|_| ()), Class::NewWayOut);
+        let others: [&dyn Fn(&mut Observation); 3] =
+            [&|seen| seen.service.protocol = 17, &|seen| seen.resp_local = true, &|seen| seen.failed = true];
+        assert_eq!(others.map(of), [Class::Unusual; 3]);
+        assert_eq!(class(&|_| (), Evidence::NewPeer, Initiator::Known), Class::Unusual);
+        assert_eq!(class(&|_| (), Evidence::NewService, Initiator::Stranger), Class::NewDevice);
+    }
+
+    #[test]
+    fn only_tickets_that_weigh_more_are_credential_access() {
+        let (_, seen) = super::super::testing::flow(0, 1, 100, KERBEROS, true);
+        let class = |prior_bits| {
+            let new = Contribution { prior_bits, ..Contribution::of(Evidence::NewFact(FactKind::Ticket), 0.0, 14.0) };
+            let surprise = Surprise { new: Some(new), ..Surprise::default() };
+            classify(&seen, &surprise, None, &Around::default(), Initiator::Known)
+        };
+        assert_eq!((class(8.0), class(0.0)), (Class::CredentialAccess, Class::Unusual));
     }
 
     #[test]

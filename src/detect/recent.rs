@@ -381,6 +381,23 @@ mod tests {
         assert_eq!(weight(1e6), 0.0);
     }
 
+    #[test]
+    fn what_happened_within_a_flow_counts_in_the_minute_in_which_it_was_looked_at_first() {
+        use super::super::testing::{LATER_MS, detector, flow, show, taught};
+        use crate::flow::Sight;
+        use crate::time::Span;
+        let changes = |last_s: i64| {
+            let (record, mut early) = flow(LATER_MS, 1, 100, 445, true);
+            let mut whole = early.clone();
+            early.sight = Sight::Early;
+            (whole.sight, whole.seen, whole.events.file_changes) = (Sight::Again, early.seen + Span::from_secs(last_s), 260);
+            let told = show(&mut detector(&taught()), vec![(record.clone(), early), (record, whole)]);
+            told.iter().any(|notice| notice.incident.class == super::super::Class::FileActivity)
+        };
+        assert!(changes(10), "within its minute");
+        assert!(changes(200), "some minutes long");
+    }
+
     const HTTP: Service = Service { protocol: 6, port: 80 };
 
     #[test]

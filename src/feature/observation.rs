@@ -215,7 +215,7 @@ impl Observation {
     /// Is it met for the first time?
     #[must_use]
     pub fn is_first_sight(&self) -> bool {
-        self.sight != Sight::Again && !self.continued
+        !matches!(self.sight, Sight::Again | Sight::Between) && !self.continued
     }
 
     /// Is it care of patients or control of machines?
@@ -251,7 +251,7 @@ impl Observation {
     /// Is it complete, so that its shape can be judged?
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.sight != Sight::Early
+        !matches!(self.sight, Sight::Early | Sight::Between)
     }
 }
 

@@ -84,6 +84,7 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
         0 => Sight::Whole,
         1 => Sight::Early,
         2 => Sight::Again,
+        3 => Sight::Between,
         _ => return None,
     };
     let mut time = || take(bytes).map(|nanos| Timestamp::from_nanos(i64::from_le_bytes(nanos)));
@@ -170,7 +171,7 @@ pub mod tests {
             prop_oneof![v4, any::<[u8; 16]>().prop_map(Addr::v6)].prop_map(Host)
         };
         let fact = (0..KINDS.len(), any::<u64>()).prop_map(|(kind, hash)| Fact { kind: KINDS[kind], hash });
-        let sight = prop_oneof![Just(Sight::Whole), Just(Sight::Early), Just(Sight::Again)];
+        let sight = prop_oneof![Just(Sight::Whole), Just(Sight::Early), Just(Sight::Again), Just(Sight::Between)];
         let value = prop_oneof![Just(0.0), Just(-0.0), any::<f32>()];
         let ends = (address(), address(), any::<[[u8; 6]; 2]>(), any::<[bool; 8]>());
         let app = (any::<(u8, u16)>(), 0..App::ALL.len(), prop::collection::vec(fact, 0..4), any::<[u32; 3]>());

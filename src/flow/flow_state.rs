@@ -15,6 +15,8 @@ const TCP: u8 = 6;
 
 /// No tick is as early: an `Option` would cost eight bytes in every flow.
 const NOT_LOOKED: Timestamp = Timestamp::MIN;
+/// A flow that has moved so many bytes by its second look is judged again while it is open: what floods or carries off data need not end first.
+const MUCH_BYTES: u64 = 100_000;
 
 /// A conversation under way and what has been counted of it.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct Flow {
     under_way: bool,
     /// The tick of the first look at this segment; [`NOT_LOOKED`] before.
     looked_at: Timestamp,
+    /// Was the second look taken, too?
+    looked_twice: bool,
     segment: u32,
     orig: Tally,
     resp: Tally,
@@ -75,6 +79,7 @@ impl Flow {
             direction,
             under_way: first.tcp.is_some() && direction != DirectionBasis::Syn,
             looked_at: NOT_LOOKED,
+            looked_twice: false,
             segment: 0,
             orig: Tally::default(),
             resp: Tally::default(),
@@ -218,7 +223,11 @@ impl Flow {
     #[must_use]
     pub fn next_look(&self, limits: &CheckedLimits) -> Timestamp {
         let deadline = self.deadline(limits);
-        if self.looked_at().is_some() { deadline } else { deadline.min(self.start() + limits.first_look) }
+        match (self.looked_at().is_some(), self.looked_twice) {
+            (false, _) => deadline.min(self.start() + limits.first_look),
+            (true, false) => deadline.min(self.start() + limits.second_look),
+            (true, true) => deadline,
+        }
     }
 
     /// Why a packet cannot belong to this flow any more, if so. Before `look_at`, which is no later than its deadline, that need not be
@@ -272,7 +281,8 @@ impl Flow {
 
     fn record_with(&self, reason: EndReason, events: Events, facts: Option<Facts>) -> FlowRecord {
         let sight = match (reason, self.looked_at().is_some()) {
-            (EndReason::FirstLook, _) => Sight::Early,
+            (EndReason::FirstLook, false) => Sight::Early,
+            (EndReason::FirstLook, true) => Sight::Between,
             (_, true) => Sight::Again,
             (_, false) => Sight::Whole,
         };
@@ -317,15 +327,26 @@ impl Flow {
         rare.icmp_error = Some(IcmpError { kind, code, count: count.saturating_add(1) });
     }
 
+    /// What a look at it while it is open shows; nothing at the second where it has moved little.
+    pub fn early_record(&self) -> Option<FlowRecord> {
+        let moved = self.orig.payload_bytes().max(self.resp.payload_bytes());
+        let is_due = self.looked_at().is_none() || moved >= MUCH_BYTES;
+        is_due.then(|| self.record(EndReason::FirstLook))
+    }
+
     /// Remembers that the flow was looked at while open, at the tick `now`.
     pub fn mark_looked(&mut self, now: Timestamp) {
-        self.looked_at = now;
+        if self.looked_at().is_some() {
+            self.looked_twice = true;
+        } else {
+            self.looked_at = now;
+        }
     }
 
     /// Begins the next segment, whose first packet is counted next.
     pub fn begin_segment(&mut self) {
         self.segment += 1;
-        self.looked_at = NOT_LOOKED;
+        (self.looked_at, self.looked_twice) = (NOT_LOOKED, false);
         self.app.begin_segment();
         self.turns = 0;
         self.orig = Tally::default();

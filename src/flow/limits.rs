@@ -15,7 +15,8 @@ pub struct FlowLimits {
     pub closed_s: u32,
     /// A flow that goes on is reported in segments of this length, in seconds. Default 300.
     pub active_s: u32,
-    /// A flow that is still open is judged for the first time after this long, in seconds. Default 10.
+    /// A flow that is still open is judged for the first time after this long, in seconds, and after six times as long once more where it has moved much by
+    /// then. Default 10.
     pub first_look_s: u32,
     /// Open flows at the most, over all shards. Default 700,000 (at most 448 bytes each, some 490 with all that the table holds for them).
     pub max_flows: u32,
@@ -34,6 +35,9 @@ impl Default for FlowLimits {
         }
     }
 }
+
+/// The time to the second look, in those to the first.
+const SECOND_LOOK: i64 = 6;
 
 /// What [`FlowLimits::check`] refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +69,7 @@ pub struct CheckedLimits {
     pub(super) closed: Span,
     pub(super) active: Span,
     pub(super) first_look: Span,
+    pub(super) second_look: Span,
     pub(super) flows_per_shard: usize,
 }
 
@@ -89,6 +94,7 @@ impl FlowLimits {
             closed: span("closed_s", self.closed_s)?,
             active: span("active_s", self.active_s)?,
             first_look: span("first_look_s", self.first_look_s)?,
+            second_look: Span::from_secs(i64::from(self.first_look_s) * SECOND_LOOK),
             flows_per_shard: self.max_flows as usize / super::SHARDS,
         })
     }

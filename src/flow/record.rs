@@ -69,6 +69,8 @@ pub enum Sight {
     Early,
     /// Again: an early sight of the same segment came before.
     Again,
+    /// Again, still open: it has moved much since.
+    Between,
 }
 
 /// Fragments of a flow.

@@ -283,7 +283,7 @@ impl Shard {
             let reason = flow.idle_reason();
             self.end(slot, reason, out);
         } else {
-            out.add(flow.record(EndReason::FirstLook));
+            flow.early_record().into_iter().for_each(|record| out.add(record));
             flow.mark_looked(now);
             self.reschedule(slot, limits);
         }
@@ -425,6 +425,22 @@ mod tests {
         assert_eq!(fed.told(), [(EndReason::FirstLook, 1), (EndReason::Shutdown, 1)]);
         assert_eq!((fed.out[0].sight, fed.out[1].sight), (Sight::Early, Sight::Again));
         assert!(fed.out[0].orig.packets < fed.out[1].orig.packets);
+    }
+
+    #[test]
+    fn an_open_flow_that_moves_much_is_looked_at_twice() {
+        let looks = |payload_bytes: u32| {
+            let mut fed = Fed::new();
+            fed.tick(0);
+            for second in 0..80 {
+                fed.packet(&Packet { payload_bytes, ..packet(second * 1000, 1, 4000, 99, 4000, 17) });
+                fed.tick(second * 1000 + 500);
+            }
+            fed.finish(80_000);
+            fed.out.iter().map(|record| record.sight).collect::<Vec<_>>()
+        };
+        assert_eq!(looks(1000), [Sight::Early, Sight::Again]);
+        assert_eq!(looks(2000), [Sight::Early, Sight::Between, Sight::Again]);
     }
 
     #[test]

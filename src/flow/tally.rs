@@ -101,6 +101,11 @@ impl Tally {
         self.packets == 0
     }
 
+    /// Bytes of payload.
+    pub(super) const fn payload_bytes(&self) -> u64 {
+        self.payload_bytes
+    }
+
     /// Has it counted as many packets as it can?
     pub(super) const fn is_full(&self) -> bool {
         self.packets == u32::MAX

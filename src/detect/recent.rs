@@ -13,7 +13,7 @@ use super::newcomer::{follows_others, newcomer};
 use super::range::{BYTES_ORIG, BYTES_RESP, Range};
 use super::rhythm::{self, Beaten, Beats, Rhythm, Rhythms};
 use super::surprise::Surprise;
-use crate::app::App;
+use crate::app::{App, Events};
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::model::{Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Minute, Roles, Served, bits};
@@ -103,7 +103,7 @@ impl Recent {
         let counted = self.observe_served(seen);
         let around = match counted {
             Some((counted, true)) => Some(counted),
-            _ => self.counted_around(seen, counted.map(|(counted, _)| counted)),
+            _ => self.counted_around(seen, counted.map(|(counted, _)| counted).filter(|_| has_events(seen))),
         };
         let is_followed = seen.is_first_sight() && !seen.service.maintains_link();
         let beaten = Beaten::of(seen, surprise, ends.orig);
@@ -134,8 +134,7 @@ impl Recent {
     #[must_use]
     pub(super) fn context(&self, seen: &Observation, surprise: &Surprise, ends: &Ends<'_>, without: Without) -> Context {
         let at_end = || self.minute(seen.seen.seconds().div_euclid(60)).map(|window| window.counted(seen));
-        let is_at_once = seen.first_seen == seen.seen;
-        let counted = self.counted_around(seen, if is_at_once { None } else { at_end() });
+        let counted = self.counted_around(seen, if has_events(seen) { at_end() } else { None });
         let followed = Beaten::of(seen, surprise, ends.orig).and_then(|key| Some((key, self.rhythms.of(&key)?)));
         context((seen, surprise), ends, without, (&self.hour, counted.as_ref(), followed), true)
     }
@@ -182,6 +181,11 @@ impl Recent {
     pub fn last_minute(&self) -> Option<&Minute> {
         self.minutes.back().map(|(_, window)| window)
     }
+}
+
+/// Did anything happen within its application that is counted at its end?
+fn has_events(seen: &Observation) -> bool {
+    seen.events != Events::default()
 }
 
 /// What the minute and the hour around a flow and the beats of its conversation add to its surprise, but for what is left out: the strongest,

@@ -20,7 +20,10 @@ pub struct Relays {
 impl Relays {
     /// Takes an observation. Whoever asks from outside has nothing passed on: it would excuse what it makes the device do.
     pub fn observe(&mut self, seen: &Observation) {
-        let Some(domain) = domain(seen).filter(|_| seen.passed_on && seen.orig_local && seen.resp_local) else { return };
+        if !(seen.passed_on && seen.orig_local && seen.resp_local) {
+            return;
+        }
+        let Some(domain) = domain(seen) else { return };
         let key = (seen.resp, domain);
         if self.asked.insert(key, ()).is_none() {
             self.order.push_back(key);

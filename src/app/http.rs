@@ -125,7 +125,12 @@ impl HttpFacts {
         if let (Some(method), None) = (method(payload), self.method) {
             self.method = Some(method);
             self.headers(payload, true);
-            self.resource_of(first_line(payload).split(|b| *b == b' ').nth(1).unwrap_or_default());
+            let target = first_line(payload).split(|b| *b == b' ').nth(1).unwrap_or_default();
+            // Whoever asks a proxy names whom it wants in the line itself, and some do not name it again.
+            if method == "CONNECT" && self.host.is_none() {
+                self.field(b"host", target, true);
+            }
+            self.resource_of(target);
         }
     }
 
@@ -276,6 +281,27 @@ mod tests {
         for (host, want) in cases {
             assert_eq!(without_port(host.as_bytes()), want.as_bytes());
         }
+    }
+
+    #[test]
+    fn what_a_proxy_is_asked_for_is_named_by_the_line_itself() {
+        let asked = |request: &str| {
+            let mut http = HttpFacts::default();
+            http.ask(request.as_bytes());
+            http.host.as_deref().map(str::to_owned)
+        };
+        assert_eq!(asked("CONNECT a.example:443 HTTP/1.0\r\n\r\n").as_deref(), Some("a.example"));
+        assert_eq!(asked("CONNECT a.example:443 HTTP/1.1\r\nHost: b.example\r\n\r\n").as_deref(), Some("b.example"));
+        assert_eq!(asked("GET / HTTP/1.0\r\n\r\n"), None);
+    }
+
+    #[test]
+    fn passing_on_is_a_connection_that_was_agreed_to() {
+        let passes_on = |method, status| {
+            super::super::Facts::Http(HttpFacts { method: Some(method), status, ..HttpFacts::default() }).passes_on()
+        };
+        assert!(passes_on("CONNECT", Some(200)));
+        assert!(!passes_on("CONNECT", Some(405)) && !passes_on("CONNECT", None) && !passes_on("GET", Some(200)));
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub enum Class {
     CriticalAccess,
     /// New administrative access from device to device.
     LateralMovement,
-    /// A service that nobody used to reach the outside by.
+    /// A service over TCP by which a device never reached the outside.
     NewWayOut,
     /// A clinical or control conversation has stopped.
     SilentChannel,

@@ -28,6 +28,7 @@ mod giver;
 mod habit;
 mod incident;
 mod knowledge;
+mod latest;
 mod lease;
 #[cfg(test)]
 mod life;

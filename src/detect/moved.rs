@@ -1,11 +1,10 @@
 //! Peers at new addresses whose names their clients knew.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
+use super::latest::Latest;
 use crate::feature::{FactKind, Observation, names_service};
-use crate::model::{Conversation, Edge, HostBaseline, Map};
+use crate::model::{Conversation, Edge, HostBaseline};
 
 /// Conversations remembered at the most; the one that was first goes.
 const MAX_CONVERSATIONS: usize = 50_000;
@@ -14,8 +13,7 @@ const MAX_CONVERSATIONS: usize = 50_000;
 /// only. Bounded.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Moved {
-    known: Map<Conversation, ()>,
-    order: VecDeque<Conversation>,
+    known: Latest<Conversation, MAX_CONVERSATIONS>,
 }
 
 impl Moved {
@@ -27,16 +25,11 @@ impl Moved {
         let key = (seen.orig, seen.resp, seen.service);
         let mut names = seen.facts.iter().filter(|fact| fact.kind == FactKind::Name && names_service(seen.app)).peekable();
         if names.peek().is_none() {
-            return self.known.contains_key(&key);
+            return self.known.contains(key);
         }
         let is_known = names.any(|name| orig.facts.contains(*name));
-        if is_known && self.known.insert(key, ()).is_none() {
-            self.order.push_back(key);
-            if self.order.len() > MAX_CONVERSATIONS
-                && let Some(first) = self.order.pop_front()
-            {
-                self.known.remove(&first);
-            }
+        if is_known {
+            self.known.insert(key);
         }
         is_known
     }
@@ -44,7 +37,7 @@ impl Moved {
     /// Is the peer of an observation that was taken one that moved?
     #[must_use]
     pub fn has(&self, seen: &Observation) -> bool {
-        self.known.contains_key(&(seen.orig, seen.resp, seen.service))
+        self.known.contains((seen.orig, seen.resp, seen.service))
     }
 }
 
@@ -79,21 +72,5 @@ mod tests {
         assert!(is_moved(102, Some("known.example")) && is_moved(102, None));
         assert!(moved.has(&segment(102, None)) && !moved.has(&segment(101, None)));
         assert!(!moved.observe(&segment(102, Some("known.example")), None), "nothing is known of its client");
-    }
-
-    #[test]
-    fn the_first_is_forgotten_where_there_are_too_many() {
-        let (mut moved, client) = (Moved::default(), client());
-        let mut seen = segment(102, Some("known.example"));
-        for port in 0..=MAX_CONVERSATIONS as u16 {
-            seen.service.port = port;
-            assert!(moved.observe(&seen, Some(&client)));
-        }
-        let mut has = |port| {
-            seen.service.port = port;
-            moved.has(&seen)
-        };
-        assert_eq!((has(0), has(1), has(MAX_CONVERSATIONS as u16)), (false, true, true));
-        assert_eq!((moved.known.len(), moved.order.len()), (MAX_CONVERSATIONS, MAX_CONVERSATIONS));
     }
 }

@@ -1,11 +1,9 @@
 //! Names that devices were asked for and passed on: what a proxy does about them is its clients' doing.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
+use super::latest::Latest;
 use crate::feature::{Fact, FactKind, Host, Observation};
-use crate::model::Map;
 
 /// Names remembered at the most; the one that was first asked for goes.
 const MAX_NAMES: usize = 50_000;
@@ -13,8 +11,7 @@ const MAX_NAMES: usize = 50_000;
 /// Which domains devices at home passed on for others at home. Bounded.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Relays {
-    asked: Map<(Host, Fact), ()>,
-    order: VecDeque<(Host, Fact)>,
+    asked: Latest<(Host, Fact), MAX_NAMES>,
 }
 
 impl Relays {
@@ -24,21 +21,13 @@ impl Relays {
             return;
         }
         let Some(domain) = domain(seen) else { return };
-        let key = (seen.resp, domain);
-        if self.asked.insert(key, ()).is_none() {
-            self.order.push_back(key);
-            if self.order.len() > MAX_NAMES
-                && let Some(first) = self.order.pop_front()
-            {
-                self.asked.remove(&first);
-            }
-        }
+        self.asked.insert((seen.resp, domain));
     }
 
     /// Is it about a domain that others had its initiator ask for?
     #[must_use]
     pub fn has(&self, seen: &Observation) -> bool {
-        !self.asked.is_empty() && domain(seen).is_some_and(|domain| self.asked.contains_key(&(seen.orig, domain)))
+        domain(seen).is_some_and(|domain| self.asked.contains((seen.orig, domain)))
     }
 }
 
@@ -70,17 +59,5 @@ mod tests {
         assert!(has(100, "asked.example"));
         assert!(!has(1, "asked.example"), "the client's own");
         assert!(!has(100, "own.example") && !has(100, "outside.example") && !has(100, "other.example"));
-    }
-
-    #[test]
-    fn the_first_is_forgotten_where_there_are_too_many() {
-        let mut relays = Relays::default();
-        for n in 0..=MAX_NAMES {
-            let seen = Observation { passed_on: true, ..about(1, 100, &format!("{n}.example")) };
-            relays.observe(&seen);
-            relays.observe(&seen);
-        }
-        assert_eq!((relays.asked.len(), relays.order.len()), (MAX_NAMES, MAX_NAMES));
-        assert!(!relays.has(&about(100, 9, "0.example")) && relays.has(&about(100, 9, "1.example")));
     }
 }

@@ -104,7 +104,7 @@ impl Surprise {
         let new = newness(seen, (orig, unknown_peer), (resp, unknown_client), (baselines, without));
         let is_of_resolving =
             |part: Contribution| part.evidence.is_name() || part.evidence == Evidence::NewPeer && DNS.contains(&seen.service);
-        let resolves = |host: &HostBaseline| host.local && host.offers().contains(DNS[0]);
+        let resolves = |host: &HostBaseline| host.local && host.resolves();
         Self {
             new,
             shape,

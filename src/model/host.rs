@@ -86,10 +86,16 @@ impl HostBaseline {
         &self.serving().clients
     }
 
+    /// Does it resolve names?
+    #[must_use]
+    pub fn resolves(&self) -> bool {
+        self.offers().contains(RESOLVING)
+    }
+
     /// Are the names that it turns to those of which others ask it: does it resolve names, or is it a proxy?
     #[must_use]
     pub fn asks_for_others(&self) -> bool {
-        self.passes_on || self.offers().contains(RESOLVING)
+        self.passes_on || self.resolves()
     }
 
     pub(super) fn learn_passing_on(&mut self) {

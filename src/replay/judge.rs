@@ -287,8 +287,8 @@ impl<'a> Judge<'a> {
             .collect();
         let last = observations.last().map_or(Timestamp::MIN, |seen| seen.end);
         let mut material = InMemory::of(&mut observations);
-        let in_order = InOrder { material: &mut material, order: self.order.clone(), home_is_named: false };
-        let taught = match teach(&mut { in_order }, seed, Trim::SelfTaught) {
+        let mut in_order = InOrder { material: &mut material, order: self.order.clone(), home_is_named: false };
+        let taught = match teach(&mut in_order, seed, Trim::SelfTaught) {
             Ok(taught) => taught,
             Err(error) => {
                 self.judge_knowing_nothing(steps, error);

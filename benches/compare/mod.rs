@@ -18,7 +18,8 @@ use std::path::PathBuf;
 use auscult::dataset::FlowTuple;
 use auscult::detect::{Part, Without};
 use auscult::eval::{FlowScores, flow_auc};
-use auscult::model::Vocabulary;
+use auscult::feature::Observation;
+use auscult::model::{FlowSample, Vocabulary};
 use auscult::pipeline::Stopwatch;
 use auscult::time::Timestamp;
 
@@ -180,13 +181,15 @@ impl Comparing<'_> {
         let ratios = |vocabulary: &Vocabulary, _: &Sample| {
             recording.judged().map(|(_, seen)| f64::from(vocabulary.matches(seen).ratio)).collect::<Vec<_>>()
         };
-        let (own, fit_s) = timed(|| Ok(Vocabulary::fit(&recording.complete(), options.seed)?))?;
+        let flows = FlowSample::of(recording.complete()).into_flows();
+        let flows: Vec<&Observation> = flows.iter().collect();
+        let (own, fit_s) = timed(|| Ok(Vocabulary::fit(&flows, options.seed)?))?;
         self.add("k-means", (&own, fit_s), ratios, format!("{} behaviours", own.behaviours.len()))?;
         for Fitted { clustering, found, fit_s } in fitted {
             let (name, note) = (clustering.name(), found.note());
             match clustering {
                 Clustering::MiniBatch => {
-                    let learn = || Ok(Vocabulary::of_assignments(&recording.complete(), |scaled| Ok(found.assign(scaled)))?);
+                    let learn = || Ok(Vocabulary::of_assignments(&flows, |scaled| Ok(found.assign(scaled)))?);
                     let (vocabulary, describe_s) = timed(learn)?;
                     self.add(name, (&vocabulary, fit_s + describe_s), ratios, note)?;
                     let plain = "its plain distance";

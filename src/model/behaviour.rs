@@ -164,16 +164,6 @@ const STRIDE: usize = 11;
 const _: () = assert!(COUNT.is_multiple_of(STRIDE) && COUNT > STRIDE);
 
 impl Vocabulary {
-    /// Flows that behaviours are learned from at the most: an even sample of more, see [`Self::sampled`].
-    pub const MOST_FLOWS: u64 = 40_000;
-
-    /// Of so many flows, every how manyth is learned from, beginning with the first: all up to 40,000, an even sample of more.
-    #[must_use]
-    pub const fn sampled(flows: u64) -> u64 {
-        let step = flows.div_ceil(Self::MOST_FLOWS);
-        if step == 0 { 1 } else { step }
-    }
-
     /// No behaviours, for a network of which nothing is known.
     #[must_use]
     pub fn none() -> Self {
@@ -181,7 +171,7 @@ impl Vocabulary {
         Self { scaler, behaviours: Vec::new(), ratios: Histogram::default(), tables: Vec::new() }
     }
 
-    /// Learns behaviours from flows.
+    /// Learns behaviours from flows, of many from a [`FlowSample`](super::FlowSample) of them.
     ///
     /// # Errors
     /// When there are fewer than eight flows, or the clustering fails.
@@ -201,8 +191,6 @@ impl Vocabulary {
         flows: &[&Observation],
         cluster: impl FnOnce(&[Scaled]) -> Result<Vec<Option<usize>>, ClusterError>,
     ) -> Result<Self, ClusterError> {
-        let flows: Vec<&Observation> = flows.iter().copied().step_by(Self::sampled(flows.len() as u64) as usize).collect();
-        let flows = flows.as_slice();
         if flows.len() < MIN_FLOWS {
             return Err(ClusterError::TooFew { got: flows.len(), wanted: MIN_FLOWS });
         }

@@ -4,17 +4,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::material::{Material, Phase};
 use super::together::{ROUNDS, Statistic};
-use crate::feature::{Observation, pack, unpack};
-use crate::model::{IdentitiesBuilder, Vocabulary};
+use crate::feature::{pack, unpack};
+use crate::model::{FlowSample, IdentitiesBuilder};
 use crate::time::Timestamp;
 
 /// Which addresses are one device, a sample of the flows, and of what time they are.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Survey {
     pub identities: IdentitiesBuilder,
-    /// An even sample of the complete flows, as large as behaviours are learned from.
+    /// Complete flows, as many as behaviours are learned from.
     #[serde(with = "packed")]
-    pub sample: Vec<Observation>,
+    pub sample: FlowSample,
     /// When the first and the last observation were seen; none where there is none.
     pub span: Option<(Timestamp, Timestamp)>,
 }
@@ -22,29 +22,13 @@ pub(super) struct Survey {
 impl Survey {
     /// Goes through the material, and adds what others found.
     pub fn of<M: Material>(material: &mut M) -> Result<Self, M::Error> {
-        let mut survey = Self { identities: IdentitiesBuilder::default(), sample: Vec::new(), span: None };
-        let (step, mut flows) = (Vocabulary::sampled(material.tally().flows), 0_u64);
+        let mut survey = Self { identities: IdentitiesBuilder::default(), sample: FlowSample::default(), span: None };
         material.each(Phase::Behaviours, &mut |seen, _| {
             survey.identities.add(seen);
+            survey.sample.add(seen);
             survey.span = Some((survey.span.map_or(seen.seen, |(first, _)| first), seen.seen));
-            if seen.is_complete() {
-                if flows.is_multiple_of(step) {
-                    survey.sample.push(seen.clone());
-                }
-                flows += 1;
-            }
         })?;
-        let mut survey = material.sum(survey)?;
-        // Each of several rounds up.
-        let (all, most) = (survey.sample.len(), Vocabulary::MOST_FLOWS as usize);
-        if all > most {
-            let mut place = 0;
-            survey.sample.retain(|_| {
-                place += 1;
-                place * most / all > (place - 1) * most / all
-            });
-        }
-        Ok(survey)
+        material.sum(survey)
     }
 }
 
@@ -53,8 +37,7 @@ impl Statistic for Survey {
 
     fn join(&mut self, other: Self) {
         self.identities.join(other.identities);
-        self.sample.extend(other.sample);
-        self.sample.sort_by_key(|seen| seen.seen);
+        other.sample.into_flows().iter().for_each(|flow| self.sample.add(flow));
         self.span = joined(self.span, other.span);
     }
 }
@@ -70,22 +53,22 @@ pub(super) fn joined(
     }
 }
 
-/// Observations as a spool holds them.
+/// Flows as a spool holds observations.
 mod packed {
-    use super::{Deserialize as _, Deserializer, Observation, Serialize as _, Serializer, pack, unpack};
+    use super::{Deserialize as _, Deserializer, FlowSample, Serialize as _, Serializer, pack, unpack};
 
-    pub fn serialize<S: Serializer>(sample: &[Observation], serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(sample: &FlowSample, serializer: S) -> Result<S::Ok, S::Error> {
         let mut bytes = Vec::new();
-        sample.iter().for_each(|seen| pack(seen, &mut bytes));
+        sample.flows().for_each(|flow| pack(flow, &mut bytes));
         bytes.serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Observation>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FlowSample, D::Error> {
         use serde::de::Error as _;
         let bytes = Vec::<u8>::deserialize(deserializer)?;
-        let (mut rest, mut sample) = (bytes.as_slice(), Vec::new());
+        let (mut rest, mut sample) = (bytes.as_slice(), FlowSample::default());
         while !rest.is_empty() {
-            sample.push(unpack(&mut rest).ok_or_else(|| D::Error::custom("no observation"))?);
+            sample.add(&unpack(&mut rest).ok_or_else(|| D::Error::custom("no observation"))?);
         }
         Ok(sample)
     }

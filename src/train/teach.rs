@@ -86,8 +86,10 @@ pub fn teach_by<M: Material>(
         identities.home_is_named();
     }
     let identities = identities.finish();
-    let vocabulary = Arc::new(fit(&sample.iter().collect::<Vec<_>>())?);
-    drop(sample);
+    let vocabulary = {
+        let flows = sample.into_flows();
+        Arc::new(fit(&flows.iter().collect::<Vec<_>>())?)
+    };
     material.identify(&identities);
     let ends = part_ends(span);
     let mut builders: Vec<BaselinesBuilder> = ends.iter().map(|_| BaselinesBuilder::default()).collect();

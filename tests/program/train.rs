@@ -155,9 +155,9 @@ fn the_card_says_what_was_sampled() {
     let folder = Folder::new();
     let input = folder.put("office.csv", office(50_000).as_bytes());
     let run = train(&folder, &[&input], "model.json", &[]).ended(0);
-    run.said(&["learned  50000 flow records", "behaviours are those of an even sample of 25000 flow records"]);
+    run.said(&["learned  50000 flow records", "behaviours are those of an even sample of 40000 flow records"]);
     let card = String::from_utf8(auscult(&["inspect", &folder.name("model.json")]).ended(0).stdout).unwrap();
-    assert!(card.contains("an even sample of 25000 flow records"), "{card}");
+    assert!(card.contains("an even sample of 40000 flow records"), "{card}");
 }
 
 /// A training with a scratch folder, and what it needs.

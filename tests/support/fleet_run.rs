@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use auscult::detect::{Class, Detector, DetectorConfig, HostRank, Knowledge};
 use auscult::feature::{Host, Observation};
-use auscult::model::{Baselines, BaselinesBuilder, Budget, Calibration, Match, OrdinaryBits, Vocabulary};
+use auscult::model::{Baselines, BaselinesBuilder, Budget, Calibration, FlowSample, Match, OrdinaryBits, Vocabulary};
 use auscult::time::Timestamp;
 
 use super::fleet::{Attacker, Fleet, Flow, ROUND_MIN};
@@ -15,8 +15,6 @@ const ROUNDS: u64 = 8;
 /// Minutes of the calibration's first half, and of both.
 const HALF_MIN: u64 = 5;
 const CALIBRATED_MIN: u64 = 10;
-/// Flows that the behaviours are learned from, at the most.
-const SAMPLE: usize = 40_000;
 /// Records that are made before they are judged.
 const BATCH: usize = 10_000;
 
@@ -189,19 +187,12 @@ impl Run {
     }
 }
 
-/// Behaviours of an even sample of the first round.
+/// Behaviours of the first round.
 fn vocabulary(fleet: &mut Fleet, seed: u64, meter: &dyn Meter) -> Vocabulary {
-    let step = (fleet.devices() as usize * 3 / SAMPLE).max(1);
-    let (mut sample, mut place): (Vec<Observation>, usize) = (Vec::new(), 0);
-    let mut take = |(_, seen): Flow, _| {
-        place += 1;
-        if place.is_multiple_of(step) {
-            sample.push(seen);
-        }
-    };
-    stream(fleet, (0, ROUND_MIN, u64::MAX), &mut Vec::new(), (None, meter), &mut take);
-    let sample: Vec<&Observation> = sample.iter().collect();
-    Vocabulary::fit(&sample, seed).unwrap_or_else(|error| panic!("{error}"))
+    let mut sample = FlowSample::default();
+    stream(fleet, (0, ROUND_MIN, u64::MAX), &mut Vec::new(), (None, meter), &mut |(_, seen), _| sample.add(&seen));
+    let flows = sample.into_flows();
+    Vocabulary::fit(&flows.iter().collect::<Vec<_>>(), seed).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What the detector judges by: its own scores of time that was not learned from.

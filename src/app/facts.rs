@@ -160,11 +160,13 @@ impl Facts {
         self.server_name().or_else(|| self.dns_qname()).filter(|name| !name.is_empty())
     }
 
-    /// Did the responder agree to pass on what it gets to who was named, as proxies do (RFC 9110, 9.3.6)?
+    /// Did the responder agree to pass on what it gets to who was named, as proxies do (RFC 9110, 9.3.6 and 7.3.2)?
     #[must_use]
     pub fn passes_on(&self) -> bool {
         match self {
-            Self::Http(http) => http.method == Some("CONNECT") && http.status.is_some_and(|status| status / 100 == 2),
+            Self::Http(http) if http.asks_proxy => {
+                http.status.is_some_and(|status| status / 100 == 2 || status / 100 == 3 && http.method != Some("CONNECT"))
+            }
             _ => false,
         }
     }

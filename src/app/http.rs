@@ -91,6 +91,9 @@ pub struct HttpFacts {
     pub http2: bool,
     /// Does either side name the content type of gRPC?
     pub grpc: bool,
+    /// Is another server than the one that hears it asked for: by CONNECT, or by a whole address of `http` (RFC 9112, 3.2.2)?
+    #[serde(skip)]
+    pub asks_proxy: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -127,8 +130,11 @@ impl HttpFacts {
             self.headers(payload, true);
             let target = first_line(payload).split(|b| *b == b' ').nth(1).unwrap_or_default();
             // Whoever asks a proxy names whom it wants in the line itself, and some do not name it again.
-            if method == "CONNECT" && self.host.is_none() {
-                self.field(b"host", target, true);
+            if let Some(authority) = asked_of_proxy(method, target) {
+                self.asks_proxy = true;
+                if self.host.is_none() {
+                    self.field(b"host", authority, true);
+                }
             }
             self.resource_of(target);
         }
@@ -185,6 +191,16 @@ impl HttpFacts {
             self.fhir_resource = fhir::resource(path);
         }
     }
+}
+
+/// Whom a proxy is asked for by the target of a request; none where the server itself is asked.
+fn asked_of_proxy<'t>(method: &str, target: &'t [u8]) -> Option<&'t [u8]> {
+    if method == "CONNECT" {
+        return Some(target);
+    }
+    let (scheme, rest) = target.split_at_checked(b"http://".len())?;
+    let authority = rest.split(|byte| b"/?#".contains(byte)).next()?;
+    scheme.eq_ignore_ascii_case(b"http://").then_some(authority)
 }
 
 /// Names and values of the header lines up to the empty one.
@@ -292,16 +308,21 @@ mod tests {
         };
         assert_eq!(asked("CONNECT a.example:443 HTTP/1.0\r\n\r\n").as_deref(), Some("a.example"));
         assert_eq!(asked("CONNECT a.example:443 HTTP/1.1\r\nHost: b.example\r\n\r\n").as_deref(), Some("b.example"));
+        assert_eq!(asked("GET http://a.example:8080?b HTTP/1.0\r\n\r\n").as_deref(), Some("a.example"));
         assert_eq!(asked("GET / HTTP/1.0\r\n\r\n"), None);
     }
 
     #[test]
-    fn passing_on_is_a_connection_that_was_agreed_to() {
-        let passes_on = |method, status| {
-            super::super::Facts::Http(HttpFacts { method: Some(method), status, ..HttpFacts::default() }).passes_on()
+    fn passing_on_is_what_a_proxy_agreed_to() {
+        let passes_on = |request: &str, status| {
+            let mut http = HttpFacts::default();
+            http.ask(request.as_bytes());
+            super::super::Facts::Http(HttpFacts { status, ..http }).passes_on()
         };
-        assert!(passes_on("CONNECT", Some(200)));
-        assert!(!passes_on("CONNECT", Some(405)) && !passes_on("CONNECT", None) && !passes_on("GET", Some(200)));
+        let (connect, whole) = ("CONNECT a.example:443 HTTP/1.1\r\n\r\n", "GET http://a.example/b HTTP/1.1\r\n\r\n");
+        assert!(passes_on(connect, Some(200)) && passes_on(whole, Some(200)) && passes_on(whole, Some(304)));
+        assert!(!passes_on(connect, Some(405)) && !passes_on(connect, Some(302)) && !passes_on(connect, None));
+        assert!(!passes_on(whole, Some(407)) && !passes_on("GET /http://a.example HTTP/1.1\r\n\r\n", Some(200)));
     }
 
     #[test]

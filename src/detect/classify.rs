@@ -101,7 +101,7 @@ pub(super) fn classify(
         Some((Evidence::SlowFailures, _)) if seen.events.login_failures > 0 => Class::BruteForce,
         Some((Evidence::SlowTargets, _)) if around.peers >= f64::from(SWEEP_PEERS) && !is_browsing(seen) => Class::Sweep,
         Some((Evidence::SlowTargets, _)) if around.targets >= SCAN_SERVICES_PER_PEER * around.peers => Class::Scan,
-        _ if is_new && family == Family::Covert => Class::CovertApplication,
+        _ if is_new && family == Family::Covert && !is_dialled(seen, surprise) => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::Application), _)) if !seen.resp_local => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
         // Tickets of the usual kind are new to whoever begins to log in.
@@ -112,12 +112,17 @@ pub(super) fn classify(
         // What it does is no news; that it does so is.
         _ if initiator == Initiator::LikeOthers => Class::NewDevice,
         _ if is_new && matches!(family, Family::Clinical | Family::Industrial) => Class::CriticalAccess,
-        Some((Evidence::NewOffer, _)) => Class::NewService,
+        Some((Evidence::NewOffer, _)) if seen.answered() => Class::NewService,
         _ if surprise.unknown_edge && is_login(seen) && seen.resp_local && seen.orig_local => Class::LateralMovement,
         _ if initiator == Initiator::Known && is_new_way_out(seen, surprise) => Class::NewWayOut,
         _ if initiator == Initiator::Stranger && seen.orig_local => Class::NewDevice,
         _ => Class::Unusual,
     }
+}
+
+/// Is it a new client from outside, and nothing else, that is new?
+fn is_dialled(seen: &Observation, surprise: &Surprise) -> bool {
+    seen.comes_in() && surprise.new.is_some_and(|part| part.evidence == Evidence::NewClient)
 }
 
 fn by_count(seen: &Observation, surprise: &Surprise, (window, targets): (&Minute, u32)) -> Option<Class> {
@@ -208,7 +213,7 @@ fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {
 /// Does a device reach the outside by a service that it never used? Over UDP a port is one conversation's only: media, games and calls have another each time.
 fn is_new_way_out(seen: &Observation, surprise: &Surprise) -> bool {
     let is_new = surprise.new.is_some_and(|new| new.evidence == Evidence::NewService);
-    is_new && seen.service.protocol == 6 && seen.orig_local && !seen.resp_local && seen.answered() && !seen.failed
+    is_new && seen.service.protocol == 6 && seen.orig_local && !seen.resp_local && seen.answered()
 }
 
 /// Does it move so much that it matters which feature of it stands out?
@@ -275,6 +280,19 @@ mod tests {
             seen.iter().any(|seen| is_tunnel(seen, Some(&minute)))
         };
         assert!(asks(1) && !asks(20), "a resolver at home asks for what all its clients do");
+    }
+
+    #[test]
+    fn who_dials_in_to_a_server_for_that_hides_nothing() {
+        let class = |from_outside: bool, evidence| {
+            let (_, mut seen) = super::super::testing::flow(0, 1, 100, 51_820, true);
+            (seen.app, seen.orig_local, seen.resp_local) = (App::WireGuard, !from_outside, from_outside);
+            let new = Some(Contribution::of(evidence, 0.0, 14.0));
+            classify(&seen, &Surprise { new, ..Surprise::default() }, None, &Around::default(), Initiator::Known)
+        };
+        assert_eq!(class(true, Evidence::NewClient), Class::Unusual);
+        assert_eq!(class(true, Evidence::NewOffer), Class::CovertApplication);
+        assert_eq!(class(false, Evidence::NewPeer), Class::CovertApplication);
     }
 
     #[test]

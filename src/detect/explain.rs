@@ -89,7 +89,7 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
         Evidence::NewPeer => format!("first {service} from {} to {}{life}", flow.orig, flow.resp),
         Evidence::NewFact(kind) => fact_text(kind, part, flow),
         Evidence::NewClient => format!("{} never served {service} to {} before{life}", flow.resp, flow.orig),
-        Evidence::NewOffer => format!("{} never answered on {service} before{life}", flow.resp),
+        Evidence::NewOffer => format!("nobody was heard to get {service} from {} before{life}", flow.resp),
         Evidence::NewShape => format!("{} never used {service} in this way before{life}", flow.orig),
         Evidence::OddFlows => {
             format!(

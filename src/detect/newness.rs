@@ -84,18 +84,66 @@ impl Newness<'_> {
 
     /// The odds of a value that it has not, with this hash.
     fn odds_of_new<K: Family>(&self, kind: Kind, counts: impl Fn(&HostBaseline) -> &Counts<K>, value: K, key: u64) -> Odds {
-        let rate = self.baselines.like(self.host).newness.of(kind);
-        let roles = self.host.filter(|host| host.local).map_or(Roles::NONE, |host| Roles::of(host.role));
+        let host = self.host.filter(|host| !host.is_hardly_known());
+        let rate = self.baselines.like(host).newness.of(kind);
+        let roles = host.filter(|host| host.local).map_or(Roles::NONE, |host| Roles::of(host.role));
         let (known, devices) = self.baselines.commons.known_and_share(key, roles);
         let is_shared = !self.without.has(Part::Shares);
         let unseen = |host: &HostBaseline| counts(host).unseen(value.family(), rate.any, PRIOR_MINUTES, host.life());
         Odds {
-            unseen: self.host.map(unseen),
+            unseen: host.map(unseen),
             like: rate.any,
             known,
             share: if is_shared { rate.share(known) } else { 1.0 },
-            devices: if self.host.is_none() && is_shared { devices } else { 0.0 },
+            devices: if host.is_none() && is_shared { devices } else { 0.0 },
             minutes: self.host.map_or(0.0, |host| f64::from(host.minutes)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::Without;
+    use super::super::memory::Earlier;
+    use super::super::surprise::Surprise;
+    use super::super::testing::{LATER_MS, flow, host, taught_by};
+    use super::super::{Evidence, Knowledge};
+    use super::*;
+    use crate::feature::Observation;
+
+    /// Two hours in which ten devices ask device 100 on port 80 once a minute each and it refuses each port 23; device 11 did so for three minutes.
+    fn knowledge() -> std::sync::Arc<Knowledge> {
+        let mut flows = Vec::new();
+        for minute in 0..120 {
+            let at = |n: u8| minute * 60_000 + i64::from(n) * 3001;
+            flows.extend((1..=10).map(|n| flow(at(n), n, 100, 80, true).1));
+            flows.extend((1..=10).map(|n| Observation { failed: true, ..flow(at(n) + 7, n, 100, 23, true).1 }));
+            flows.extend((minute < 3).then(|| flow(at(11), 11, 101, 9, true).1));
+        }
+        taught_by(flows, 1e-6)
+    }
+
+    fn new(knowledge: &Knowledge, seen: &Observation) -> Option<Contribution> {
+        Surprise::of((seen, Earlier::default()), knowledge.vocabulary.matches(seen), knowledge, Without::default()).new
+    }
+
+    #[test]
+    fn a_device_that_was_off_while_others_were_learned_may_do_what_they_do() {
+        let knowledge = knowledge();
+        let known = |n| knowledge.host(host(n)).map(HostBaseline::is_hardly_known);
+        assert_eq!([known(1), known(11), known(77)], [Some(false), Some(true), None]);
+        let bits = |from: u8, port: u16| new(&knowledge, &flow(LATER_MS, from, 100, port, true).1).map_or(0.0, |part| part.bits);
+        assert!(bits(11, 80) < 2.0 && bits(11, 4444) > 3.0, "{} {}", bits(11, 80), bits(11, 4444));
+        assert!((bits(11, 80) - bits(77, 80)).abs() < 1e-9, "as of one of which nothing is known");
+    }
+
+    #[test]
+    fn what_is_refused_is_no_offer_and_news_where_nobody_asks_for_it() {
+        let knowledge = knowledge();
+        let asks = |port: u16, failed: bool| Observation { failed, ..flow(LATER_MS, 1, 100, port, true).1 };
+        let offered = |seen: &Observation| new(&knowledge, seen).is_some_and(|part| part.evidence == Evidence::NewOffer);
+        assert!(offered(&asks(23, false)), "it refused that before");
+        assert!(!offered(&asks(23, true)) && !offered(&asks(80, false)));
+        assert!(new(&knowledge, &asks(5900, true)).is_some() && asks(5900, true).refused() && !asks(5900, true).answered());
     }
 }

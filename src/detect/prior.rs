@@ -118,6 +118,8 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
                 false => 0.0,
             }
         }
+        // Who dials in to a server that offers that is one more.
+        Family::Covert if seen.comes_in() && evidence == Evidence::NewClient => 0.0,
         Family::Covert => hostile_bits(known()),
         // Somebody with valid credentials is not told apart by what he does. That one device of its kind administers others says nothing of the rest.
         _ if is_login(seen) && !asks_directory(seen, baselines) && !seen.failed && seen.orig_local && seen.resp_local => {

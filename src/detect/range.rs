@@ -44,7 +44,11 @@ impl<'h> Range<'h> {
         let served = || host.and_then(|host| host.served(service));
         let of = |own: Option<Packed<'h>>, pick: fn(&'h Pooled) -> &'h Histogram| {
             let range = Self::of(own, host, baselines, pick);
-            if host.is_none() && !evidence.is_crowd() { range.with_largest_of(roles(), baselines, pick) } else { range }
+            if host.is_none_or(HostBaseline::is_hardly_known) && !evidence.is_crowd() {
+                range.with_largest_of(roles(), baselines, pick)
+            } else {
+                range
+            }
         };
         Some(match evidence {
             Evidence::FlowRate => of(asked().map(|own| own.flows_per_min), |like| &like.any_service.flows_per_min),
@@ -94,7 +98,7 @@ impl<'h> Range<'h> {
         });
         let pick = |like: &'h Pooled| pick(if later { &like.any_continued } else { &like.any_service });
         let range = Self::of(own, host, baselines, pick);
-        if host.is_some() { range } else { range.with_largest_of(roles, baselines, pick) }
+        if host.is_none_or(HostBaseline::is_hardly_known) { range.with_largest_of(roles, baselines, pick) } else { range }
     }
 
     /// The same, but of a device that is taken for one of these roles: of that to which most is usual. As it was where there is none.

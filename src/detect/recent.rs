@@ -214,7 +214,7 @@ fn context(
     let asks_many = || seen.resp_local && orig.is_some_and(|host| asks_many(host, seen, baselines));
     let established = || {
         let is_offered = resp.is_some_and(|host| host.local && host.offers().contains(seen.service));
-        is_offered || asks_many() || orig.is_none() && follows_others(seen, baselines)
+        is_offered || asks_many() || orig.is_none_or(HostBaseline::is_hardly_known) && follows_others(seen, baselines)
     };
     if let Some((beaten, beats)) = beats
         && !without.has(Part::Rhythm)

@@ -18,6 +18,10 @@ const GAPS: usize = 16;
 const MIN_GAPS: usize = 5;
 /// Shorter gaps than this, in seconds, are one burst, not a rhythm.
 const MIN_PERIOD_S: f64 = 0.5;
+/// A gap of so many times the lower quartile is a pause …
+const PAUSE_TIMES: f32 = 10.0;
+/// … and where one in so many gaps is, flows come in bursts: what comes like a clock, if anything does, are the bursts.
+const PAUSE_SHARE: usize = 4;
 /// Bits at the most.
 pub(super) const MOST_BITS: f64 = 20.0;
 
@@ -138,9 +142,17 @@ impl Beats {
     /// (at least 1 % of the period).
     #[must_use]
     pub fn rhythm(&self) -> Option<Rhythm> {
-        let gaps = &self.gaps_s;
+        let mut gaps = self.gaps_s.clone();
         if gaps.len() < MIN_GAPS {
             return None;
+        }
+        let short_s = quantile(gaps.iter().copied(), 1);
+        let is_pause = |gap: f32| gap > PAUSE_TIMES * short_s;
+        if gaps.iter().filter(|&&gap| is_pause(gap)).count() * PAUSE_SHARE >= gaps.len() {
+            gaps = between_bursts(&gaps, is_pause);
+            if gaps.len() < MIN_GAPS {
+                return None;
+            }
         }
         let period_s = median(gaps.iter().copied());
         let jitter_s = median(gaps.iter().map(|gap| (gap - period_s).abs()));
@@ -152,12 +164,29 @@ impl Beats {
     }
 }
 
-/// The median of at most [`GAPS`] values, one at least and none below 0: their bits are in their order.
+/// The gaps between beginnings of bursts, each of which ends with a pause; what was under way at first or is at last is none.
+fn between_bursts(gaps: &VecDeque<f32>, is_pause: impl Fn(f32) -> bool) -> VecDeque<f32> {
+    let (mut bursts, mut since) = (VecDeque::new(), None);
+    for &gap in gaps {
+        since = since.map(|since| since + gap);
+        if is_pause(gap) {
+            bursts.extend(since);
+            since = Some(0.0);
+        }
+    }
+    bursts
+}
+
 fn median(values: impl ExactSizeIterator<Item = f32>) -> f32 {
+    quantile(values, 2)
+}
+
+/// The value behind so many quarters of at most [`GAPS`] values, one at least and none below 0: their bits are in their order.
+fn quantile(values: impl ExactSizeIterator<Item = f32>, quarters: usize) -> f32 {
     let (mut sorted, many) = ([u32::MAX; GAPS], values.len().min(GAPS));
     sorted.iter_mut().zip(values).for_each(|(place, value)| *place = value.to_bits());
     sorted[..many].sort_unstable();
-    f32::from_bits(sorted[many / 2])
+    f32::from_bits(sorted[many * quarters / 4])
 }
 
 #[cfg(test)]
@@ -193,6 +222,20 @@ mod tests {
             })
             .collect();
         assert!(rhythm(&starts).is_none_or(|found| found.bits < 4.0));
+    }
+
+    #[test]
+    fn bursts_are_beats_of_their_own() {
+        // Three look-ups 800 ms apart for every page, and pages whenever somebody likes.
+        let pages = [0, 70, 550, 640, 1400, 1500, 1590, 2900].map(|second| second * 1000);
+        let looked_up = |page: &i64| [0, 800, 1600].map(|ms| page + ms);
+        assert_eq!(rhythm(&pages.iter().flat_map(looked_up).collect::<Vec<_>>()), None);
+        let twice = (0..12).map(|n| n * 60_000 + n % 3 * 900).flat_map(|ms| [ms, ms + 800]);
+        let found = rhythm(&twice.collect::<Vec<_>>()).unwrap();
+        assert!((found.period_s - 60.0).abs() < 2.0 && found.bits > 8.0, "{found:?}");
+        // A clock that was away for a night is one still.
+        let away = |n: i64| n * 60_000 + if n > 8 { 40_000_000 } else { 0 };
+        assert!(rhythm(&(0..16).map(away).collect::<Vec<_>>()).is_some_and(|found| (found.period_s - 60.0).abs() < 1.0));
     }
 
     #[test]

@@ -166,16 +166,18 @@ fn newness(
     for &fact in &seen.facts {
         note(by_orig.of(Evidence::NewFact(fact.kind), Kind::Fact(fact.kind), |host| &host.facts, fact));
     }
-    if resp.is_some_and(|host| host.local) {
+    if let Some(server) = resp.filter(|host| host.local) {
         let by_resp = Newness { host: resp, baselines, without };
-        // A device at home of which nothing is known is new to all whom it asks: that it is new, is told once.
-        // One that several of its kind use is one that it may come to use, however seldom a client is new there.
+        // A device at home that is hardly known is new to all whom it asks: that it is new, is told once.
+        // What several of its kind use, it may come to use, however seldom a client is new there.
         let is_of_its_kind =
             || orig.is_some_and(|host| used_by_its_kind(host, edge, baselines) || asks_many(host, seen, baselines));
-        if unknown_client && (orig.is_some() || !seen.orig_local) && !is_of_its_kind() {
+        let is_known = || orig.is_some_and(|host| !host.is_hardly_known());
+        if unknown_client && (!seen.orig_local || is_known()) && !is_of_its_kind() {
             note(by_resp.of(Evidence::NewClient, Kind::Client, HostBaseline::clients, client));
         }
-        if seen.answered() && !seen.service.is_icmp() {
+        let is_odd_refusal = || seen.refused() && server.served(seen.service).is_none();
+        if !seen.service.is_icmp() && (seen.answered() || is_odd_refusal()) {
             note(by_resp.of(Evidence::NewOffer, Kind::Offer, HostBaseline::offers, seen.service));
         }
     }

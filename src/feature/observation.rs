@@ -242,10 +242,16 @@ impl Observation {
         !self.orig_local && self.resp_local
     }
 
-    /// Did the responder send anything?
+    /// Did the responder send anything but a refusal?
     #[must_use]
     pub fn answered(&self) -> bool {
-        self.vector[ANSWERED] > 0.0
+        self.vector[ANSWERED] > 0.0 && !self.failed
+    }
+
+    /// Did the responder refuse it?
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        self.vector[ANSWERED] > 0.0 && self.failed
     }
 
     /// Is it complete, so that its shape can be judged?

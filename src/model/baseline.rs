@@ -251,6 +251,9 @@ impl Baselines {
     }
 
     fn draw(&mut self) {
+        let deaf = std::mem::take(&mut self.deaf);
+        self.hosts.values_mut().for_each(|host| host.heard_within(&deaf));
+        self.deaf = deaf;
         self.prepare();
         // In the order of addresses: sums of floating point must not depend on a hash.
         let mut hosts: Vec<_> = self.hosts.iter().collect();
@@ -283,10 +286,11 @@ impl Baselines {
         self.identities.apply(seen, |host| self.hosts.contains_key(&host));
     }
 
-    /// What devices like this one do together: those of its role, or the network where it is not known or not at home.
+    /// What devices like this one do together: those of its role, or the network where it is hardly known or not at home.
     #[must_use]
     pub fn like(&self, host: Option<&HostBaseline>) -> &Pooled {
-        let role = host.filter(|host| host.local).and_then(|host| self.roles.get(usize::from(host.role)));
+        let role =
+            host.filter(|host| host.local && !host.is_hardly_known()).and_then(|host| self.roles.get(usize::from(host.role)));
         role.map_or(&self.pooled, |role| &role.pooled)
     }
 
@@ -294,7 +298,7 @@ impl Baselines {
     /// known, those of which several devices do so.
     #[must_use]
     pub fn roles_for(&self, host: Option<&HostBaseline>, edge: Edge) -> Roles {
-        match host {
+        match host.filter(|host| !host.is_hardly_known()) {
             Some(host) if host.local => Roles::of(host.role),
             Some(_) => Roles::NONE,
             None => self.commons.roles_of_several(Kind::Edge, edge),

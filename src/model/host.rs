@@ -25,6 +25,9 @@ const MAX_SERVICES: usize = 256;
 /// Clinical and control conversations of one device that are followed for silence.
 const MAX_STEADY: usize = 64;
 
+/// A device with fewer active minutes is hardly known.
+const HARDLY_MINUTES: u32 = 5;
+
 /// One device's normal life: some 160 bytes, and what its values and histograms take ([`HostBaseline::heap_bytes`]).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
@@ -110,6 +113,13 @@ impl HostBaseline {
     #[must_use]
     pub fn life(&self) -> Life {
         Life { minutes: f64::from(self.minutes), late_minutes: f64::from(self.late_minutes) }
+    }
+
+    /// Is so little known of it, being at home, that it is judged as one of which nothing is: it was off, or only asked for, while others
+    /// were learned from?
+    #[must_use]
+    pub const fn is_hardly_known(&self) -> bool {
+        self.local && self.minutes < HARDLY_MINUTES
     }
 
     /// How it uses a service: new flows.
@@ -274,6 +284,11 @@ impl HostBaseline {
 
     pub(super) fn learn_steady(&mut self, edge: Edge, minute: i64, deaf: &Deaf) {
         self.hear_steady(edge, Steady::new(minute), deaf);
+    }
+
+    /// It was listened to for as long as `deaf` tells.
+    pub(super) fn heard_within(&mut self, deaf: &Deaf) {
+        self.steady.iter_mut().for_each(|(_, steady)| steady.within(deaf));
     }
 
     pub(super) fn learn_initiated(&mut self, told: Initiated) {

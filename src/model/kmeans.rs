@@ -14,9 +14,11 @@ use crate::feature::COUNT;
 const MAX_SAMPLE: usize = 8_000;
 /// Scaled values are held within this for the clustering, so that one wild flow does not become a cluster of its own.
 const CLIP: f32 = 8.0;
-/// Starts, of which the best counts; one for a large sample, which needs no luck.
+/// Starts, of which the best counts; one for a large sample, which needs no luck, and many for a small one, which depends on it.
 const RUNS: usize = 4;
 const LARGE_SAMPLE: usize = 4_000;
+const SMALL_SAMPLE: usize = 500;
+const RUNS_OF_SMALL: usize = 32;
 const MAX_ITERATIONS: u64 = 40;
 const TOLERANCE: f64 = 1e-3;
 
@@ -83,12 +85,22 @@ pub(super) fn centres<R: AsRef<[f64]>>(
     let rows = sample.nrows();
     let model = KMeans::params_with_rng(k.min(rows), Xoshiro256Plus::seed_from_u64(seed))
         .init_method(KMeansInit::KMeansPlusPlus)
-        .n_runs(if rows > LARGE_SAMPLE { 1 } else { RUNS })
+        .n_runs(runs(rows))
         .max_n_iterations(MAX_ITERATIONS)
         .tolerance(TOLERANCE)
         .fit(&DatasetBase::from(sample))
         .map_err(|error| failed(error.to_string()))?;
     Ok(model.centroids().rows().into_iter().map(|row| row.to_vec()).collect())
+}
+
+const fn runs(rows: usize) -> usize {
+    if rows <= SMALL_SAMPLE {
+        RUNS_OF_SMALL
+    } else if rows <= LARGE_SAMPLE {
+        RUNS
+    } else {
+        1
+    }
 }
 
 #[cfg(test)]

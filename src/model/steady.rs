@@ -32,6 +32,15 @@ impl Steady {
         self.minutes = self.minutes.saturating_add(other.minutes);
     }
 
+    /// It was listened to for as long as `deaf` tells: before its first minute and after its last it was silent, too.
+    pub(super) fn within(&mut self, deaf: &Deaf) {
+        let Some((start, end)) = deaf.heard else { return };
+        for (from, to) in [(start, self.first), (self.last, end)] {
+            let silent = (to - from).max(0) - deaf.within(from, to);
+            self.longest_gap = self.longest_gap.max(u32::try_from(silent).unwrap_or(0));
+        }
+    }
+
     /// Did it go on all the time that it was known, but for short silences?
     #[must_use]
     pub fn is_steady(&self) -> bool {
@@ -152,6 +161,25 @@ mod tests {
         let mut both = steady;
         follow(&mut both, 300);
         assert_eq!((both.longest_gap(), both.minutes()), (5, 61));
+    }
+
+    #[test]
+    fn who_is_away_at_either_end_is_not_steady() {
+        // Every five minutes from the second hour on, for eight hours.
+        let heard_within = |start: i64, end: i64| {
+            let (mut steady, mut deaf) = (Steady::new(120), Deaf::default());
+            (1..=96).for_each(|n| follow(&mut steady, 120 + n * 5));
+            [start, end].iter().for_each(|&minute| deaf.merge(&Deaf { heard: Some((minute, minute)), times: Vec::new() }));
+            deaf.times.clear();
+            steady.within(&deaf);
+            steady
+        };
+        assert!(heard_within(110, 610).is_steady() && heard_within(110, 610).longest_gap() == 10);
+        assert!(!heard_within(0, 610).is_steady(), "it began late");
+        assert!(!heard_within(110, 720).is_steady() && heard_within(110, 720).longest_gap() == 120, "it went home");
+        let mut steady = heard_within(120, 600);
+        steady.within(&Deaf::default());
+        assert_eq!(steady.longest_gap(), 5, "nothing is known of the time");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What devices did in each part of the time.
+//! What devices did in each block of the time.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,12 +7,12 @@ use super::together::{ROUNDS, Statistic};
 use crate::model::{Baselines, BaselinesBuilder};
 use crate::time::Timestamp;
 
-/// Baselines of parts of the time, in their order.
+/// Baselines of blocks of the time, in their order.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Counts(Vec<Part>);
+pub(super) struct Counts(Vec<Block>);
 
 #[derive(Serialize, Deserialize)]
-struct Part {
+struct Block {
     baselines: Baselines,
     /// When the first and the last observation were seen.
     heard: Option<(Timestamp, Timestamp)>,
@@ -21,13 +21,13 @@ struct Part {
 impl Counts {
     /// What was counted.
     pub fn of(builders: Vec<BaselinesBuilder>) -> Self {
-        let part = |builder: BaselinesBuilder| Part { heard: builder.heard(), baselines: builder.finish() };
-        Self(builders.into_iter().map(part).collect())
+        let block = |builder: BaselinesBuilder| Block { heard: builder.heard(), baselines: builder.finish() };
+        Self(builders.into_iter().map(block).collect())
     }
 
     /// The baselines.
-    pub fn into_parts(self) -> Vec<Baselines> {
-        self.0.into_iter().map(|part| part.baselines).collect()
+    pub fn into_blocks(self) -> Vec<Baselines> {
+        self.0.into_iter().map(|block| block.baselines).collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! on how long a capture is; what judges while it learns holds a bounded lesson in memory. Both teach the same, and so do several who
 //! learn together, each from flows of its own.
 
+mod blocks;
 mod counts;
 mod holders;
 mod lesson;

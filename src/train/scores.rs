@@ -33,6 +33,11 @@ impl Scores {
         self
     }
 
+    fn join(&mut self, other: Self) {
+        self.0.extend(other.0);
+        self.tell_once();
+    }
+
     fn tell_once(&mut self) {
         self.0.sort_by(|(_, a), (_, b)| b.bits.total_cmp(&a.bits));
         let mut told = BTreeSet::new();
@@ -72,12 +77,37 @@ impl Scores {
     }
 }
 
-impl Statistic for Scores {
+/// Scores of the same time held out in stretches and, where it is cut in that way, too, in blocks apart.
+#[derive(Serialize, Deserialize)]
+pub(super) struct AllScores {
+    pub stretches: Scores,
+    pub apart: Option<Scores>,
+}
+
+impl AllScores {
+    /// The scores that calibrate, as [`Scores::calibrating`]: of both the mean of the highest, of the next, and so on (quantiles are
+    /// averaged; Vincent 1912).
+    pub fn calibrating(&self, devices: usize) -> [Vec<f64>; 2] {
+        let mut kept = self.stretches.calibrating(devices);
+        if let Some(apart) = &self.apart {
+            for (scores, others) in kept.iter_mut().zip(apart.calibrating(devices)) {
+                scores.resize(scores.len().max(others.len()), 0.0);
+                let others = others.into_iter().chain(std::iter::repeat(0.0));
+                scores.iter_mut().zip(others).for_each(|(score, other)| *score = f64::midpoint(*score, other));
+            }
+        }
+        kept
+    }
+}
+
+impl Statistic for AllScores {
     const ROUND: &'static str = ROUNDS[4];
 
     fn join(&mut self, other: Self) {
-        self.0.extend(other.0);
-        self.tell_once();
+        self.stretches.join(other.stretches);
+        if let (Some(scores), Some(others)) = (&mut self.apart, other.apart) {
+            scores.join(others);
+        }
     }
 }
 
@@ -134,5 +164,22 @@ mod tests {
         let mut joined = Scores::default();
         ranks.chunks(130).for_each(|part| joined.join(once(part.to_vec())));
         assert_eq!(joined.calibrating(5), once(ranks).calibrating(5));
+    }
+
+    #[test]
+    fn of_two_ways_to_hold_out_each_score_is_the_mean() {
+        let scores = |bits: &[f64]| {
+            let rank = |(n, &bits): (usize, &f64)| {
+                let host = Host(Addr::v4([10, 0, 0, n as u8]));
+                (at(0), HostRank { host, bits, class: Class::NewDevice, with: (host, Service { protocol: 6, port: 80 }) })
+            };
+            once(bits.iter().enumerate().map(rank).collect())
+        };
+        let all = |apart: Option<&[f64]>| AllScores { stretches: scores(&[16.0, 9.0]), apart: apart.map(&scores) };
+        assert_eq!(all(None).calibrating(0)[0], [16.0, 9.0]);
+        assert_eq!(all(Some(&[8.0, 7.0, 2.0])).calibrating(0)[0], [12.0, 8.0, 1.0]);
+        let mut joined = all(Some(&[]));
+        joined.join(all(Some(&[8.0])));
+        assert_eq!(joined.calibrating(0)[0], [12.0, 4.5], "who told the same is told once");
     }
 }

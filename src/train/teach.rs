@@ -1,26 +1,25 @@
 //! From observations to behaviours, baselines and a calibration.
 //!
 //! The time is cut into parts. Each part is judged by baselines of the others, so every score of the calibration is of time
-//! that its baselines did not see (cross-conformal, Vovk 2015), in blocks, because neighbours in time are alike. The same
-//! baselines judge a capture that has no model: what happened in one part only is new to the others.
+//! that its baselines did not see (cross-conformal, Vovk 2015), in [blocks](super::blocks), because neighbours in time are alike. The
+//! same baselines judge a capture that has no model: what happened in one part only is new to the others.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::blocks::{Blocks, Cut, PARTS};
 use super::counts::Counts;
 use super::material::{Material, Note, Phase};
 use super::ordinary::Ordinary;
-use super::scores::Scores;
+use super::scores::{AllScores, Scores};
 use super::survey::Survey;
-use crate::detect::{Detector, DetectorConfig, Knowledge, Part, Without};
+use crate::detect::{Assessment, Detector, DetectorConfig, Knowledge, Part, Without};
 use crate::feature::{Host, Observation};
 use crate::model::{
     Baselines, BaselinesBuilder, Budget, Calibration, ClusterError, Match, Model, Provenance, StoodOut, Vocabulary,
 };
 use crate::time::{Span, Timestamp};
 
-/// Parts of the time.
-const PARTS: usize = 4;
 /// Length of the windows whose scores calibrate.
 pub(super) const WINDOW: Span = crate::detect::WINDOW;
 
@@ -43,12 +42,17 @@ impl Trim {
     }
 }
 
+/// For each block of the time its end, and baselines of the parts to which it does not belong.
+type HeldOut = Vec<(Timestamp, Arc<Baselines>)>;
+
 /// What was learned.
 pub struct Taught {
     /// Behaviours.
     pub vocabulary: Arc<Vocabulary>,
-    /// For each part of the time: its end, and baselines of the other parts.
-    parts: Vec<(Timestamp, Arc<Baselines>)>,
+    /// For each block of the time, in stretches: its end, and baselines of the other parts.
+    parts: HeldOut,
+    /// The same of parts whose blocks lie apart, where the time is cut in that way, too.
+    apart: Option<HeldOut>,
     /// Baselines of all the time.
     pub baselines: Arc<Baselines>,
     /// Scores of time that was held out.
@@ -91,20 +95,21 @@ pub fn teach_by<M: Material>(
         Arc::new(fit(&flows.iter().collect::<Vec<_>>())?)
     };
     material.identify(&identities);
-    let ends = part_ends(span);
-    let mut builders: Vec<BaselinesBuilder> = ends.iter().map(|_| BaselinesBuilder::default()).collect();
+    let blocks = Blocks::of(span, trim == Trim::SelfTaught);
+    let mut builders: Vec<BaselinesBuilder> = blocks.ends().iter().map(|_| BaselinesBuilder::default()).collect();
     material.each(Phase::Baselines, &mut |seen, note| {
-        builders[part_of(&ends, seen.seen)].add(seen, found(note, seen, &vocabulary).behaviour);
+        builders[blocks.at(seen.seen)].add(seen, found(note, seen, &vocabulary).behaviour);
     })?;
-    let learned = material.sum(Counts::of(builders))?.into_parts();
+    let learned = material.sum(Counts::of(builders))?.into_blocks();
     let newcomers_per_minute = newcomers_per_minute(&learned);
     let order = material.order();
-    let merged = |without: Option<usize>| {
+    let merged = |without: Option<(usize, Cut)>| {
         let mut sum = Baselines::default();
         sum.order = order.clone();
         sum.newcomers_per_minute = newcomers_per_minute;
         sum.identities = identities.clone();
-        learned.iter().enumerate().filter(|&(part, _)| without != Some(part)).for_each(|(_, part)| sum.merge(part));
+        let is_held_out = |block: usize| without.is_some_and(|(part, cut)| blocks.part(block, cut) == part);
+        learned.iter().enumerate().filter(|&(block, _)| !is_held_out(block)).for_each(|(_, block)| sum.merge(block));
         if left_out.has(Part::Roles) {
             sum.pool_as_one()
         } else {
@@ -113,10 +118,17 @@ pub fn teach_by<M: Material>(
         Arc::new(sum)
     };
     let baselines = merged(None);
-    let mut parts: Vec<_> = ends.iter().enumerate().map(|(part, &end)| (end, merged(Some(part)))).collect();
+    let held_out = |&cut: &Cut| {
+        let others: Vec<_> = (0..PARTS).map(|part| merged(Some((part, cut)))).collect();
+        let of_block = |(block, &end)| (end, Arc::clone(&others[blocks.part(block, cut)]));
+        let mut held_out: HeldOut = blocks.ends().iter().enumerate().map(of_block).collect();
+        // What comes after all that was learned from is judged by all of it.
+        held_out.push((Timestamp::MAX, Arc::clone(&baselines)));
+        held_out
+    };
+    let mut cuts = blocks.cuts().iter().map(held_out);
+    let (parts, apart) = (cuts.next().unwrap_or_default(), cuts.next());
     drop(learned);
-    // What comes after all that was learned from is judged by all of it.
-    parts.push((Timestamp::MAX, Arc::clone(&baselines)));
     let mut silent = Knowledge::by_parts(Arc::clone(&vocabulary), Vec::clone(&parts), Calibration::default(), f64::INFINITY);
     silent.judges_itself = trim == Trim::SelfTaught;
     let config = DetectorConfig { without: left_out, ..DetectorConfig::default() };
@@ -128,7 +140,7 @@ pub fn teach_by<M: Material>(
         ordinary.add(seen, assessment.own_bits(), assessment.regard(baselines.host(seen.orig)));
     })?;
     let calibration = Calibration::default();
-    let mut taught = Taught { vocabulary, parts, baselines, calibration, assessor, config, trim, stood_out: Vec::new() };
+    let mut taught = Taught { vocabulary, parts, apart, baselines, calibration, assessor, config, trim, stood_out: Vec::new() };
     (taught.calibration.conversations, taught.calibration.ordinary) = material.sum(ordinary.finish())?.ordinary();
     taught.calibrate(material, span)?;
     Ok(taught)
@@ -139,31 +151,19 @@ fn found(note: &mut Note, seen: &Observation, vocabulary: &Vocabulary) -> Match 
     *note.found.get_or_insert_with(|| vocabulary.matches(seen))
 }
 
-/// The ends of equal parts of the time; the last is just behind the last observation.
-fn part_ends(span: Option<(Timestamp, Timestamp)>) -> Vec<Timestamp> {
-    let (first, last) = span.unwrap_or((Timestamp::MIN, Timestamp::MAX));
-    let step = last.since(first).nanos() / PARTS as i64;
-    let behind = last + Span::from_nanos(1);
-    (1..=PARTS as i64).map(|n| if n == PARTS as i64 { behind } else { first + Span::from_nanos(step * n) }).collect()
-}
-
-/// How often a device at home appeared that the parts before had not seen; of the first part nothing can be told.
-fn newcomers_per_minute(parts: &[Baselines]) -> f64 {
+/// How often a device at home appeared that the blocks before had not seen; of the first block nothing can be told.
+fn newcomers_per_minute(blocks: &[Baselines]) -> f64 {
     let mut known = BTreeSet::new();
     let (mut newcomers, mut minutes) = (0_u32, 0.0);
-    for (place, part) in parts.iter().enumerate() {
-        let home = part.hosts.iter().filter(|(address, host)| host.local && address.is_device());
+    for (place, block) in blocks.iter().enumerate() {
+        let home = block.hosts.iter().filter(|(address, host)| host.local && address.is_device());
         let new: Vec<Host> = home.map(|(&address, _)| address).filter(|address| known.insert(*address)).collect();
         if place > 0 {
             newcomers += new.len() as u32;
-            minutes += part.span_minutes;
+            minutes += block.span_minutes;
         }
     }
     (f64::from(newcomers) + 0.5) / f64::max(minutes, 1.0)
-}
-
-fn part_of(ends: &[Timestamp], at: Timestamp) -> usize {
-    ends.partition_point(|&end| end <= at).min(PARTS - 1)
 }
 
 impl Taught {
@@ -197,47 +197,25 @@ impl Taught {
         }
     }
 
-    fn detector(&self) -> Detector {
-        Detector::new(Arc::new(self.silent_knowledge()), self.config)
-    }
-
-    /// Knowledge that opens no incident.
-    fn silent_knowledge(&self) -> Knowledge {
-        let mut knowledge = self.self_knowledge(Budget { per_day: 1.0 });
-        knowledge.threshold = f64::INFINITY;
+    /// Judges the time by baselines of other parts, and opens no incident.
+    fn detector(&self, parts: HeldOut) -> Detector {
         // The threshold tells ordinary life from what is not; an attack on any network needs none.
-        knowledge.judges_itself = false;
-        knowledge
+        let (vocabulary, calibration) = (Arc::clone(&self.vocabulary), self.calibration.clone());
+        Detector::new(Arc::new(Knowledge::by_parts(vocabulary, parts, calibration, f64::INFINITY)), self.config)
     }
 
     /// The highest score of every device in every window of held-out time, where it does not speak of the same conversation again.
     fn calibrate<M: Material>(&mut self, material: &mut M, span: Option<(Timestamp, Timestamp)>) -> Result<(), M::Error> {
         let Some((first, last)) = span else { return Ok(()) };
-        let mut detector = self.detector();
-        let mut scores = Scores::default();
-        let mut now = first;
-        let mut window_end = first + WINDOW;
+        let mut stretches = Windows::new(self.detector(self.parts.clone()), first);
+        // Nothing else asks for them.
+        let mut apart = self.apart.take().map(|parts| Windows::new(self.detector(parts), first));
         material.each(Phase::Calibrating, &mut |seen, note| {
-            if seen.seen > now {
-                detector.tick(now, &mut Vec::new(), &mut Vec::new());
-                now = seen.seen;
-            }
-            if now >= window_end {
-                scores.add(now, detector.take_ranks());
-                window_end = now + WINDOW;
-            }
             let found = found(note, seen, &self.vocabulary);
-            match &note.assessment {
-                Some(assessment) => detector.file(seen, found, assessment, None),
-                None => {
-                    let assessment = detector.assess(seen, found);
-                    detector.file(seen, found, &assessment, None);
-                }
-            }
+            stretches.take(seen, found, note.assessment.as_ref());
+            apart.iter_mut().for_each(|windows| windows.take(seen, found, None));
         })?;
-        detector.tick(now, &mut Vec::new(), &mut Vec::new());
-        scores.add(now, detector.take_ranks());
-        let scores = material.sum(scores.once())?;
+        let scores = material.sum(AllScores { stretches: stretches.finish(), apart: apart.map(Windows::finish) })?;
         let span = last.since(first).max(Span::from_secs(1));
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
         let trimmed = (self.local_hosts() as f64 * self.trim.share()).ceil() as usize;
@@ -245,8 +223,47 @@ impl Taught {
         let days = span.as_seconds() / 86_400.0;
         let ordinary = (self.calibration.conversations, std::mem::take(&mut self.calibration.ordinary));
         self.calibration = Calibration::new(kept, days, windows, ordinary);
-        self.stood_out = scores.stood_out();
+        self.stood_out = scores.stretches.stood_out();
         Ok(())
+    }
+}
+
+/// A detector that goes through the time, and the scores of its windows.
+struct Windows {
+    detector: Detector,
+    scores: Scores,
+    now: Timestamp,
+    end: Timestamp,
+}
+
+impl Windows {
+    fn new(detector: Detector, first: Timestamp) -> Self {
+        Self { detector, scores: Scores::default(), now: first, end: first + WINDOW }
+    }
+
+    /// Takes an observation, assessed by the same baselines or not yet.
+    fn take(&mut self, seen: &Observation, found: Match, assessment: Option<&Assessment>) {
+        if seen.seen > self.now {
+            self.detector.tick(self.now, &mut Vec::new(), &mut Vec::new());
+            self.now = seen.seen;
+        }
+        if self.now >= self.end {
+            self.scores.add(self.now, self.detector.take_ranks());
+            self.end = self.now + WINDOW;
+        }
+        match assessment {
+            Some(assessment) => self.detector.file(seen, found, assessment, None),
+            None => {
+                let assessment = self.detector.assess(seen, found);
+                self.detector.file(seen, found, &assessment, None);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Scores {
+        self.detector.tick(self.now, &mut Vec::new(), &mut Vec::new());
+        self.scores.add(self.now, self.detector.take_ranks());
+        self.scores.once()
     }
 }
 
@@ -282,15 +299,6 @@ mod tests {
         (0..60)
             .flat_map(|minute| (1..=3).map(move |client| look_up(minute * 60 + i64::from(client), client, 30 + client)))
             .collect()
-    }
-
-    #[test]
-    fn parts_share_the_time_and_the_last_holds_the_last() {
-        let hour = hour();
-        let ends = part_ends(Some((hour[0].seen, hour[hour.len() - 1].seen)));
-        assert_eq!((ends.len(), ends[PARTS - 1] - Span::from_nanos(1)), (PARTS, hour[hour.len() - 1].seen));
-        assert!(ends.is_sorted());
-        assert_eq!((part_of(&ends, at(0)), part_of(&ends, ends[0]), part_of(&ends, Timestamp::MAX)), (0, 1, PARTS - 1));
     }
 
     #[test]

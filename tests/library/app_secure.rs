@@ -234,6 +234,7 @@ fn frames_of_http_2_are_read_wherever_they_are_cut() {
         server: Some("envoy".into()),
         http2: true,
         grpc: true,
+        asks_proxy: false,
     };
     for split in 16..request.len() {
         let state = after(tcp(8080), &[(Orig, &request[..split]), (Orig, &request[split..]), (Resp, &answer)]);

@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
+use super::baseline::{BYTES_ORIG, BYTES_RESP, DURATION};
 use crate::feature::Observation;
 
 /// The complete flows of the least hashes, as many as behaviours are learned from (bottom-k sampling; Cohen and Kaplan 2007,
@@ -63,9 +64,11 @@ impl FlowSample {
     }
 }
 
-/// A hash of what stays the same of a flow, whenever it is told.
+/// A hash of when and how long a flow was, what it asked for and how much it moved: not of whose it was, so that devices under pseudonyms
+/// teach the same.
 fn place(flow: &Observation) -> u64 {
-    FixedState::default().hash_one((flow.start.nanos(), flow.orig, flow.resp, flow.service))
+    let shape = [DURATION, BYTES_ORIG, BYTES_RESP].map(|feature| flow.vector[feature].to_bits());
+    FixedState::default().hash_one((flow.start.nanos(), flow.service, shape))
 }
 
 #[cfg(test)]

@@ -142,17 +142,16 @@ impl Beats {
     /// (at least 1 % of the period).
     #[must_use]
     pub fn rhythm(&self) -> Option<Rhythm> {
-        let mut gaps = self.gaps_s.clone();
-        if gaps.len() < MIN_GAPS {
+        if self.gaps_s.len() < MIN_GAPS {
             return None;
         }
-        let short_s = quantile(gaps.iter().copied(), 1);
+        let short_s = quantile(self.gaps_s.iter().copied(), 1);
         let is_pause = |gap: f32| gap > PAUSE_TIMES * short_s;
-        if gaps.iter().filter(|&&gap| is_pause(gap)).count() * PAUSE_SHARE >= gaps.len() {
-            gaps = between_bursts(&gaps, is_pause);
-            if gaps.len() < MIN_GAPS {
-                return None;
-            }
+        let pauses = self.gaps_s.iter().filter(|&&gap| is_pause(gap)).count();
+        let bursts = (pauses * PAUSE_SHARE >= self.gaps_s.len()).then(|| between_bursts(&self.gaps_s, is_pause));
+        let gaps = bursts.as_ref().unwrap_or(&self.gaps_s);
+        if gaps.len() < MIN_GAPS {
+            return None;
         }
         let period_s = median(gaps.iter().copied());
         let jitter_s = median(gaps.iter().map(|gap| (gap - period_s).abs()));

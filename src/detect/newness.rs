@@ -18,7 +18,7 @@ pub(super) struct Newness<'b> {
 /// How the probability of a new value comes about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Odds {
-    /// How often the device meets anything new of the value's family; none of a device of which nothing is known.
+    /// How often the device meets anything new of the value's family; none of a device that is hardly known, or not at all.
     pub unseen: Option<Unseen>,
     /// How often devices like it do.
     pub like: f64,
@@ -46,7 +46,7 @@ impl Newness<'_> {
     /// Surprise about a value; none when the device has shown it.
     ///
     /// A known device shows something new with its own rate, drawn towards that of its role; who else has shown the value
-    /// divides that: what all others of the role use is less of a surprise than what nobody does. A device of which nothing is
+    /// divides that: what all others of the role use is less of a surprise than what nobody does. A device that is hardly
     /// known shows a value with the share of devices that do, or, where that is more, as a device of this network shows
     /// something new.
     pub(super) fn of<K: Family>(

@@ -32,7 +32,7 @@ impl<'h> Range<'h> {
     }
 
     /// The range of a count per minute or hour, of the device that it speaks of (the one that serves, of crowds); none of other
-    /// evidence. A device of which nothing is known is taken for one of those that use the service, of the role to which most is usual:
+    /// evidence. A device that is hardly known is taken for one of those that use the service, of the role to which most is usual:
     /// `roles` tells which these are.
     pub(super) fn of_count(
         evidence: Evidence,
@@ -78,7 +78,7 @@ impl<'h> Range<'h> {
     }
 
     /// The range of a volume (a feature of [`VOLUMES`]) among flows of the device's `own` use of the service, or among later
-    /// segments of such. A device of which nothing is known is taken for one of these `roles`, of that to which most is usual: of those that speak
+    /// segments of such. A device that is hardly known is taken for one of these `roles`, of that to which most is usual: of those that speak
     /// to the same service of the same peer.
     pub(super) fn of_volume(
         feature: usize,

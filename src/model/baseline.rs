@@ -251,9 +251,7 @@ impl Baselines {
     }
 
     fn draw(&mut self) {
-        let deaf = std::mem::take(&mut self.deaf);
-        self.hosts.values_mut().for_each(|host| host.heard_within(&deaf));
-        self.deaf = deaf;
+        self.hosts.values_mut().for_each(|host| host.heard_within(&self.deaf));
         self.prepare();
         // In the order of addresses: sums of floating point must not depend on a hash.
         let mut hosts: Vec<_> = self.hosts.iter().collect();

@@ -31,8 +31,11 @@ impl FlowSample {
 
     /// Takes a flow, unless it is still open or others go before it.
     pub fn add(&mut self, flow: &Observation) {
+        if !flow.is_complete() {
+            return;
+        }
         let place = place(flow);
-        if !flow.is_complete() || self.bound.is_some_and(|bound| place > bound) {
+        if self.bound.is_some_and(|bound| place > bound) {
             return;
         }
         self.kept.push((place, flow.clone()));

@@ -37,7 +37,7 @@ impl Statistic for Survey {
 
     fn join(&mut self, other: Self) {
         self.identities.join(other.identities);
-        other.sample.into_flows().iter().for_each(|flow| self.sample.add(flow));
+        other.sample.flows().for_each(|flow| self.sample.add(flow));
         self.span = joined(self.span, other.span);
     }
 }

@@ -208,7 +208,7 @@ impl Taught {
     fn calibrate<M: Material>(&mut self, material: &mut M, span: Option<(Timestamp, Timestamp)>) -> Result<(), M::Error> {
         let Some((first, last)) = span else { return Ok(()) };
         let mut stretches = Windows::new(self.detector(self.parts.clone()), first);
-        // Nothing else asks for them.
+        // Nothing else asks for them. What is ordinary of conversations is that of the stretches for both.
         let mut apart = self.apart.take().map(|parts| Windows::new(self.detector(parts), first));
         material.each(Phase::Calibrating, &mut |seen, note| {
             let found = found(note, seen, &self.vocabulary);

@@ -1,7 +1,7 @@
 //! What a reason claims, and how its bits come about by a model: the arithmetic that a person can do again.
 
 use super::config::Without;
-use super::evidence::{Detail, Evidence};
+use super::evidence::{Detail, Evidence, Of};
 use super::incident::Cause;
 use super::newcomer::newcomer;
 use super::newness::{Newness, Odds};
@@ -198,6 +198,11 @@ impl Arithmetic {
     }
 
     fn of_range(&mut self, range: &Range<'_>, value: f64, most: f64) {
+        if range.whose() == Of::Busiest {
+            self.say(
+                "little is known of the device: a value is the most of each device, in its busiest minute or hour".to_owned(),
+            );
+        }
         let (own, role, network) = range.steps(value);
         self.say(format!("network: {} of {:.0} values are as large", small(network.tail), network.values));
         let drawn = |whose: &str, tail: f64, values: f64, towards: f64, p: f64| {

@@ -191,6 +191,8 @@ pub enum Of {
     Behaviour,
     /// That of ordinary devices of any network.
     AnyNetwork,
+    /// Of a device of which little is known: that of the busiest minute or hour of each device of its role, or of the network.
+    Busiest,
 }
 
 impl Of {
@@ -202,6 +204,7 @@ impl Of {
             Self::Network => "devices like it",
             Self::Behaviour => "flows of this kind",
             Self::AnyNetwork => "any network",
+            Self::Busiest => "busiest of its kind",
         }
     }
 }

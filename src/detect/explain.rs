@@ -150,6 +150,7 @@ const fn whose(of: Of) -> &'static str {
     match of {
         Of::Network => "devices like it usually have",
         Of::AnyNetwork => "ordinary devices of any network have",
+        Of::Busiest => "at its busiest a device like it has",
         Of::Device | Of::Behaviour => "this device usually has",
     }
 }

@@ -18,6 +18,8 @@ use crate::time::{Span, Timestamp};
 
 /// Peers named in an incident at the most: those with the most bits.
 const MAX_PEERS: usize = 64;
+/// An incident of more is not of each of them.
+const FEW_PEERS: usize = 8;
 /// Services named in an incident at the most: the first ones.
 const MAX_SERVICES: usize = 64;
 /// Different names of conversations in an incident at the most: the first ones.
@@ -187,8 +189,8 @@ impl Incident {
         }
     }
 
-    /// Is this what `class` tells of by its strongest conversation? A scan and what looks merely unusual with its peers are
-    /// one thing, and so are a sweep and what looks so on its service alone.
+    /// Is this what `class` tells of by its strongest conversation? A scan, or anything with a few peers, and what looks merely unusual with
+    /// these are one thing, and so are a sweep and what looks so on its service alone.
     #[must_use]
     pub fn is_same(&self, class: Class, strongest: (Host, Service)) -> bool {
         // That a service was looked for tells nothing of the guessing, or of the data, that follows.
@@ -203,9 +205,18 @@ impl Incident {
         let is_scan = |class: Class| matches!(class, Class::Scan | Class::Sweep);
         let of_scan = is_vague(self.class) && is_scan(class) || is_scan(self.class) && is_vague(class);
         let (peer, service) = strongest;
+        // What has a name of its own is told with what is unusual beside it.
+        if matches!(class, Class::Unusual) && self.is_told_of(peer) {
+            return true;
+        }
         let is_sweep = matches!(self.class, Class::Sweep) || matches!(class, Class::Sweep);
         let is_tried = self.peers.contains_key(&peer) || is_sweep && self.services == [service];
         self.conversations.contains_key(&strongest) || of_scan && is_tried
+    }
+
+    /// Is it of a few devices, one of which is this?
+    fn is_told_of(&self, peer: Host) -> bool {
+        self.peers.len() <= FEW_PEERS && self.peers.contains_key(&peer)
     }
 
     /// Names another device that it is about.
@@ -378,6 +389,16 @@ mod tests {
         incident.conversations.insert(with, (9.0, 0.0));
         let is_same = [Class::Unusual, Class::LateralMovement, Class::BruteForce].map(|class| incident.is_same(class, with));
         assert_eq!(is_same, [true, true, false]);
+    }
+
+    #[test]
+    fn what_is_unusual_beside_it_is_told_with_what_has_a_name() {
+        let mut incident = Incident::new(Class::LateralMovement, host(1), FlowRef::of_link(host(1), host(2)), at(0));
+        incident.add_peer(host(2), 9.0);
+        let is_same = |incident: &Incident, class| incident.is_same(class, (host(2), Service { protocol: 6, port: 88 }));
+        assert!(is_same(&incident, Class::Unusual) && !is_same(&incident, Class::Exfiltration));
+        (3..=10).for_each(|n| incident.add_peer(host(n), 9.0));
+        assert!(!is_same(&incident, Class::Unusual), "one of many");
     }
 
     #[test]

@@ -57,6 +57,7 @@ mod submission;
 mod surprise;
 #[cfg(test)]
 mod testing;
+mod twin;
 
 pub use answer::{
     About, Answer, AnswerError, AnswerKind, AnsweredBy, Answers, Counted, Daily, Direction, Gate, LearnError, Life, Lives,

@@ -1,6 +1,7 @@
 //! What is usual: a device's own values, drawn towards those of its role, and these towards those of the network.
 
 use super::evidence::{Evidence, Of};
+use super::scanner::scans_by_habit;
 use crate::flow::Service;
 use crate::model::{Baselines, Histogram, HostBaseline, Kind, Packed, Pooled, Roles, ServiceBaseline, ServiceUse, bucket};
 
@@ -16,6 +17,8 @@ pub(super) struct Range<'h> {
     own: Option<Packed<'h>>,
     role: &'h Histogram,
     network: &'h Histogram,
+    /// Are the values of others the most of each?
+    is_busiest: bool,
     /// Minutes of the device, of its role and of the network, where minutes without any were not counted as values.
     minutes: [f64; 3],
 }
@@ -28,29 +31,29 @@ impl<'h> Range<'h> {
         baselines: &'h Baselines,
         pick: impl Fn(&'h Pooled) -> &'h Histogram,
     ) -> Self {
-        Self { own, role: pick(baselines.like(host)), network: pick(&baselines.pooled), minutes: [0.0; 3] }
+        Self { own, role: pick(baselines.like(host)), network: pick(&baselines.pooled), is_busiest: false, minutes: [0.0; 3] }
     }
 
     /// The range of a count per minute or hour, of the device that it speaks of (the one that serves, of crowds); none of other
-    /// evidence. A device that is hardly known is taken for one of those that use the service, of the role to which most is usual:
-    /// `roles` tells which these are.
+    /// evidence. A device that is hardly known is taken for one of those that use the service, of the role to which most is usual
+    /// (`roles` tells which these are), and what it begins is compared with the most that each of them ever did: it may just have been switched on.
     pub(super) fn of_count(
         evidence: Evidence,
         host: Option<&'h HostBaseline>,
         service: Service,
         (baselines, roles): (&'h Baselines, impl Fn() -> Roles),
     ) -> Option<Self> {
+        let is_newcomer = host.is_none_or(|host| host.is_hardly_known() && !scans_by_habit(host));
         let asked = || host.and_then(|host| host.asked(service));
         let served = || host.and_then(|host| host.served(service));
         let of = |own: Option<Packed<'h>>, pick: fn(&'h Pooled) -> &'h Histogram| {
             let range = Self::of(own, host, baselines, pick);
-            if host.is_none_or(HostBaseline::is_hardly_known) && !evidence.is_crowd() {
-                range.with_largest_of(roles(), baselines, pick)
-            } else {
-                range
-            }
+            if is_newcomer && !evidence.is_crowd() { range.with_largest_of(roles(), baselines, pick) } else { range }
         };
         Some(match evidence {
+            Evidence::FlowRate if is_newcomer => of(None, |like| &like.busiest.flows_per_min).busiest(),
+            Evidence::TargetRate if is_newcomer => of(None, |like| &like.busiest.targets_per_min).busiest(),
+            Evidence::SlowTargets if is_newcomer => of(None, |like| &like.busiest.targets_per_hour).busiest(),
             Evidence::FlowRate => of(asked().map(|own| own.flows_per_min), |like| &like.any_service.flows_per_min),
             Evidence::TargetRate => of(host.map(HostBaseline::targets_per_min), |like| &like.targets_per_min),
             Evidence::SlowTargets => of(host.map(HostBaseline::targets_per_hour), |like| &like.targets_per_hour),
@@ -113,6 +116,11 @@ impl<'h> Range<'h> {
             }
         }
         Self { role: largest.map_or(self.role, |(_, role)| role), ..self }
+    }
+
+    /// The same of values that are the most of each device.
+    const fn busiest(self) -> Self {
+        Self { is_busiest: true, ..self }
     }
 
     /// The same for what is counted only in minutes that have any: those without are values too.
@@ -191,7 +199,11 @@ impl<'h> Range<'h> {
 
     /// Whose range [`usual`](Self::usual) gives.
     pub(super) fn whose(&self) -> Of {
-        if self.own.is_some_and(|own| f64::from(own.total()) >= PRIOR_VALUES) { Of::Device } else { Of::Network }
+        match self.own {
+            Some(own) if f64::from(own.total()) >= PRIOR_VALUES => Of::Device,
+            _ if self.is_busiest => Of::Busiest,
+            _ => Of::Network,
+        }
     }
 }
 
@@ -231,7 +243,7 @@ mod tests {
     }
 
     fn range<'h>(own: Option<&'h [u8]>, role: &'h Histogram, network: &'h Histogram) -> Range<'h> {
-        Range { own: own.map(Packed::of), role, network, minutes: [0.0; 3] }
+        Range { own: own.map(Packed::of), role, network, is_busiest: false, minutes: [0.0; 3] }
     }
 
     fn steps(range: &Range<'_>, value: f64) -> f64 {

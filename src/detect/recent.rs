@@ -422,16 +422,16 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_device_is_compared_with_the_network() {
+    fn an_unknown_device_is_compared_with_the_busiest_of_the_network() {
         let mut baselines = Baselines::default();
-        (0..1000).for_each(|_| baselines.pooled.targets_per_min.add(50.0));
+        (0..1000).for_each(|_| baselines.pooled.busiest.targets_per_min.add(50.0));
         let rate = |without| {
             let mut found = Strongest::new(&baselines, without);
             found.rate(Evidence::TargetRate, 500.0, (None, HTTP));
             found.part
         };
         let found = rate(Without::default()).unwrap();
-        assert_eq!(found.of, Of::Network);
+        assert_eq!(found.of, Of::Busiest);
         assert!(rate(Without::parts(&[Part::Minute])).is_none());
     }
 
@@ -458,7 +458,7 @@ mod tests {
     #[test]
     fn what_is_less_rare_than_what_was_found_is_not_looked_at() {
         let mut baselines = Baselines::default();
-        (0..1000).for_each(|_| baselines.pooled.targets_per_min.add(50.0));
+        (0..1000).for_each(|_| baselines.pooled.busiest.targets_per_min.add(50.0));
         (0..1000).for_each(|_| baselines.pooled.failed_per_min.add(5.0));
         let found = |counts: &[(Evidence, f64)]| {
             let mut found = Strongest::new(&baselines, Without::default());

@@ -6,8 +6,8 @@ use crate::model::HostBaseline;
 
 /// Attempts that fail within a minute of scanning.
 const SCANNER_FAILURES: f64 = 30.0;
-/// Minutes of learning in which a device that scans as a matter of habit did so.
-const SCANNER_MINUTES: u32 = 3;
+/// Minutes of learning in which a device that scans as a matter of habit did so: a nightly look at some twenty devices takes no longer.
+const SCANNER_MINUTES: u32 = 2;
 /// Payload of a probe at the most, in bytes: a certificate or a banner, no work done.
 const PROBE_BYTES: f32 = 8192.0;
 
@@ -21,4 +21,56 @@ pub(super) fn is_probe_of_scanner(seen: &Observation, orig: Option<&HostBaseline
 /// Did a device scan again and again while it was learned?
 pub(super) fn scans_by_habit(host: &HostBaseline) -> bool {
     host.failed_per_min().at_least(SCANNER_FAILURES) >= SCANNER_MINUTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Evidence;
+    use super::super::config::Without;
+    use super::super::knowledge::Knowledge;
+    use super::super::memory::Earlier;
+    use super::super::range::Range;
+    use super::super::surprise::Surprise;
+    use super::super::testing::{LATER_MS, flow, host, taught_by};
+    use super::*;
+    use crate::model::Roles;
+
+    /// Two hours in which devices 50 and 51 try forty ports of device 100, one of them in two minutes, the other in one, and device 1 asks it once a minute.
+    fn knowledge() -> std::sync::Arc<Knowledge> {
+        let minutes = (0..120).flat_map(|minute| (0..40_u16).map(move |n| (minute, n)));
+        let flows = minutes.flat_map(|(minute, n)| {
+            let at = minute * 60_000 + i64::from(n) * 10;
+            let scans = [(50, minute % 60 == 0), (51, minute == 0)];
+            let busy = scans.into_iter().filter(|&(_, scans)| scans);
+            let probes = busy.map(move |(device, _)| flow(at, device, 100, 1000 + n, false).1);
+            probes.chain((n == 0).then(|| flow(at, 1, 100, 80, true).1)).collect::<Vec<_>>()
+        });
+        taught_by(flows.collect(), 1e-6)
+    }
+
+    #[test]
+    fn the_next_port_of_a_scanner_is_no_news_and_what_it_does_there_is() {
+        let knowledge = knowledge();
+        let news = |device: u8, payload: f32| {
+            let (_, mut seen) = flow(LATER_MS, device, 100, 4444, true);
+            seen.vector[BYTES_RESP] = payload;
+            let found = knowledge.vocabulary.matches(&seen);
+            Surprise::of((&seen, Earlier::default()), found, &knowledge, Without::default()).new.is_some()
+        };
+        assert_eq!((news(50, 100.0), news(50, 100_000.0), news(51, 100.0)), (false, true, true));
+    }
+
+    #[test]
+    fn as_many_ports_as_it_tried_before_are_its_habit_however_short_it_takes() {
+        let knowledge = knowledge();
+        let (_, seen) = flow(LATER_MS, 50, 100, 4444, true);
+        let baselines = knowledge.baselines(seen.seen);
+        let p = |device: u8| {
+            let scanner = baselines.host(host(device));
+            assert!(scanner.is_some_and(HostBaseline::is_hardly_known));
+            let range = Range::of_count(Evidence::TargetRate, scanner, seen.service, (baselines, || Roles::NONE));
+            range.and_then(|range| range.rare(40.0)).unwrap_or(1.0)
+        };
+        assert!(p(50) > 0.05 && p(51) < 0.01, "{} {}", p(50), p(51));
+    }
 }

@@ -11,6 +11,7 @@ use super::prior::{hour_bits, odd_hour, prior_bits};
 use super::range::{Range, VOLUMES};
 use super::recent::asks_many;
 use super::scanner::is_probe_of_scanner;
+use super::twin::stands_in;
 use crate::feature::Observation;
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Match, Roles, Shape, Vocabulary, bits};
@@ -89,7 +90,9 @@ impl Surprise {
         let edge = Edge { service: seen.service, peer: seen.resp };
         let client = Edge { service: seen.service, peer: seen.orig };
         let unknown_client = !resp.is_some_and(|host| host.clients().contains(client));
-        let unknown_peer = !earlier.is_moved && !orig.is_some_and(|host| host.edges.contains(edge));
+        let is_strange = !earlier.is_moved && !orig.is_some_and(|host| host.edges.contains(edge));
+        let is_stand_in = is_strange && stands_in(seen, (orig, resp), baselines);
+        let unknown_peer = is_strange && !is_stand_in;
         let unknown_edge = unknown_client && unknown_peer;
         // What keeps the link up says nothing of the device but that it is there; how much of it there is counts still.
         if seen.service.maintains_link() {
@@ -101,7 +104,7 @@ impl Surprise {
         } else {
             volume(seen, orig, baselines, without)
         };
-        let new = newness(seen, (orig, unknown_peer), (resp, unknown_client), (baselines, without));
+        let new = newness(seen, (orig, unknown_peer), (resp, unknown_client && !is_stand_in), (baselines, without));
         let is_of_resolving =
             |part: Contribution| part.evidence.is_name() || part.evidence == Evidence::NewPeer && DNS.contains(&seen.service);
         let resolves = |host: &HostBaseline| host.local && host.resolves();
@@ -465,25 +468,6 @@ mod tests {
         assert_ne!(shares.evidence, services.evidence);
         assert_eq!(services.evidence, Evidence::NewFact(FactKind::RemoteInterface));
         assert!(services.prior_bits > 0.0 && services.bits > shares.bits, "{services:?} {shares:?}");
-    }
-
-    #[test]
-    fn the_next_port_of_a_scanner_is_no_news_and_what_it_does_there_is() {
-        // Devices 50 and 51 try forty ports of device 100; one of them in three minutes, one in two.
-        let minutes = (0..120).flat_map(|minute| (0..40_u16).map(move |n| (minute, n)));
-        let flows = minutes.flat_map(|(minute, n)| {
-            let at = minute * 60_000 + i64::from(n) * 10;
-            let scans = [(50, minute % 40 == 0), (51, minute % 60 == 0)];
-            let busy = scans.into_iter().filter(|&(_, scans)| scans);
-            busy.map(move |(device, _)| flow(at, device, 100, 1000 + n, false).1).collect::<Vec<_>>()
-        });
-        let knowledge = of_flows(flows.collect());
-        let news = |device: u8, payload: f32| {
-            let (_, mut seen) = flow(LATER_MS, device, 100, 4444, true);
-            seen.vector[super::super::range::BYTES_RESP] = payload;
-            new(&knowledge, &seen).is_some()
-        };
-        assert_eq!((news(50, 100.0), news(50, 100_000.0), news(51, 100.0)), (false, true, true));
     }
 
     #[test]

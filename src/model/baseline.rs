@@ -9,7 +9,7 @@ use super::hour::{Devices, Hour};
 use super::hours::Days;
 use super::identity::{Identities, Names};
 use super::order::Order;
-use super::pooled::{Newness, Pooled};
+use super::pooled::{Busiest, Newness, Pooled};
 use super::role::{self, Role};
 use super::steady::Deaf;
 use super::window::{Edge, Map, Minute, sorted};
@@ -252,7 +252,7 @@ impl Baselines {
 
     fn draw(&mut self) {
         self.hosts.values_mut().for_each(|host| host.heard_within(&self.deaf));
-        self.prepare();
+        self.prepare_devices();
         // In the order of addresses: sums of floating point must not depend on a hash.
         let mut hosts: Vec<_> = self.hosts.iter().collect();
         hosts.sort_by_cached_key(|(address, _)| self.order.key(**address));
@@ -264,10 +264,28 @@ impl Baselines {
             let of_role = hosts.iter().filter(|(address, host)| is_of_role(address, host)).map(|(_, host)| &***host);
             role.pooled = Pooled::of(of_role, &self.commons, &self.pooled.newness);
         }
+        self.draw_busiest();
+    }
+
+    /// Draws the busiest minutes and hours of those that are pooled.
+    fn draw_busiest(&mut self) {
+        let any_local = self.hosts.values().any(|host| host.local);
+        let pools = std::iter::once(&mut self.pooled).chain(self.roles.iter_mut().map(|role| &mut role.pooled));
+        pools.for_each(|pooled| pooled.busiest = Busiest::default());
+        for (address, host) in self.hosts.iter().filter(|(_, host)| (host.local || !any_local) && !host.is_hardly_known()) {
+            self.pooled.busiest.add(host);
+            let role = self.roles.get_mut(usize::from(host.role)).filter(|_| address.is_device());
+            role.into_iter().for_each(|role| role.pooled.busiest.add(host));
+        }
     }
 
     /// Draws what is not stored: after loading.
     pub(super) fn prepare(&mut self) {
+        self.prepare_devices();
+        self.draw_busiest();
+    }
+
+    fn prepare_devices(&mut self) {
         self.identities.prepare();
         self.hosts.values_mut().for_each(|host| host.prepare());
         self.commons = Commons::of(&self.hosts);

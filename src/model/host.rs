@@ -212,6 +212,11 @@ impl HostBaseline {
         }
     }
 
+    /// The most new flows of one conversation within a minute, as a histogram's bucket.
+    pub(super) fn most_flows_per_min(&self) -> Option<i16> {
+        self.measured.all_used(Of::Asked).filter_map(|(_, used)| used.flows_per_min.most()).max()
+    }
+
     /// Bytes that it takes behind its own place.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {

@@ -145,6 +145,11 @@ impl<'h> Packed<'h> {
         })
     }
 
+    /// The last bucket with any value.
+    pub(super) fn most(self) -> Option<i16> {
+        self.buckets().last().map(|(bucket, _)| bucket)
+    }
+
     /// How many values are in the bucket of `value` or beyond.
     #[must_use]
     pub fn at_least(self, value: f64) -> u32 {

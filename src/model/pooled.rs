@@ -90,6 +90,28 @@ impl Newness {
     }
 }
 
+/// The most of each device: its busiest minute or hour. A device of which little is known is compared with that: it starts when it is first
+/// seen, and minutes of starting are few among all minutes of those that are up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Busiest {
+    /// Different targets per minute.
+    pub targets_per_min: Histogram,
+    /// Different targets per hour.
+    pub targets_per_hour: Histogram,
+    /// New flows of one conversation per minute.
+    pub flows_per_min: Histogram,
+}
+
+impl Busiest {
+    /// Counts a device.
+    pub(super) fn add(&mut self, host: &HostBaseline) {
+        let add = |to: &mut Histogram, most: Option<i16>| most.into_iter().for_each(|most| to.add_to(most, 1));
+        add(&mut self.targets_per_min, host.targets_per_min().most());
+        add(&mut self.targets_per_hour, host.targets_per_hour().most());
+        add(&mut self.flows_per_min, host.most_flows_per_min());
+    }
+}
+
 /// What devices do together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pooled {
@@ -120,6 +142,9 @@ pub struct Pooled {
     pub targets_per_hour: Histogram,
     /// Failed attempts and logins per hour, over all devices.
     pub failed_per_hour: Histogram,
+    /// The most of each device that is more than hardly known. Drawn from the devices.
+    #[serde(skip)]
+    pub busiest: Busiest,
 }
 
 /// The weight of the network's shares in a role's, in values.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::detect::{Claim, Detail, Evidence};
+use crate::detect::{Claim, Detail, Evidence, Of};
 use crate::feature::{Fact, Host};
 use crate::flow::Service;
 
@@ -124,7 +124,13 @@ struct Why {
     text: String,
     #[serde(default)]
     prior_bits: f64,
+    usual: Usual,
     about: About,
+}
+
+#[derive(Deserialize)]
+struct Usual {
+    of: String,
 }
 
 #[derive(Deserialize)]
@@ -180,6 +186,7 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         (None, None) => odd_hour_days.map_or(Detail::Nothing, Detail::OddHour),
     };
     let service = parse_service(service)?;
+    let whose = Of::parse(&why.usual.of).ok_or(ToldError::Value { what: "usual.of", got: why.usual.of })?;
     let (observed, prior_bits, bits) = (why.observed, why.prior_bits, why.bits);
-    Ok((why.text, Claim { evidence, host, peer, service, fact, detail, observed, prior_bits, bits }))
+    Ok((why.text, Claim { evidence, host, peer, service, fact, detail, observed, whose, prior_bits, bits }))
 }

@@ -1,7 +1,7 @@
 //! What a reason claims, and how its bits come about by a model: the arithmetic that a person can do again.
 
 use super::config::Without;
-use super::evidence::{Detail, Evidence, Of};
+use super::evidence::{Contribution, Detail, Evidence, Of};
 use super::incident::Cause;
 use super::newcomer::newcomer;
 use super::newness::{Newness, Odds};
@@ -30,6 +30,8 @@ pub struct Claim {
     pub detail: Detail,
     /// What was observed, in the evidence's own unit.
     pub observed: f64,
+    /// With whose usual range it was compared.
+    pub whose: Of,
     /// Those of the bits that are prior odds.
     pub prior_bits: f64,
     /// The bits told.
@@ -46,8 +48,8 @@ impl Claim {
             _ => None,
         };
         let (host, peer, service) = (*host, *peer, *service);
-        let (evidence, detail, observed) = (part.evidence, part.detail, part.observed);
-        Self { evidence, host, peer, service, fact, detail, observed, prior_bits: part.prior_bits, bits: part.bits }
+        let &Contribution { evidence, detail, observed, of: whose, prior_bits, bits, .. } = part;
+        Self { evidence, host, peer, service, fact, detail, observed, whose, prior_bits, bits }
     }
 
     /// Does it claim that the model has never seen something?
@@ -180,7 +182,15 @@ impl Arithmetic {
             }
             (evidence, _) => {
                 let roles = || Range::roles_that_use(claim.service, baselines);
-                if let Some(range) = Range::of_count(evidence, host, claim.service, (baselines, roles)) {
+                let range = Range::of_count(evidence, host, claim.service, (baselines, roles));
+                // A known device that has just been switched on is compared with the busiest, too.
+                let range = match range {
+                    Some(range) if claim.whose == Of::Busiest && range.whose() != Of::Busiest => {
+                        Range::of_busiest(evidence, host, baselines)
+                    }
+                    range => range,
+                };
+                if let Some(range) = range {
                     self.of_range(&range, claim.observed, MOST_BITS);
                 }
             }
@@ -200,7 +210,7 @@ impl Arithmetic {
     fn of_range(&mut self, range: &Range<'_>, value: f64, most: f64) {
         if range.whose() == Of::Busiest {
             self.say(
-                "little is known of the device: a value is the most of each device, in its busiest minute or hour".to_owned(),
+                "little is known of the device, or it had just been switched on: a value is the most of each device, in its busiest minute or hour".to_owned(),
             );
         }
         let (own, role, network) = range.steps(value);

@@ -118,6 +118,12 @@ impl Class {
         matches!(self, Self::Scan | Self::Sweep)
     }
 
+    /// Is it new access to a service, or a new service, for log-in and administration?
+    #[must_use]
+    pub const fn is_access(self) -> bool {
+        matches!(self, Self::LateralMovement | Self::NewService)
+    }
+
     /// Is it what is done with a service once it is found, which neither the search for it nor new access tells?
     #[must_use]
     pub const fn is_deed(self) -> bool {

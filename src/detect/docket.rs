@@ -304,8 +304,7 @@ impl Docket {
     }
 
     fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, exhibit: &mut Exhibit, later: Later<'_>) {
-        let what = (peer, seen.service, seen.app);
-        if let Some((own_bits, shared_bits)) = self.filed.habits.told(host, what, exhibit.class, seen.seen) {
+        if let Some((own_bits, shared_bits)) = self.filed.habits.told(host, peer, seen, exhibit.class) {
             exhibit.own_bits = (exhibit.own_bits - own_bits).max(0.0);
             exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);
             exhibit.odd_flows = 0;

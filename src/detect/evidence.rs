@@ -196,6 +196,14 @@ pub enum Of {
 }
 
 impl Of {
+    const ALL: [Self; 5] = [Self::Device, Self::Network, Self::Behaviour, Self::AnyNetwork, Self::Busiest];
+
+    /// That of this text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|of| of.text() == text)
+    }
+
     /// As written in alerts.
     #[must_use]
     pub const fn text(self) -> &'static str {

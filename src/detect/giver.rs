@@ -50,7 +50,7 @@ impl Givers {
             return None;
         }
         // A router passes on what a server behind it says (RFC 1542, 4).
-        if baselines.identities.is_router(sighting.src_mac) {
+        if baselines.identities.is_router(sighting.src_mac) || sighting.src_mac.is_shared_by_routers() {
             return None;
         }
         let host = baselines.identities.of(Host(speaker), sighting.src_mac, |host| baselines.hosts.contains_key(&host));
@@ -160,7 +160,8 @@ mod tests {
         let mut baselines = knowledge.baselines(LATER).clone();
         baselines.identities = identities.finish();
         let tells = |src_mac| Givers::default().observe(&Sighting { src_mac, ..says(3, "ack", LATER) }, &baselines).is_some();
-        assert!(tells(Mac([2, 0, 0, 0, 0, 7])) && !tells(router));
+        let shared = Mac([0, 0, 0x5e, 0, 1, 10]);
+        assert!(tells(Mac([2, 0, 0, 0, 0, 7])) && !tells(router) && !tells(shared), "VRRP");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::class::Class;
 use super::evidence::{Contribution, Evidence};
 use super::incident::Incident;
 use crate::app::App;
-use crate::feature::Host;
+use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::model::Map;
 use crate::time::{Span, Timestamp};
@@ -15,7 +15,8 @@ use crate::time::{Span, Timestamp};
 /// what only attacks do; then twice as long every time.
 const LONGEST: Span = Span::from_secs(86_400);
 const FIRST: Span = Span::from_secs(600);
-/// The same of data that was moved, where each time more is lost, yet people also copy twice.
+/// The same of data that was moved and left home, where each time more is lost, yet people also copy twice. From one device at home to another it is
+/// not lost for being copied again; but what is moved to and from a share may be its encryption.
 const FIRST_OF_TRANSFER: Span = Span::from_secs(3600);
 /// What an hour holds is held for so long, and is news again where it is so much more.
 const HOUR: Span = Span::from_secs(3600);
@@ -72,6 +73,12 @@ impl Habit {
         class >= self.class && (!self.class.is_search() || class.is_search() || class.is_vague())
     }
 
+    /// Until when it holds for this.
+    fn until(&self, seen: &Observation) -> Timestamp {
+        let is_copy = self.class == Class::Exfiltration && seen.stays_home() && !matches!(seen.app, App::Smb | App::Nfs);
+        if is_copy { self.until - self.holds + LONGEST } else { self.until }
+    }
+
     /// Does it come about now if it is regular?
     fn is_due(&self, now: Timestamp) -> bool {
         self.period.is_some_and(|period| {
@@ -94,24 +101,20 @@ pub(super) struct Habits {
 }
 
 impl Habits {
-    /// Own and shared bits of a conversation that were told as this class, or as one that tells more, and still hold, or that it
+    /// Own and shared bits of a conversation of a device that were told as this class, or as one that tells more, and still hold, or that it
     /// has again when they were due. What only attacks do is never due.
-    pub fn told(
-        &mut self,
-        host: Host,
-        (peer, service, app): (Host, Service, App),
-        class: Class,
-        now: Timestamp,
-    ) -> Option<(f64, f64)> {
-        self.told_of(host, (peer, service), class, now).or_else(|| {
-            let &(own_bits, shared_bits, until) = self.news.get(&News::of(class, host, (peer, service, app))?)?;
-            (now < until).then_some((own_bits, shared_bits))
+    pub fn told(&mut self, host: Host, peer: Host, seen: &Observation, class: Class) -> Option<(f64, f64)> {
+        self.told_of((host, peer), seen, class).or_else(|| {
+            let news = News::of(class, host, (peer, seen.service, seen.app))?;
+            let &(own_bits, shared_bits, until) = self.news.get(&news)?;
+            (seen.seen < until).then_some((own_bits, shared_bits))
         })
     }
 
-    fn told_of(&mut self, host: Host, (peer, service): (Host, Service), class: Class, now: Timestamp) -> Option<(f64, f64)> {
-        let habit = self.told.get_mut(&(host, peer, service)).filter(|habit| habit.covers(class))?;
-        if now >= habit.until {
+    fn told_of(&mut self, (host, peer): (Host, Host), seen: &Observation, class: Class) -> Option<(f64, f64)> {
+        let now = seen.seen;
+        let habit = self.told.get_mut(&(host, peer, seen.service)).filter(|habit| habit.covers(class))?;
+        if now >= habit.until(seen) {
             if class.recurs() || !habit.is_due(now) {
                 return None;
             }
@@ -211,7 +214,6 @@ mod tests {
     use super::super::testing::{LATER_MS, detector, flow, host, show, taught};
     use super::super::{FlowRef, IncidentState, Notice};
     use super::*;
-    use crate::feature::Observation;
     use crate::flow::FlowRecord;
 
     #[test]
@@ -243,6 +245,7 @@ mod tests {
     fn what_holds_shorter_is_told_again_and_then_half_as_often() {
         let (record, seen) = flow(0, 1, 100, 445, true);
         let at = |minute: i64| Timestamp::from_parts(minute * 60, 0);
+        let leaves_home = |minute: i64| Observation { seen: at(minute), resp_local: false, ..seen.clone() };
         let of_class = |class: Class| {
             let mut incident = Incident::new(class, seen.orig, FlowRef::of(&record), seen.start);
             incident.conversations.insert((seen.resp, seen.service), (12.0, 0.0));
@@ -251,15 +254,14 @@ mod tests {
         let told_until_after = |before: Class, class: Class| {
             let mut habits = Habits::default();
             [before, class].into_iter().for_each(|class| habits.remember(&of_class(class), at(0)));
-            let is_new = |minute: &i64| habits.told(seen.orig, (seen.resp, seen.service, seen.app), class, at(*minute)).is_none();
+            let is_new = |minute: &i64| habits.told(seen.orig, seen.resp, &leaves_home(*minute), class).is_none();
             (0..2000).find(is_new).unwrap()
         };
         let told_until = |class: Class| {
             let (incident, mut habits, mut now) = (of_class(class), Habits::default(), 0);
             [(); 3].map(|()| {
                 habits.remember(&incident, at(now));
-                let is_new =
-                    |minute: &i64| habits.told(seen.orig, (seen.resp, seen.service, seen.app), class, at(*minute)).is_none();
+                let is_new = |minute: &i64| habits.told(seen.orig, seen.resp, &leaves_home(*minute), class).is_none();
                 now = (now..now + 2000).find(is_new).unwrap();
                 now
             })
@@ -271,6 +273,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_copied_again_at_home_is_told_once_a_day() {
+        let (record, seen) = flow(0, 1, 100, 445, true);
+        let at = |minute: i64| Timestamp::from_parts(minute * 60, 0);
+        let mut incident = Incident::new(Class::Exfiltration, seen.orig, FlowRef::of(&record), seen.start);
+        incident.conversations.insert((seen.resp, seen.service), (12.0, 0.0));
+        let mut habits = Habits::default();
+        habits.remember(&incident, at(0));
+        let mut is_told = |minute: i64, app: App, resp_local: bool| {
+            let seen = Observation { seen: at(minute), app, resp_local, orig_local: true, ..seen.clone() };
+            habits.told(seen.orig, seen.resp, &seen, Class::Exfiltration).is_some()
+        };
+        assert_eq!([59, 60].map(|minute| is_told(minute, App::Dicom, false)), [true, false], "it left home");
+        assert_eq!([59, 60].map(|minute| is_told(minute, App::Smb, true)), [true, false], "of a share");
+        assert_eq!([1439, 1440].map(|minute| is_told(minute, App::Dicom, true)), [true, false]);
+    }
+
+    #[test]
     fn an_application_of_a_device_and_a_service_of_a_server_are_told_once_a_day_with_whomever() {
         let (record, seen) = flow(0, 1, 100, 445, true);
         let told = |class: Class, host_after: u8, peer_after: u8, app: App, day: i64| {
@@ -279,7 +298,7 @@ mod tests {
             let mut habits = Habits::default();
             habits.remember(&incident, seen.start);
             let now = seen.start + Span::from_secs(day * 86_400 - 1);
-            habits.told(host(host_after), (host(peer_after), seen.service, app), class, now)
+            habits.told(host(host_after), host(peer_after), &Observation { seen: now, app, ..seen.clone() }, class)
         };
         let (same, app) = (Some((12.0, 1.0)), seen.app);
         assert_eq!(told(Class::CovertApplication, 1, 101, app, 1), same, "with another");

@@ -209,6 +209,11 @@ impl Incident {
         if matches!(class, Class::Unusual) && self.is_told_of(peer) {
             return true;
         }
+        // One device after the other is reached by the same service: it is told by the name that tells most.
+        let reaches = matches!(class, Class::Sweep | Class::LateralMovement | Class::NewService);
+        if self.class.is_access() && reaches && class <= self.class && self.services == [service] {
+            return true;
+        }
         let is_sweep = matches!(self.class, Class::Sweep) || matches!(class, Class::Sweep);
         let is_tried = self.peers.contains_key(&peer) || is_sweep && self.services == [service];
         self.conversations.contains_key(&strongest) || of_scan && is_tried

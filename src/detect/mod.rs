@@ -58,6 +58,7 @@ mod surprise;
 #[cfg(test)]
 mod testing;
 mod twin;
+mod waking;
 
 pub use answer::{
     About, Answer, AnswerError, AnswerKind, AnsweredBy, Answers, Counted, Daily, Direction, Gate, LearnError, Life, Lives,

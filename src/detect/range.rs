@@ -51,9 +51,10 @@ impl<'h> Range<'h> {
             if is_newcomer && !evidence.is_crowd() { range.with_largest_of(roles(), baselines, pick) } else { range }
         };
         Some(match evidence {
-            Evidence::FlowRate if is_newcomer => of(None, |like| &like.busiest.flows_per_min).busiest(),
-            Evidence::TargetRate if is_newcomer => of(None, |like| &like.busiest.targets_per_min).busiest(),
-            Evidence::SlowTargets if is_newcomer => of(None, |like| &like.busiest.targets_per_hour).busiest(),
+            Evidence::FlowRate | Evidence::TargetRate | Evidence::SlowTargets if is_newcomer => {
+                let pick = busiest(evidence)?;
+                of(None, pick).busiest()
+            }
             Evidence::FlowRate => of(asked().map(|own| own.flows_per_min), |like| &like.any_service.flows_per_min),
             Evidence::TargetRate => of(host.map(HostBaseline::targets_per_min), |like| &like.targets_per_min),
             Evidence::SlowTargets => of(host.map(HostBaseline::targets_per_hour), |like| &like.targets_per_hour),
@@ -121,6 +122,11 @@ impl<'h> Range<'h> {
     /// The same of values that are the most of each device.
     const fn busiest(self) -> Self {
         Self { is_busiest: true, ..self }
+    }
+
+    /// The range of a count per minute or hour in the busiest minute or hour of each device of the same role; none of other evidence.
+    pub(super) fn of_busiest(evidence: Evidence, host: Option<&HostBaseline>, baselines: &'h Baselines) -> Option<Self> {
+        Some(Self::of(None, host, baselines, busiest(evidence)?).busiest())
     }
 
     /// The same for what is counted only in minutes that have any: those without are values too.
@@ -204,6 +210,16 @@ impl<'h> Range<'h> {
             _ if self.is_busiest => Of::Busiest,
             _ => Of::Network,
         }
+    }
+}
+
+/// What counts the busiest minute or hour of each device.
+fn busiest(evidence: Evidence) -> Option<fn(&Pooled) -> &Histogram> {
+    match evidence {
+        Evidence::FlowRate => Some(|like| &like.busiest.flows_per_min),
+        Evidence::TargetRate => Some(|like| &like.busiest.targets_per_min),
+        Evidence::SlowTargets => Some(|like| &like.busiest.targets_per_hour),
+        _ => None,
     }
 }
 

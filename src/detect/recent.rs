@@ -13,6 +13,7 @@ use super::newcomer::{follows_others, newcomer};
 use super::range::{BYTES_ORIG, BYTES_RESP, Range};
 use super::rhythm::{self, Beaten, Beats, Rhythm, Rhythms};
 use super::surprise::Surprise;
+use super::waking::Waking;
 use crate::app::{App, Events};
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
@@ -48,6 +49,7 @@ const DIRECTORY: [Service; 3] =
 pub struct Recent {
     hour: Hour,
     minutes: VecDeque<(i64, Minute)>,
+    waking: Waking,
     rhythms: Rhythms,
 }
 
@@ -106,11 +108,13 @@ impl Recent {
             _ => self.counted_around(seen, counted.map(|(counted, _)| counted).filter(|_| has_events(seen))),
         };
         let is_followed = seen.is_first_sight() && !seen.service.maintains_link();
+        let is_starting = if is_followed { self.waking.observe(seen) } else { self.waking.is_starting(seen) };
         let beaten = Beaten::of(seen, surprise, ends.orig);
         let beats =
             beaten.and_then(|key| if is_followed { Some(self.rhythms.observe(seen, key)) } else { self.rhythms.of(&key) });
         let beats = beaten.zip(beats);
-        let context = context((seen, surprise), ends, without, (&self.hour, around.as_ref(), beats), with_crowd);
+        let beside = Beside { hour: &self.hour, counted: around.as_ref(), beats, is_starting };
+        let context = context((seen, surprise), ends, without, &beside, with_crowd);
         (context, counted.map(|(counted, _)| counted.initiated.targets))
     }
 
@@ -136,7 +140,9 @@ impl Recent {
         let at_end = || self.minute(seen.seen.seconds().div_euclid(60)).map(|window| window.counted(seen));
         let counted = self.counted_around(seen, if has_events(seen) { at_end() } else { None });
         let followed = Beaten::of(seen, surprise, ends.orig).and_then(|key| Some((key, self.rhythms.of(&key)?)));
-        context((seen, surprise), ends, without, (&self.hour, counted.as_ref(), followed), true)
+        let is_starting = self.waking.is_starting(seen);
+        let beside = Beside { hour: &self.hour, counted: counted.as_ref(), beats: followed, is_starting };
+        context((seen, surprise), ends, without, &beside, true)
     }
 
     /// What the responder of a flow gets in its minute, too much of it for what is usual.
@@ -188,16 +194,25 @@ fn has_events(seen: &Observation) -> bool {
     seen.events != Events::default()
 }
 
+/// What happened around a flow.
+struct Beside<'r> {
+    hour: &'r Hour,
+    counted: Option<&'r Counted>,
+    beats: Option<(Beaten, &'r Beats)>,
+    /// Has its initiator just been switched on?
+    is_starting: bool,
+}
+
 /// What the minute and the hour around a flow and the beats of its conversation add to its surprise, but for what is left out: the strongest,
 /// by itself. What its responder gets is looked at only `with_crowd`.
 fn context(
     (seen, surprise): (&Observation, &Surprise),
     &Ends { baselines, orig, resp }: &Ends<'_>,
     without: Without,
-    (hour, counted, beats): (&Hour, Option<&Counted>, Option<(Beaten, &Beats)>),
+    &Beside { hour, counted, beats, is_starting }: &Beside<'_>,
     with_crowd: bool,
 ) -> Context {
-    let mut found = Strongest::new(baselines, without);
+    let mut found = Strongest { is_starting, ..Strongest::new(baselines, without) };
     if orig.is_none() && !without.has(Part::NewDevice) {
         found.newcomer(seen);
     }
@@ -259,13 +274,15 @@ struct Strongest<'k> {
     p: f64,
     baselines: &'k Baselines,
     without: Without,
+    /// Has the initiator just been switched on?
+    is_starting: bool,
     /// The roles of which several devices use the service, once that was asked.
     roles: OnceCell<Roles>,
 }
 
 impl<'k> Strongest<'k> {
     const fn new(baselines: &'k Baselines, without: Without) -> Self {
-        Self { part: None, p: f64::INFINITY, baselines, without, roles: OnceCell::new() }
+        Self { part: None, p: f64::INFINITY, baselines, without, is_starting: false, roles: OnceCell::new() }
     }
     fn bits(&self) -> f64 {
         self.part.map_or(0.0, |part| part.bits)
@@ -352,8 +369,16 @@ impl<'k> Strongest<'k> {
     fn rate_of_many(&mut self, evidence: Evidence, observed: f64, (host, service): (Option<&HostBaseline>, Service)) {
         // All that is asked of one flow is asked of its service.
         let roles = || *self.roles.get_or_init(|| Range::roles_that_use(service, self.baselines));
-        let Some(range) = Range::of_count(evidence, host, service, (self.baselines, roles)) else { return };
-        let Some(p) = range.rarer(observed, self.p) else { return };
+        let Some(mut range) = Range::of_count(evidence, host, service, (self.baselines, roles)) else { return };
+        let Some(mut p) = range.rarer(observed, self.p) else { return };
+        // Whoever has just been switched on is as busy as it gets.
+        if let Some(busiest) = Range::of_busiest(evidence, host, self.baselines).filter(|_| self.is_starting) {
+            match busiest.rarer(observed, self.p) {
+                Some(of_busiest) if of_busiest <= p => {}
+                Some(of_busiest) => (range, p) = (busiest, of_busiest),
+                None => return,
+            }
+        }
         let bits = bits(p).min(MOST_BITS);
         // Both may have the most.
         if self.part.is_some_and(|part| bits <= part.bits) {

@@ -1,5 +1,7 @@
 //! What each device normally does, and what the network as a whole does.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::commons::{Commons, Kind, Roles};
@@ -139,22 +141,30 @@ impl BaselinesBuilder {
         host.learn_volume(seen.service, seen.continued, [orig, resp, duration * 1e3]);
     }
 
+    /// Counts a minute for whoever did anything in it. That it kept a link up is none: the card of a computer that sleeps does so, too.
+    fn count_active(&mut self, window: &Minute, start: Timestamp) {
+        let acts = |service: Service| !service.maintains_link();
+        let initiators: BTreeSet<Host> =
+            window.conversations.keys().filter(|&&(.., service)| acts(service)).map(|&(orig, ..)| orig).collect();
+        let begin = window.initiated.iter().map(|(&host, told)| (host, told.local, initiators.contains(&host)));
+        let serve = window.served.iter().map(|(&(host, service), told)| (host, told.local, acts(service)));
+        let mut ends: Vec<(Host, bool, bool)> = begin.chain(serve).collect();
+        ends.sort_unstable();
+        for of_host in ends.chunk_by(|a, b| a.0 == b.0) {
+            let (host, local) = (of_host[0].0, of_host[0].1);
+            let Some(baseline) = self.baselines.host_mut(host, local) else { continue };
+            baseline.minutes += u32::from(of_host.iter().any(|&(.., acts)| acts));
+            if initiators.contains(&host) {
+                baseline.hours.add(start);
+            }
+        }
+    }
+
     fn close_minute(&mut self) {
         let window = std::mem::take(&mut self.window);
         let Some(start) = self.minute.map(|minute| Timestamp::from_parts(minute * 60, 0)) else { return };
         self.baselines.days.add(start);
-        let mut active: Vec<(Host, bool)> = window.initiated.iter().map(|(&host, told)| (host, told.local)).collect();
-        active.extend(window.served.iter().map(|(&(host, _), told)| (host, told.local)));
-        active.sort_unstable();
-        active.dedup_by_key(|&mut (host, _)| host);
-        for (host, local) in active {
-            if let Some(baseline) = self.baselines.host_mut(host, local) {
-                baseline.minutes += 1;
-                if window.initiated.contains_key(&host) {
-                    baseline.hours.add(start);
-                }
-            }
-        }
+        self.count_active(&window, start);
         // In the order of the keys: which values a full table still takes must not depend on a hash.
         let mut learn = |host: Host, teach: &mut dyn FnMut(&mut HostBaseline)| {
             if let Some(baseline) = self.baselines.hosts.get_mut(&host) {

@@ -42,7 +42,7 @@ pub(super) struct Campaigns {
 
 /// Is a second device that does the same another part of one thing? Of what attacks do each device is told by itself.
 pub(super) const fn is_shared(class: Class) -> bool {
-    matches!(class, Class::Beaconing | Class::Unusual)
+    matches!(class, Class::Beaconing | Class::NewDevice | Class::Unusual)
 }
 
 /// What is new in each of the loudest of these conversations and may be so in other devices, too: the loudest first.

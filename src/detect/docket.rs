@@ -411,12 +411,13 @@ mod tests {
         use super::super::IncidentState::{Closed, Open, Update};
         assert_eq!(beacon(1, 0, 7), [(Open, host(1), vec![])]);
         assert_eq!(beacon(3, 2, 7), [(Update, host(1), vec![host(3)])], "while it is open");
-        assert_eq!(beacon(4, 50, 7), [(Update, host(1), vec![host(3), host(4)])], "it goes on for an hour then");
+        assert_eq!(beacon(4, 50, 7), [(Update, host(1), vec![host(3), host(4)])], "it goes on for hours then");
         assert_eq!(beacon(5, 51, 8), [(Open, host(5), vec![])], "another news");
-        let again = beacon(6, 120, 7);
-        assert!(again.contains(&(Closed, host(1), vec![host(3), host(4)])));
-        assert!(again.contains(&(Open, host(6), vec![host(1), host(3), host(4)])), "who was told before is named");
-        assert_eq!(beacon(3, 300, 7).iter().filter(|(state, ..)| *state == Open).count(), 0, "told within the day");
+        assert!(beacon(6, 120, 7).contains(&(Update, host(1), vec![host(3), host(4), host(6)])));
+        let again = beacon(7, 700, 7);
+        assert!(again.contains(&(Closed, host(1), vec![host(3), host(4), host(6)])));
+        assert!(again.contains(&(Open, host(7), vec![host(1), host(3), host(4), host(6)])), "who was told before is named");
+        assert_eq!(beacon(3, 1200, 7).iter().filter(|(state, ..)| *state == Open).count(), 0, "told within the day");
         let is_suspect = |device: u8| docket.is_suspect(host(device), start + Span::from_secs(86_000));
         assert_eq!([is_suspect(3), is_suspect(4), is_suspect(9)], [true, true, false], "none of them is learned from");
     }

@@ -24,12 +24,12 @@ const FEW_PEERS: usize = 8;
 const MAX_SERVICES: usize = 64;
 /// Different names of conversations in an incident at the most: the first ones.
 const MAX_NAMES: usize = 64;
-/// An update is told at most this often, and only when flows, bits or peers have grown by half; that it has another class at once.
+/// An update is told at most this often, and only when flows, bits or peers have grown by half, or another device is part of it; that it has another class at once.
 const UPDATE_EVERY: Span = Span::from_secs(60);
 /// An incident is closed after this long without evidence.
 const QUIET: Span = Span::from_secs(300);
 /// The same of one that several devices share: an update comes to one after the other.
-const QUIET_SHARED: Span = Span::from_secs(3600);
+const QUIET_SHARED: Span = Span::from_secs(8 * 3600);
 
 /// Where an incident is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -315,7 +315,7 @@ impl Incident {
                 let has_grown = grown(self.flows as f64, told.flows as f64)
                     || grown(self.bits, told.bits)
                     || grown(self.peers.len() as f64, told.peers as f64)
-                    || grown(self.also.len() as f64 + 1.0, told.subjects as f64);
+                    || self.also.len() + 1 > told.subjects;
                 let is_renamed = self.class != told.class;
                 if !is_renamed && (now.since(told.at) < UPDATE_EVERY || !has_grown) {
                     return None;

@@ -18,6 +18,7 @@ mod config;
 mod counters;
 mod detector;
 mod docket;
+mod drawn;
 mod evidence;
 mod exhibit;
 mod exhibits;
@@ -53,6 +54,7 @@ mod score;
 mod share;
 mod silence;
 mod story;
+mod strongest;
 mod submission;
 mod surprise;
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Newness<'_> {
         let roles = host.filter(|host| host.local).map_or(Roles::NONE, |host| Roles::of(host.role));
         let (known, devices) = self.baselines.commons.known_and_share(key, roles);
         let is_shared = !self.without.has(Part::Shares);
-        let unseen = |host: &HostBaseline| counts(host).unseen(value.family(), rate.any, PRIOR_MINUTES, host.life());
+        let unseen = |host: &HostBaseline| counts(host).unseen(value.families(), rate.any, PRIOR_MINUTES, host.life());
         Odds {
             unseen: host.map(unseen),
             like: rate.any,

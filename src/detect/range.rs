@@ -1,7 +1,6 @@
 //! What is usual: a device's own values, drawn towards those of its role, and these towards those of the network.
 
 use super::evidence::{Evidence, Of};
-use super::scanner::scans_by_habit;
 use crate::flow::Service;
 use crate::model::{Baselines, Histogram, HostBaseline, Kind, Packed, Pooled, Roles, ServiceBaseline, ServiceUse, bucket};
 
@@ -43,7 +42,7 @@ impl<'h> Range<'h> {
         service: Service,
         (baselines, roles): (&'h Baselines, impl Fn() -> Roles),
     ) -> Option<Self> {
-        let is_newcomer = host.is_none_or(|host| host.is_hardly_known() && !scans_by_habit(host));
+        let is_newcomer = host.is_none_or(HostBaseline::is_hardly_known);
         let asked = || host.and_then(|host| host.asked(service));
         let served = || host.and_then(|host| host.served(service));
         let of = |own: Option<Packed<'h>>, pick: fn(&'h Pooled) -> &'h Histogram| {

@@ -1,44 +1,31 @@
 //! The last minutes of the network, and how they compare with what is usual.
 
-use std::cell::OnceCell;
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
 use super::anywhere::{Attack, anywhere};
 use super::config::{Part, Without};
-use super::evidence::{Contribution, Evidence, Of};
+use super::evidence::{Contribution, Evidence};
 use super::knowledge::{Ends, Knowledge};
-use super::newcomer::{follows_others, newcomer};
-use super::range::{BYTES_ORIG, BYTES_RESP, Range};
+use super::newcomer::follows_others;
+use super::range::{BYTES_ORIG, BYTES_RESP};
 use super::rhythm::{self, Beaten, Beats, Rhythm, Rhythms};
+use super::strongest::Strongest;
 use super::surprise::Surprise;
 use super::waking::Waking;
 use crate::app::{App, Events};
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
-use crate::model::{Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Minute, Roles, Served, bits};
+use crate::model::{Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Minute};
 use crate::time::Timestamp;
 
 /// Minutes kept, so that a flow can be judged with what came after it.
 const MINUTES: i64 = 7;
-/// Different targets within a minute below which their number says nothing: a name, the time and a page are three.
-const MANY_TARGETS: u32 = 5;
-/// Files changed within a minute below which their number says nothing: saving one document creates, renames and deletes.
-const MANY_CHANGES: u32 = 8;
-/// Names that do not exist, asked for within a minute, below which they say nothing: a browser's start and a list of suffixes ask for some.
-const MANY_NAMES: u32 = 8;
-/// Flows that a device gets within a minute below which they are no flood, however little it had before: a new server may have its first clients.
-const MANY_SERVED: u32 = 30;
-/// Clients and their flows within a minute are told from so many standard deviations of chance (Poisson) above the most that is usual on: three
-/// more than three are a busy minute, no flood.
-const CHANCE_DEVIATIONS: f64 = 4.0;
 /// Payload of a flow that is too much for a call home, in bytes.
 const MOST_CALL_BYTES: f64 = 65_535.0;
 /// Devices that are asked for the same service, so that one more of them is no news.
 const MANY_ASKED: usize = 3;
-/// Bits that the context can bring at the most.
-const MOST_BITS: f64 = 30.0;
 
 /// What the servers of a directory offer: Kerberos and LDAP.
 const DIRECTORY: [Service; 3] =
@@ -149,7 +136,7 @@ impl Recent {
     pub(super) fn crowd(&self, seen: &Observation, knowledge: &Knowledge, without: Without) -> Option<Contribution> {
         let baselines = knowledge.baselines(seen.seen);
         let served = self.minute_around(seen)?.counted(seen).served;
-        let mut found = Strongest::new(baselines, without);
+        let mut found = Strongest::new(baselines, without, false);
         found.served(seen, served, baselines.host(seen.resp));
         found.part
     }
@@ -212,7 +199,7 @@ fn context(
     &Beside { hour, counted, beats, is_starting }: &Beside<'_>,
     with_crowd: bool,
 ) -> Context {
-    let mut found = Strongest { is_starting, ..Strongest::new(baselines, without) };
+    let mut found = Strongest::new(baselines, without, is_starting);
     if orig.is_none() && !without.has(Part::NewDevice) {
         found.newcomer(seen);
     }
@@ -268,136 +255,9 @@ fn smallness(seen: &Observation) -> f64 {
     (1.0 - payload / MOST_CALL_BYTES).max(0.0)
 }
 
-/// The strongest that was found so far, and the probability that its bits are drawn from: of what is no rarer, nothing more is asked.
-struct Strongest<'k> {
-    part: Option<Contribution>,
-    p: f64,
-    baselines: &'k Baselines,
-    without: Without,
-    /// Has the initiator just been switched on?
-    is_starting: bool,
-    /// The roles of which several devices use the service, once that was asked.
-    roles: OnceCell<Roles>,
-}
-
-impl<'k> Strongest<'k> {
-    const fn new(baselines: &'k Baselines, without: Without) -> Self {
-        Self { part: None, p: f64::INFINITY, baselines, without, is_starting: false, roles: OnceCell::new() }
-    }
-    fn bits(&self) -> f64 {
-        self.part.map_or(0.0, |part| part.bits)
-    }
-
-    /// As what it is told.
-    fn context(self) -> Context {
-        let (mut context, part) = (Context::default(), self.part);
-        match part.map(|part| part.evidence) {
-            Some(Evidence::SlowTargets | Evidence::SlowFailures | Evidence::Rhythm | Evidence::NameRhythm) => context.slow = part,
-            Some(evidence) if evidence.is_crowd() => context.crowd = part,
-            _ => context.now = part,
-        }
-        context
-    }
-
-    /// That a device at home of which nothing is known was never seen: as surprising as such devices are rare, among windows of a case's length.
-    fn newcomer(&mut self, seen: &Observation) {
-        // Errors answer somebody else's packet: routers on its way are met when something did not arrive.
-        if !seen.orig_local || !seen.orig.is_device() || seen.service.is_icmp_error() {
-            return;
-        }
-        let (per_minute, p) = newcomer(self.baselines);
-        let part = Contribution::of(Evidence::NewDevice, per_minute * 1440.0, bits(p).min(MOST_BITS));
-        (self.part, self.p) = (Some(Contribution { of: Of::Network, ..part }), p);
-    }
-
-    /// What its initiator does in this minute.
-    fn initiated(&mut self, seen: &Observation, surprise: &Surprise, counted: &Counted, host: Option<&HostBaseline>) {
-        let initiated = &counted.initiated;
-        let mut rate = |evidence, observed: u32| self.rate(evidence, observed.into(), (host, seen.service));
-        rate(Evidence::FlowRate, counted.flows);
-        if surprise.unknown_edge && initiated.targets >= MANY_TARGETS {
-            rate(Evidence::TargetRate, initiated.targets);
-        }
-        // Whom it knows has refused or not answered it: that tells of the other.
-        if seen.failed && surprise.unknown_edge {
-            rate(Evidence::FailedRate, initiated.failed);
-        }
-        if seen.events.login_failures > 0 {
-            rate(Evidence::LoginFailures, initiated.login_failures);
-        }
-        if seen.events.file_changes > 0 && initiated.file_changes >= MANY_CHANGES {
-            rate(Evidence::FileChanges, initiated.file_changes);
-        }
-        if seen.events.names_missing > 0 && initiated.names_missing >= MANY_NAMES {
-            rate(Evidence::NamesMissing, initiated.names_missing);
-        }
-    }
-
-    /// What a device does too slowly for a minute to show.
-    fn slow(&mut self, seen: &Observation, surprise: &Surprise, hour: &Hour, host: Option<&HostBaseline>) {
-        let fails = surprise.unknown_edge && seen.failed || seen.events.login_failures > 0;
-        if !surprise.unknown_edge && !fails {
-            return;
-        }
-        let hour = hour.of(seen.orig);
-        let mut rate = |evidence, observed| self.rate(evidence, observed, (host, seen.service));
-        let targets = if surprise.unknown_edge { hour.targets() } else { 0.0 };
-        if targets >= f64::from(MANY_TARGETS) {
-            rate(Evidence::SlowTargets, targets);
-        }
-        if fails {
-            rate(Evidence::SlowFailures, f64::from(hour.failed));
-        }
-    }
-
-    /// What its responder gets in this minute.
-    fn served(&mut self, seen: &Observation, Served { flows, clients, .. }: Served, host: Option<&HostBaseline>) {
-        if flows >= MANY_SERVED {
-            self.rate(Evidence::ServedRate, flows.into(), (host, seen.service));
-            self.rate(Evidence::ClientRate, clients.into(), (host, seen.service));
-        }
-    }
-
-    /// Surprise about a count per minute or hour; none for a count that is usual or below three, as most are.
-    #[inline]
-    fn rate(&mut self, evidence: Evidence, observed: f64, of: (Option<&HostBaseline>, Service)) {
-        if observed >= 3.0 && !self.without.has_kind(evidence) {
-            self.rate_of_many(evidence, observed, of);
-        }
-    }
-
-    fn rate_of_many(&mut self, evidence: Evidence, observed: f64, (host, service): (Option<&HostBaseline>, Service)) {
-        // All that is asked of one flow is asked of its service.
-        let roles = || *self.roles.get_or_init(|| Range::roles_that_use(service, self.baselines));
-        let Some(mut range) = Range::of_count(evidence, host, service, (self.baselines, roles)) else { return };
-        let Some(mut p) = range.rarer(observed, self.p) else { return };
-        // Whoever has just been switched on is as busy as it gets.
-        if let Some(busiest) = Range::of_busiest(evidence, host, self.baselines).filter(|_| self.is_starting) {
-            match busiest.rarer(observed, self.p) {
-                Some(of_busiest) if of_busiest <= p => {}
-                Some(of_busiest) => (range, p) = (busiest, of_busiest),
-                None => return,
-            }
-        }
-        let bits = bits(p).min(MOST_BITS);
-        // Both may have the most.
-        if self.part.is_some_and(|part| bits <= part.bits) {
-            return;
-        }
-        let usual = range.usual().unwrap_or_default();
-        // Clients come by themselves: of the most that is usual chance alone makes somewhat more.
-        let chance = if evidence.is_crowd() { CHANCE_DEVIATIONS * usual.1.max(1.0).sqrt() } else { 0.0 };
-        if observed > usual.1 + chance {
-            let part = Contribution { usual, of: range.whose(), ..Contribution::of(evidence, observed, bits) };
-            (self.part, self.p) = (Some(part), p);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Histogram;
 
     #[test]
     fn a_call_is_small_and_a_film_is_not() {
@@ -425,77 +285,5 @@ mod tests {
         };
         assert!(changes(10), "within its minute");
         assert!(changes(200), "some minutes long");
-    }
-
-    const HTTP: Service = Service { protocol: 6, port: 80 };
-
-    #[test]
-    fn a_usual_rate_is_no_surprise() {
-        let mut own = Histogram::default();
-        (0..60).for_each(|_| own.add(10.0));
-        let mut baselines = Baselines::default();
-        let host = HostBaseline::with_targets_per_min(&own);
-        baselines.pooled.targets_per_min = own;
-        let rate = |observed| {
-            let mut found = Strongest::new(&baselines, Without::default());
-            found.rate(Evidence::TargetRate, observed, (Some(&host), HTTP));
-            found.part
-        };
-        assert!(rate(10.0).is_none());
-        let burst = rate(1000.0).unwrap();
-        assert!(burst.bits > 15.0 && burst.of == Of::Device);
-    }
-
-    #[test]
-    fn an_unknown_device_is_compared_with_the_busiest_of_the_network() {
-        let mut baselines = Baselines::default();
-        (0..1000).for_each(|_| baselines.pooled.busiest.targets_per_min.add(50.0));
-        let rate = |without| {
-            let mut found = Strongest::new(&baselines, without);
-            found.rate(Evidence::TargetRate, 500.0, (None, HTTP));
-            found.part
-        };
-        let found = rate(Without::default()).unwrap();
-        assert_eq!(found.of, Of::Busiest);
-        assert!(rate(Without::parts(&[Part::Minute])).is_none());
-    }
-
-    #[test]
-    fn a_few_clients_more_are_chance_and_a_crowd_is_none() {
-        let mut baselines = Baselines::default();
-        (0..1000).for_each(|n| baselines.pooled.any_served.clients_per_min.add(f64::from(n % 3 + 1)));
-        let bits = |clients| {
-            let mut found = Strongest::new(&baselines, Without::default());
-            found.rate(Evidence::ClientRate, clients, (None, HTTP));
-            found.bits()
-        };
-        assert!(bits(6.0) == 0.0 && bits(9.0) == 0.0, "a busy minute");
-        assert!(bits(50.0) > 10.0, "{}", bits(50.0));
-        let (_, seen) = super::super::testing::flow(0, 1, 2, 80, true);
-        let served = |flows| {
-            let mut found = Strongest::new(&baselines, Without::default());
-            found.served(&seen, Served { flows, clients: 25, ..Served::default() }, None);
-            found.bits()
-        };
-        assert!(served(29) == 0.0 && served(30) > 3.0, "the first clients of a new server are no flood");
-    }
-
-    #[test]
-    fn what_is_less_rare_than_what_was_found_is_not_looked_at() {
-        let mut baselines = Baselines::default();
-        (0..1000).for_each(|_| baselines.pooled.busiest.targets_per_min.add(50.0));
-        (0..1000).for_each(|_| baselines.pooled.failed_per_min.add(5.0));
-        let found = |counts: &[(Evidence, f64)]| {
-            let mut found = Strongest::new(&baselines, Without::default());
-            for &(evidence, observed) in counts {
-                found.rate(evidence, observed, (None, HTTP));
-            }
-            found.part.map(|part| part.evidence)
-        };
-        let (targets, failed) = (Evidence::TargetRate, Evidence::FailedRate);
-        assert_eq!(found(&[(targets, 100.0), (failed, 80.0)]), Some(failed));
-        assert_eq!(found(&[(failed, 80.0), (targets, 100.0)]), Some(failed));
-        assert_eq!(found(&[(failed, 1e30), (targets, 1e30)]), Some(failed), "of those with the most bits the first");
-        assert_eq!(found(&[(targets, 1e30), (failed, 1e30)]), Some(targets));
     }
 }

@@ -40,8 +40,8 @@ impl Beaten {
     /// What is followed of an observation.
     #[must_use]
     pub fn of(seen: &Observation, surprise: &Surprise, orig: Option<&HostBaseline>) -> Option<Self> {
-        // Clocks are asked for the time like clocks, and what proxies are asked for is no one conversation.
-        let is_followed = surprise.unknown_edge && !tells_time(seen, orig) && !seen.passed_on;
+        // Clocks are asked for the time like clocks, what proxies are asked for is no one conversation, and what is said to all calls nobody.
+        let is_followed = surprise.unknown_edge && !tells_time(seen, orig) && !seen.passed_on && !seen.is_to_group();
         let conversation = || is_followed.then_some(Self::Conversation((seen.orig, seen.resp, seen.service)));
         // To a device of which nothing is known every name is new, and a resolver asks for others.
         let Some(orig) = orig.filter(|_| surprise.is_named() && !surprise.on_behalf && seen.orig_local) else {
@@ -294,6 +294,16 @@ mod tests {
         assert!(followed(&client, App::Ntp), "it never asked for the time");
         client.services.add(ntp, 10);
         assert!(!followed(&client, App::Ntp) && followed(&client, App::Unknown), "something else on its port");
+    }
+
+    #[test]
+    fn what_is_said_to_all_of_a_link_calls_nobody() {
+        let followed = |mac: [u8; 6]| {
+            let (_, mut seen) = flow(0, 1, 7, 138, true);
+            seen.macs[1] = crate::wire::Mac(mac);
+            Beaten::of(&seen, &Surprise { unknown_edge: true, ..Surprise::default() }, None).is_some()
+        };
+        assert!(followed([2, 0, 0, 0, 0, 7]) && !followed([0xff; 6]));
     }
 
     #[test]

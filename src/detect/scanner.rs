@@ -1,5 +1,6 @@
 //! Devices that scan as a matter of habit.
 
+use super::evidence::Evidence;
 use super::range::{BYTES_ORIG, BYTES_RESP};
 use crate::feature::Observation;
 use crate::model::HostBaseline;
@@ -8,6 +9,8 @@ use crate::model::HostBaseline;
 const SCANNER_FAILURES: f64 = 30.0;
 /// Minutes of learning in which a device that scans as a matter of habit did so: a nightly look at some twenty devices takes no longer.
 const SCANNER_MINUTES: u32 = 2;
+/// A scan is as large as others up to this part of the largest: devices and ports come and go.
+const USUAL_SHARE: f64 = 1.5;
 /// Payload of a probe at the most, in bytes: a certificate or a banner, no work done.
 const PROBE_BYTES: f32 = 8192.0;
 
@@ -18,6 +21,18 @@ pub(super) fn is_probe_of_scanner(seen: &Observation, orig: Option<&HostBaseline
     (seen.failed || payload <= PROBE_BYTES) && orig.is_some_and(scans_by_habit)
 }
 
+/// Is it about as much as such a device tried, or failed at, when it scanned before? How seldom it scans says nothing.
+pub(super) fn is_usual_scan(evidence: Evidence, observed: f64, host: &HostBaseline) -> bool {
+    let before = match evidence {
+        Evidence::TargetRate => host.targets_per_min(),
+        Evidence::FailedRate => host.failed_per_min(),
+        Evidence::SlowTargets => host.targets_per_hour(),
+        Evidence::SlowFailures => host.failed_per_hour(),
+        _ => return false,
+    };
+    before.quantile(1.0).is_some_and(|most| observed <= USUAL_SHARE * most) && scans_by_habit(host)
+}
+
 /// Did a device scan again and again while it was learned?
 pub(super) fn scans_by_habit(host: &HostBaseline) -> bool {
     host.failed_per_min().at_least(SCANNER_FAILURES) >= SCANNER_MINUTES
@@ -25,15 +40,12 @@ pub(super) fn scans_by_habit(host: &HostBaseline) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Evidence;
     use super::super::config::Without;
     use super::super::knowledge::Knowledge;
     use super::super::memory::Earlier;
-    use super::super::range::Range;
     use super::super::surprise::Surprise;
     use super::super::testing::{LATER_MS, flow, host, taught_by};
     use super::*;
-    use crate::model::Roles;
 
     /// Two hours in which devices 50 and 51 try forty ports of device 100, one of them in two minutes, the other in one, and device 1 asks it once a minute.
     fn knowledge() -> std::sync::Arc<Knowledge> {
@@ -65,12 +77,15 @@ mod tests {
         let knowledge = knowledge();
         let (_, seen) = flow(LATER_MS, 50, 100, 4444, true);
         let baselines = knowledge.baselines(seen.seen);
-        let p = |device: u8| {
-            let scanner = baselines.host(host(device));
-            assert!(scanner.is_some_and(HostBaseline::is_hardly_known));
-            let range = Range::of_count(Evidence::TargetRate, scanner, seen.service, (baselines, || Roles::NONE));
-            range.and_then(|range| range.rare(40.0)).unwrap_or(1.0)
+        let is_usual = |device: u8, evidence, observed| {
+            let scanner = baselines.host(host(device)).unwrap();
+            assert!(scanner.is_hardly_known());
+            is_usual_scan(evidence, observed, scanner)
         };
-        assert!(p(50) > 0.05 && p(51) < 0.01, "{} {}", p(50), p(51));
+        for evidence in [Evidence::TargetRate, Evidence::FailedRate] {
+            assert_eq!([40.0, 55.0, 90.0].map(|observed| is_usual(50, evidence, observed)), [true, true, false]);
+            assert!(!is_usual(51, evidence, 40.0), "it scanned once");
+        }
+        assert!(!is_usual(50, Evidence::FlowRate, 40.0));
     }
 }

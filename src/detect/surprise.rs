@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::{Part, Without};
+use super::drawn::known_as;
 use super::evidence::{Contribution, Detail, Evidence, Of, keep};
 use super::knowledge::{Ends, Knowledge};
 use super::memory::Earlier;
@@ -87,6 +88,8 @@ impl Surprise {
         without: Without,
     ) -> Self {
         let (vocabulary, &Ends { baselines, orig, resp }) = known;
+        let known_as = known_as(seen, orig, resp).map(|service| Observation { service, ..seen.clone() });
+        let seen = known_as.as_ref().unwrap_or(seen);
         let edge = Edge { service: seen.service, peer: seen.resp };
         let client = Edge { service: seen.service, peer: seen.orig };
         let unknown_client = !resp.is_some_and(|host| host.clients().contains(client));
@@ -147,8 +150,9 @@ fn newness(
     (resp, unknown_client): (Option<&HostBaseline>, bool),
     (baselines, without): (&Baselines, Without),
 ) -> Option<Contribution> {
-    // Errors answer somebody else's packet: whoever sends them is not new for that.
-    if seen.service.is_icmp_error() || is_probe_of_scanner(seen, orig) {
+    // Errors answer somebody else's packet, and an address is handed out to whoever asks for one: whoever sends these is not new for that.
+    let hands_out = seen.service.hands_out_addresses() && orig.is_some_and(|host| host.services.contains(seen.service));
+    if seen.service.is_icmp_error() || hands_out || is_probe_of_scanner(seen, orig) {
         return None;
     }
     let edge = Edge { service: seen.service, peer: seen.resp };
@@ -468,6 +472,17 @@ mod tests {
         assert_ne!(shares.evidence, services.evidence);
         assert_eq!(services.evidence, Evidence::NewFact(FactKind::RemoteInterface));
         assert!(services.prior_bits > 0.0 && services.bits > shares.bits, "{services:?} {shares:?}");
+    }
+
+    #[test]
+    fn an_address_that_is_handed_out_to_another_client_is_no_news() {
+        let hands_out = |port: u16, known: bool| {
+            let dhcp = |(_, seen): (_, Observation)| Observation { service: Service { protocol: 17, port }, ..seen };
+            let used = move |at: i64| dhcp(flow(at, 100, if known { 1 } else { 2 }, port, true));
+            let knowledge = of_flows((0..120).map(|minute| used(minute * 60_000)).collect());
+            new(&knowledge, &dhcp(flow(LATER_MS, if known { 100 } else { 3 }, 7, port, true))).is_some()
+        };
+        assert_eq!([hands_out(68, true), hands_out(68, false), hands_out(4444, true)], [false, true, true]);
     }
 
     #[test]

@@ -218,6 +218,12 @@ impl Observation {
         !matches!(self.sight, Sight::Again | Sight::Between) && !self.continued
     }
 
+    /// Is it said to a group of devices, or to all of a link?
+    #[must_use]
+    pub fn is_to_group(&self) -> bool {
+        is_group(self.resp.0) || self.macs[1].is_group()
+    }
+
     /// Is it care of patients or control of machines?
     #[must_use]
     pub const fn is_critical(&self) -> bool {

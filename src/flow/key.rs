@@ -12,6 +12,7 @@ const ICMP: u8 = 1;
 const ICMP_V6: u8 = 58;
 const IGMP: u8 = 2;
 const TCP: u8 = 6;
+const UDP: u8 = 17;
 const SCTP: u8 = 132;
 
 /// A flow's key: both ends and the protocol, the same for both directions.
@@ -184,6 +185,12 @@ impl Service {
             ICMP_V6 => self.port < 128,
             _ => false,
         }
+    }
+
+    /// Is it what a server says to a client that asked all for an address: DHCP (RFC 2131, 4.1; RFC 8415, 7.2)?
+    #[must_use]
+    pub const fn hands_out_addresses(self) -> bool {
+        matches!((self.protocol, self.port), (UDP, 68 | 546))
     }
 
     /// Is it how neighbours and multicast groups are kept on a link: neighbour discovery (RFC 4861), multicast listener

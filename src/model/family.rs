@@ -14,7 +14,16 @@ use crate::wire::Addr;
 pub trait Family: Value + Hash {
     /// The first and the last of its family in their order.
     fn family(&self) -> RangeInclusive<Self>;
+
+    /// The families by which a device shows what this one is for.
+    fn families(&self) -> impl Iterator<Item = RangeInclusive<Self>> {
+        std::iter::once(self.family())
+    }
 }
+
+/// What fetches pages: HTTP, TLS and QUIC. Which of them a server of pages takes is not its reader's choice.
+const WEB: [Service; 3] =
+    [Service { protocol: 6, port: 80 }, Service { protocol: 6, port: 443 }, Service { protocol: 17, port: 443 }];
 
 impl Family for Service {
     /// All services.
@@ -29,6 +38,14 @@ impl Family for Edge {
         // IPv4 lies within the order of IPv6.
         let peer = |bits: u128| Self { service: self.service, peer: Host(Addr::from(IpAddr::V6(Ipv6Addr::from(bits)))) };
         peer(0)..=peer(u128::MAX)
+    }
+
+    /// The same services of any peer.
+    fn families(&self) -> impl Iterator<Item = RangeInclusive<Self>> {
+        let of_web: &[Service] = if WEB.contains(&self.service) { &WEB } else { &[] };
+        let own = (!WEB.contains(&self.service)).then_some(self.service);
+        let peer = self.peer;
+        own.into_iter().chain(of_web.iter().copied()).map(move |service| Self { service, peer }.family())
     }
 }
 
@@ -78,6 +95,7 @@ short!(Service, Fact, Shape);
 
 #[cfg(test)]
 mod tests {
+    use super::super::counts::{Counts, Life};
     use super::*;
 
     #[test]
@@ -100,5 +118,18 @@ mod tests {
         assert_eq!(edges.map(|edge| edge.short().map(Edge::of)), edges.map(Some));
         assert_eq!(edge("fd00::1").short(), None);
         assert_eq!((size_of::<(<Edge as Value>::Short, u32)>(), size_of::<(Edge, u32)>(), size_of::<Fact>()), (12, 24, 12));
+    }
+
+    #[test]
+    fn a_device_that_reads_many_pages_reads_another_by_whichever_protocol() {
+        let edge =
+            |protocol, port, peer: u8| Edge { service: Service { protocol, port }, peer: Host(Addr::v4([192, 0, 2, peer])) };
+        let mut edges = Counts::default();
+        (1..=60).for_each(|peer| edges.add(edge(6, 443, peer), 1));
+        edges.add(edge(6, 22, 1), 60);
+        let p = |new: Edge| edges.unseen(new.families(), 0.0, 0.0, Life { minutes: 600.0, late_minutes: 0.0 }).p();
+        assert!(p(edge(6, 443, 99)) > 0.05);
+        assert_eq!([p(edge(17, 443, 99)), p(edge(6, 80, 99))], [p(edge(6, 443, 99)); 2]);
+        assert!(p(edge(6, 22, 99)) < 0.01, "which says nothing of log-ins");
     }
 }

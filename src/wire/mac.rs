@@ -27,10 +27,16 @@ impl Mac {
     /// No address.
     pub const NONE: Self = Self([0; 6]);
 
-    /// Can it be an interface's own: neither none nor a group's (the lowest bit of the first byte)?
+    /// Can it be an interface's own: neither none nor a group's?
     #[must_use]
     pub fn is_station(self) -> bool {
-        self != Self::NONE && self.0[0] & 1 == 0
+        self != Self::NONE && !self.is_group()
+    }
+
+    /// Is it a group's (the lowest bit of the first byte)?
+    #[must_use]
+    pub const fn is_group(self) -> bool {
+        self.0[0] & 1 != 0
     }
 
     /// Was it given by software instead of its maker (the second bit of the first byte; IEEE 802, 8.4)? Telephones and computers

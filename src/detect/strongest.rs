@@ -1,0 +1,256 @@
+//! What a minute or an hour holds too much of, compared with what is usual.
+
+use std::cell::OnceCell;
+
+use super::config::Without;
+use super::evidence::{Contribution, Evidence, Of};
+use super::newcomer::newcomer;
+use super::range::Range;
+use super::recent::Context;
+use super::scanner::is_usual_scan;
+use super::surprise::Surprise;
+use crate::feature::Observation;
+use crate::flow::Service;
+use crate::model::{Baselines, Counted, HostBaseline, Hour, Roles, Served, bits};
+
+/// Different targets within a minute below which their number says nothing: a name, the time and a page are three.
+const MANY_TARGETS: u32 = 5;
+/// Files changed within a minute below which their number says nothing: saving one document creates, renames and deletes.
+const MANY_CHANGES: u32 = 8;
+/// Log-ins that failed within a minute below which their number says nothing: somebody does not remember a password.
+const MANY_LOGINS: u32 = 5;
+/// Names that do not exist, asked for within a minute, below which they say nothing: a browser's start and a list of suffixes ask for some.
+const MANY_NAMES: u32 = 8;
+/// Flows that a device gets within a minute below which they are no flood, however little it had before: a new server may have its first clients.
+const MANY_SERVED: u32 = 30;
+/// Clients and their flows within a minute are told from so many standard deviations of chance (Poisson) above the most that is usual on: three
+/// more than three are a busy minute, no flood.
+const CHANCE_DEVIATIONS: f64 = 4.0;
+/// Bits that the context can bring at the most.
+const MOST_BITS: f64 = 30.0;
+
+/// The strongest that was found so far, and the probability that its bits are drawn from: of what is no rarer, nothing more is asked.
+pub(super) struct Strongest<'k> {
+    pub part: Option<Contribution>,
+    p: f64,
+    baselines: &'k Baselines,
+    without: Without,
+    /// Has the initiator just been switched on?
+    is_starting: bool,
+    /// The roles of which several devices use the service, once that was asked.
+    roles: OnceCell<Roles>,
+}
+
+impl<'k> Strongest<'k> {
+    /// Nothing so far, of an initiator that has just been switched on or not.
+    pub const fn new(baselines: &'k Baselines, without: Without, is_starting: bool) -> Self {
+        Self { part: None, p: f64::INFINITY, baselines, without, is_starting, roles: OnceCell::new() }
+    }
+
+    /// Its bits.
+    pub fn bits(&self) -> f64 {
+        self.part.map_or(0.0, |part| part.bits)
+    }
+
+    /// As what it is told.
+    pub fn context(self) -> Context {
+        let (mut context, part) = (Context::default(), self.part);
+        match part.map(|part| part.evidence) {
+            Some(Evidence::SlowTargets | Evidence::SlowFailures | Evidence::Rhythm | Evidence::NameRhythm) => context.slow = part,
+            Some(evidence) if evidence.is_crowd() => context.crowd = part,
+            _ => context.now = part,
+        }
+        context
+    }
+
+    /// That a device at home of which nothing is known was never seen: as surprising as such devices are rare, among windows of a case's length.
+    pub fn newcomer(&mut self, seen: &Observation) {
+        // Errors answer somebody else's packet: routers on its way are met when something did not arrive.
+        if !seen.orig_local || !seen.orig.is_device() || seen.service.is_icmp_error() {
+            return;
+        }
+        let (per_minute, p) = newcomer(self.baselines);
+        let part = Contribution::of(Evidence::NewDevice, per_minute * 1440.0, bits(p).min(MOST_BITS));
+        (self.part, self.p) = (Some(Contribution { of: Of::Network, ..part }), p);
+    }
+
+    /// What its initiator does in this minute.
+    pub fn initiated(&mut self, seen: &Observation, surprise: &Surprise, counted: &Counted, host: Option<&HostBaseline>) {
+        let initiated = &counted.initiated;
+        let mut rate = |evidence, observed: u32| self.rate(evidence, observed.into(), (host, seen.service));
+        rate(Evidence::FlowRate, counted.flows);
+        if surprise.unknown_edge && initiated.targets >= MANY_TARGETS {
+            rate(Evidence::TargetRate, initiated.targets);
+        }
+        // Whom it knows has refused or not answered it: that tells of the other.
+        if seen.failed && surprise.unknown_edge {
+            rate(Evidence::FailedRate, initiated.failed);
+        }
+        if seen.events.login_failures > 0 && initiated.login_failures >= MANY_LOGINS {
+            rate(Evidence::LoginFailures, initiated.login_failures);
+        }
+        if seen.events.file_changes > 0 && initiated.file_changes >= MANY_CHANGES {
+            rate(Evidence::FileChanges, initiated.file_changes);
+        }
+        if seen.events.names_missing > 0 && initiated.names_missing >= MANY_NAMES {
+            rate(Evidence::NamesMissing, initiated.names_missing);
+        }
+    }
+
+    /// What a device does too slowly for a minute to show.
+    pub fn slow(&mut self, seen: &Observation, surprise: &Surprise, hour: &Hour, host: Option<&HostBaseline>) {
+        let fails = surprise.unknown_edge && seen.failed || seen.events.login_failures > 0;
+        if !surprise.unknown_edge && !fails {
+            return;
+        }
+        let hour = hour.of(seen.orig);
+        let mut rate = |evidence, observed| self.rate(evidence, observed, (host, seen.service));
+        let targets = if surprise.unknown_edge { hour.targets() } else { 0.0 };
+        if targets >= f64::from(MANY_TARGETS) {
+            rate(Evidence::SlowTargets, targets);
+        }
+        if fails {
+            rate(Evidence::SlowFailures, f64::from(hour.failed));
+        }
+    }
+
+    /// What its responder gets in this minute.
+    pub fn served(&mut self, seen: &Observation, Served { flows, clients, .. }: Served, host: Option<&HostBaseline>) {
+        if flows >= MANY_SERVED {
+            self.rate(Evidence::ServedRate, flows.into(), (host, seen.service));
+            self.rate(Evidence::ClientRate, clients.into(), (host, seen.service));
+        }
+    }
+
+    /// Surprise about a count per minute or hour; none for a count that is usual or below three, as most are.
+    #[inline]
+    fn rate(&mut self, evidence: Evidence, observed: f64, of: (Option<&HostBaseline>, Service)) {
+        if observed >= 3.0 && !self.without.has_kind(evidence) {
+            self.rate_of_many(evidence, observed, of);
+        }
+    }
+
+    fn rate_of_many(&mut self, evidence: Evidence, observed: f64, (host, service): (Option<&HostBaseline>, Service)) {
+        if host.is_some_and(|host| is_usual_scan(evidence, observed, host)) {
+            return;
+        }
+        // All that is asked of one flow is asked of its service.
+        let roles = || *self.roles.get_or_init(|| Range::roles_that_use(service, self.baselines));
+        let Some(mut range) = Range::of_count(evidence, host, service, (self.baselines, roles)) else { return };
+        let Some(mut p) = range.rarer(observed, self.p) else { return };
+        // Whoever has just been switched on is as busy as it gets.
+        if let Some(busiest) = Range::of_busiest(evidence, host, self.baselines).filter(|_| self.is_starting) {
+            match busiest.rarer(observed, self.p) {
+                Some(of_busiest) if of_busiest <= p => {}
+                Some(of_busiest) => (range, p) = (busiest, of_busiest),
+                None => return,
+            }
+        }
+        let bits = bits(p).min(MOST_BITS);
+        // Both may have the most.
+        if self.part.is_some_and(|part| bits <= part.bits) {
+            return;
+        }
+        let usual = range.usual().unwrap_or_default();
+        // Clients come by themselves: of the most that is usual chance alone makes somewhat more.
+        let chance = if evidence.is_crowd() { CHANCE_DEVIATIONS * usual.1.max(1.0).sqrt() } else { 0.0 };
+        if observed > usual.1 + chance {
+            let part = Contribution { usual, of: range.whose(), ..Contribution::of(evidence, observed, bits) };
+            (self.part, self.p) = (Some(part), p);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::Part;
+    use super::*;
+    use crate::model::Histogram;
+
+    const HTTP: Service = Service { protocol: 6, port: 80 };
+
+    #[test]
+    fn a_usual_rate_is_no_surprise() {
+        let mut own = Histogram::default();
+        (0..60).for_each(|_| own.add(10.0));
+        let mut baselines = Baselines::default();
+        let host = HostBaseline::with_targets_per_min(&own);
+        baselines.pooled.targets_per_min = own;
+        let rate = |observed| {
+            let mut found = Strongest::new(&baselines, Without::default(), false);
+            found.rate(Evidence::TargetRate, observed, (Some(&host), HTTP));
+            found.part
+        };
+        assert!(rate(10.0).is_none());
+        let burst = rate(1000.0).unwrap();
+        assert!(burst.bits > 15.0 && burst.of == Of::Device);
+    }
+
+    #[test]
+    fn an_unknown_device_is_compared_with_the_busiest_of_the_network() {
+        let mut baselines = Baselines::default();
+        (0..1000).for_each(|_| baselines.pooled.busiest.targets_per_min.add(50.0));
+        let rate = |without| {
+            let mut found = Strongest::new(&baselines, without, false);
+            found.rate(Evidence::TargetRate, 500.0, (None, HTTP));
+            found.part
+        };
+        let found = rate(Without::default()).unwrap();
+        assert_eq!(found.of, Of::Busiest);
+        assert!(rate(Without::parts(&[Part::Minute])).is_none());
+    }
+
+    #[test]
+    fn a_few_clients_more_are_chance_and_a_crowd_is_none() {
+        let mut baselines = Baselines::default();
+        (0..1000).for_each(|n| baselines.pooled.any_served.clients_per_min.add(f64::from(n % 3 + 1)));
+        let bits = |clients| {
+            let mut found = Strongest::new(&baselines, Without::default(), false);
+            found.rate(Evidence::ClientRate, clients, (None, HTTP));
+            found.bits()
+        };
+        assert!(bits(6.0) == 0.0 && bits(9.0) == 0.0, "a busy minute");
+        assert!(bits(50.0) > 10.0, "{}", bits(50.0));
+        let (_, seen) = super::super::testing::flow(0, 1, 2, 80, true);
+        let served = |flows| {
+            let mut found = Strongest::new(&baselines, Without::default(), false);
+            found.served(&seen, Served { flows, clients: 25, ..Served::default() }, None);
+            found.bits()
+        };
+        assert!(served(29) == 0.0 && served(30) > 3.0, "the first clients of a new server are no flood");
+    }
+
+    #[test]
+    fn a_password_that_was_forgotten_is_no_guessing() {
+        let mut baselines = Baselines::default();
+        baselines.pooled.minutes = 10_000.0;
+        let (_, mut seen) = super::super::testing::flow(0, 1, 100, 88, true);
+        seen.events.login_failures = 1;
+        let bits = |login_failures| {
+            let mut found = Strongest::new(&baselines, Without::default(), false);
+            let initiated = crate::model::Initiated { login_failures, ..Default::default() };
+            found.initiated(&seen, &Surprise::default(), &Counted { initiated, ..Counted::default() }, None);
+            found.bits()
+        };
+        assert!(bits(4) == 0.0 && bits(5) > 9.0, "{}", bits(5));
+    }
+
+    #[test]
+    fn what_is_less_rare_than_what_was_found_is_not_looked_at() {
+        let mut baselines = Baselines::default();
+        (0..1000).for_each(|_| baselines.pooled.busiest.targets_per_min.add(50.0));
+        (0..1000).for_each(|_| baselines.pooled.failed_per_min.add(5.0));
+        let found = |counts: &[(Evidence, f64)]| {
+            let mut found = Strongest::new(&baselines, Without::default(), false);
+            for &(evidence, observed) in counts {
+                found.rate(evidence, observed, (None, HTTP));
+            }
+            found.part.map(|part| part.evidence)
+        };
+        let (targets, failed) = (Evidence::TargetRate, Evidence::FailedRate);
+        assert_eq!(found(&[(targets, 100.0), (failed, 80.0)]), Some(failed));
+        assert_eq!(found(&[(failed, 80.0), (targets, 100.0)]), Some(failed));
+        assert_eq!(found(&[(failed, 1e30), (targets, 1e30)]), Some(failed), "of those with the most bits the first");
+        assert_eq!(found(&[(targets, 1e30), (failed, 1e30)]), Some(targets));
+    }
+}

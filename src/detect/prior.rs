@@ -114,7 +114,8 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
             match seen.orig_local && !seen.resp_local {
                 true if is_new() => MORE_BITS,
                 true => BITS,
-                false if known() != KnownTo::Role => BITS,
+                // That one of its kind does so says nothing of the rest.
+                false if commons.known_to_several(Kind::Service, seen.service, roles()) != KnownTo::Role => BITS,
                 false => 0.0,
             }
         }

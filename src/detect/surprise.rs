@@ -158,7 +158,10 @@ fn newness(
     let edge = Edge { service: seen.service, peer: seen.resp };
     let client = Edge { service: seen.service, peer: seen.orig };
     let by_orig = Newness { host: orig, baselines, without };
-    let service = by_orig.of(Evidence::NewService, Kind::Service, |host| &host.services, seen.service);
+    // Whoever reads pages reads them by whichever protocol their servers take.
+    let reads_pages =
+        || seen.service.is_web() && orig.is_some_and(|host| Service::WEB.iter().any(|web| host.services.contains(*web)));
+    let service = by_orig.of(Evidence::NewService, Kind::Service, |host| &host.services, seen.service).filter(|_| !reads_pages());
     let peer = if unknown_peer { by_orig.of(Evidence::NewPeer, Kind::Edge, |host| &host.edges, edge) } else { None };
     // What weighs more for what it touches is weighed before the strongest is taken: a call that takes control is not hidden by a new peer.
     let mut new = None;

@@ -187,6 +187,16 @@ impl Service {
         }
     }
 
+    /// What fetches pages: HTTP, TLS and QUIC. Which of them a server of pages takes is not its reader's choice.
+    pub const WEB: [Self; 3] =
+        [Self { protocol: TCP, port: 80 }, Self { protocol: TCP, port: 443 }, Self { protocol: UDP, port: 443 }];
+
+    /// Is it one of these?
+    #[must_use]
+    pub fn is_web(self) -> bool {
+        Self::WEB.contains(&self)
+    }
+
     /// Is it what a server says to a client that asked all for an address: DHCP (RFC 2131, 4.1; RFC 8415, 7.2)?
     #[must_use]
     pub const fn hands_out_addresses(self) -> bool {

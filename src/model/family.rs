@@ -21,10 +21,6 @@ pub trait Family: Value + Hash {
     }
 }
 
-/// What fetches pages: HTTP, TLS and QUIC. Which of them a server of pages takes is not its reader's choice.
-const WEB: [Service; 3] =
-    [Service { protocol: 6, port: 80 }, Service { protocol: 6, port: 443 }, Service { protocol: 17, port: 443 }];
-
 impl Family for Service {
     /// All services.
     fn family(&self) -> RangeInclusive<Self> {
@@ -42,9 +38,9 @@ impl Family for Edge {
 
     /// The same services of any peer.
     fn families(&self) -> impl Iterator<Item = RangeInclusive<Self>> {
-        let of_web: &[Service] = if WEB.contains(&self.service) { &WEB } else { &[] };
-        let own = (!WEB.contains(&self.service)).then_some(self.service);
-        let peer = self.peer;
+        let (service, peer) = (self.service, self.peer);
+        let of_web = if service.is_web() { &Service::WEB[..] } else { &[] };
+        let own = (!service.is_web()).then_some(service);
         own.into_iter().chain(of_web.iter().copied()).map(move |service| Self { service, peer }.family())
     }
 }

@@ -102,7 +102,7 @@ pub(super) fn classify(
         Some((Evidence::SlowTargets, _)) if around.peers >= f64::from(SWEEP_PEERS) && !is_browsing(seen) => Class::Sweep,
         Some((Evidence::SlowTargets, _)) if around.targets >= SCAN_SERVICES_PER_PEER * around.peers => Class::Scan,
         _ if is_new && family == Family::Covert && !is_dialled(seen, surprise) => Class::CovertApplication,
-        Some((Evidence::NewFact(FactKind::Application), _)) if !seen.resp_local => Class::CovertApplication,
+        Some((Evidence::NewFact(FactKind::Application | FactKind::Tool), _)) if !seen.resp_local => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
         // Tickets of the usual kind are new to whoever begins to log in.
         Some((Evidence::NewFact(FactKind::Ticket), _)) if surprise.is_critical() => Class::CredentialAccess,

@@ -164,6 +164,7 @@ fn fact_text(kind: FactKind, part: &Contribution, flow: &FlowRef) -> String {
             let on = Service { protocol: flow.key.protocol, port: flow.resp_port };
             format!("{} never spoke {text} on {on} before{life}", flow.orig)
         }
+        FactKind::Tool => format!("{} never used {text} before{life}", flow.orig),
         FactKind::Ticket => format!("{} never asked {} for a ticket of this kind ({text}) before{life}", flow.orig, flow.resp),
         _ => format!("{} never used the {} {text} before{life}", flow.orig, kind.phrase()),
     }
@@ -248,6 +249,9 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         }
         _ if part.evidence == Evidence::NewFact(FactKind::Application) => {
             "; it counts more, since that is the port of another application"
+        }
+        _ if part.evidence == Evidence::NewFact(FactKind::Tool) => {
+            "; it counts more, since such tools let others in or hide where traffic goes"
         }
         _ if matches!(part.evidence, Evidence::NewFact(FactKind::Domain) | Evidence::NewPeer) && flow.app == App::Dns => {
             "; it counts more, since its names are as long as those that carry data"

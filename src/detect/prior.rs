@@ -3,7 +3,8 @@
 //! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here
 //! ever used and that exists to hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative
 //! access at an hour at which the device is never at work, or remote calls that administer another device or take control of it, or
-//! listening to all that is published, or requests that change a controller, or tickets from which passwords can be guessed, or names that are asked for past the resolver at home.
+//! listening to all that is published, or requests that change a controller, or tickets from which passwords can be guessed, or names that are asked for past the resolver at home,
+//! or a tool for remote support or tunnels.
 
 use super::classify::{asks_directory, carries_data, is_login};
 use super::evidence::Evidence;
@@ -45,6 +46,8 @@ const ADMINISTRATION: [&str; 23] = [
 const NEVER_MET: f64 = 0.5;
 /// Odds of 256 to 1.
 const MORE_BITS: f64 = 8.0;
+/// Odds of 4096 to 1: as of one that hands out addresses and never did.
+const MOST_BITS: f64 = 12.0;
 
 /// Days on which a device that begins something new with another at home was never at work at such an hour; none where that does not
 /// count: what is neither log-in nor clinical nor control, or where too few days were heard.
@@ -73,6 +76,14 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
     if matches!(evidence, Evidence::NewFact(FactKind::Domain) | Evidence::NewPeer) && carries_data(seen) {
         let domain = seen.facts.iter().find(|fact| fact.kind == FactKind::Domain);
         return domain.map_or(BITS, |&domain| hostile_bits(commons.known_to(Kind::Fact(domain.kind), domain, roles())));
+    }
+    if evidence == Evidence::NewFact(FactKind::Tool) {
+        let tool = seen.facts.iter().find(|fact| fact.kind == FactKind::Tool);
+        return tool.map_or(0.0, |&tool| match commons.known_to(Kind::Fact(tool.kind), tool, roles()) {
+            KnownTo::Role => 0.0,
+            KnownTo::Network => BITS,
+            KnownTo::Nobody => MOST_BITS,
+        });
     }
     if !matters(evidence) {
         return 0.0;
@@ -273,6 +284,25 @@ mod tests {
         assert_eq!([bits(&["usual"], weak), bits(&["usual"], bare), bits(&[bare], "usual")], [MORE_BITS, MORE_BITS, 0.0]);
         assert_eq!(bits(&["usual", weak], weak), 0.0, "it does so every day");
         assert_eq!(bits(&[], weak), 0.0, "a model that knows of no tickets");
+    }
+
+    #[test]
+    fn a_tool_that_lets_others_in_counts_more_where_its_kind_uses_none() {
+        let tool = Fact::new(FactKind::Tool, "AnyDesk");
+        let bits = |users: u8| {
+            let mut builder = BaselinesBuilder::default();
+            for (minute, n) in (0..60).flat_map(|minute| (1..=9).map(move |n| (minute, n))) {
+                let (_, mut seen) = flow(minute * 60_000 + i64::from(n), n, 100, 443, true);
+                seen.facts = if n <= users { vec![tool] } else { Vec::new() };
+                builder.add(&seen, 0);
+            }
+            let mut baselines = builder.finish();
+            baselines.pool_as_one();
+            let (_, mut seen) = flow(HOUR_MS * 2, 9, 101, 443, true);
+            seen.facts = vec![tool];
+            prior_bits(&seen, baselines.host(seen.orig), Evidence::NewFact(FactKind::Tool), &baselines)
+        };
+        assert_eq!([bits(0), bits(1)], [MOST_BITS, 0.0]);
     }
 
     #[test]

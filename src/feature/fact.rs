@@ -7,7 +7,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::controller;
+use super::{controller, tool};
 use crate::app::{App, Basis, DceRpcFacts, DicomFacts, Facts, Hl7Facts, KerberosFacts, MqttFacts, Ports, SHORT_LABEL, SmbFacts};
 use crate::flow::{FlowRecord, Service};
 use crate::wire::Addr;
@@ -49,10 +49,12 @@ pub enum FactKind {
     Application,
     /// What a Kerberos ticket is sealed with or asked for by, as far as it gives passwords away.
     Ticket,
+    /// A tool that lets others in or hides where traffic goes, known by the name of its server.
+    Tool,
 }
 
 impl FactKind {
-    const ALL: [(Self, &'static str, &'static str); 17] = [
+    const ALL: [(Self, &'static str, &'static str); 18] = [
         (Self::Domain, "domain", "domain"),
         (Self::Name, "name", "name"),
         (Self::CallingAe, "calling_ae", "calling AE title"),
@@ -70,6 +72,7 @@ impl FactKind {
         (Self::ControllerChange, "controller_change", "request to this controller"),
         (Self::Application, "application", "application on this port"),
         (Self::Ticket, "ticket", "kind of ticket"),
+        (Self::Tool, "tool", "tool"),
     ];
 
     /// All kinds.
@@ -198,6 +201,9 @@ pub(super) fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
     if let Some(name) = facts.name() {
         found.push((FactKind::Domain, domain(name)));
         found.push((FactKind::Name, name));
+        // Whoever asks what its address is does not use it yet.
+        let tool = if matches!(facts, Facts::Dns(_)) { None } else { tool::of(name, domain(name)) };
+        found.extend(tool.map(|tool| (FactKind::Tool, tool)));
     }
     match facts {
         Facts::Dicom(dicom) => of_dicom(dicom, &mut found),
@@ -334,6 +340,17 @@ mod tests {
         ] {
             assert_eq!(domain(name), want);
         }
+    }
+
+    #[test]
+    fn a_tool_is_known_where_it_is_used_and_not_where_its_name_is_looked_up() {
+        use crate::app::{DnsFacts, TlsFacts};
+        let name = Some("relay-1.net.anydesk.com".into());
+        let tls = Facts::Tls(TlsFacts { server_name: name.clone(), ..TlsFacts::default() });
+        let dns = Facts::Dns(DnsFacts { first_qname: name, ..DnsFacts::default() });
+        let tool = (FactKind::Tool, "AnyDesk");
+        assert_eq!([said(&tls).contains(&tool), said(&dns).contains(&tool)], [true, false]);
+        assert!([tls, dns].iter().all(|facts| said(facts).contains(&(FactKind::Domain, "anydesk.com"))));
     }
 
     #[test]

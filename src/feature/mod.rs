@@ -9,6 +9,7 @@ mod fact;
 mod observation;
 pub(crate) mod packing;
 mod schema;
+mod tool;
 
 pub use extract::extract;
 pub use fact::{Fact, FactKind, ParseFactError, READ_REQUEST, SUBSCRIBE_ALL, WEAK_TICKETS, fact_texts, names_service};

@@ -1,8 +1,9 @@
 //! Ports that a server draws for each connection: those of a passive FTP server, or of a backup's data. The next one is what the ones before were.
 
+use super::classify::is_login;
 use crate::feature::Observation;
 use crate::flow::Service;
-use crate::model::{Edge, Family as _, HostBaseline};
+use crate::model::{Edge, Family as _, HostBaseline, Packed};
 
 const TCP: u8 = 6;
 /// Ports below are not drawn (RFC 6335, 6).
@@ -12,35 +13,42 @@ const OF_SERVER: usize = 8;
 const OF_CLIENT: usize = 3;
 /// A drawn port is another client's, or the same one's, only by chance.
 const CLIENTS: usize = 2;
+/// It is used for one thing and then no more: minutes in which it was, at the most. A service has its port for good.
+const MINUTES: u32 = 60;
 
 /// The service as which a flow between two devices at home is known, where its port is one more that the responder drew for the initiator: the one by which
-/// most was sent.
+/// most was moved. Never what is for log-in and administration.
 pub(super) fn known_as(seen: &Observation, orig: Option<&HostBaseline>, resp: Option<&HostBaseline>) -> Option<Service> {
-    if seen.service.protocol != TCP || seen.service.port < FIRST || !(seen.orig_local && seen.resp_local) {
+    let is_high = seen.service.protocol == TCP && seen.service.port >= FIRST;
+    if !is_high || !(seen.orig_local && seen.resp_local && seen.answered()) || is_login(seen) {
         return None;
     }
     let (orig, resp) = orig.zip(resp)?;
-    if orig.edges.contains(Edge { service: seen.service, peer: seen.resp }) {
+    let tcp = |port| Service { protocol: TCP, port };
+    let high = tcp(FIRST)..=tcp(u16::MAX);
+    let is_known = orig.edges.contains(Edge { service: seen.service, peer: seen.resp });
+    if is_known || resp.offers().range(&high).take(OF_SERVER).count() < OF_SERVER {
         return None;
     }
-    let tcp = |port| Service { protocol: TCP, port };
-    let is_drawn = |service: &Service| {
-        let clients = resp.clients().range(&Edge { service: *service, peer: seen.orig }.family());
-        clients.take(CLIENTS + 1).count() <= CLIENTS
+    let is_drawn = |&(service, minutes): &(Service, u32)| {
+        let clients = resp.clients().range(&Edge { service, peer: seen.orig }.family());
+        minutes <= MINUTES && clients.take(CLIENTS + 1).count() <= CLIENTS
     };
-    let drawn: Vec<Service> =
-        resp.offers().range(&(tcp(FIRST)..=tcp(u16::MAX))).map(|(service, _)| service).filter(is_drawn).collect();
+    let drawn: Vec<Service> = resp.offers().range(&high).filter(is_drawn).map(|(service, _)| service).collect();
     if drawn.len() < OF_SERVER || !is_within(&drawn, seen.service.port) {
         return None;
     }
     let own = drawn.into_iter().filter(|&service| orig.edges.contains(Edge { service, peer: seen.resp }));
     let own: Vec<Service> = own.collect();
-    let sent = |service: &Service| orig.asked(*service).and_then(|used| used.bytes_orig.quantile(1.0)).unwrap_or(0.0);
-    let most = own.iter().copied().max_by(|a, b| sent(a).total_cmp(&sent(b)));
+    let moved = |service: &Service| {
+        let most = |bytes: Packed<'_>| bytes.quantile(1.0).unwrap_or(0.0);
+        orig.asked(*service).map_or(0.0, |used| most(used.bytes_orig) + most(used.bytes_resp))
+    };
+    let most = own.iter().copied().max_by(|a, b| moved(a).total_cmp(&moved(b)));
     most.filter(|_| own.len() >= OF_CLIENT)
 }
 
-/// Is a port one of those from which others, in their order, were drawn? Their range ends beyond the outermost by about as much as they are apart.
+/// Is a port one of those from which others, in their order, were drawn? Their range may end beyond the outermost by twice as much as they are apart.
 fn is_within(drawn: &[Service], port: u16) -> bool {
     let [first, .., last] = drawn else { return false };
     let apart = (last.port - first.port) / (drawn.len() as u16 - 1);
@@ -53,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_next_port_that_a_server_draws_for_its_client_is_known() {
-        // Device 100 draws one of a hundred ports for each of devices 1 to 5 every hour; device 101 offers three; device 6 uses only one of each.
+        // Device 100 draws one of a hundred ports for each of devices 1 to 5 every hour; device 101 offers three; device 6 uses only one.
         let hours = (0..4).flat_map(|hour| (1..=5).map(move |n: u8| (hour, n)));
         let mut flows: Vec<_> = hours
             .flat_map(|(hour, n)| {
@@ -63,6 +71,9 @@ mod tests {
             })
             .collect();
         flows.push(flow(7_000_000, 6, 100, 2550, true).1);
+        // Device 102 offers ten services to devices 1 and 2 in every minute.
+        let services = (0..120).flat_map(|minute| (0..10_u16).flat_map(move |n| [(minute, n, 1), (minute, n, 2)]));
+        flows.extend(services.map(|(minute, n, from)| flow(minute * 60_000 + 77, from, 102, 1500 + n * 400, true).1));
         let knowledge = taught_by(flows, 1e-6);
         let known_as = |from: u8, to: u8, port: u16| {
             let (_, seen) = flow(LATER_MS, from, to, port, true);
@@ -74,5 +85,6 @@ mod tests {
         assert_eq!(known_as(1, 100, known), None, "known by itself");
         assert_eq!([known_as(1, 100, 4444), known_as(1, 100, 445)], [None; 2], "beyond what it draws from");
         assert_eq!([known_as(1, 101, 3001 + 7), known_as(6, 100, 2504), known_as(77, 100, 2504)], [None; 3]);
+        assert_eq!([known_as(1, 102, 2504), known_as(1, 102, 3389)], [None; 2], "services that are there for good");
     }
 }

@@ -191,7 +191,7 @@ pub enum Of {
     Behaviour,
     /// That of ordinary devices of any network.
     AnyNetwork,
-    /// Of a device of which little is known: that of the busiest minute or hour of each device of its role, or of the network.
+    /// Of a device of which little is known, or that has just been switched on: that of the busiest minute or hour of each device of its role, or of the network.
     Busiest,
 }
 

@@ -6,7 +6,7 @@ use super::class::Class;
 use super::evidence::{Contribution, Evidence};
 use super::incident::Incident;
 use crate::app::App;
-use crate::feature::{Host, Observation};
+use crate::feature::{Fact, FactKind, Host, Observation};
 use crate::flow::Service;
 use crate::model::Map;
 use crate::time::{Span, Timestamp};
@@ -28,20 +28,21 @@ const PUNCTUALITY: i64 = 10;
 /// Conversations remembered for that at the most; beyond, they may be told again.
 const MAX_CONVERSATIONS: usize = 100_000;
 
-/// What is told once a day, with whomever it is done next: that a device is new; an application that hides traffic or works for others, of its device;
+/// What is told once a day, with whomever it is done next: that a device is new; an application that hides traffic or works for others, or a tool that does, of its device;
 /// a service that is new, of who offers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum News {
     Device(Host),
     Application(Host, App),
+    Tool(Host, Fact),
     Service(Host, Service),
 }
 
 impl News {
-    const fn of(class: Class, host: Host, (peer, service, app): (Host, Service, App)) -> Option<Self> {
+    fn of(class: Class, host: Host, (peer, service): (Host, Service), (app, tool): (App, Option<Fact>)) -> Option<Self> {
         match class {
             Class::NewDevice => Some(Self::Device(host)),
-            Class::CovertApplication => Some(Self::Application(host, app)),
+            Class::CovertApplication => Some(tool.map_or(Self::Application(host, app), |tool| Self::Tool(host, tool))),
             Class::NewService => Some(Self::Service(peer, service)),
             _ => None,
         }
@@ -73,10 +74,11 @@ impl Habit {
         class >= self.class && (!self.class.is_search() || class.is_search() || class.is_vague())
     }
 
-    /// Until when it holds for this.
-    fn until(&self, seen: &Observation) -> Timestamp {
-        let is_copy = self.class == Class::Exfiltration && seen.stays_home() && !matches!(seen.app, App::Smb | App::Nfs);
-        if is_copy { self.until - self.holds + LONGEST } else { self.until }
+    /// Holds for a day where this is one more copy between devices at home.
+    fn hold(&mut self, seen: &Observation) {
+        if self.class == Class::Exfiltration && seen.stays_home() && !matches!(seen.app, App::Smb | App::Nfs) {
+            (self.until, self.holds) = (self.until - self.holds + LONGEST, LONGEST);
+        }
     }
 
     /// Does it come about now if it is regular?
@@ -105,7 +107,8 @@ impl Habits {
     /// has again when they were due. What only attacks do is never due.
     pub fn told(&mut self, host: Host, peer: Host, seen: &Observation, class: Class) -> Option<(f64, f64)> {
         self.told_of((host, peer), seen, class).or_else(|| {
-            let news = News::of(class, host, (peer, seen.service, seen.app))?;
+            let tool = seen.facts.iter().copied().find(|fact| fact.kind == FactKind::Tool);
+            let news = News::of(class, host, (peer, seen.service), (seen.app, tool))?;
             let &(own_bits, shared_bits, until) = self.news.get(&news)?;
             (seen.seen < until).then_some((own_bits, shared_bits))
         })
@@ -114,7 +117,8 @@ impl Habits {
     fn told_of(&mut self, (host, peer): (Host, Host), seen: &Observation, class: Class) -> Option<(f64, f64)> {
         let now = seen.seen;
         let habit = self.told.get_mut(&(host, peer, seen.service)).filter(|habit| habit.covers(class))?;
-        if now >= habit.until(seen) {
+        habit.hold(seen);
+        if now >= habit.until {
             if class.recurs() || !habit.is_due(now) {
                 return None;
             }
@@ -145,8 +149,9 @@ impl Habits {
         if self.news.len() >= MAX_CONVERSATIONS {
             self.news.retain(|_, (.., until)| now < *until);
         }
-        for (&(peer, service), &(own_bits, shared_bits)) in &incident.conversations {
-            let news = News::of(incident.class, incident.host, (peer, service, incident.flow.app));
+        let tool = incident.flow.said(FactKind::Tool).map(|tool| Fact::new(FactKind::Tool, tool));
+        for (&with, &(own_bits, shared_bits)) in &incident.conversations {
+            let news = News::of(incident.class, incident.host, with, (incident.flow.app, tool));
             let Some(news) = news.filter(|_| self.news.len() < MAX_CONVERSATIONS) else { return };
             let told = self.news.entry(news).or_insert((0.0, 0.0, now));
             *told = (told.0.max(own_bits), told.1.max(shared_bits), now + LONGEST);
@@ -286,7 +291,20 @@ mod tests {
         };
         assert_eq!([59, 60].map(|minute| is_told(minute, App::Dicom, false)), [true, false], "it left home");
         assert_eq!([59, 60].map(|minute| is_told(minute, App::Smb, true)), [true, false], "of a share");
-        assert_eq!([1439, 1440].map(|minute| is_told(minute, App::Dicom, true)), [true, false]);
+        assert_eq!([1, 60, 1439, 1440].map(|minute| is_told(minute, App::Dicom, true)), [true, true, true, false]);
+    }
+
+    #[test]
+    fn another_tool_is_told_though_one_was() {
+        let (record, seen) = flow(0, 1, 100, 443, true);
+        let with = |tool: &str| Observation { facts: vec![Fact::new(FactKind::Tool, tool)], ..seen.clone() };
+        let mut incident = Incident::new(Class::CovertApplication, host(1), FlowRef::of(&record), seen.start);
+        incident.flow.facts = vec![(FactKind::Tool, "AnyDesk".into())];
+        incident.conversations.insert((host(100), seen.service), (12.0, 1.0));
+        let mut habits = Habits::default();
+        habits.remember(&incident, seen.start);
+        let mut is_told = |tool| habits.told(host(1), host(101), &with(tool), Class::CovertApplication).is_some();
+        assert_eq!([is_told("AnyDesk"), is_told("ngrok")], [true, false], "with another server");
     }
 
     #[test]

@@ -22,6 +22,8 @@ const MAX_PEERS: usize = 64;
 const FEW_PEERS: usize = 8;
 /// Services named in an incident at the most: the first ones.
 const MAX_SERVICES: usize = 64;
+/// Other devices that an incident is about at the most: the first ones.
+const MAX_SUBJECTS: usize = 64;
 /// Different names of conversations in an incident at the most: the first ones.
 const MAX_NAMES: usize = 64;
 /// An update is told at most this often, and only when flows, bits or peers have grown by half, or another device is part of it; that it has another class at once.
@@ -206,10 +208,10 @@ impl Incident {
         let of_scan = is_vague(self.class) && is_scan(class) || is_scan(self.class) && is_vague(class);
         let (peer, service) = strongest;
         // What has a name of its own is told with what is unusual beside it.
-        if matches!(class, Class::Unusual) && self.is_told_of(peer) {
+        if class == Class::Unusual && !self.is_shared && self.is_told_of(peer) {
             return true;
         }
-        // One device after the other is reached by the same service: it is told by the name that tells most.
+        // One device after the other is reached by the same service: it goes on under a name that tells more. What tells less is told apart.
         let reaches = matches!(class, Class::Sweep | Class::LateralMovement | Class::NewService);
         if self.class.is_access() && reaches && class <= self.class && self.services == [service] {
             return true;
@@ -224,9 +226,14 @@ impl Incident {
         self.peers.len() <= FEW_PEERS && self.peers.contains_key(&peer)
     }
 
+    /// Can another device be part of it?
+    pub(super) fn has_room(&self) -> bool {
+        self.also.len() < MAX_SUBJECTS
+    }
+
     /// Names another device that it is about.
     pub fn add_subject(&mut self, host: Host) {
-        if self.also.len() < MAX_SERVICES {
+        if self.has_room() {
             self.also.insert(host);
         } else {
             self.is_complete &= self.also.contains(&host);
@@ -404,6 +411,19 @@ mod tests {
         assert!(is_same(&incident, Class::Unusual) && !is_same(&incident, Class::Exfiltration));
         (3..=10).for_each(|n| incident.add_peer(host(n), 9.0));
         assert!(!is_same(&incident, Class::Unusual), "one of many");
+    }
+
+    #[test]
+    fn a_service_by_which_one_after_the_other_is_reached_is_one_thing() {
+        let ssh = Service { protocol: 6, port: 22 };
+        let mut incident = Incident::new(Class::NewService, host(1), FlowRef::of_link(host(1), host(2)), at(0));
+        incident.services.push(ssh);
+        let is_same = |incident: &Incident, class, service| incident.is_same(class, (host(3), service));
+        let classes = [Class::LateralMovement, Class::Sweep, Class::BruteForce];
+        assert_eq!(classes.map(|class| is_same(&incident, class, ssh)), [true, true, false]);
+        assert!(!is_same(&incident, Class::LateralMovement, Service { port: 3389, ..ssh }));
+        incident.class = Class::Sweep;
+        assert!(!is_same(&incident, Class::LateralMovement, ssh), "what is done with one of those that were found");
     }
 
     #[test]

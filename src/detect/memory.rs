@@ -108,6 +108,7 @@ impl Lately {
         let pause = self.listened.now(now, most_pause);
         if is_first || pause.is_some() {
             self.silences.skip(last, now);
+            self.recent.resume(now);
         }
     }
 }

@@ -40,8 +40,15 @@ impl Introduced {
     /// Notes what an incident tells.
     pub fn note(&mut self, incident: &Incident) {
         let tells = incident.reasons.iter().any(|reason| reason.part.evidence == Evidence::NewDevice);
-        if tells && self.devices.len() < MAX_INTRODUCED {
-            self.devices.insert(incident.host);
+        if tells {
+            self.add(incident.host);
+        }
+    }
+
+    /// Notes that it was told of this device, too.
+    pub fn add(&mut self, device: Host) {
+        if self.devices.len() < MAX_INTRODUCED {
+            self.devices.insert(device);
         }
     }
 

@@ -46,8 +46,8 @@ const ADMINISTRATION: [&str; 23] = [
 const NEVER_MET: f64 = 0.5;
 /// Odds of 256 to 1.
 const MORE_BITS: f64 = 8.0;
-/// Odds of 4096 to 1: as of one that hands out addresses and never did.
-const MOST_BITS: f64 = 12.0;
+/// Odds of 4096 to 1 of a tool that nobody at home uses: as of one that hands out addresses and never did.
+const TOOL_BITS: f64 = 12.0;
 
 /// Days on which a device that begins something new with another at home was never at work at such an hour; none where that does not
 /// count: what is neither log-in nor clinical nor control, or where too few days were heard.
@@ -79,10 +79,10 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
     }
     if evidence == Evidence::NewFact(FactKind::Tool) {
         let tool = seen.facts.iter().find(|fact| fact.kind == FactKind::Tool);
-        return tool.map_or(0.0, |&tool| match commons.known_to(Kind::Fact(tool.kind), tool, roles()) {
+        return tool.map_or(0.0, |&tool| match commons.known_to_several(Kind::Fact(tool.kind), tool, roles()) {
             KnownTo::Role => 0.0,
             KnownTo::Network => BITS,
-            KnownTo::Nobody => MOST_BITS,
+            KnownTo::Nobody => TOOL_BITS,
         });
     }
     if !matters(evidence) {
@@ -302,7 +302,7 @@ mod tests {
             seen.facts = vec![tool];
             prior_bits(&seen, baselines.host(seen.orig), Evidence::NewFact(FactKind::Tool), &baselines)
         };
-        assert_eq!([bits(0), bits(1)], [MOST_BITS, 0.0]);
+        assert_eq!([bits(0), bits(1), bits(3)], [TOOL_BITS, BITS, 0.0]);
     }
 
     #[test]

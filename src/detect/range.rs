@@ -35,7 +35,8 @@ impl<'h> Range<'h> {
 
     /// The range of a count per minute or hour, of the device that it speaks of (the one that serves, of crowds); none of other
     /// evidence. A device that is hardly known is taken for one of those that use the service, of the role to which most is usual
-    /// (`roles` tells which these are), and what it begins is compared with the most that each of them ever did: it may just have been switched on.
+    /// (`roles` tells which these are), and what it begins is compared with the most that each of them ever did, where enough devices are known: it may just
+    /// have been switched on.
     pub(super) fn of_count(
         evidence: Evidence,
         host: Option<&'h HostBaseline>,
@@ -50,9 +51,10 @@ impl<'h> Range<'h> {
             if is_newcomer && !evidence.is_crowd() { range.with_largest_of(roles(), baselines, pick) } else { range }
         };
         Some(match evidence {
-            Evidence::FlowRate | Evidence::TargetRate | Evidence::SlowTargets if is_newcomer => {
+            Evidence::FlowRate | Evidence::TargetRate | Evidence::SlowTargets if is_newcomer && knows_busiest(baselines) => {
                 let pick = busiest(evidence)?;
-                of(None, pick).busiest()
+                let pick: fn(&'h Pooled) -> &'h Histogram = pick;
+                Self { is_busiest: true, ..of(None, pick) }
             }
             Evidence::FlowRate => of(asked().map(|own| own.flows_per_min), |like| &like.any_service.flows_per_min),
             Evidence::TargetRate => of(host.map(HostBaseline::targets_per_min), |like| &like.targets_per_min),
@@ -118,14 +120,11 @@ impl<'h> Range<'h> {
         Self { role: largest.map_or(self.role, |(_, role)| role), ..self }
     }
 
-    /// The same of values that are the most of each device.
-    const fn busiest(self) -> Self {
-        Self { is_busiest: true, ..self }
-    }
-
-    /// The range of a count per minute or hour in the busiest minute or hour of each device of the same role; none of other evidence.
+    /// The range of a count per minute or hour in the busiest minute or hour of each device of the same role; none of other evidence, and where
+    /// too few devices are known.
     pub(super) fn of_busiest(evidence: Evidence, host: Option<&HostBaseline>, baselines: &'h Baselines) -> Option<Self> {
-        Some(Self::of(None, host, baselines, busiest(evidence)?).busiest())
+        let range = Self::of(None, host, baselines, busiest(evidence)?);
+        knows_busiest(baselines).then_some(Self { is_busiest: true, ..range })
     }
 
     /// The same for what is counted only in minutes that have any: those without are values too.
@@ -210,6 +209,11 @@ impl<'h> Range<'h> {
             _ => Of::Network,
         }
     }
+}
+
+/// Are so many devices known that one busy one does not excuse every other?
+fn knows_busiest(baselines: &Baselines) -> bool {
+    f64::from(baselines.pooled.busiest.targets_per_min.total()) >= PRIOR_VALUES
 }
 
 /// What counts the busiest minute or hour of each device.

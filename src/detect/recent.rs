@@ -76,6 +76,12 @@ impl Recent {
     /// Counts hours from `at`, the first tick, where none was counted yet: the same for all shares of the devices.
     pub(super) fn begin(&mut self, at: Timestamp) {
         self.hour.begin(at);
+        self.waking.begin(at);
+    }
+
+    /// Notes that nobody listened until `at`.
+    pub(super) fn resume(&mut self, at: Timestamp) {
+        self.waking.begin_again(at);
     }
 
     /// Counts an observation. Returns what the minute around it adds to its surprise by then, and how many targets its initiator has in the
@@ -95,7 +101,7 @@ impl Recent {
             _ => self.counted_around(seen, counted.map(|(counted, _)| counted).filter(|_| has_events(seen))),
         };
         let is_followed = seen.is_first_sight() && !seen.service.maintains_link();
-        let is_starting = if is_followed { self.waking.observe(seen) } else { self.waking.is_starting(seen) };
+        let is_starting = !seen.service.maintains_link() && self.waking.observe(seen);
         let beaten = Beaten::of(seen, surprise, ends.orig);
         let beats =
             beaten.and_then(|key| if is_followed { Some(self.rhythms.observe(seen, key)) } else { self.rhythms.of(&key) });

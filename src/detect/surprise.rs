@@ -94,8 +94,10 @@ impl Surprise {
         let client = Edge { service: seen.service, peer: seen.orig };
         let unknown_client = !resp.is_some_and(|host| host.clients().contains(client));
         let is_strange = !earlier.is_moved && !orig.is_some_and(|host| host.edges.contains(edge));
-        let is_stand_in = is_strange && stands_in(seen, (orig, resp), baselines);
-        let unknown_peer = is_strange && !is_stand_in;
+        // An address is handed out to whoever asks for one, and one controller of a domain is as good as another.
+        let hands_out = || seen.service.hands_out_addresses() && orig.is_some_and(|host| host.services.contains(seen.service));
+        let is_expected = is_strange && (hands_out() || stands_in(seen, (orig, resp), baselines));
+        let unknown_peer = is_strange && !is_expected;
         let unknown_edge = unknown_client && unknown_peer;
         // What keeps the link up says nothing of the device but that it is there; how much of it there is counts still.
         if seen.service.maintains_link() {
@@ -107,7 +109,7 @@ impl Surprise {
         } else {
             volume(seen, orig, baselines, without)
         };
-        let new = newness(seen, (orig, unknown_peer), (resp, unknown_client && !is_stand_in), (baselines, without));
+        let new = newness(seen, (orig, unknown_peer), (resp, unknown_client && !is_expected), (baselines, without));
         let is_of_resolving =
             |part: Contribution| part.evidence.is_name() || part.evidence == Evidence::NewPeer && DNS.contains(&seen.service);
         let resolves = |host: &HostBaseline| host.local && host.resolves();
@@ -150,9 +152,8 @@ fn newness(
     (resp, unknown_client): (Option<&HostBaseline>, bool),
     (baselines, without): (&Baselines, Without),
 ) -> Option<Contribution> {
-    // Errors answer somebody else's packet, and an address is handed out to whoever asks for one: whoever sends these is not new for that.
-    let hands_out = seen.service.hands_out_addresses() && orig.is_some_and(|host| host.services.contains(seen.service));
-    if seen.service.is_icmp_error() || hands_out || is_probe_of_scanner(seen, orig) {
+    // Errors answer somebody else's packet: whoever sends them is not new for that.
+    if seen.service.is_icmp_error() || is_probe_of_scanner(seen, orig) {
         return None;
     }
     let edge = Edge { service: seen.service, peer: seen.resp };

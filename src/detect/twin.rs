@@ -1,50 +1,47 @@
 //! Servers that stand in for each other: the controllers of a domain, of which a client takes one or the other.
 
-use std::ops::RangeInclusive;
-
-use crate::feature::{Host, Observation};
+use crate::feature::Observation;
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, Family as _, HostBaseline};
 
+/// Kerberos: what makes a server the controller of a domain. Log-in and shares alone are common to computers that are none of each other.
+const KERBEROS: Service = Service { protocol: 6, port: 88 };
 /// Clients by which a service is what a server is for.
 const CLIENTS: usize = 3;
-/// Services that two must have in common: one or two are common to many servers that are none of each other.
+/// Services that two must have in common.
 const IN_COMMON: usize = 3;
 
-/// Does the responder stand in for one at home that the initiator used for the same service while it was learned? Both serve the same, each to several.
+/// Does the responder stand in for one at home that the initiator used for the same service while it was learned? Both are controllers of a domain and
+/// serve the same, each to several.
 pub(super) fn stands_in(
     seen: &Observation,
     (orig, resp): (Option<&HostBaseline>, Option<&HostBaseline>),
     baselines: &Baselines,
 ) -> bool {
-    let Some((orig, resp)) = orig.zip(resp.filter(|host| host.local && host.offers().contains(seen.service))) else {
-        return false;
-    };
-    let of_service = with_any(seen.service, seen.resp);
+    let is_controller = |host: &&HostBaseline| host.local && host.offers().contains(KERBEROS);
+    let resp = resp.filter(is_controller).filter(|host| host.offers().contains(seen.service));
+    let Some((orig, resp)) = orig.zip(resp).filter(|_| seen.answered()) else { return false };
+    let of_service = Edge { service: seen.service, peer: seen.resp }.family();
     let known = orig.edges.range(&of_service).filter_map(|(edge, _)| baselines.host(edge.peer));
-    let mut known = known.filter(|host| host.local).peekable();
+    let mut known = known.filter(is_controller).peekable();
     if known.peek().is_none() {
         return false;
     }
-    let serves = services(resp, seen.orig);
-    serves.len() >= IN_COMMON && known.any(|host| are_alike(&services(host, seen.orig), &serves))
+    let serves = services(resp, seen);
+    known.any(|host| are_alike(&services(host, seen), &serves))
 }
 
-/// A service with this device or any other.
-fn with_any(service: Service, peer: Host) -> RangeInclusive<Edge> {
-    Edge { service, peer }.family()
+/// What a server is for: services with several clients.
+fn services(host: &HostBaseline, seen: &Observation) -> Vec<Service> {
+    let clients = |service| host.clients().range(&Edge { service, peer: seen.orig }.family()).take(CLIENTS).count();
+    host.offers().iter().map(|(service, _)| service).filter(|&service| clients(service) == CLIENTS).collect()
 }
 
-/// What a server is for: services with several clients, such as this one.
-fn services(host: &HostBaseline, client: Host) -> Vec<Service> {
-    let is_used = |service: &Service| host.clients().range(&with_any(*service, client)).take(CLIENTS).count() == CLIENTS;
-    host.offers().iter().map(|(service, _)| service).filter(is_used).collect()
-}
-
-/// Is two thirds of what each serves the same?
+/// Is two thirds of what each serves the same, Kerberos among it?
 fn are_alike(a: &[Service], b: &[Service]) -> bool {
     let in_common = a.iter().filter(|service| b.contains(service)).count();
-    in_common >= IN_COMMON && 3 * in_common >= 2 * a.len().max(b.len())
+    let is_of_domain = [a, b].iter().all(|serves| serves.contains(&KERBEROS));
+    is_of_domain && in_common >= IN_COMMON && 3 * in_common >= 2 * a.len().max(b.len())
 }
 
 #[cfg(test)]
@@ -52,23 +49,28 @@ mod tests {
     use super::super::testing::{LATER_MS, flow, host, taught_by};
 
     #[test]
-    fn a_server_that_serves_the_same_to_several_stands_in_for_another() {
-        // Devices 1 to 6 use services of device 100, those from 3 on of 101 and 102, too; 102 has no more than one of them.
+    fn a_controller_that_serves_the_same_to_several_stands_in_for_another() {
+        // Devices 1 to 6 use services of devices 100 and 103, those from 3 on those of 101, 102 and 104, too. 100 and 101 are controllers; 103 and 104 are computers
+        // with shares and remote desktops.
+        const DOMAIN: [u16; 3] = [88, 389, 445];
+        const WINDOWS: [u16; 3] = [135, 445, 3389];
         let minutes = (0..120).flat_map(|minute| (1..=6).map(move |n: u8| (minute * 60_000 + i64::from(n) * 3001, n)));
         let flows = minutes.flat_map(|(at, n)| {
-            let of_100 = [88, 389, 445].map(|port| (100, port));
-            let of_others = [(101, 88), (101, 389), (101, 445), (102, 445)];
-            let used = of_100.into_iter().chain(of_others.into_iter().filter(move |_| n >= 3));
+            let of = |server: u8, ports: [u16; 3]| ports.map(|port| (server, port));
+            let all = [of(100, DOMAIN), of(103, WINDOWS)].concat();
+            let some = [of(101, DOMAIN), of(104, WINDOWS), [(102, 445); 3]].concat();
+            let used = all.into_iter().chain(some.into_iter().filter(move |_| n >= 3));
             used.map(move |(server, port)| flow(at, n, server, port, true).1).collect::<Vec<_>>()
         });
         let knowledge = taught_by(flows.collect(), 1e-6);
-        let stands_in = |from: u8, to: u8, port: u16| {
-            let (_, seen) = flow(LATER_MS, from, to, port, true);
+        let stands_in = |from: u8, to: u8, port: u16, answered: bool| {
+            let (_, seen) = flow(LATER_MS, from, to, port, answered);
             let baselines = knowledge.baselines(seen.seen);
             super::stands_in(&seen, (baselines.host(host(from)), baselines.host(host(to))), baselines)
         };
-        assert!(stands_in(1, 101, 445));
-        assert!(!stands_in(1, 102, 445), "a file server is no controller");
-        assert!(!stands_in(1, 101, 22) && !stands_in(77, 101, 445), "nothing of that was known of either end");
+        assert!(stands_in(1, 101, 445, true) && !stands_in(1, 101, 445, false));
+        assert!(!stands_in(1, 102, 445, true), "a file server is no controller");
+        assert!(!stands_in(1, 104, 3389, true), "nor are computers that serve the same");
+        assert!(!stands_in(1, 101, 22, true) && !stands_in(77, 101, 445, true), "nothing of that was known of either end");
     }
 }

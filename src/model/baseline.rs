@@ -266,8 +266,8 @@ impl Baselines {
         // In the order of addresses: sums of floating point must not depend on a hash.
         let mut hosts: Vec<_> = self.hosts.iter().collect();
         hosts.sort_by_cached_key(|(address, _)| self.order.key(**address));
-        let any_local = hosts.iter().any(|(_, host)| host.local);
-        hosts.retain(|(_, host)| host.local || !any_local);
+        let is_pooled = self.is_pooled();
+        hosts.retain(|(_, host)| is_pooled(host));
         self.pooled = Pooled::of(hosts.iter().map(|(_, host)| &***host), &self.commons, &Newness::default());
         for (number, role) in self.roles.iter_mut().enumerate() {
             let is_of_role = |address: &Host, host: &HostBaseline| address.is_device() && usize::from(host.role) == number;
@@ -277,12 +277,18 @@ impl Baselines {
         self.draw_busiest();
     }
 
+    /// Is a device one of those that are pooled: those at home, where any is?
+    fn is_pooled(&self) -> impl Fn(&HostBaseline) -> bool + use<> {
+        let any_local = self.hosts.values().any(|host| host.local);
+        move |host| host.local || !any_local
+    }
+
     /// Draws the busiest minutes and hours of those that are pooled.
     fn draw_busiest(&mut self) {
-        let any_local = self.hosts.values().any(|host| host.local);
+        let is_pooled = self.is_pooled();
         let pools = std::iter::once(&mut self.pooled).chain(self.roles.iter_mut().map(|role| &mut role.pooled));
         pools.for_each(|pooled| pooled.busiest = Busiest::default());
-        for (address, host) in self.hosts.iter().filter(|(_, host)| (host.local || !any_local) && !host.is_hardly_known()) {
+        for (address, host) in self.hosts.iter().filter(|(_, host)| is_pooled(host) && !host.is_hardly_known()) {
             self.pooled.busiest.add(host);
             let role = self.roles.get_mut(usize::from(host.role)).filter(|_| address.is_device());
             role.into_iter().for_each(|role| role.pooled.busiest.add(host));

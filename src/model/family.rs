@@ -36,7 +36,7 @@ impl Family for Edge {
         peer(0)..=peer(u128::MAX)
     }
 
-    /// The same services of any peer.
+    /// The same service of any peer; of what fetches pages, all three.
     fn families(&self) -> impl Iterator<Item = RangeInclusive<Self>> {
         let (service, peer) = (self.service, self.peer);
         let of_web = if service.is_web() { &Service::WEB[..] } else { &[] };

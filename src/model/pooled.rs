@@ -90,8 +90,8 @@ impl Newness {
     }
 }
 
-/// The most of each device: its busiest minute or hour. A device of which little is known is compared with that: it starts when it is first
-/// seen, and minutes of starting are few among all minutes of those that are up.
+/// The most of each device: its busiest minute or hour. A device of which little is known, or that has just been switched on, is compared with that:
+/// minutes of starting are few among all minutes of those that are up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Busiest {
     /// Different targets per minute.

@@ -59,8 +59,9 @@ impl Docket {
         let told = self.filed.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
         let same = told.filter(|(_, incident)| incident.is_same(class, with)).map(|(&key, _)| key).next();
         if let Some(key) = same {
-            // The same conversation under a name that tells less: it was told already.
+            // Under a name that tells less it was told already; what it is beside that is named with it.
             if key.1 < class {
+                self.filed.incidents.entry(key).and_modify(|incident| incident.relate(with.1, exhibit));
                 return None;
             }
             let open = self.filed.incidents.remove(&key);
@@ -69,7 +70,11 @@ impl Docket {
         let news = if is_shared(class) { news(case.of_class(class)) } else { Vec::new() };
         let campaign = self.filed.campaigns.of(class, &news, host, now).cloned();
         if let Some(Campaign { by, devices, .. }) = &campaign {
-            if let Some(mut incident) = self.filed.incidents.remove(&(*by, class)) {
+            let has_room = self.filed.incidents.get(&(*by, class)).is_some_and(Incident::has_room);
+            if has_room && let Some(mut incident) = self.filed.incidents.remove(&(*by, class)) {
+                if class == Class::NewDevice {
+                    self.filed.introduced.add(host);
+                }
                 incident.share(host, (with.0, exhibit), now);
                 // What it does is not learned.
                 self.filed.habits.suspect(host, now);

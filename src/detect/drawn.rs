@@ -19,8 +19,9 @@ const MINUTES: u32 = 60;
 /// The service as which a flow between two devices at home is known, where its port is one more that the responder drew for the initiator: the one by which
 /// most was moved. Never what is for log-in and administration.
 pub(super) fn known_as(seen: &Observation, orig: Option<&HostBaseline>, resp: Option<&HostBaseline>) -> Option<Service> {
-    let is_high = seen.service.protocol == TCP && seen.service.port >= FIRST;
-    if !is_high || !(seen.orig_local && seen.resp_local && seen.answered()) || is_login(seen) {
+    let is_high = seen.service.protocol == TCP && seen.service.port >= FIRST && !is_login(seen);
+    let is_at_home = seen.orig_local && seen.resp_local;
+    if !(is_high && is_at_home && seen.answered()) {
         return None;
     }
     let (orig, resp) = orig.zip(resp)?;

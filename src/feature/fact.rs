@@ -298,7 +298,7 @@ pub(super) fn seen<'c>(counts: &'c [(u32, &'static str)]) -> impl Iterator<Item 
     counts.iter().filter(|(count, _)| *count > 0).map(|&(_, name)| name)
 }
 
-fn domain(name: &str) -> &str {
+pub(super) fn domain(name: &str) -> &str {
     let name = name.trim_end_matches('.');
     // An address (a request may be for one) has no part of its own that is registered.
     if name.parse::<IpAddr>().is_ok() {

@@ -1,5 +1,7 @@
 //! Tools that are known by the names of their servers: those that let others in, or hide where traffic goes (MITRE ATT&CK T1219, T1572, T1090, T1071.004).
 
+use super::fact::domain;
+
 /// The registrable part of a server's name; what the whole name has to end with, where that is more; and the tool. In the order of the first.
 const SERVERS: [(&str, &str, &str); 57] = [
     ("adguard-dns.com", "", "DNS over HTTPS of AdGuard"),
@@ -61,11 +63,23 @@ const SERVERS: [(&str, &str, &str); 57] = [
     ("zoho.com", "assist.zoho.com", "Zoho Assist"),
 ];
 
+/// What a server's name ends with, and the tool of which it is.
+fn find(name: &str, domain: &str) -> Option<(&'static str, &'static str)> {
+    let place = SERVERS.binary_search_by(|&(known, ..)| known.bytes().cmp(lower(domain))).ok()?;
+    let (known, whole, tool) = SERVERS[place];
+    let end = if whole.is_empty() { known } else { whole };
+    ends_with(name, end).then_some((end, tool))
+}
+
 /// The tool of which a server with this name is, whose registrable part is `domain`.
 pub(super) fn of(name: &str, domain: &str) -> Option<&'static str> {
-    let place = SERVERS.binary_search_by(|&(known, ..)| known.bytes().cmp(lower(domain))).ok()?;
-    let (_, whole, tool) = SERVERS[place];
-    ends_with(name, whole).then_some(tool)
+    find(name, domain).map(|(_, tool)| tool)
+}
+
+/// How many labels at the end of a server's name say of which tool it is, so that they name nobody; 0 where it is of none.
+#[must_use]
+pub fn labels_of_tool(name: &str) -> usize {
+    find(name, domain(name)).map_or(0, |(end, _)| end.split('.').count())
 }
 
 fn lower(text: &str) -> impl Iterator<Item = u8> {
@@ -76,7 +90,7 @@ fn lower(text: &str) -> impl Iterator<Item = u8> {
 fn ends_with(name: &str, of: &str) -> bool {
     let name = name.trim_end_matches('.').as_bytes();
     let Some(before) = name.len().checked_sub(of.len()) else { return false };
-    name[before..].eq_ignore_ascii_case(of.as_bytes()) && (before == 0 || of.is_empty() || name[before - 1] == b'.')
+    name[before..].eq_ignore_ascii_case(of.as_bytes()) && (before == 0 || name[before - 1] == b'.')
 }
 
 #[cfg(test)]
@@ -96,5 +110,7 @@ mod tests {
         assert_eq!(of("remotedesktop.google.com", "google.com"), Some("Chrome Remote Desktop"));
         assert_eq!([of("www.google.com", "google.com"), of("notremotedesktop.google.com", "google.com")], [None; 2]);
         assert_eq!([of("", ""), of("zzz.example", "zzz.example")], [None; 2]);
+        let labels = ["relay-5ab3c1.net.AnyDesk.com.", "x.remotedesktop.google.com", "www.google.com", ""].map(labels_of_tool);
+        assert_eq!(labels, [2, 3, 0, 0]);
     }
 }

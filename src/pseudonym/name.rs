@@ -5,6 +5,7 @@ use sha2::Sha256;
 
 use super::key::Key;
 use crate::app::SHORT_LABEL;
+use crate::feature::labels_of_tool;
 
 /// Base 32 (RFC 4648) in lower case.
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -79,7 +80,8 @@ impl Names {
 
     /// The pseudonym of a name, and its labels with theirs to `tell`. Labels are hashed together with what is behind them: names of one
     /// domain share its pseudonym, and the same label in two domains shares nothing. What belongs to nobody stays: codes of
-    /// countries and well-known last labels, and labels of services, which begin with `_`.
+    /// countries and well-known last labels, labels of services, which begin with `_`, and those that say that a server is of a tool that lets others in or
+    /// hides where traffic goes.
     ///
     /// Names that differ in case alone have pseudonyms that differ in case alone.
     pub(super) fn name(&self, name: &str, mut tell: impl FnMut(Label, &str)) -> String {
@@ -89,10 +91,12 @@ impl Names {
         let has_country = count > 1 && labels[count - 1].len() <= 2;
         let mut hidden = vec![String::new(); labels.len()];
         let mut parent = String::new();
+        let of_tool = labels_of_tool(name);
         for (place, label) in labels[..count].iter().enumerate().rev() {
             let lower = label.to_ascii_lowercase();
             let from_end = count - place;
             let is_public = match from_end {
+                _ if from_end <= of_tool => true,
                 1 => count > 1 && (has_country || KNOWN_LAST.contains(&&*lower)),
                 2 => has_country && KNOWN_SECOND.contains(&&*lower),
                 _ => false,
@@ -170,6 +174,7 @@ mod tests {
             ("_ipp._tcp.local", "_ipp._tcp.local"),
             ("www.trust.nhs.uk", "*.*.nhs.uk"),
             ("www.ukx.de", "*.*.de"),
+            ("relay-1.net.anydesk.com", "*.*.anydesk.com"),
             ("dc1.klinikum", "*.*"),
             ("3.2.1.10.in-addr.arpa", "*.*.*.*.*.arpa"),
             ("", ""),

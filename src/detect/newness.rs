@@ -110,6 +110,7 @@ mod tests {
     use super::super::{Evidence, Knowledge};
     use super::*;
     use crate::feature::Observation;
+    use crate::flow::Service;
 
     /// Two hours in which ten devices ask device 100 on port 80 once a minute each and it refuses each port 23; device 11 did so for three minutes.
     fn knowledge() -> std::sync::Arc<Knowledge> {
@@ -145,5 +146,16 @@ mod tests {
         assert!(offered(&asks(23, false)), "it refused that before");
         assert!(!offered(&asks(23, true)) && !offered(&asks(80, false)));
         assert!(new(&knowledge, &asks(5900, true)).is_some() && asks(5900, true).refused() && !asks(5900, true).answered());
+    }
+
+    #[test]
+    fn an_address_that_is_handed_out_to_another_client_is_no_news() {
+        let hands_out = |port: u16, known: bool| {
+            let dhcp = |(_, seen): (_, Observation)| Observation { service: Service { protocol: 17, port }, ..seen };
+            let used = move |at: i64| dhcp(flow(at, 100, if known { 1 } else { 2 }, port, true));
+            let knowledge = taught_by((0..120).map(|minute| used(minute * 60_000)).collect(), 1e-6);
+            new(&knowledge, &dhcp(flow(LATER_MS, if known { 100 } else { 3 }, 7, port, true))).is_some()
+        };
+        assert_eq!([hands_out(68, true), hands_out(68, false), hands_out(4444, true)], [false, true, true]);
     }
 }

@@ -479,17 +479,6 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_handed_out_to_another_client_is_no_news() {
-        let hands_out = |port: u16, known: bool| {
-            let dhcp = |(_, seen): (_, Observation)| Observation { service: Service { protocol: 17, port }, ..seen };
-            let used = move |at: i64| dhcp(flow(at, 100, if known { 1 } else { 2 }, port, true));
-            let knowledge = of_flows((0..120).map(|minute| used(minute * 60_000)).collect());
-            new(&knowledge, &dhcp(flow(LATER_MS, if known { 100 } else { 3 }, 7, port, true))).is_some()
-        };
-        assert_eq!([hands_out(68, true), hands_out(68, false), hands_out(4444, true)], [false, true, true]);
-    }
-
-    #[test]
     fn what_goes_on_long_is_no_news_between_old_acquaintances() {
         let knowledge = knowledge();
         let (_, mut seen) = flow(LATER_MS, 1, 100, 80, true);

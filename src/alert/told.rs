@@ -124,7 +124,7 @@ struct Why {
     text: String,
     #[serde(default)]
     prior_bits: f64,
-    usual: Usual,
+    usual: Option<Usual>,
     about: About,
 }
 
@@ -186,7 +186,8 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         (None, None) => odd_hour_days.map_or(Detail::Nothing, Detail::OddHour),
     };
     let service = parse_service(service)?;
-    let whose = Of::parse(&why.usual.of).ok_or(ToldError::Value { what: "usual.of", got: why.usual.of })?;
+    let parse_whose = |Usual { of }| Of::parse(&of).ok_or(ToldError::Value { what: "usual.of", got: of });
+    let whose = why.usual.map_or(Ok(Of::Device), parse_whose)?;
     let (observed, prior_bits, bits) = (why.observed, why.prior_bits, why.bits);
     Ok((why.text, Claim { evidence, host, peer, service, fact, detail, observed, whose, prior_bits, bits }))
 }

@@ -118,7 +118,7 @@ impl Class {
         matches!(self, Self::Scan | Self::Sweep)
     }
 
-    /// Is it new access to a service, or a new service, for log-in and administration?
+    /// Is it that a device reaches a service which it never did: to administer another, or one that was never offered?
     #[must_use]
     pub const fn is_access(self) -> bool {
         matches!(self, Self::LateralMovement | Self::NewService)

@@ -158,4 +158,16 @@ mod tests {
         };
         assert_eq!([hands_out(68, true), hands_out(68, false), hands_out(4444, true)], [false, true, true]);
     }
+
+    #[test]
+    fn a_device_that_only_kept_its_link_up_is_hardly_known() {
+        let only = |protocol, port: u16| {
+            let seen =
+                |minute: i64| Observation { service: Service { protocol, port }, ..flow(minute * 60_000, 1, 100, 80, true).1 };
+            let knowledge = taught_by((0..120).map(seen).collect(), 1e-6);
+            [1, 100].map(|n| knowledge.host(host(n)).map(|host| (host.minutes, host.is_hardly_known())))
+        };
+        assert_eq!(only(58, 136), [Some((0, true)); 2], "neighbour discovery");
+        assert_eq!(only(6, 80), [Some((120, false)); 2]);
+    }
 }

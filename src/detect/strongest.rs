@@ -201,6 +201,26 @@ mod tests {
     }
 
     #[test]
+    fn whoever_has_just_been_switched_on_is_compared_with_the_busiest_and_where_few_are_known_nobody_is() {
+        let mut own = Histogram::default();
+        (0..600).for_each(|_| own.add(3.0));
+        let host = HostBaseline::with_targets_per_min(&own);
+        let rate = |devices: usize, is_starting: bool, host: Option<&HostBaseline>, observed: f64| {
+            let mut baselines = Baselines::default();
+            baselines.pooled.targets_per_min = own.clone();
+            (0..devices).for_each(|_| baselines.pooled.busiest.targets_per_min.add(50.0));
+            let mut found = Strongest::new(&baselines, Without::default(), is_starting);
+            found.rate(Evidence::TargetRate, observed, (host, HTTP));
+            found.part.map(|part| part.of)
+        };
+        let known = Some(&host);
+        assert_eq!([rate(30, false, known, 40.0), rate(30, true, known, 40.0)], [Some(Of::Device), None]);
+        assert_eq!(rate(30, true, known, 5000.0), Some(Of::Busiest), "more than any ever did");
+        assert_eq!([rate(19, true, known, 40.0), rate(19, false, None, 40.0)], [Some(Of::Device), Some(Of::Network)]);
+        assert_eq!(rate(20, false, None, 40.0), None, "a stranger");
+    }
+
+    #[test]
     fn a_few_clients_more_are_chance_and_a_crowd_is_none() {
         let mut baselines = Baselines::default();
         (0..1000).for_each(|n| baselines.pooled.any_served.clients_per_min.add(f64::from(n % 3 + 1)));

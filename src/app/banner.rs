@@ -45,10 +45,12 @@ pub(super) fn stream(ports: Ports, payload: &[u8]) -> Option<App> {
 /// Mail and file transfer servers greet alike.
 fn greeting(ports: Ports, line: &[u8]) -> Option<App> {
     match () {
+        // What they say of themselves comes behind their names, which may hold either.
+        () if holds(line, b" smtp") || holds(line, b" esmtp") => Some(App::Smtp),
+        () if ports.has(25) || ports.has(587) => Some(App::Smtp),
         () if holds(line, b"ftp") => Some(App::Ftp),
         () if holds(line, b"smtp") || holds(line, b"mail") => Some(App::Smtp),
         () if ports.has(21) => Some(App::Ftp),
-        () if ports.has(25) || ports.has(587) => Some(App::Smtp),
         () => None,
     }
 }
@@ -76,4 +78,20 @@ pub(super) fn is_syslog(payload: &[u8]) -> bool {
 fn is_counted_syslog(payload: &[u8]) -> bool {
     let digits = payload.iter().take_while(|b| b.is_ascii_digit()).count();
     (1..=5).contains(&digits) && payload.get(digits) == Some(&b' ') && payload.get(digits + 1..).is_some_and(is_syslog)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_server_is_not_taken_for_what_its_name_holds() {
+        let greets = |port: u16, line: &str| stream(Ports { protocol: 6, orig: 40_000, resp: port }, line.as_bytes());
+        assert_eq!(greets(25, "220 mx.craftpath.example ESMTP Postfix\r\n"), Some(App::Smtp));
+        assert_eq!(greets(2525, "220 mx.craftpath.example ESMTP Postfix\r\n"), Some(App::Smtp));
+        assert_eq!(greets(25, "220 craftpath.example\r\n"), Some(App::Smtp));
+        assert_eq!(greets(2121, "220 ProFTPD ready\r\n"), Some(App::Ftp));
+        assert_eq!(greets(21, "220 ready\r\n"), Some(App::Ftp));
+        assert_eq!(greets(9999, "220 ready\r\n"), None);
+    }
 }

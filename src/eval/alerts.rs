@@ -33,7 +33,8 @@ impl AlertLine {
     #[must_use]
     pub fn of(notice: &Notice) -> Self {
         let incident = &notice.incident;
-        let subjects: BTreeSet<Addr> = [incident.flow.orig.0, incident.host.0].into();
+        let hosts = incident.also.iter().map(|host| host.0);
+        let subjects: BTreeSet<Addr> = [incident.flow.orig.0, incident.host.0].into_iter().chain(hosts).collect();
         let others: BTreeSet<Addr> = incident.peers.keys().map(|peer| peer.0).chain([incident.flow.resp.0]).collect();
         Self {
             incident: format!("{:016x}", incident.id),
@@ -249,5 +250,16 @@ mod tests {
         let scores = score("10.0.0.1,10.0.0.2,,,malicious,scan\n", &[line("a", 5, (4, 5), 1, Some(2))]);
         assert_eq!(scores.seconds_to_detect, BTreeMap::from([("scan".to_owned(), None)]));
         assert_eq!((scores.local_hosts, scores.days, scores.false_alerts_per_host_day), (None, None, None));
+    }
+
+    #[test]
+    fn all_that_an_alert_is_about_are_its_subjects() {
+        use crate::detect::{Class, FlowRef, Incident, IncidentState};
+        use crate::feature::Host;
+        let ends = (Host(host(9)), Host(host(2)));
+        let mut incident = Incident::new(Class::ArpSpoofing, ends.0, FlowRef::of_link(ends.0, ends.1), at(1));
+        incident.add_subject(Host(host(1)));
+        let notice = Notice { raised: at(1), state: IncidentState::Open, incident, is_degraded: false, present: BTreeMap::new() };
+        assert_eq!(AlertLine::of(&notice).subjects, [host(1), host(9)]);
     }
 }

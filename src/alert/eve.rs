@@ -158,6 +158,7 @@ fn why(cause: &Cause) -> Value {
         Detail::Behaviour(behaviour) => about["behaviour"] = json!(behaviour),
         Detail::Later => about["later"] = json!(true),
         Detail::OddHour(days) => about["odd_hour_days"] = json!(days),
+        Detail::CallBack => about["call_back"] = json!(true),
     }
     let mut why = in_words(&reason);
     why["about"] = about;

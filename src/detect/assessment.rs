@@ -3,10 +3,10 @@
 use super::anywhere::Attack;
 use super::class::Class;
 use super::evidence::Contribution;
-use super::scanner::scans_by_habit;
+use super::knowledge::Knowledge;
 use super::surprise::Surprise;
-use crate::feature::Host;
-use crate::model::{HostBaseline, Regard};
+use crate::feature::{Host, Observation};
+use crate::model::Regard;
 
 /// How much each part of what a flow shows by itself counts; nothing where it is shared. Parts depend on each other: beside the
 /// strongest the others count half. What is new about a flow and what is odd about its shape do most (a new program talks in
@@ -69,14 +69,10 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    /// What matters for what is ordinary, of an initiator of which that is known.
+    /// What matters for what is ordinary, by what is known of the observation.
     #[must_use]
-    pub fn regard(&self, orig: Option<&HostBaseline>) -> Regard {
-        Regard {
-            is_named: self.surprise.is_named(),
-            is_unusual: self.class == Class::Unusual,
-            is_scanner: orig.is_some_and(scans_by_habit),
-        }
+    pub fn regard(&self, seen: &Observation, knowledge: &Knowledge) -> Regard {
+        knowledge.regard(seen, self.surprise.is_named(), self.class == Class::Unusual)
     }
 
     /// Bits of the initiator's own doing, without those that the flow shares with its whole minute.

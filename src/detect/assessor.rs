@@ -94,7 +94,7 @@ impl Assessor {
         let bits = surprise.bits() + context.bits();
         if anywhere.is_some() || bits > least_bits {
             let (minute, hour) = (self.lately.recent.last_minute(), || self.lately.recent.hour(seen.orig));
-            around = Around::of(seen, (&surprise, &context), (minute, targets), hour);
+            around = Around::of((seen, earlier), (&surprise, &context), (minute, targets), hour);
         }
         Finding { surprise, context, around, anywhere, is_known }
     }
@@ -144,7 +144,7 @@ impl Assessor {
     fn assess_served(&mut self, seen: &Observation, found: Match) -> Option<Finding> {
         self.observations += 1;
         let (knowledge, without) = (&*self.knowledge, self.config.without);
-        self.lately.relays.observe(seen);
+        self.lately.serve(seen);
         self.lately.recent.observe_served(seen);
         let crowd = self.lately.recent.crowd(seen, knowledge, without);
         crowd.as_ref()?;

@@ -8,7 +8,7 @@ use super::class::Class;
 use super::pruning::Pruning;
 use super::score::Shown;
 use crate::feature::Host;
-use crate::model::Map;
+use crate::model::{Edge, Kind, Map, value_key};
 use crate::time::{Span, Timestamp};
 
 /// How long devices join.
@@ -41,15 +41,25 @@ pub(super) struct Campaigns {
 }
 
 /// Is a second device that does the same another part of one thing? Of what attacks do each device is told by itself.
-pub(super) const fn is_shared(class: Class) -> bool {
+const fn is_shared(class: Class) -> bool {
     matches!(class, Class::Beaconing | Class::NewDevice | Class::Unusual)
 }
 
-/// What is new in each of the loudest of these conversations and may be so in other devices, too: the loudest first.
-pub(super) fn news<'e>(conversations: impl Iterator<Item = Shown<'e>>) -> Vec<Vec<u64>> {
+/// What is new in each of the loudest of these conversations and may be so in other devices, too: the loudest first. None of what each device is told of by
+/// itself; but much that is fetched from one server at home is one thing, as firmware is by all phones.
+pub(super) fn news<'e>(class: Class, conversations: impl Iterator<Item = Shown<'e>>) -> Vec<Vec<u64>> {
+    if !is_shared(class) && class != Class::Exfiltration {
+        return Vec::new();
+    }
     let mut loudest: Vec<Shown<'e>> = conversations.collect();
     loudest.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(&b.0)));
-    loudest.into_iter().take(MAX_LOUDEST).map(|(_, exhibit)| exhibit.news().collect()).collect()
+    let loudest = loudest.into_iter().take(MAX_LOUDEST);
+    if is_shared(class) {
+        return loudest.map(|(_, exhibit)| exhibit.news().collect()).collect();
+    }
+    let server = |((peer, service), _): Shown<'e>| value_key(Kind::Edge, Edge { service, peer });
+    let fetched = loudest.map(|shown| shown.1.fetches().then(|| vec![server(shown)]));
+    fetched.collect::<Option<_>>().unwrap_or_default()
 }
 
 impl Campaigns {

@@ -108,7 +108,11 @@ impl Arithmetic {
         {
             *bits = (*bits + claim.prior_bits).min(MOST_BITS);
             let odds = claim.prior_bits.exp2();
-            let hour = if matches!(claim.detail, Detail::OddHour(_)) { " and the hour" } else { "" };
+            let hour = match claim.detail {
+                Detail::OddHour(_) => " and the hour",
+                Detail::CallBack => " and who called before",
+                _ => "",
+            };
             sum.steps.push(format!("prior odds of {odds:.0} to 1 for what it touches{hour}: {:.1} bits more", claim.prior_bits));
         }
         sum

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
+use crate::feature::FactKind;
 
 /// A kind of incident; what tells more comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -193,10 +194,20 @@ impl Class {
             ),
             Self::BruteForce => matches!(evidence, Evidence::LoginFailures | Evidence::FlowRate | Evidence::FailedRate),
             Self::Tunnel => {
-                matches!(evidence, Evidence::NameBytes | Evidence::FlowRate | Evidence::Rhythm | Evidence::NameRhythm)
+                matches!(
+                    evidence,
+                    Evidence::NameBytes
+                        | Evidence::FlowRate
+                        | Evidence::Rhythm
+                        | Evidence::NameRhythm
+                        | Evidence::NewFact(FactKind::Tool)
+                )
             }
             Self::Dga => matches!(evidence, Evidence::NamesMissing),
-            Self::Flood => matches!(evidence, Evidence::ServedRate | Evidence::ClientRate | Evidence::FlowRate),
+            Self::Flood => matches!(
+                evidence,
+                Evidence::ServedRate | Evidence::ClientRate | Evidence::FlowRate | Evidence::NewFact(FactKind::Tool)
+            ),
             Self::ArpSpoofing => matches!(evidence, Evidence::AddressDispute),
             Self::FileActivity => matches!(evidence, Evidence::FileChanges),
             Self::CovertApplication => matches!(evidence, Evidence::NewFact(_) | Evidence::NewService),

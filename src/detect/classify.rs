@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::evidence::{Contribution, Evidence};
+use super::memory::Earlier;
 use super::recent::Context;
 use super::surprise::{Surprise, used_by_its_kind};
 use crate::app::{App, Family};
@@ -54,14 +55,14 @@ pub(super) struct Around {
 impl Around {
     /// Looks at the minute, in which the initiator has so many targets where that is known, and at the hour where it is what was found.
     pub(super) fn of(
-        seen: &Observation,
+        (seen, earlier): (&Observation, Earlier),
         (surprise, context): (&Surprise, &Context),
         (minute, targets): (Option<&Minute>, Option<u32>),
         hour: impl Fn() -> HourOfDevice,
     ) -> Self {
         let counted = minute.and_then(|minute| by_count(seen, surprise, (minute, targets.unwrap_or(u32::MAX))));
         let hour = context.slow.filter(|slow| slow.evidence == Evidence::SlowTargets).map(|_| hour()).unwrap_or_default();
-        Self { counted, is_tunnel: is_tunnel(seen, minute), targets: hour.targets(), peers: hour.peers() }
+        Self { counted, is_tunnel: earlier.carries || is_tunnel(seen, minute), targets: hour.targets(), peers: hour.peers() }
     }
 }
 
@@ -102,6 +103,9 @@ pub(super) fn classify(
         Some((Evidence::SlowTargets, _)) if around.peers >= f64::from(SWEEP_PEERS) && !is_browsing(seen) => Class::Sweep,
         Some((Evidence::SlowTargets, _)) if around.targets >= SCAN_SERVICES_PER_PEER * around.peers => Class::Scan,
         _ if is_new && family == Family::Covert && !is_dialled(seen, surprise) => Class::CovertApplication,
+        // What a clock's clients are is asked to have the answer sent to somebody else.
+        Some((Evidence::NewFact(FactKind::Tool), _)) if seen.app == App::Ntp => Class::Flood,
+        Some((Evidence::NewFact(FactKind::Tool), _)) if seen.service.is_ping() => Class::Tunnel,
         Some((Evidence::NewFact(FactKind::Application | FactKind::Tool), _)) if !seen.resp_local => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
         // Tickets of the usual kind are new to whoever begins to log in.
@@ -336,7 +340,12 @@ mod tests {
             seen.vector[3] = 1e6;
             let shape = Some(Contribution::of(Evidence::Volume(3), 1e6, 12.0));
             let surprise = Surprise { shape, unknown_edge: true, unknown_client: true, ..Surprise::default() };
-            let around = Around::of(&seen, (&surprise, &Context::default()), (Some(&minute), None), HourOfDevice::default);
+            let around = Around::of(
+                (&seen, Earlier::default()),
+                (&surprise, &Context::default()),
+                (Some(&minute), None),
+                HourOfDevice::default,
+            );
             classify(&seen, &surprise, None, &around, initiator)
         };
         assert_eq!(class(false, App::Tls, 443, Initiator::Known), Class::Exfiltration, "a page comes from many servers");

@@ -18,7 +18,6 @@ use super::memory::{Memory, Remembered};
 use super::notice::Notice;
 use super::rank::HostRank;
 use super::rarity::rarity;
-use super::scanner::scans_by_habit;
 use super::submission::Submission;
 use super::surprise::{Surprise, name_shape};
 use crate::feature::{Host, Observation};
@@ -167,9 +166,8 @@ impl Detector {
     /// Looks at all devices with new evidence, closes what went quiet, lets go of flows that were held long enough.
     pub fn tick(&mut self, now: Timestamp, notices: &mut Vec<Notice>, flows: &mut Vec<ScoredFlow>) {
         self.docket.listen(now);
-        for silent in self.assessor.tick(now, std::mem::take(&mut self.is_resuming)) {
-            self.docket.silent(silent, now);
-        }
+        let mut silent = self.assessor.tick(now, std::mem::take(&mut self.is_resuming));
+        self.docket.silent(&mut silent, now);
         self.docket.tick(now, notices);
         while self.held.front().is_some_and(|held| now.since(held.seen.seen) >= HOLD) {
             self.release_one(flows);
@@ -246,8 +244,7 @@ impl Detector {
         let earlier = self.assessor.lately().had_before(seen);
         let surprise = Surprise::of((seen, earlier), found, knowledge, self.config.without);
         let context = self.assessor.context(seen, &surprise, knowledge);
-        let is_scanner = knowledge.host(seen.orig).is_some_and(scans_by_habit);
-        let regard = Regard { is_named: surprise.is_named(), is_unusual: false, is_scanner };
+        let regard = knowledge.regard(seen, surprise.is_named(), false);
         (surprise, regard, surprise.bits() + context.map_or(0.0, |part| part.bits))
     }
 

@@ -93,7 +93,7 @@ impl Docket {
             let assessment = self.weigh(&seen, &finding, least_bits);
             self.file(&seen, &assessment, Later { flow: &|| Some(flow.clone()), shape: &|_| () });
         }
-        all.silent.drain(..).for_each(|silent| self.silent(silent, now));
+        self.silent(&mut all.silent, now);
     }
 
     /// Weighs a finding with what others show at the same time, without filing it; its class is worked out only where it has more than so
@@ -142,7 +142,7 @@ impl Docket {
         let is_known = || baselines.host(seen.orig).is_some_and(|host| host.local);
         let new = surprise.new.as_mut().filter(|new| new.is_news() && !self.config.without.has(Part::Population));
         let Some(new) = new.filter(|_| is_known()) else { return Shared::default() };
-        let regard = Regard { is_named: new.evidence.is_name(), is_unusual: true, is_scanner: false };
+        let regard = Regard { is_named: new.evidence.is_name(), is_unusual: true, ..Regard::default() };
         let ordinary_bits = self.knowledge.calibration.ordinary.of(seen, regard);
         let is_odd = new.bits >= ordinary_bits + self.knowledge.threshold;
         let at_home = baselines.commons.devices();
@@ -161,7 +161,7 @@ impl Docket {
     /// Takes an assessed observation as evidence. `later` tells of its flow where that is at hand: without it no incident can be told
     /// (as in calibration).
     pub(super) fn file(&mut self, seen: &Observation, assessment: &Assessment, later: Later<'_>) {
-        let ordinary_bits = self.knowledge.calibration.ordinary.of(seen, assessment.regard(self.knowledge.host(seen.orig)));
+        let ordinary_bits = self.knowledge.calibration.ordinary.of(seen, assessment.regard(seen, &self.knowledge));
         let &Assessment { surprise, mut context, mut class, ref anywhere, ref population } = assessment;
         if let Some(attack) =
             anywhere.as_deref().filter(|attack| self.knowledge.judges_itself && !self.is_told(seen.orig, attack.class))
@@ -201,11 +201,14 @@ impl Docket {
         self.file_against(seen.orig, seen.resp, seen, &mut exhibit, later);
     }
 
-    /// Files a conversation that has stopped by `now`.
-    pub(super) fn silent(&mut self, silent: Silent, now: Timestamp) {
-        let Silent { host, edge, flow, last, part } = silent;
-        let exhibit = Exhibit::of_itself(Class::SilentChannel, part, flow, (last, now, now));
-        self.put(host, edge.peer, edge.service, exhibit);
+    /// Files conversations that have stopped by `now`, and takes them away.
+    pub(super) fn silent(&mut self, silent: &mut Vec<Silent>, now: Timestamp) {
+        silent.iter().for_each(|silent| self.filed.stopped.note(silent.edge, now));
+        for Silent { host, edge, flow, last, part } in silent.drain(..) {
+            let exhibit = Exhibit::of_itself(Class::SilentChannel, part, flow, (last, now, now));
+            let (host, peer) = if self.filed.stopped.is_server(edge) { (edge.peer, host) } else { (host, edge.peer) };
+            self.put(host, peer, edge.service, exhibit);
+        }
     }
 
     /// Notes that it is listened now.

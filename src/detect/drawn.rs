@@ -1,4 +1,4 @@
-//! Ports that a server draws for each connection: those of a passive FTP server, or of a backup's data. The next one is what the ones before were.
+//! Ports that a server draws for each connection: those of a passive FTP server, of a backup's data, or of calls. The next one is what the ones before were.
 
 use super::classify::is_login;
 use crate::feature::Observation;
@@ -6,6 +6,7 @@ use crate::flow::Service;
 use crate::model::{Edge, Family as _, HostBaseline, Packed};
 
 const TCP: u8 = 6;
+const UDP: u8 = 17;
 /// Ports below are not drawn (RFC 6335, 6).
 const FIRST: u16 = 1024;
 /// Ports that a server must have drawn, and those among them for the client.
@@ -19,14 +20,14 @@ const MINUTES: u32 = 60;
 /// The service as which a flow between two devices at home is known, where its port is one more that the responder drew for the initiator: the one by which
 /// most was moved. Never what is for log-in and administration.
 pub(super) fn known_as(seen: &Observation, orig: Option<&HostBaseline>, resp: Option<&HostBaseline>) -> Option<Service> {
-    let is_high = seen.service.protocol == TCP && seen.service.port >= FIRST && !is_login(seen);
+    let is_high = matches!(seen.service.protocol, TCP | UDP) && seen.service.port >= FIRST && !is_login(seen);
     let is_at_home = seen.orig_local && seen.resp_local;
     if !(is_high && is_at_home && seen.answered()) {
         return None;
     }
     let (orig, resp) = orig.zip(resp)?;
-    let tcp = |port| Service { protocol: TCP, port };
-    let high = tcp(FIRST)..=tcp(u16::MAX);
+    let of = |port| Service { port, ..seen.service };
+    let high = of(FIRST)..=of(u16::MAX);
     let is_known = orig.edges.contains(Edge { service: seen.service, peer: seen.resp });
     if is_known || resp.offers().range(&high).take(OF_SERVER).count() < OF_SERVER {
         return None;

@@ -252,6 +252,8 @@ pub enum Detail {
     Later,
     /// Something new at an hour at which the device was never at work, on so many days.
     OddHour(u32),
+    /// Something new with one outside that the device served before.
+    CallBack,
 }
 
 impl Contribution {

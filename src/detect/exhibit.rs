@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assessment::{own_bits, rate_bits};
 use super::class::Class;
-use super::evidence::Contribution;
+use super::evidence::{Contribution, Evidence};
 use super::flow_ref::FlowRef;
 use super::row::{is_odd, row};
 use crate::feature::{FactKind, Host, Observation};
@@ -52,6 +52,9 @@ pub(super) struct Later<'f> {
     pub shape: &'f dyn Fn(&mut Contribution),
 }
 
+/// Index of the feature of the bytes that came back.
+const BYTES_RESP: u8 = 4;
+
 impl Later<'_> {
     /// Works it out.
     pub(super) fn complete(&self, exhibit: &mut Exhibit) {
@@ -74,6 +77,14 @@ impl Exhibit {
         let (own_bits, rate_bits) = (own_bits(&parts), rate_bits(&parts));
         // Nothing is taken off the rate at which something is done that ordinary life does not do.
         let ordinary_bits = if class.recurs() { ordinary_bits.min(own_bits - rate_bits) } else { ordinary_bits };
+        // Nor off what a tool is for, however much else is new: that is no question of how seldom it comes.
+        let is_of_tool = |part: &&Contribution| match part.evidence {
+            Evidence::NewFact(FactKind::Tool | FactKind::Application) => true,
+            Evidence::NewFact(FactKind::Domain) => class == Class::Tunnel,
+            _ => false,
+        };
+        let of_tool = parts.iter().flatten().filter(is_of_tool);
+        let ordinary_bits = ordinary_bits.min((own_bits - of_tool.map(|part| part.prior_bits).sum::<f64>()).max(0.0));
         Self {
             class,
             own_bits: (own_bits - ordinary_bits).max(0.0),
@@ -89,6 +100,11 @@ impl Exhibit {
             flows: u64::from(seen.is_first_sight()),
             reported: None,
         }
+    }
+
+    /// Is it that much was fetched? Only what comes from a server at home is looked at for that.
+    pub(super) fn fetches(&self) -> bool {
+        self.parts.iter().flatten().any(|part| part.evidence == Evidence::Volume(BYTES_RESP))
     }
 
     /// An exhibit of one reason that needs no comparison with ordinary flows: first and last packet, and the tick.

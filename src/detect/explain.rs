@@ -3,7 +3,7 @@
 use super::evidence::{Contribution, Detail, Evidence, Of};
 use super::flow_ref::FlowRef;
 use super::incident::Cause;
-use super::prior::hour_bits;
+use super::prior::{self, hour_bits};
 use crate::app::{App, Family};
 use crate::feature::{FactKind, SCHEMA, size_in_words};
 use crate::flow::Service;
@@ -230,6 +230,9 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         Detail::OddHour(days) => {
             (format!("; it counts more at an hour at which {} did nothing on {days} days", flow.orig), hour_bits(days))
         }
+        Detail::CallBack => {
+            (format!("; it counts more, since {} had called {} before and was answered", flow.resp, flow.orig), prior::BITS)
+        }
         _ => (String::new(), 0.0),
     };
     let touches = match flow.app.family() {
@@ -249,6 +252,12 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         }
         _ if part.evidence == Evidence::NewFact(FactKind::Application) => {
             "; it counts more, since that is the port of another application"
+        }
+        _ if part.evidence == Evidence::NewFact(FactKind::Tool) && flow.app == App::Ntp => {
+            "; it counts more, since the answer is many times as long as the question, which may bear a forged address"
+        }
+        _ if part.evidence == Evidence::NewFact(FactKind::Tool) && flow.app == App::Icmp => {
+            "; it counts more, since the answers do not bring back what was sent, as those of an echo do"
         }
         _ if part.evidence == Evidence::NewFact(FactKind::Tool) => {
             "; it counts more, since such tools let others in or hide where traffic goes"

@@ -33,6 +33,9 @@ const QUIET: Span = Span::from_secs(300);
 /// The same of one that several devices share: an update comes to one after the other.
 const QUIET_SHARED: Span = Span::from_secs(8 * 3600);
 
+/// The same of one in which an administrator's device reaches servers that it never did: it goes from one to the next.
+const QUIET_ACCESS: Span = Span::from_secs(3600);
+
 /// Where an incident is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IncidentState {
@@ -132,6 +135,8 @@ pub struct Incident {
     pub evidence: Option<Arc<str>>,
     /// Does it go on for longer, because other devices may join?
     pub is_shared: bool,
+    /// Is it of a device by which others are administered?
+    pub is_of_administrator: bool,
     told: Option<Told>,
     latest_evidence: Timestamp,
     /// Bits that a further peer must exceed where there are too many: never too high, for bits of a peer only grow.
@@ -185,6 +190,7 @@ impl Incident {
             answered_by: None,
             evidence: None,
             is_shared: false,
+            is_of_administrator: false,
             told: None,
             latest_evidence: first,
             least_bits: 0.0,
@@ -347,7 +353,12 @@ impl Incident {
     /// From when on it is quiet, if nothing more comes.
     #[must_use]
     pub fn quiet_from(&self) -> Timestamp {
-        self.latest_evidence + if self.is_shared { QUIET_SHARED } else { QUIET }
+        let quiet = match () {
+            () if self.is_shared => QUIET_SHARED,
+            () if self.is_of_administrator && self.class.is_access() => QUIET_ACCESS,
+            () => QUIET,
+        };
+        self.latest_evidence + quiet
     }
 
     /// Nobody listened for this long.

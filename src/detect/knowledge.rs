@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::anywhere::LIMIT_BITS;
 use super::class::Class;
+use super::scanner::scans_by_habit;
 use crate::feature::{Host, Observation};
-use crate::model::{Baselines, Budget, Calibration, HostBaseline, Model, UNNAMED_BITS, Vocabulary};
+use crate::model::{Baselines, Budget, Calibration, HostBaseline, Model, Regard, UNNAMED_BITS, Vocabulary};
 use crate::time::Timestamp;
 
 /// What is known of both ends of an observation: looked up once.
@@ -98,6 +99,13 @@ impl Knowledge {
     /// All that is known of a device, of whatever time.
     pub(super) fn host(&self, host: Host) -> Option<&HostBaseline> {
         self.parts.last().and_then(|(_, baselines)| baselines.host(host))
+    }
+
+    /// How an observation is to be regarded: is the strongest thing that is new about it a name, and is it merely unusual?
+    pub(super) fn regard(&self, seen: &Observation, is_named: bool, is_unusual: bool) -> Regard {
+        let is_scanner = self.host(seen.orig).is_some_and(scans_by_habit);
+        let is_newcomer = self.baselines(seen.seen).host(seen.orig).is_none();
+        Regard { is_named, is_unusual, is_scanner, is_newcomer }
     }
 
     /// What is known of the ends of an observation.

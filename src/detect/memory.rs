@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::arp::Claims;
 use super::asking::Asking;
+use super::callers::Callers;
 use super::campaign::Campaigns;
+use super::carriers::Carriers;
 use super::case::Case;
 use super::class::Class;
 use super::evidence::Of;
@@ -22,6 +24,7 @@ use super::population::Changes;
 use super::recent::Recent;
 use super::relay::Relays;
 use super::silence::Silences;
+use super::stopped::Stopped;
 use super::story::Stories;
 use crate::feature::{Host, Observation};
 use crate::model::{HostBaseline, Map};
@@ -72,6 +75,10 @@ pub struct Earlier {
     pub is_moved: bool,
     /// Is it about a name that others had its initiator ask for?
     pub is_passed_on: bool,
+    /// Does its initiator call back one outside whom it served?
+    pub is_call_back: bool,
+    /// Does it ask for one more of many names that may carry data?
+    pub carries: bool,
 }
 
 /// What devices did lately: what an [`Assessor`](super::Assessor) remembers.
@@ -80,6 +87,8 @@ pub struct Lately {
     pub(super) recent: Recent,
     pub(super) moved: Moved,
     pub(super) relays: Relays,
+    pub(super) callers: Callers,
+    pub(super) carriers: Carriers,
     pub(super) silences: Silences,
     pub(super) looked_for_silence: Timestamp,
     listened: Listened,
@@ -88,13 +97,26 @@ pub struct Lately {
 impl Lately {
     /// Takes an observation of an initiator of which that is known. Returns what earlier conversations say of it.
     pub(super) fn earlier(&mut self, seen: &Observation, orig: Option<&HostBaseline>) -> Earlier {
-        self.relays.observe(seen);
-        Earlier { is_moved: self.moved.observe(seen, orig), is_passed_on: self.relays.has(seen) }
+        self.serve(seen);
+        self.carriers.observe(seen, orig);
+        let is_moved = self.moved.observe(seen, orig);
+        Earlier { is_moved, ..self.apart_from_moves(seen) }
     }
 
     /// What earlier conversations say of an observation that was taken.
     pub(super) fn had_before(&self, seen: &Observation) -> Earlier {
-        Earlier { is_moved: self.moved.has(seen), is_passed_on: self.relays.has(seen) }
+        Earlier { is_moved: self.moved.has(seen), ..self.apart_from_moves(seen) }
+    }
+
+    fn apart_from_moves(&self, seen: &Observation) -> Earlier {
+        let (is_passed_on, is_call_back) = (self.relays.has(seen), self.callers.has(seen));
+        Earlier { is_moved: false, is_passed_on, is_call_back, carries: self.carriers.has(seen) }
+    }
+
+    /// Takes what an observation says of its responder.
+    pub(super) fn serve(&mut self, seen: &Observation) {
+        self.relays.observe(seen);
+        self.callers.observe(seen);
     }
 
     /// Notes that it is listened now; `is_first` says that it was not since the last time.
@@ -133,6 +155,7 @@ pub(super) struct Filed {
     pub givers: Givers,
     pub asking: Asking,
     pub fit: Fit,
+    pub stopped: Stopped,
     /// The minute of the last look at what is over.
     pub minute: i64,
     listened: Listened,

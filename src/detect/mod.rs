@@ -3,13 +3,16 @@
 //! Architecture invariants: the detector never sees a packet; it takes observations in the order of the pipeline and is told
 //! the time; the same observations and knowledge give the same incidents.
 
+mod administrator;
 mod answer;
 mod anywhere;
 mod arp;
 mod asking;
 mod assessment;
 mod assessor;
+mod callers;
 mod campaign;
+mod carriers;
 mod case;
 mod claim;
 mod class;
@@ -53,6 +56,7 @@ mod scanner;
 mod score;
 mod share;
 mod silence;
+mod stopped;
 mod story;
 mod strongest;
 mod submission;

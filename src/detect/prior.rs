@@ -8,6 +8,7 @@
 
 use super::classify::{asks_directory, carries_data, is_login};
 use super::evidence::Evidence;
+use super::memory::Earlier;
 use super::surprise::DNS;
 use crate::app::{App, Family};
 use crate::feature::{Fact, FactKind, Observation, READ_REQUEST, SUBSCRIBE_ALL, WEAK_TICKETS};
@@ -42,6 +43,8 @@ const ADMINISTRATION: [&str; 23] = [
     "ADMIN$",
     "C$",
 ];
+/// Clients that make a server one for whoever comes.
+const SEVERAL: usize = 3;
 /// How often something new of a kind comes of which nothing was learned, at the least: half a value in one.
 const NEVER_MET: f64 = 0.5;
 /// Odds of 256 to 1.
@@ -68,22 +71,27 @@ pub(super) fn hour_bits(days: u32) -> f64 {
 }
 
 /// Bits that something new about a flow counts more for what it touches.
-pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> f64 {
+pub(super) fn prior_bits(
+    (seen, earlier): (&Observation, Earlier),
+    orig: Option<&HostBaseline>,
+    evidence: Evidence,
+    baselines: &Baselines,
+) -> f64 {
     let edge = Edge { service: seen.service, peer: seen.resp };
     // Most of what is new weighs no more, and is not looked up.
     let roles = || if seen.orig_local { baselines.roles_for(orig, edge) } else { Roles::NONE };
     let commons = &baselines.commons;
+    if evidence == Evidence::NewFact(FactKind::Domain) && earlier.carries {
+        let domain = seen.facts.iter().find(|fact| fact.kind == FactKind::Domain);
+        return domain.map_or(0.0, |&domain| tool_bits(commons.known_to(Kind::Fact(domain.kind), domain, roles())));
+    }
     if matches!(evidence, Evidence::NewFact(FactKind::Domain) | Evidence::NewPeer) && carries_data(seen) {
         let domain = seen.facts.iter().find(|fact| fact.kind == FactKind::Domain);
         return domain.map_or(BITS, |&domain| hostile_bits(commons.known_to(Kind::Fact(domain.kind), domain, roles())));
     }
     if evidence == Evidence::NewFact(FactKind::Tool) {
         let tool = seen.facts.iter().find(|fact| fact.kind == FactKind::Tool);
-        return tool.map_or(0.0, |&tool| match commons.known_to_several(Kind::Fact(tool.kind), tool, roles()) {
-            KnownTo::Role => 0.0,
-            KnownTo::Network => BITS,
-            KnownTo::Nobody => TOOL_BITS,
-        });
+        return tool.map_or(0.0, |&tool| tool_bits(commons.known_to_several(Kind::Fact(tool.kind), tool, roles())));
     }
     if !matters(evidence) {
         return 0.0;
@@ -115,7 +123,10 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
     }
     if evidence == Evidence::NewFact(FactKind::Application) {
         let speaks = seen.facts.iter().find(|fact| fact.kind == FactKind::Application);
-        return speaks.map_or(0.0, |&fact| hostile_bits(commons.known_to(Kind::Fact(fact.kind), fact, roles())));
+        // Who can log in through the port of another application tunnels what he likes.
+        let is_tunnel = seen.app.family() == Family::Access && seen.orig_local && !seen.resp_local;
+        let bits = if is_tunnel { tool_bits } else { hostile_bits };
+        return speaks.map_or(0.0, |&fact| bits(commons.known_to(Kind::Fact(fact.kind), fact, roles())));
     }
     let known = || commons.known_to(Kind::Service, seen.service, roles());
     match seen.app.family() {
@@ -132,6 +143,7 @@ pub(super) fn prior_bits(seen: &Observation, orig: Option<&HostBaseline>, eviden
         }
         // Who dials in to a server that offers that is one more.
         Family::Covert if seen.comes_in() && evidence == Evidence::NewClient => 0.0,
+        Family::Covert if !seen.orig_local && serves_several(seen, baselines) => 0.0,
         Family::Covert => hostile_bits(known()),
         // Somebody with valid credentials is not told apart by what he does. That one device of its kind administers others says nothing of the rest.
         _ if is_login(seen) && !asks_directory(seen, baselines) && !seen.failed && seen.orig_local && seen.resp_local => {
@@ -158,6 +170,12 @@ fn deed_bits(seen: &Observation, orig: Option<&HostBaseline>, kind: FactKind, (b
     deeds.map(|&request| hostile_bits(baselines.commons.known_to(Kind::Fact(kind), request, roles))).fold(0.0, f64::max)
 }
 
+/// Did several use this service of the responder while it was learned? The address by which a network lets its people in from outside is none of those at home.
+fn serves_several(seen: &Observation, baselines: &Baselines) -> bool {
+    let clients = Edge { service: seen.service, peer: seen.orig }.family();
+    baselines.host(seen.resp).is_some_and(|host| host.clients().range(&clients).count() >= SEVERAL)
+}
+
 /// Does a device that asks a resolver at home for names, and never asked one elsewhere, ask one outside?
 fn asks_outside(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> bool {
     let is_edge = matches!(evidence, Evidence::NewService | Evidence::NewPeer);
@@ -181,6 +199,15 @@ const fn hostile_bits(known: KnownTo) -> f64 {
         KnownTo::Role => 0.0,
         KnownTo::Network => BITS,
         KnownTo::Nobody => MORE_BITS,
+    }
+}
+
+/// The same of tools that do nothing else.
+const fn tool_bits(known: KnownTo) -> f64 {
+    match known {
+        KnownTo::Role => 0.0,
+        KnownTo::Network => BITS,
+        KnownTo::Nobody => TOOL_BITS,
     }
 }
 
@@ -248,7 +275,12 @@ mod tests {
             let (_, mut seen) = flow(HOUR_MS * 2, 1, 100, 102, true);
             seen.facts = vec![request(READ_REQUEST), request(asked)];
             let baselines = baselines(asks);
-            prior_bits(&seen, baselines.host(seen.orig), Evidence::NewFact(FactKind::ControllerRequest), &baselines)
+            prior_bits(
+                (&seen, Earlier::default()),
+                baselines.host(seen.orig),
+                Evidence::NewFact(FactKind::ControllerRequest),
+                &baselines,
+            )
         };
         assert_eq!((bits(&[READ_REQUEST], "stop"), bits(&[READ_REQUEST], READ_REQUEST)), (MORE_BITS, 0.0));
         assert_eq!(bits(&[READ_REQUEST, "stop"], "stop"), 0.0, "it does so every day");
@@ -257,7 +289,12 @@ mod tests {
             let (_, mut seen) = flow(HOUR_MS * 2, 1, at, 102, true);
             seen.facts = vec![request("write"), change(at, "write")];
             let baselines = baselines(&[READ_REQUEST, "write"]);
-            prior_bits(&seen, baselines.host(seen.orig), Evidence::NewFact(FactKind::ControllerChange), &baselines)
+            prior_bits(
+                (&seen, Earlier::default()),
+                baselines.host(seen.orig),
+                Evidence::NewFact(FactKind::ControllerChange),
+                &baselines,
+            )
         };
         assert_eq!(AT.map(bits_at), [0.0, MORE_BITS], "one that it never changed");
     }
@@ -279,7 +316,7 @@ mod tests {
             baselines.pool(1);
             let (_, mut seen) = flow(HOUR_MS * 2, 1, 100, 88, true);
             seen.facts = vec![ticket("usual"), ticket(asked)];
-            prior_bits(&seen, baselines.host(seen.orig), Evidence::NewFact(FactKind::Ticket), &baselines)
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), Evidence::NewFact(FactKind::Ticket), &baselines)
         };
         assert_eq!([bits(&["usual"], weak), bits(&["usual"], bare), bits(&[bare], "usual")], [MORE_BITS, MORE_BITS, 0.0]);
         assert_eq!(bits(&["usual", weak], weak), 0.0, "it does so every day");
@@ -300,7 +337,7 @@ mod tests {
             baselines.pool_as_one();
             let (_, mut seen) = flow(HOUR_MS * 2, 9, 101, 443, true);
             seen.facts = vec![tool];
-            prior_bits(&seen, baselines.host(seen.orig), Evidence::NewFact(FactKind::Tool), &baselines)
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), Evidence::NewFact(FactKind::Tool), &baselines)
         };
         assert_eq!([bits(0), bits(1), bits(3)], [TOOL_BITS, BITS, 0.0]);
     }
@@ -326,7 +363,7 @@ mod tests {
         };
         let bits = |administrators: u8, to: u8| {
             let (baselines, seen) = (baselines(administrators), ssh(to, 9));
-            prior_bits(&seen, baselines.host(seen.orig), Evidence::NewPeer, &baselines)
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), Evidence::NewPeer, &baselines)
         };
         assert_eq!([bits(0, 100), bits(1, 100), bits(3, 100)], [MORE_BITS / 2.0, BITS / 2.0, 0.0]);
         assert_eq!([bits(3, 50), bits(3, 51)], [BITS / 2.0; 2], "one that treats patients, and whom it speaks to");

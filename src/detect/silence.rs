@@ -1,4 +1,4 @@
-//! Clinical and control conversations that stop.
+//! Conversations that stop: clinical and control ones, and of devices that do little else those in a language of their maker.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +18,8 @@ const MAX_CONVERSATIONS: usize = 200_000;
 const TIMES: f64 = 3.0;
 /// … and longer than it by this many minutes.
 const MORE_MINUTES: f64 = 10.0;
+/// … or this many where nobody knows what they speak: what is started anew may take that long.
+const MORE_MINUTES_UNKNOWN: f64 = 20.0;
 /// How fast longer silences become improbable: as the tails of histograms.
 pub(super) const ALPHA: f64 = 2.0;
 const MOST_BITS: f64 = 30.0;
@@ -31,9 +33,32 @@ struct Heard {
     last: Timestamp,
     longest_gap: u32,
     minutes: u32,
+    is_critical: bool,
     /// Was its silence told?
     told: bool,
     flow: FlowRef,
+}
+
+impl Heard {
+    fn minutes_silent(&self, now: Timestamp) -> f64 {
+        now.since(self.last).as_seconds() / 60.0
+    }
+
+    /// Is it silent for so long that it is told?
+    fn is_silent(&self, now: Timestamp) -> bool {
+        let longest = f64::from(self.longest_gap);
+        let more = if self.is_critical { MORE_MINUTES } else { MORE_MINUTES_UNKNOWN };
+        self.minutes_silent(now) >= (longest * TIMES).max(longest + more)
+    }
+
+    /// How surprising that is.
+    fn part(&self, now: Timestamp) -> Contribution {
+        let (minutes, longest) = (self.minutes_silent(now), f64::from(self.longest_gap));
+        let prior_bits = if self.is_critical { BITS } else { 0.0 };
+        let bits = bits(tail_probability(minutes, 0.0, f64::from(self.minutes), longest, ALPHA)) + prior_bits;
+        let usual = (0.0, longest);
+        Contribution { usual, prior_bits, ..Contribution::of(Evidence::Silence, minutes, bits.min(MOST_BITS)) }
+    }
 }
 
 /// A conversation that has stopped.
@@ -72,7 +97,7 @@ impl Silences {
     /// Hears a conversation.
     pub fn observe(&mut self, seen: &Observation, record: &FlowRecord, baselines: &Baselines) {
         // Its other end may go on for a while with what is not heard; servers outside come and go.
-        if !seen.is_critical() || !seen.resp_local || record.orig.packets == 0 {
+        if !(seen.is_critical() || seen.is_of_unknown_kind()) || !seen.resp_local || record.orig.packets == 0 {
             return;
         }
         let edge = Edge { service: seen.service, peer: seen.resp };
@@ -85,8 +110,9 @@ impl Silences {
         let known = baselines.host(seen.orig).and_then(|host| host.steady(edge));
         let Some(steady) = known.filter(|steady| steady.is_steady()) else { return };
         if self.heard.len() < MAX_CONVERSATIONS {
-            let (longest_gap, minutes) = (steady.longest_gap().max(1), steady.minutes());
-            self.heard.insert(key, Heard { last: seen.end, longest_gap, minutes, told: false, flow: FlowRef::of(record) });
+            let (longest_gap, minutes, is_critical) = (steady.longest_gap().max(1), steady.minutes(), steady.is_critical());
+            let heard = Heard { last: seen.end, longest_gap, minutes, is_critical, told: false, flow: FlowRef::of(record) };
+            self.heard.insert(key, heard);
         }
     }
 
@@ -108,17 +134,10 @@ impl Silences {
             return silent;
         }
         for (&(host, edge), heard) in &mut self.heard {
-            let minutes = now.since(heard.last).as_seconds() / 60.0;
-            let longest = f64::from(heard.longest_gap);
-            if heard.told || minutes < (longest * TIMES).max(longest + MORE_MINUTES) {
-                continue;
+            if !heard.told && heard.is_silent(now) {
+                heard.told = true;
+                silent.push(Silent { host, edge, flow: heard.flow.clone(), last: heard.last, part: heard.part(now) });
             }
-            heard.told = true;
-            let p = tail_probability(minutes, 0.0, f64::from(heard.minutes), longest, ALPHA);
-            let bits = (bits(p) + BITS).min(MOST_BITS);
-            let part =
-                Contribution { usual: (0.0, longest), prior_bits: BITS, ..Contribution::of(Evidence::Silence, minutes, bits) };
-            silent.push(Silent { host, edge, flow: heard.flow.clone(), last: heard.last, part });
         }
         silent
     }
@@ -183,6 +202,44 @@ mod tests {
         assert!(look(&mut silences, 300).is_empty(), "once");
         hear(&mut silences, &baselines, 301);
         assert_eq!(look(&mut silences, 330).len(), 1, "again");
+    }
+
+    /// Whether device 1 is missed that told device 2 something every five minutes for three days, as did device 3, but for a pause of so many minutes, in a
+    /// language of their own.
+    fn is_missed(pause: i64, services: u16) -> bool {
+        let (mut builder, end) = (BaselinesBuilder::default(), 3 * 1440);
+        let tells = |at: i64, from: u8| {
+            let (record, mut seen) = flow(at * 60_000, from, 2, 7100, true);
+            seen.resp_local = true;
+            (record, seen)
+        };
+        for at in (0..end).step_by(5) {
+            builder.add(&tells(at, 1).1, 0);
+            if !(2000..2000 + pause).contains(&at) {
+                builder.add(&tells(at, 3).1, 0);
+            }
+            if at < 5 * i64::from(services) {
+                builder.add(&flow(at * 60_000 + 7, 1, 2, 9000 + (at / 5) as u16, true).1, 0);
+            }
+        }
+        let mut baselines = builder.finish();
+        baselines.pool_as_one();
+        let mut silences = Silences::default();
+        let (record, seen) = tells(end + 5, 1);
+        silences.anybody(seen.seen);
+        silences.observe(&seen, &record, &baselines);
+        let before = look(&mut silences, end + 5 + 20);
+        assert!(before.is_empty(), "it may have been started anew");
+        let told = look(&mut silences, end + 5 + 26);
+        assert!(told.iter().all(|silent| silent.part.prior_bits == 0.0 && silent.part.bits > 9.0));
+        told.len() == 1
+    }
+
+    #[test]
+    fn what_nobody_knows_is_missed_where_all_of_its_kind_go_on_and_do_little_else() {
+        assert!(is_missed(0, 0));
+        assert!(!is_missed(60, 0), "another of its server pauses");
+        assert!(!is_missed(0, 20), "it does much");
     }
 
     #[test]

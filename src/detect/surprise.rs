@@ -8,7 +8,7 @@ use super::evidence::{Contribution, Detail, Evidence, Of, keep};
 use super::knowledge::{Ends, Knowledge};
 use super::memory::Earlier;
 use super::newness::Newness;
-use super::prior::{hour_bits, odd_hour, prior_bits};
+use super::prior::{self, hour_bits, odd_hour, prior_bits};
 use super::range::{Range, VOLUMES};
 use super::recent::asks_many;
 use super::scanner::is_probe_of_scanner;
@@ -109,7 +109,7 @@ impl Surprise {
         } else {
             volume(seen, orig, baselines, without)
         };
-        let new = newness(seen, (orig, unknown_peer), (resp, unknown_client && !is_expected), (baselines, without));
+        let new = newness((seen, earlier), (orig, unknown_peer), (resp, unknown_client && !is_expected), (baselines, without));
         let is_of_resolving =
             |part: Contribution| part.evidence.is_name() || part.evidence == Evidence::NewPeer && DNS.contains(&seen.service);
         let resolves = |host: &HostBaseline| host.local && host.resolves();
@@ -147,7 +147,7 @@ pub(super) fn name_shape(part: &mut Contribution, seen: &Observation, found: Mat
 /// The strongest of: new service, new peer, new name, title or command, new client, new offer. Of either end it is known whether it
 /// never had the other.
 fn newness(
-    seen: &Observation,
+    (seen, earlier): (&Observation, Earlier),
     (orig, unknown_peer): (Option<&HostBaseline>, bool),
     (resp, unknown_client): (Option<&HostBaseline>, bool),
     (baselines, without): (&Baselines, Without),
@@ -168,7 +168,7 @@ fn newness(
     let mut new = None;
     let mut note = |mut part: Option<Contribution>| {
         if let Some(part) = &mut part {
-            weigh(part, seen, orig, (baselines, without));
+            weigh(part, (seen, earlier), orig, (baselines, without));
         }
         keep(&mut new, part);
     };
@@ -201,13 +201,21 @@ pub(super) fn used_by_its_kind(host: &HostBaseline, edge: Edge, baselines: &Base
 }
 
 /// Gives something new the bits that it has more for what it touches and when.
-fn weigh(part: &mut Contribution, seen: &Observation, orig: Option<&HostBaseline>, (baselines, without): (&Baselines, Without)) {
+fn weigh(
+    part: &mut Contribution,
+    (seen, earlier): (&Observation, Earlier),
+    orig: Option<&HostBaseline>,
+    (baselines, without): (&Baselines, Without),
+) {
     if without.has(Part::Prior) {
         return;
     }
     let days = odd_hour(seen, orig, part.evidence, baselines);
-    part.prior_bits = prior_bits(seen, orig, part.evidence, baselines) + days.map_or(0.0, hour_bits);
+    part.prior_bits = prior_bits((seen, earlier), orig, part.evidence, baselines) + days.map_or(0.0, hour_bits);
     part.detail = days.map_or(part.detail, Detail::OddHour);
+    if earlier.is_call_back && matches!(part.evidence, Evidence::NewService | Evidence::NewPeer) {
+        (part.prior_bits, part.detail) = (part.prior_bits + prior::BITS, Detail::CallBack);
+    }
     part.bits = (part.bits + part.prior_bits).min(MOST_BITS);
 }
 
@@ -358,7 +366,7 @@ mod tests {
             let (_, seen) = flow(LATER_MS, from, 23, 22, true);
             let (ends, found) = (knowledge.ends(&seen), knowledge.vocabulary.matches(&seen));
             let Ends { baselines, orig, resp } = ends;
-            let all = newness(&seen, (orig, false), (resp, true), (baselines, Without::default()));
+            let all = newness((&seen, Earlier::default()), (orig, false), (resp, true), (baselines, Without::default()));
             (
                 Surprise::of((&seen, Earlier::default()), found, &knowledge, Without::default()).new.is_some(),
                 all.map(|part| part.evidence),

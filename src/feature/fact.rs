@@ -49,7 +49,7 @@ pub enum FactKind {
     Application,
     /// What a Kerberos ticket is sealed with or asked for by, as far as it gives passwords away.
     Ticket,
-    /// A tool that lets others in or hides where traffic goes, known by the name of its server.
+    /// A tool that lets others in, hides where traffic goes or turns a server against others, known by the name of its server or by what it does.
     Tool,
 }
 
@@ -188,6 +188,7 @@ impl FromStr for Fact {
 #[must_use]
 pub fn fact_texts(record: &FlowRecord) -> Vec<(FactKind, &str)> {
     let mut found = record.facts.as_deref().map_or_else(Vec::new, said);
+    found.extend(tool::seen_in(record).map(|tool| (FactKind::Tool, tool)));
     let (app, basis) = record.app;
     let usual = Ports { protocol: record.key.protocol, orig: 0, resp: record.resp_port() }.app();
     if basis == Basis::Content && !matches!(usual, App::Unknown | App::Icmp) && usual != app {

@@ -224,6 +224,12 @@ impl Observation {
         is_group(self.resp.0) || self.macs[1].is_group()
     }
 
+    /// Is it between two devices at home, in a language that nobody knows, as makers have their own?
+    #[must_use]
+    pub fn is_of_unknown_kind(&self) -> bool {
+        self.app == App::Unknown && self.stays_home() && !self.is_to_group()
+    }
+
     /// Is it care of patients or control of machines?
     #[must_use]
     pub const fn is_critical(&self) -> bool {

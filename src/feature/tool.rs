@@ -1,6 +1,17 @@
-//! Tools that are known by the names of their servers: those that let others in, or hide where traffic goes (MITRE ATT&CK T1219, T1572, T1090, T1071.004).
+//! Tools that let others in, hide where traffic goes or turn a server against others (MITRE ATT&CK T1219, T1572, T1090, T1071.004, T1095, T1498.002): known by the
+//! names of their servers, or by what they do with a protocol.
+
+use std::ops::RangeInclusive;
 
 use super::fact::domain;
+use crate::app::Facts;
+use crate::flow::{FlowRecord, SideStats};
+
+/// Data in the echoes of ICMP.
+pub const ECHO_TUNNEL: &str = "a tunnel in ICMP echo";
+/// NTP's list of the last clients, which was taken out in 2010 (CVE-2013-5211).
+pub const MONLIST: &str = "the list of a clock's clients";
+const TOR: &str = "Tor";
 
 /// The registrable part of a server's name; what the whole name has to end with, where that is more; and the tool. In the order of the first.
 const SERVERS: [(&str, &str, &str); 57] = [
@@ -71,15 +82,62 @@ fn find(name: &str, domain: &str) -> Option<(&'static str, &'static str)> {
     ends_with(name, end).then_some((end, tool))
 }
 
+/// Lengths of the names that Tor makes up.
+const TOR_LABEL: RangeInclusive<usize> = 8..=20;
+/// Fewest echoes of which one may say what they carry.
+const ECHOES: u64 = 4;
+
+/// The tool that shows in what a flow does.
+pub(super) fn seen_in(record: &FlowRecord) -> Option<&'static str> {
+    match record.facts.as_deref() {
+        Some(Facts::Ntp(ntp)) => (ntp.monlist > 0).then_some(MONLIST),
+        None => is_echo_tunnel(record).then_some(ECHO_TUNNEL),
+        _ => None,
+    }
+}
+
+/// An echo brings back what was sent (RFC 792; RFC 4443, 4.2). Are the answers of other lengths than the questions, however those are paired that were lost or
+/// stand at an end of the segment? Some servers cut long ones to one length.
+fn is_echo_tunnel(record: &FlowRecord) -> bool {
+    let (asked, answered) = (&record.orig, &record.resp);
+    if !record.service().is_ping() || asked.packets.min(answered.packets) < ECHOES {
+        return false;
+    }
+    let unpaired = asked.packets.abs_diff(answered.packets) + 1;
+    let longest = u64::from(asked.payload_max.max(answered.payload_max));
+    let is_longer = answered.payload_bytes > asked.payload_bytes;
+    asked.payload_bytes.abs_diff(answered.payload_bytes) > unpaired * longest && (is_longer || !are_alike(answered))
+}
+
+/// Are all packets of one length?
+fn are_alike(side: &SideStats) -> bool {
+    let sum = side.payload_bytes as f64;
+    side.payload_square_sum * side.packets as f64 <= sum * sum * (1.0 + 1e-9)
+}
+
+/// Is it such a name as Tor makes up for the hello to a relay: 8 to 20 characters of base 32 between `www` and `com`? Few others have digits among letters
+/// twice; without them it is not told apart from words.
+fn is_of_tor(name: &str) -> bool {
+    let Some((_, label)) = name.rsplit_once('.').filter(|(_, last)| *last == "com").and_then(|(host, _)| host.split_once("www."))
+    else {
+        return false;
+    };
+    let is_base_32 = |byte: u8| matches!(byte, b'a'..=b'z' | b'2'..=b'7');
+    let bytes = label.as_bytes();
+    let turns = bytes.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_digit()).count();
+    name.starts_with("www.") && TOR_LABEL.contains(&bytes.len()) && bytes.iter().copied().all(is_base_32) && turns >= 2
+}
+
 /// The tool of which a server with this name is, whose registrable part is `domain`.
 pub(super) fn of(name: &str, domain: &str) -> Option<&'static str> {
-    find(name, domain).map(|(_, tool)| tool)
+    find(name, domain).map(|(_, tool)| tool).or_else(|| is_of_tor(name).then_some(TOR))
 }
 
 /// How many labels at the end of a server's name say of which tool it is, so that they name nobody; 0 where it is of none.
 #[must_use]
 pub fn labels_of_tool(name: &str) -> usize {
-    find(name, domain(name)).map_or(0, |(end, _)| end.split('.').count())
+    let end = find(name, domain(name)).map(|(end, _)| end).or_else(|| is_of_tor(name).then_some(name));
+    end.map_or(0, |end| end.split('.').count())
 }
 
 fn lower(text: &str) -> impl Iterator<Item = u8> {
@@ -112,5 +170,46 @@ mod tests {
         assert_eq!([of("", ""), of("zzz.example", "zzz.example")], [None; 2]);
         let labels = ["relay-5ab3c1.net.AnyDesk.com.", "x.remotedesktop.google.com", "www.google.com", ""].map(labels_of_tool);
         assert_eq!(labels, [2, 3, 0, 0]);
+    }
+
+    #[test]
+    fn names_that_tor_makes_up_are_no_words() {
+        let of = |label: &str| of(&format!("www.{label}.com"), &format!("{label}.com"));
+        assert_eq!([of("dbhcce32aa4hhe"), of("7bdh5faifg22g6")], [Some(TOR); 2]);
+        // Words, one number, digits that base 32 lacks, too short.
+        assert_eq!(["kindershop", "route53login", "a1b2c3d4e5", "a2b3c"].map(of), [None; 4]);
+        assert_eq!(labels_of_tool("www.dbhcce32aa4hhe.com"), 3, "it names nobody");
+        assert_eq!([labels_of_tool("dbhcce32aa4hhe.com"), labels_of_tool("www.dbhcce32aa4hhe.net")], [0; 2]);
+    }
+
+    /// Do echoes of these lengths and their answers make a tunnel? Of a length of 0 there is no answer.
+    fn is_tunnel(echoes: impl Iterator<Item = (u32, u32)>) -> bool {
+        use crate::flow::testing::packet;
+        use crate::flow::{FlowKey, FlowLimits, HomeNets, Shard};
+        const ICMP: u8 = 1;
+        let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::default());
+        let (mut shard, mut out) = (Shard::default(), Vec::new());
+        for (n, (asked, answered)) in echoes.enumerate() {
+            let at = n as i64 * 1000;
+            for (mut packet, bytes) in [(packet(at, 1, 8, 2, 0, ICMP), asked), (packet(at + 1, 2, 0, 1, 0, ICMP), answered)] {
+                if bytes > 0 {
+                    packet.payload_bytes = bytes;
+                    let (key, from_low) = FlowKey::of(&packet);
+                    shard.packet((key, from_low, key.hash()), &packet, &[], (&limits, &home), &mut out);
+                }
+            }
+        }
+        shard.finish(&limits, packet(0, 1, 8, 2, 0, ICMP).time, &mut out);
+        seen_in(&out[0]) == Some(ECHO_TUNNEL)
+    }
+
+    #[test]
+    fn an_echo_that_does_not_bring_back_what_was_sent_is_a_tunnel() {
+        assert!(is_tunnel((0..20).map(|n| (200 + n * 50, 40 + n))), "shorter, each another");
+        assert!(is_tunnel((0..20).map(|_| (40, 1200))), "longer");
+        assert!(!is_tunnel((0..20).map(|n| (50 + n * 50, 50 + n * 50))), "as it is to be");
+        assert!(!is_tunnel((0..20).map(|n| (50 + n * 50, if n < 10 { 50 + n * 50 } else { 0 }))), "what is too long gets lost");
+        assert!(!is_tunnel((0..20).map(|_| (1400, 64))), "a server that cuts");
+        assert!(!is_tunnel((0..3).map(|_| (40, 1200))), "too few");
     }
 }

@@ -1,10 +1,11 @@
 //! What each device normally does, and what the network as a whole does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::commons::{Commons, Kind, Roles};
+use super::family::Family as _;
 use super::histogram::Histogram;
 use super::host::HostBaseline;
 use super::hour::{Devices, Hour};
@@ -13,7 +14,7 @@ use super::identity::{Identities, Names};
 use super::order::Order;
 use super::pooled::{Busiest, Newness, Pooled};
 use super::role::{self, Role};
-use super::steady::Deaf;
+use super::steady::{Deaf, Steady};
 use super::window::{Edge, Map, Minute, sorted};
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
@@ -192,14 +193,18 @@ impl BaselinesBuilder {
             learn(host, &mut |host| host.facts.add(fact, 1));
         }
         let (minute, deaf) = (self.minute.unwrap_or(0), &self.baselines.deaf);
-        for ((orig, resp, service), ()) in sorted(&window.critical) {
-            learn(orig, &mut |host| host.learn_steady(Edge { service, peer: resp }, minute, deaf));
+        for ((orig, resp, service), is_critical) in sorted(&window.lasting) {
+            let heard = Steady::new(minute, is_critical);
+            learn(orig, &mut |host| host.steady.hear(Edge { service, peer: resp }, heard, deaf));
         }
         for ((host, shape), ()) in sorted(&window.shapes) {
             learn(host, &mut |host| host.shapes.add(shape, 1));
         }
     }
 }
+
+/// The share of a server's clients whose conversations of an unknown kind must go on.
+const STEADY_SHARE: f64 = 0.9;
 
 /// Minutes of a time, one at the least.
 fn minutes(heard: Option<(Timestamp, Timestamp)>) -> f64 {
@@ -261,7 +266,8 @@ impl Baselines {
     }
 
     fn draw(&mut self) {
-        self.hosts.values_mut().for_each(|host| host.heard_within(&self.deaf));
+        self.hosts.values_mut().for_each(|host| host.steady.within(&self.deaf));
+        self.keep_steady();
         self.prepare_devices();
         // In the order of addresses: sums of floating point must not depend on a hash.
         let mut hosts: Vec<_> = self.hosts.iter().collect();
@@ -275,6 +281,18 @@ impl Baselines {
             role.pooled = Pooled::of(of_role, &self.commons, &self.pooled.newness);
         }
         self.draw_busiest();
+    }
+
+    /// Of what nobody knows, only what goes on for all that use it of the same server: where one of them pauses, the others may.
+    fn keep_steady(&mut self) {
+        let mut going_on: BTreeMap<Edge, usize> = BTreeMap::new();
+        let steady = self.hosts.values().flat_map(|host| host.steady_of_unknown_kind());
+        steady.for_each(|edge| *going_on.entry(edge).or_default() += 1);
+        let clients = |edge: Edge| self.host(edge.peer).map_or(0, |server| server.clients().range(&edge.family()).count());
+        going_on.retain(|&edge, steady| STEADY_SHARE * clients(edge) as f64 <= *steady as f64);
+        self.hosts
+            .values_mut()
+            .for_each(|host| host.steady.keep(|edge, steady| steady.is_critical() || going_on.contains_key(edge)));
     }
 
     /// Is a device one of those that are pooled: those at home, where any is?
@@ -348,9 +366,9 @@ impl Baselines {
     pub fn is_critical(&self, device: Host) -> bool {
         let begins = |client: Edge| {
             let edge = Edge { service: client.service, peer: device };
-            self.host(client.peer).is_some_and(|host| host.steady(edge).is_some())
+            self.host(client.peer).is_some_and(|host| host.steady(edge).is_some_and(Steady::is_critical))
         };
-        let is = |host: &HostBaseline| !host.steady.is_empty() || host.clients().iter().any(|(client, _)| begins(client));
+        let is = |host: &HostBaseline| host.begins_critical() || host.clients().iter().any(|(client, _)| begins(client));
         self.host(device).is_some_and(is)
     }
 

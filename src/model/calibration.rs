@@ -83,6 +83,10 @@ pub struct OrdinaryBits {
     /// their own.
     #[serde(rename = "ordinary_bits_of_scanners", default, skip_serializing_if = "Option::is_none")]
     pub scanners: Option<f64>,
+    /// Those at home of devices of which nothing was known, with those of all others: at least as much as those of known devices, at most as much as any; none in
+    /// models of earlier versions, where these were one.
+    #[serde(rename = "ordinary_bits_of_newcomers", default, skip_serializing_if = "Option::is_none")]
+    pub newcomers: Option<f64>,
     /// Those that ask for a name, or of which that is new, where they are merely unusual: at least as much as any; none in models of earlier versions.
     #[serde(rename = "ordinary_bits_named", default, skip_serializing_if = "Option::is_none")]
     pub named: Option<f64>,
@@ -103,6 +107,8 @@ pub struct Regard {
     pub is_unusual: bool,
     /// Is its initiator a device that scans by habit?
     pub is_scanner: bool,
+    /// Is nothing known of its initiator?
+    pub is_newcomer: bool,
 }
 
 impl OrdinaryBits {
@@ -116,6 +122,7 @@ impl OrdinaryBits {
             inward: Some(bits),
             named: Some(bits),
             scanners: Some(bits),
+            newcomers: Some(bits),
             out: Some(bits),
             services: BTreeMap::new(),
         }
@@ -123,12 +130,11 @@ impl OrdinaryBits {
 
     /// Those for an observation, in bits, regarded like this; where none of its kind are known, those of any.
     #[must_use]
-    pub fn of(&self, seen: &Observation, Regard { is_named, is_unusual, is_scanner }: Regard) -> f64 {
-        if let Some(scanners) = self.scanners.filter(|_| is_scanner && seen.stays_home()) {
-            return scanners;
-        }
+    pub fn of(&self, seen: &Observation, regard: Regard) -> f64 {
+        let Regard { is_named, is_unusual, is_scanner, is_newcomer } = regard;
         let apart = if seen.stays_home() {
-            self.critical.filter(|_| seen.is_critical()).or(self.at_home)
+            let of_device = self.scanners.filter(|_| is_scanner).or(self.newcomers.filter(|_| is_newcomer));
+            of_device.or(self.critical.filter(|_| seen.is_critical())).or(self.at_home)
         } else if seen.leads_out(is_named) {
             self.services.get(&seen.service).copied().or(self.out)
         } else if seen.comes_in() {
@@ -180,6 +186,7 @@ impl Calibration {
             inward: ordinary.inward.map(rounded),
             named: ordinary.named.map(rounded),
             scanners: ordinary.scanners.map(rounded),
+            newcomers: ordinary.newcomers.map(rounded),
             out: ordinary.out.map(rounded),
             services: ordinary.services.into_iter().map(|(service, bits)| (service, rounded(bits))).collect(),
         };

@@ -9,6 +9,7 @@ use super::baseline::{ServedBaseline, ServiceBaseline};
 use super::counts::{Counts, Life};
 use super::histogram::Histogram;
 use super::hours::Hours;
+use super::lasting::Lasting;
 use super::measured::{
     BYTES_ORIG, BYTES_RESP, CLIENTS_PER_MIN, DURATION_MS, FAILED_PER_HOUR, FAILED_PER_MIN, FILE_CHANGES_PER_MIN, FLOWS_PER_MIN,
     LOGIN_FAILURES_PER_MIN, Measured, NAMES_MISSING_PER_MIN, Of, ServiceServed, ServiceUse, TARGETS_PER_HOUR, TARGETS_PER_MIN,
@@ -23,7 +24,8 @@ use crate::flow::Service;
 /// Services of one device that have their own histograms.
 const MAX_SERVICES: usize = 256;
 /// Clinical and control conversations of one device that are followed for silence.
-const MAX_STEADY: usize = 64;
+/// Services of a device that does little: a medical or other single-purpose one.
+const FEW_SERVICES: usize = 12;
 
 /// A device with fewer active minutes is hardly known.
 const HARDLY_MINUTES: u32 = 5;
@@ -55,7 +57,7 @@ pub struct HostBaseline {
     /// What it serves; most devices serve nothing.
     pub(super) serving: Option<Box<Serving>>,
     /// When clinical and control conversations that it began were heard, in the order of their edges.
-    pub(super) steady: Box<[(Edge, Steady)]>,
+    pub(super) steady: Lasting,
     pub(super) measured: Measured,
 }
 
@@ -140,10 +142,15 @@ impl HostBaseline {
         self.measured.served(service)
     }
 
+    /// Did it begin a clinical or control conversation?
+    pub(super) fn begins_critical(&self) -> bool {
+        self.steady.iter().any(|(_, steady)| steady.is_critical())
+    }
+
     /// When a clinical or control conversation that it began was heard.
     #[must_use]
     pub fn steady(&self, edge: Edge) -> Option<&Steady> {
-        self.steady.binary_search_by_key(&edge, |&(edge, _)| edge).ok().map(|place| &self.steady[place].1)
+        self.steady.get(edge)
     }
 
     /// Different targets (device and service) per minute.
@@ -223,7 +230,7 @@ impl HostBaseline {
         let counts = [self.services.heap_bytes(), self.edges.heap_bytes(), self.facts.heap_bytes(), self.shapes.heap_bytes()];
         let serving = |serving: &Serving| size_of_val(serving) + serving.offers.heap_bytes() + serving.clients.heap_bytes();
         let served = self.serving.as_deref().map_or(0, serving);
-        counts.iter().sum::<usize>() + served + size_of_val(&*self.steady) + self.measured.heap_bytes()
+        counts.iter().sum::<usize>() + served + self.steady.heap_bytes() + self.measured.heap_bytes()
     }
 
     /// Draws what is not stored: after loading, and once all is learned.
@@ -255,22 +262,7 @@ impl HostBaseline {
             mine.clients.merge(&theirs.clients, was_known);
         }
         self.measured.merge(&other.measured, MAX_SERVICES);
-        for &(edge, steady) in &other.steady {
-            self.hear_steady(edge, steady, deaf);
-        }
-    }
-
-    fn hear_steady(&mut self, edge: Edge, heard: Steady, deaf: &Deaf) {
-        match self.steady.binary_search_by_key(&edge, |&(edge, _)| edge) {
-            Ok(place) => self.steady[place].1.follow(&heard, deaf),
-            Err(place) if self.steady.len() < MAX_STEADY => {
-                let mut steady = std::mem::take(&mut self.steady).into_vec();
-                steady.reserve_exact(1);
-                steady.insert(place, (edge, heard));
-                self.steady = steady.into_boxed_slice();
-            }
-            Err(_) => {}
-        }
+        self.steady.merge(&other.steady, deaf);
     }
 
     pub(super) fn learn_volume(&mut self, service: Service, continued: bool, [orig, resp, duration_ms]: [f64; 3]) {
@@ -287,13 +279,11 @@ impl HostBaseline {
         }
     }
 
-    pub(super) fn learn_steady(&mut self, edge: Edge, minute: i64, deaf: &Deaf) {
-        self.hear_steady(edge, Steady::new(minute), deaf);
-    }
-
-    /// It was listened to for as long as `deaf` tells.
-    pub(super) fn heard_within(&mut self, deaf: &Deaf) {
-        self.steady.iter_mut().for_each(|(_, steady)| steady.within(deaf));
+    /// Conversations of an unknown kind that went on, of a device that does little else: of one that does much nobody knows when it is to be on.
+    pub(super) fn steady_of_unknown_kind(&self) -> impl Iterator<Item = Edge> {
+        let does_little = self.services.distinct() <= FEW_SERVICES;
+        let steady = self.steady.iter().filter(move |(_, steady)| does_little && !steady.is_critical() && steady.is_steady());
+        steady.map(|&(edge, _)| edge)
     }
 
     pub(super) fn learn_initiated(&mut self, told: Initiated) {
@@ -390,7 +380,7 @@ impl From<HostBaseline> for Stored {
             offers,
             clients,
             passes_on: host.passes_on,
-            steady: host.steady.into_iter().collect(),
+            steady: host.steady.into(),
         }
     }
 }
@@ -434,7 +424,7 @@ impl From<Stored> for HostBaseline {
             facts: stored.facts,
             shapes: stored.shapes,
             serving: (serving != Serving::default()).then(|| Box::new(serving)),
-            steady: stored.steady.into_iter().collect(),
+            steady: stored.steady.into(),
             measured,
         }
     }
@@ -452,7 +442,7 @@ mod tests {
         for n in 0..5_u32 {
             host.learn_volume(HL7, n % 2 == 0, [1e3 * f64::from(n), 0.0, 12.0]);
             host.learn_conversation(HL7, peer, n);
-            host.learn_steady(Edge { service: HL7, peer }, n.into(), &Deaf::default());
+            host.steady.hear(Edge { service: HL7, peer }, Steady::new(n.into(), true), &Deaf::default());
             host.learn_initiated(Initiated { targets: n, failed: n % 2, ..Initiated::default() });
             host.learn_served(HL7, Served { flows: n, clients: 1, answered: true, local: true });
             host.learn_hour(f64::from(n), 0.0);

@@ -21,6 +21,7 @@ mod hours;
 mod identity;
 mod keys;
 mod kmeans;
+mod lasting;
 mod measured;
 mod order;
 mod packed;

@@ -7,50 +7,78 @@ const MIN_MINUTES: u32 = 30;
 /// It must have gone on for this many times its longest silence.
 const MIN_TIMES: i64 = 12;
 
+/// One of which nobody knows what it speaks must have gone on for as long, in minutes: two days, of which an hour may lack at either end …
+const LONG_MINUTES: i64 = 2 * 1440 - 120;
+/// … and was never silent for longer.
+const MOST_GAP: u16 = 30;
+
 /// When a conversation was heard: minutes since the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Steady {
-    first: i64,
-    last: i64,
-    /// Its longest silence so far.
-    longest_gap: u32,
+    first: i32,
+    last: i32,
+    /// Its longest silence so far, 45 days at the most.
+    longest_gap: u16,
     /// Minutes in which it was heard.
     minutes: u32,
+    /// Is it clinical or control? So were all in models of earlier versions.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    is_critical: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl Steady {
-    pub(super) const fn new(minute: i64) -> Self {
-        Self { first: minute, last: minute, longest_gap: 0, minutes: 1 }
+    pub(super) const fn new(minute: i64, is_critical: bool) -> Self {
+        // Times have nanoseconds: their minutes have 28 bits.
+        let minute = minute as i32;
+        Self { first: minute, last: minute, longest_gap: 0, minutes: 1, is_critical }
     }
 
     /// Adds what was heard at another time, `deaf` saying when nothing at all was.
     pub(super) fn follow(&mut self, other: &Self, deaf: &Deaf) {
         let (from, to) = if self.last <= other.first { (self.last, other.first) } else { (other.last, self.first) };
-        let between = to.saturating_sub(from) - deaf.within(from, to);
-        self.longest_gap = self.longest_gap.max(other.longest_gap).max(u32::try_from(between).unwrap_or(0));
+        let between = i64::from(to) - i64::from(from) - deaf.within(from.into(), to.into());
+        self.longest_gap = self.longest_gap.max(other.longest_gap).max(gap(between));
         (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
         self.minutes = self.minutes.saturating_add(other.minutes);
+        self.is_critical |= other.is_critical;
     }
 
     /// It was listened to for as long as `deaf` tells: before its first minute and after its last it was silent, too.
     pub(super) fn within(&mut self, deaf: &Deaf) {
         let Some((start, end)) = deaf.heard else { return };
-        for (from, to) in [(start, self.first), (self.last, end)] {
+        for (from, to) in [(start, self.first.into()), (self.last.into(), end)] {
             let silent = (to - from).max(0) - deaf.within(from, to);
-            self.longest_gap = self.longest_gap.max(u32::try_from(silent).unwrap_or(0));
+            self.longest_gap = self.longest_gap.max(gap(silent));
         }
     }
 
     /// Did it go on all the time that it was known, but for short silences?
     #[must_use]
     pub fn is_steady(&self) -> bool {
-        self.minutes >= MIN_MINUTES && self.last - self.first >= MIN_TIMES * i64::from(self.longest_gap)
+        let known = i64::from(self.last) - i64::from(self.first);
+        let is_long = self.is_critical || known >= LONG_MINUTES && self.longest_gap <= MOST_GAP;
+        is_long && self.minutes >= MIN_MINUTES && known >= MIN_TIMES * i64::from(self.longest_gap)
+    }
+
+    /// Is it clinical or control, rather than of a kind that nobody knows?
+    #[must_use]
+    pub const fn is_critical(&self) -> bool {
+        self.is_critical
+    }
+
+    /// Was it silent for too long by the time another was first heard?
+    pub(super) fn stopped_before(&self, other: &Self) -> bool {
+        i64::from(other.first) - i64::from(self.last) > i64::from(MOST_GAP)
     }
 
     /// Its longest silence, in minutes.
     #[must_use]
     pub const fn longest_gap(&self) -> u32 {
-        self.longest_gap
+        self.longest_gap as u32
     }
 
     /// Minutes in which it was heard.
@@ -58,6 +86,11 @@ impl Steady {
     pub const fn minutes(&self) -> u32 {
         self.minutes
     }
+}
+
+/// A silence of so many minutes.
+fn gap(minutes: i64) -> u16 {
+    minutes.clamp(0, u16::MAX.into()) as u16
 }
 
 /// As long without anything heard of anybody, in minutes, nobody listened or everybody was away: it is no silence of one.
@@ -121,20 +154,20 @@ mod tests {
     use super::*;
 
     fn follow(steady: &mut Steady, minute: i64) {
-        steady.follow(&Steady::new(minute), &Deaf::default());
+        steady.follow(&Steady::new(minute, true), &Deaf::default());
     }
 
     #[test]
     fn while_nothing_is_heard_nobody_is_silent() {
         let mut deaf = Deaf::default();
-        let mut steady = Steady::new(0);
+        let mut steady = Steady::new(0, true);
         // Two hours of one day, two of the next one, another capture a week later; the conversation comes every five minutes.
         let days = [0, 1440].map(|day| (0..24).map(move |n| day + n * 5));
         for minute in days.into_iter().flatten().skip(1) {
             deaf.hear(minute);
-            steady.follow(&Steady::new(minute), &deaf);
+            steady.follow(&Steady::new(minute, true), &deaf);
         }
-        let mut later = (Deaf::default(), Steady::new(10_080));
+        let mut later = (Deaf::default(), Steady::new(10_080, true));
         later.0.hear(10_080);
         deaf.merge(&later.0);
         steady.follow(&later.1, &deaf);
@@ -152,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_long_silence_makes_it_unsteady() {
-        let mut steady = Steady::new(0);
+        let mut steady = Steady::new(0, true);
         (1..60).for_each(|n| follow(&mut steady, n * 5));
         assert!(steady.is_steady() && steady.longest_gap() == 5 && steady.minutes() == 60);
         let mut broken = steady;
@@ -167,7 +200,7 @@ mod tests {
     fn who_is_away_at_either_end_is_not_steady() {
         // Every five minutes from the second hour on, for eight hours.
         let heard_within = |start: i64, end: i64| {
-            let (mut steady, mut deaf) = (Steady::new(120), Deaf::default());
+            let (mut steady, mut deaf) = (Steady::new(120, true), Deaf::default());
             (1..=96).for_each(|n| follow(&mut steady, 120 + n * 5));
             [start, end].iter().for_each(|&minute| deaf.merge(&Deaf { heard: Some((minute, minute)), times: Vec::new() }));
             deaf.times.clear();
@@ -184,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_few_minutes_show_nothing() {
-        let mut steady = Steady::new(0);
+        let mut steady = Steady::new(0, true);
         (1..20).for_each(|n| follow(&mut steady, n));
         assert!(!steady.is_steady());
     }

@@ -138,8 +138,9 @@ pub struct Minute {
     pub missing: Map<(Host, Fact), ()>,
     /// What applications said, by initiator.
     pub facts: Map<(Host, Fact), ()>,
-    /// Clinical and control conversations.
-    pub critical: Map<Conversation, ()>,
+    /// Conversations whose silence may be missed: clinical and control ones, and at home those of which nobody knows what they speak; is it one of the
+    /// first?
+    pub lasting: Map<Conversation, bool>,
     /// Behaviours shown, by initiator.
     pub shapes: Map<(Host, Shape), ()>,
 }
@@ -148,8 +149,8 @@ impl Minute {
     /// Counts an observation and what it looked like: its `behaviour`, once complete, and its facts.
     pub fn add(&mut self, seen: &Observation, behaviour: u16) {
         if self.count(seen).is_some() {
-            if seen.is_critical() {
-                self.critical.insert((seen.orig, seen.resp, seen.service), ());
+            if seen.is_critical() || seen.is_of_unknown_kind() {
+                *self.lasting.entry((seen.orig, seen.resp, seen.service)).or_default() |= seen.is_critical();
             }
             self.add_looks(seen, behaviour);
         }

@@ -33,6 +33,8 @@ enum Way {
     Home,
     /// It stays at home, and is of a device that scans by habit.
     Scanner,
+    /// It stays at home, and is of a device of which nothing was known.
+    Newcomer,
     /// It comes from outside.
     In,
     /// Out, and what is new about it is a name, and nothing has one that a person could look for; or it asks for a name.
@@ -44,9 +46,10 @@ enum Way {
 }
 
 impl Way {
-    const fn of(seen: &Observation, Regard { is_named, is_unusual, is_scanner }: Regard) -> Self {
+    const fn of(seen: &Observation, Regard { is_named, is_unusual, is_scanner, is_newcomer }: Regard) -> Self {
         match (seen.stays_home(), seen.leads_out(is_named)) {
             (true, _) if is_scanner => Self::Scanner,
+            (true, _) if is_newcomer => Self::Newcomer,
             (true, _) if seen.is_critical() => Self::Critical,
             (true, _) => Self::Home,
             (false, true) => Self::Out(seen.service),
@@ -165,6 +168,8 @@ impl Bits {
             }
         }
         let at_home = apart(&self.together(|way| matches!(way, Way::Home | Way::Critical))).unwrap_or(any);
+        let newcomers =
+            apart(&self.together(|way| matches!(way, Way::Home | Way::Critical | Way::Newcomer))).unwrap_or(any).max(at_home);
         let of_scanners = self.together(|way| way == Way::Scanner);
         let scanners = of_scanners.exceeded_by(EXTRAORDINARY).max(at_home);
         let critical = apart(&self.together(|way| way == Way::Critical)).map_or(at_home, |bits| bits.min(at_home));
@@ -178,6 +183,7 @@ impl Bits {
             inward: Some(inward),
             named: Some(named),
             scanners: Some(scanners),
+            newcomers: Some(newcomers),
             out: Some(out),
             services,
         };
@@ -268,6 +274,7 @@ mod tests {
             inward: Some(20.0),
             named: Some(19.0),
             scanners: Some(12.0),
+            newcomers: Some(11.0),
             out: Some(10.0),
             services,
         };
@@ -281,11 +288,13 @@ mod tests {
             [of(web, true, true), of(web, false, true), of(web, false, false), of(push, false, false)],
             [9.0, 18.0, 10.0, 17.0]
         );
-        let named = |is_unusual| ordinary.of(&seen, Regard { is_named: true, is_unusual, is_scanner: false });
+        let named = |is_unusual| ordinary.of(&seen, Regard { is_named: true, is_unusual, ..Regard::default() });
         assert_eq!((named(false), named(true)), (18.0, 19.0));
         (seen.resp_local, seen.app) = (true, crate::app::App::Hl7);
-        let by = |is_scanner| ordinary.of(&seen, Regard { is_unusual: true, is_scanner, ..Regard::default() });
-        assert_eq!([by(false), by(true)], [5.0, 12.0]);
+        let by = |is_scanner, is_newcomer| {
+            ordinary.of(&seen, Regard { is_unusual: true, is_scanner, is_newcomer, ..Regard::default() })
+        };
+        assert_eq!([by(false, false), by(true, false), by(false, true), by(true, true)], [5.0, 12.0, 11.0, 12.0]);
         seen.orig_local = false;
         assert_eq!(ordinary.of(&seen, Regard { is_unusual: true, ..Regard::default() }), 20.0);
     }
@@ -305,6 +314,25 @@ mod tests {
         }
         let found = ordinary.finish().ordinary().1;
         assert_eq!((found.any, found.at_home, found.critical, found.inward), (7.0, Some(7.0), Some(2.0), Some(21.0)));
+    }
+
+    #[test]
+    fn a_newcomer_says_what_is_ordinary_of_newcomers() {
+        let ordinary_with = |newcomer_bits: f64| {
+            let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
+            (seen.app, seen.orig_local, seen.resp_local) = (crate::app::App::Http, true, true);
+            for n in 0..3000 {
+                let is_newcomer = n % 100 == 0;
+                let bits = if is_newcomer { newcomer_bits } else { 7.0 };
+                ordinary.add(&seen, bits, Regard { is_newcomer, ..Regard::default() });
+                seen.seen = seen.seen + WINDOW + Span::from_secs(1);
+            }
+            let found = ordinary.finish().ordinary().1;
+            (found.at_home, found.newcomers)
+        };
+        // At most as much as what one in a hundred of all exceeds.
+        assert_eq!(ordinary_with(20.0), (Some(7.0), Some(7.0)));
+        assert_eq!(ordinary_with(2.0), (Some(7.0), Some(7.0)), "never less");
     }
 
     #[test]
@@ -366,7 +394,7 @@ mod tests {
                 ordinary.add(
                     &seen,
                     if n < odd { 17.0 } else { 7.0 },
-                    Regard { is_named: true, is_unusual: n < names, is_scanner: false },
+                    Regard { is_named: true, is_unusual: n < names, ..Regard::default() },
                 );
                 seen.seen = seen.seen + WINDOW + Span::from_secs(1);
             }

@@ -132,12 +132,13 @@ pub fn teach_by<M: Material>(
     let mut silent = Knowledge::by_parts(Arc::clone(&vocabulary), Vec::clone(&parts), Calibration::default(), f64::INFINITY);
     silent.judges_itself = trim == Trim::SelfTaught;
     let config = DetectorConfig { without: left_out, ..DetectorConfig::default() };
-    let mut assessor = Detector::new(Arc::new(silent), config);
+    let silent = Arc::new(silent);
+    let mut assessor = Detector::new(Arc::clone(&silent), config);
     let mut ordinary = Ordinary::default();
     material.each(Phase::Judging, &mut |seen, note| {
         let found = found(note, seen, &vocabulary);
         let assessment = note.assessment.get_or_insert_with(|| assessor.assess(seen, found));
-        ordinary.add(seen, assessment.own_bits(), assessment.regard(baselines.host(seen.orig)));
+        ordinary.add(seen, assessment.own_bits(), assessment.regard(seen, &silent));
     })?;
     let calibration = Calibration::default();
     let mut taught = Taught { vocabulary, parts, apart, baselines, calibration, assessor, config, trim, stood_out: Vec::new() };

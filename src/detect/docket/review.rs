@@ -1,6 +1,7 @@
 //! What cases come to: incidents that open and go on.
 
-use super::super::campaign::{Campaign, is_shared, news};
+use super::super::administrator::administers;
+use super::super::campaign::{Campaign, news};
 use super::super::case::Case;
 use super::super::class::Class;
 use super::super::fit::DOUBT_BITS;
@@ -67,7 +68,7 @@ impl Docket {
             let open = self.filed.incidents.remove(&key);
             return case.report(class, host, bits, open);
         }
-        let news = if is_shared(class) { news(case.of_class(class)) } else { Vec::new() };
+        let news = news(class, case.of_class(class));
         let campaign = self.filed.campaigns.of(class, &news, host, now).cloned();
         if let Some(Campaign { by, devices, .. }) = &campaign {
             let has_room = self.filed.incidents.get(&(*by, class)).is_some_and(Incident::has_room);
@@ -91,6 +92,7 @@ impl Docket {
         let mut incident = case.report(class, host, bits, None)?;
         let others = campaign.iter().flat_map(|campaign| &campaign.devices).filter(|&&device| device != host);
         others.for_each(|&device| incident.add_subject(device));
+        incident.is_of_administrator = administers(host, self.knowledge.baselines(now));
         incident.is_shared = campaign.is_some() && !incident.also.is_empty();
         self.filed.campaigns.note(class, &news, (host, host), now);
         self.counters.incidents += 1;

@@ -1,0 +1,61 @@
+//! Servers to which several fall silent: it is the server, or the way to it, and one incident.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Edge, Map};
+use crate::time::{Span, Timestamp};
+
+/// Servers and services remembered at the most.
+const MAX_EDGES: usize = 10_000;
+/// Devices that fell silent to a server within the period below, of whom the rest is told as one.
+const SEVERAL: u32 = 3;
+const PERIOD: Span = Span::from_secs(3600);
+
+/// To whom devices fell silent lately. Bounded.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Stopped {
+    /// When the first of them did, and how many.
+    silent: Map<Edge, (Timestamp, u32)>,
+}
+
+impl Stopped {
+    /// Another device fell silent to this server.
+    pub fn note(&mut self, with: Edge, now: Timestamp) {
+        if self.silent.len() >= MAX_EDGES && !self.silent.contains_key(&with) {
+            self.silent.retain(|_, (since, _)| now.since(*since) < PERIOD);
+            if self.silent.len() >= MAX_EDGES {
+                return;
+            }
+        }
+        let (since, devices) = self.silent.entry(with).or_insert((now, 0));
+        if now.since(*since) >= PERIOD {
+            (*since, *devices) = (now, 0);
+        }
+        *devices += 1;
+    }
+
+    /// Is it the server that is silent, so far as several are?
+    #[must_use]
+    pub fn is_server(&self, with: Edge) -> bool {
+        self.silent.get(&with).is_some_and(|&(_, devices)| devices >= SEVERAL)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::host;
+    use super::*;
+    use crate::flow::Service;
+
+    #[test]
+    fn three_within_an_hour_make_the_server_silent() {
+        let with = |port| Edge { service: Service { protocol: 6, port }, peer: host(100) };
+        let mut stopped = Stopped::default();
+        let mut note = |second: i64| {
+            stopped.note(with(2575), Timestamp::from_parts(second, 0));
+            stopped.is_server(with(2575))
+        };
+        assert_eq!([0, 10, 20, 30, 3600, 3610, 3620].map(&mut note), [false, false, true, true, false, false, true]);
+        assert!(!stopped.is_server(with(104)));
+    }
+}

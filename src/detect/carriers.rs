@@ -81,7 +81,10 @@ fn carrying(seen: &Observation) -> Option<(Fact, Fact)> {
     let asked = seen.names_asked()?;
     let is_odd = asked.odd_share > ODD_SHARE && asked.mean_bytes >= TUNNEL_NAME_BYTES;
     let name = seen.facts.iter().copied().find(|fact| fact.kind == FactKind::Name)?;
-    (is_odd || asked.mean_bytes >= CARRIER_NAME_BYTES).then_some((asked.domain, name))
+    // Names of addresses are long by nature: those of IPv6 have 72 bytes.
+    let is_address = ["ip6.arpa", "in-addr.arpa"].iter().any(|domain| asked.domain == Fact::new(FactKind::Domain, domain));
+    let is_long = is_odd || asked.mean_bytes >= CARRIER_NAME_BYTES;
+    (is_long && !is_address).then_some((asked.domain, name))
 }
 
 #[cfg(test)]
@@ -114,6 +117,11 @@ mod tests {
         assert!(!is_carrier(2, 40, (30.0, 0.0), None), "names as pages have them");
         assert!(!is_carrier(2, 5, (60.0, 0.0), None), "the same again and again");
         assert!(!is_carrier(60, 40, (60.0, 0.0), None), "two in two hours");
+        let named = |domain: &str| {
+            let facts = vec![Fact::new(FactKind::Domain, domain), Fact::new(FactKind::Name, "1.2.3")];
+            carrying(&Observation { facts, ..asks(0, "", 72.0, 0.0) }).is_some()
+        };
+        assert!(named("domain.example") && !named("ip6.arpa") && !named("in-addr.arpa"));
     }
 
     #[test]

@@ -84,6 +84,8 @@ fn find(name: &str, domain: &str) -> Option<(&'static str, &'static str)> {
 
 /// Lengths of the names that Tor makes up.
 const TOR_LABEL: RangeInclusive<usize> = 8..=20;
+/// Consonants in a row that no word has, with digits behind others.
+const CONSONANTS: usize = 5;
 /// Fewest echoes of which one may say what they carry.
 const ECHOES: u64 = 4;
 
@@ -115,8 +117,8 @@ fn are_alike(side: &SideStats) -> bool {
     side.payload_square_sum * side.packets as f64 <= sum * sum * (1.0 + 1e-9)
 }
 
-/// Is it such a name as Tor makes up for the hello to a relay: 8 to 20 characters of base 32 between `www` and `com`? Few others have digits among letters
-/// twice; without them it is not told apart from words.
+/// Is it such a name as Tor makes up for the hello to a relay: 8 to 20 characters of base 32 between `www` and `com`? Words have digits behind letters once or
+/// twice; of those with two, only what nobody could say is taken for made up. Each relay is called by another name: some of them are told apart.
 fn is_of_tor(name: &str) -> bool {
     let Some((_, label)) = name.rsplit_once('.').filter(|(_, last)| *last == "com").and_then(|(host, _)| host.split_once("www."))
     else {
@@ -125,7 +127,12 @@ fn is_of_tor(name: &str) -> bool {
     let is_base_32 = |byte: u8| matches!(byte, b'a'..=b'z' | b'2'..=b'7');
     let bytes = label.as_bytes();
     let turns = bytes.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_digit()).count();
-    name.starts_with("www.") && TOR_LABEL.contains(&bytes.len()) && bytes.iter().copied().all(is_base_32) && turns >= 2
+    let is_consonant = |byte: &u8| byte.is_ascii_lowercase() && !b"aeiouy".contains(byte);
+    let is_unspeakable = bytes.windows(CONSONANTS).any(|letters| letters.iter().all(is_consonant));
+    name.starts_with("www.")
+        && TOR_LABEL.contains(&bytes.len())
+        && bytes.iter().copied().all(is_base_32)
+        && (turns > 2 || turns == 2 && is_unspeakable)
 }
 
 /// The tool of which a server with this name is, whose registrable part is `domain`.
@@ -177,7 +184,7 @@ mod tests {
         let of = |label: &str| of(&format!("www.{label}.com"), &format!("{label}.com"));
         assert_eq!([of("dbhcce32aa4hhe"), of("7bdh5faifg22g6")], [Some(TOR); 2]);
         // Words, one number, digits that base 32 lacks, too short.
-        assert_eq!(["kindershop", "route53login", "a1b2c3d4e5", "a2b3c"].map(of), [None; 4]);
+        assert_eq!(["kindershop", "route53login", "a1b2c3d4e5", "a2b3c", "3d2print4u"].map(of), [None; 5]);
         assert_eq!(labels_of_tool("www.dbhcce32aa4hhe.com"), 3, "it names nobody");
         assert_eq!([labels_of_tool("dbhcce32aa4hhe.com"), labels_of_tool("www.dbhcce32aa4hhe.net")], [0; 2]);
     }

@@ -37,6 +37,8 @@ const KNOWN_LAST: [&str; 20] = [
     "org",
     "test",
 ];
+/// Before `arpa`: names of addresses (RFC 3596, 2.5).
+const REVERSE: [&str; 2] = ["in-addr", "ip6"];
 /// Labels before the code of a country under which organisations have their names.
 const KNOWN_SECOND: [&str; 11] = ["ac", "co", "com", "edu", "gob", "gov", "mil", "net", "nhs", "or", "org"];
 
@@ -92,13 +94,14 @@ impl Names {
         let mut hidden = vec![String::new(); labels.len()];
         let mut parent = String::new();
         let of_tool = labels_of_tool(name);
+        let is_reverse = count > 1 && labels[count - 1].eq_ignore_ascii_case("arpa");
         for (place, label) in labels[..count].iter().enumerate().rev() {
             let lower = label.to_ascii_lowercase();
             let from_end = count - place;
             let is_public = match from_end {
                 _ if from_end <= of_tool => true,
                 1 => count > 1 && (has_country || KNOWN_LAST.contains(&&*lower)),
-                2 => has_country && KNOWN_SECOND.contains(&&*lower),
+                2 => has_country && KNOWN_SECOND.contains(&&*lower) || REVERSE.contains(&&*lower) && is_reverse,
                 _ => false,
             };
             hidden[place] = if label.is_empty() || is_public || label.starts_with('_') {
@@ -176,7 +179,7 @@ mod tests {
             ("www.ukx.de", "*.*.de"),
             ("relay-1.net.anydesk.com", "*.*.anydesk.com"),
             ("dc1.klinikum", "*.*"),
-            ("3.2.1.10.in-addr.arpa", "*.*.*.*.*.arpa"),
+            ("3.2.1.10.in-addr.arpa", "*.*.*.*.in-addr.arpa"),
             ("", ""),
             (".", "."),
         ] {

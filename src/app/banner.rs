@@ -47,6 +47,7 @@ fn greeting(ports: Ports, line: &[u8]) -> Option<App> {
     match () {
         // What they say of themselves comes behind their names, which may hold either.
         () if holds(line, b" smtp") || holds(line, b" esmtp") => Some(App::Smtp),
+        () if holds(line, b" proftp") || holds(line, b"(vsftp") || holds(line, b" ftp") => Some(App::Ftp),
         () if ports.has(25) || ports.has(587) => Some(App::Smtp),
         () if holds(line, b"ftp") => Some(App::Ftp),
         () if holds(line, b"smtp") || holds(line, b"mail") => Some(App::Smtp),
@@ -90,7 +91,8 @@ mod tests {
         assert_eq!(greets(25, "220 mx.craftpath.example ESMTP Postfix\r\n"), Some(App::Smtp));
         assert_eq!(greets(2525, "220 mx.craftpath.example ESMTP Postfix\r\n"), Some(App::Smtp));
         assert_eq!(greets(25, "220 craftpath.example\r\n"), Some(App::Smtp));
-        assert_eq!(greets(2121, "220 ProFTPD ready\r\n"), Some(App::Ftp));
+        assert_eq!([2121, 25].map(|port| greets(port, "220 ProFTPD ready\r\n")), [Some(App::Ftp); 2]);
+        assert_eq!(greets(25, "220 (vsFTPd 3.0.5)\r\n"), Some(App::Ftp));
         assert_eq!(greets(21, "220 ready\r\n"), Some(App::Ftp));
         assert_eq!(greets(9999, "220 ready\r\n"), None);
     }

@@ -203,7 +203,7 @@ impl Docket {
 
     /// Files conversations that have stopped by `now`, and takes them away.
     pub(super) fn silent(&mut self, silent: &mut Vec<Silent>, now: Timestamp) {
-        silent.iter().for_each(|silent| self.filed.stopped.note(silent.edge, now));
+        silent.iter().for_each(|silent| self.filed.stopped.note(silent.host, silent.edge, now));
         for Silent { host, edge, flow, last, part } in silent.drain(..) {
             let exhibit = Exhibit::of_itself(Class::SilentChannel, part, flow, (last, now, now));
             let (host, peer) = if self.filed.stopped.is_server(edge) { (edge.peer, host) } else { (host, edge.peer) };

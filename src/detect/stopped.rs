@@ -2,42 +2,45 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::feature::Host;
 use crate::model::{Edge, Map};
 use crate::time::{Span, Timestamp};
 
 /// Servers and services remembered at the most.
 const MAX_EDGES: usize = 10_000;
 /// Devices that fell silent to a server within the period below, of whom the rest is told as one.
-const SEVERAL: u32 = 3;
+const SEVERAL: usize = 3;
 const PERIOD: Span = Span::from_secs(3600);
 
 /// To whom devices fell silent lately. Bounded.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Stopped {
-    /// When the first of them did, and how many.
-    silent: Map<Edge, (Timestamp, u32)>,
+    /// When the first of them did, and who: of several, the first.
+    silent: Map<Edge, (Timestamp, Vec<Host>)>,
 }
 
 impl Stopped {
     /// Another device fell silent to this server.
-    pub fn note(&mut self, with: Edge, now: Timestamp) {
+    pub fn note(&mut self, device: Host, with: Edge, now: Timestamp) {
         if self.silent.len() >= MAX_EDGES && !self.silent.contains_key(&with) {
             self.silent.retain(|_, (since, _)| now.since(*since) < PERIOD);
             if self.silent.len() >= MAX_EDGES {
                 return;
             }
         }
-        let (since, devices) = self.silent.entry(with).or_insert((now, 0));
+        let (since, devices) = self.silent.entry(with).or_insert((now, Vec::new()));
         if now.since(*since) >= PERIOD {
-            (*since, *devices) = (now, 0);
+            (*since, *devices) = (now, Vec::new());
         }
-        *devices += 1;
+        if devices.len() < SEVERAL && !devices.contains(&device) {
+            devices.push(device);
+        }
     }
 
     /// Is it the server that is silent, so far as several are?
     #[must_use]
     pub fn is_server(&self, with: Edge) -> bool {
-        self.silent.get(&with).is_some_and(|&(_, devices)| devices >= SEVERAL)
+        self.silent.get(&with).is_some_and(|(_, devices)| devices.len() >= SEVERAL)
     }
 }
 
@@ -51,11 +54,12 @@ mod tests {
     fn three_within_an_hour_make_the_server_silent() {
         let with = |port| Edge { service: Service { protocol: 6, port }, peer: host(100) };
         let mut stopped = Stopped::default();
-        let mut note = |second: i64| {
-            stopped.note(with(2575), Timestamp::from_parts(second, 0));
+        let mut note = |(device, second): (u8, i64)| {
+            stopped.note(host(device), with(2575), Timestamp::from_parts(second, 0));
             stopped.is_server(with(2575))
         };
-        assert_eq!([0, 10, 20, 30, 3600, 3610, 3620].map(&mut note), [false, false, true, true, false, false, true]);
+        let told = [(1, 0), (1, 5), (2, 10), (2, 15), (3, 20), (4, 30), (1, 3600), (2, 3610), (3, 3620)].map(&mut note);
+        assert_eq!(told, [false, false, false, false, true, true, false, false, true]);
         assert!(!stopped.is_server(with(104)));
     }
 }

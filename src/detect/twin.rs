@@ -31,7 +31,8 @@ pub(super) fn stands_in(
     }
     let is_controller = |host: &HostBaseline| host.offers().contains(KERBEROS);
     let serves = if is_controller(resp) { services(resp, seen) } else { Vec::new() };
-    let clients = if seen.is_critical() { Vec::new() } else { clients(resp, seen) };
+    let is_machine = |device: Host| seen.is_critical() || baselines.is_critical(device);
+    let clients = if is_machine(seen.resp) { Vec::new() } else { clients(resp, seen) };
     known.any(|host| {
         is_controller(host) && are_alike(&services(host, seen), &serves)
             || clients.len() >= CLIENTS_OF_FARM && are_farm(&self::clients(host, seen), &clients)
@@ -47,11 +48,10 @@ fn clients(host: &HostBaseline, seen: &Observation) -> Vec<Host> {
     clients
 }
 
-/// Are both used by many, half of whom, of the smaller one, use both?
+/// Are both used by many, half of whom, of the larger one, use both? A server of a few administrators is none of a farm because these use shares, too.
 fn are_farm(a: &[Host], b: &[Host]) -> bool {
-    let fewest = a.len().min(b.len());
     let in_common = a.iter().filter(|client| b.binary_search(client).is_ok()).count();
-    fewest >= CLIENTS_OF_FARM && 2 * in_common >= fewest
+    a.len().min(b.len()) >= CLIENTS_OF_FARM && 2 * in_common >= a.len().max(b.len())
 }
 
 /// What a server is for: services with several clients.

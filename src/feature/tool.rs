@@ -92,7 +92,8 @@ const ECHOES: u64 = 4;
 /// The tool that shows in what a flow does.
 pub(super) fn seen_in(record: &FlowRecord) -> Option<&'static str> {
     match record.facts.as_deref() {
-        Some(Facts::Ntp(ntp)) => (ntp.monlist > 0).then_some(MONLIST),
+        // Whoever looks for such clocks asks all, and most do not answer.
+        Some(Facts::Ntp(ntp)) => (ntp.monlist > 0 && record.resp.payload_bytes > record.orig.payload_bytes).then_some(MONLIST),
         None => is_echo_tunnel(record).then_some(ECHO_TUNNEL),
         _ => None,
     }

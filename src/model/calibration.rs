@@ -83,7 +83,7 @@ pub struct OrdinaryBits {
     /// their own.
     #[serde(rename = "ordinary_bits_of_scanners", default, skip_serializing_if = "Option::is_none")]
     pub scanners: Option<f64>,
-    /// Those at home of devices of which nothing was known, with those of all others: at least as much as those of known devices, at most as much as any; none in
+    /// Those at home that are neither, of devices of which nothing was known, with those of all others: at least as much as those of known devices, at most as much as any; none in
     /// models of earlier versions, where these were one.
     #[serde(rename = "ordinary_bits_of_newcomers", default, skip_serializing_if = "Option::is_none")]
     pub newcomers: Option<f64>,
@@ -133,8 +133,9 @@ impl OrdinaryBits {
     pub fn of(&self, seen: &Observation, regard: Regard) -> f64 {
         let Regard { is_named, is_unusual, is_scanner, is_newcomer } = regard;
         let apart = if seen.stays_home() {
-            let of_device = self.scanners.filter(|_| is_scanner).or(self.newcomers.filter(|_| is_newcomer));
-            of_device.or(self.critical.filter(|_| seen.is_critical())).or(self.at_home)
+            let scanners = self.scanners.filter(|_| is_scanner);
+            let critical = || self.critical.filter(|_| seen.is_critical());
+            scanners.or_else(critical).or(self.newcomers.filter(|_| is_newcomer)).or(self.at_home)
         } else if seen.leads_out(is_named) {
             self.services.get(&seen.service).copied().or(self.out)
         } else if seen.comes_in() {

@@ -23,7 +23,6 @@ use crate::flow::Service;
 
 /// Services of one device that have their own histograms.
 const MAX_SERVICES: usize = 256;
-/// Clinical and control conversations of one device that are followed for silence.
 /// Services of a device that does little: a medical or other single-purpose one.
 const FEW_SERVICES: usize = 12;
 

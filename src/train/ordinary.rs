@@ -33,7 +33,7 @@ enum Way {
     Home,
     /// It stays at home, and is of a device that scans by habit.
     Scanner,
-    /// It stays at home, and is of a device of which nothing was known.
+    /// It stays at home, is none of these, and of a device of which nothing was known.
     Newcomer,
     /// It comes from outside.
     In,
@@ -49,8 +49,8 @@ impl Way {
     const fn of(seen: &Observation, Regard { is_named, is_unusual, is_scanner, is_newcomer }: Regard) -> Self {
         match (seen.stays_home(), seen.leads_out(is_named)) {
             (true, _) if is_scanner => Self::Scanner,
-            (true, _) if is_newcomer => Self::Newcomer,
             (true, _) if seen.is_critical() => Self::Critical,
+            (true, _) if is_newcomer => Self::Newcomer,
             (true, _) => Self::Home,
             (false, true) => Self::Out(seen.service),
             (false, false) if seen.comes_in() => Self::In,
@@ -294,7 +294,9 @@ mod tests {
         let by = |is_scanner, is_newcomer| {
             ordinary.of(&seen, Regard { is_unusual: true, is_scanner, is_newcomer, ..Regard::default() })
         };
-        assert_eq!([by(false, false), by(true, false), by(false, true), by(true, true)], [5.0, 12.0, 11.0, 12.0]);
+        assert_eq!([by(false, false), by(true, false), by(false, true), by(true, true)], [5.0, 12.0, 5.0, 12.0]);
+        seen.app = crate::app::App::Http;
+        assert_eq!(ordinary.of(&seen, Regard { is_newcomer: true, ..Regard::default() }), 11.0);
         seen.orig_local = false;
         assert_eq!(ordinary.of(&seen, Regard { is_unusual: true, ..Regard::default() }), 20.0);
     }

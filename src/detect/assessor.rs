@@ -54,7 +54,7 @@ impl Finding {
     #[must_use]
     pub fn tells(&self, ordinary_bits: f64) -> bool {
         let is_news = self.is_known && self.surprise.new.is_some_and(|new| new.is_news());
-        is_news || self.anywhere.is_some() || self.bits() > ordinary_bits
+        is_news || self.anywhere.is_some() || self.surprise.is_of_tool() || self.bits() > ordinary_bits
     }
 }
 
@@ -92,7 +92,7 @@ impl Assessor {
         let anywhere = self.anywhere(seen);
         let mut around = Around::default();
         let bits = surprise.bits() + context.bits();
-        if anywhere.is_some() || bits > least_bits {
+        if anywhere.is_some() || surprise.is_of_tool() || bits > least_bits {
             let (minute, hour) = (self.lately.recent.last_minute(), || self.lately.recent.hour(seen.orig));
             around = Around::of((seen, earlier), (&surprise, &context), (minute, targets), hour);
         }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pruning::Pruning;
 use crate::feature::{Fact, FactKind, Host, Observation};
 use crate::model::{CARRIER_NAME_BYTES, HostBaseline, Map, ODD_SHARE, TUNNEL_NAME_BYTES};
 use crate::time::{Span, Timestamp};
@@ -18,6 +19,8 @@ const NAMES: u32 = 10;
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Carriers {
     asked: Map<(Host, Fact), Asked>,
+    #[serde(skip)]
+    pruning: Pruning,
 }
 
 /// Names asked for since then, and in the period before: a bit for each.
@@ -58,7 +61,9 @@ impl Carriers {
         }
         let key = (seen.orig, domain);
         if self.asked.len() >= MAX_DOMAINS && !self.asked.contains_key(&key) {
-            self.asked.retain(|_, asked| seen.seen.since(asked.since) < PERIOD + PERIOD);
+            if self.pruning.is_due(seen.seen) {
+                self.asked.retain(|_, asked| seen.seen.since(asked.since) < PERIOD + PERIOD);
+            }
             if self.asked.len() >= MAX_DOMAINS {
                 return;
             }

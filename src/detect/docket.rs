@@ -112,7 +112,7 @@ impl Docket {
         // What the hour holds was told, and every further conversation has it for the rest of that hour.
         context.slow = context.slow.filter(|part| !self.filed.habits.has_told_hour(seen.orig, part, seen.seen));
         let context = context.strongest();
-        let is_ordinary = surprise.bits() + context.map_or(0.0, |part| part.bits) <= least_bits;
+        let is_ordinary = surprise.bits() + context.map_or(0.0, |part| part.bits) <= least_bits && !surprise.is_of_tool();
         let class = if is_ordinary && anywhere.is_none() {
             Class::Unusual
         } else {
@@ -182,7 +182,7 @@ impl Docket {
             context = context.filter(|_| is_strange || !is_new);
             class = if class == Class::NewDevice && !is_strange { Class::Unusual } else { class };
         }
-        if surprise.bits() + context.map_or(0.0, |part| part.bits) <= ordinary_bits {
+        if surprise.bits() + context.map_or(0.0, |part| part.bits) <= ordinary_bits && !surprise.is_of_tool() {
             return;
         }
         let crowd = context.filter(|part| part.evidence.is_crowd());

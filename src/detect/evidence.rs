@@ -264,6 +264,13 @@ impl Contribution {
         Self { evidence, observed, usual, of, about: 0, prior_bits: 0.0, detail, bits }
     }
 
+    /// Does it count for what it is made for: a tool, an application on the port of another, a domain whose names carry data? That is no question of how
+    /// seldom it comes, so that what is ordinary says nothing of it.
+    pub(super) const fn is_of_tool(&self) -> bool {
+        let is_one = matches!(self.evidence, Evidence::NewFact(FactKind::Tool | FactKind::Application | FactKind::Domain));
+        is_one && self.prior_bits > 0.0
+    }
+
     /// Is it something new that other devices may begin at the same time?
     pub(super) const fn is_news(&self) -> bool {
         self.about != 0 && self.evidence.is_by_initiator()

@@ -77,13 +77,8 @@ impl Exhibit {
         let (own_bits, rate_bits) = (own_bits(&parts), rate_bits(&parts));
         // Nothing is taken off the rate at which something is done that ordinary life does not do.
         let ordinary_bits = if class.recurs() { ordinary_bits.min(own_bits - rate_bits) } else { ordinary_bits };
-        // Nor off what a tool is for, however much else is new: that is no question of how seldom it comes.
-        let is_of_tool = |part: &&Contribution| match part.evidence {
-            Evidence::NewFact(FactKind::Tool | FactKind::Application) => true,
-            Evidence::NewFact(FactKind::Domain) => class == Class::Tunnel,
-            _ => false,
-        };
-        let of_tool = parts.iter().flatten().filter(is_of_tool);
+        // Nor off what a tool is for, however much else is new.
+        let of_tool = parts.iter().flatten().filter(|part| part.is_of_tool());
         let ordinary_bits = ordinary_bits.min((own_bits - of_tool.map(|part| part.prior_bits).sum::<f64>()).max(0.0));
         Self {
             class,
@@ -156,5 +151,22 @@ impl Exhibit {
     /// All its bits.
     pub(super) const fn bits(&self) -> f64 {
         self.own_bits + self.shared_bits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::flow;
+    use super::*;
+
+    #[test]
+    fn what_a_tool_is_for_is_not_taken_for_ordinary() {
+        let (_, seen) = flow(0, 1, 9, 443, true);
+        let own_bits = |evidence: Evidence, prior_bits: f64| {
+            let part = Contribution { prior_bits, ..Contribution::of(evidence, 1.0, 18.0) };
+            Exhibit::of(&seen, Class::CovertApplication, [Some(part), None, None], 15.0).own_bits
+        };
+        assert_eq!(own_bits(Evidence::NewFact(FactKind::Tool), 12.0), 12.0);
+        assert_eq!([own_bits(Evidence::NewFact(FactKind::Tool), 0.0), own_bits(Evidence::NewService, 12.0)], [3.0; 2]);
     }
 }

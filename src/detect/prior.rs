@@ -7,9 +7,10 @@
 //! or a tool for remote support or tunnels.
 
 use super::classify::{asks_directory, carries_data, is_login};
-use super::evidence::Evidence;
+use super::config::{Part, Without};
+use super::evidence::{Contribution, Detail, Evidence};
 use super::memory::Earlier;
-use super::surprise::DNS;
+use super::surprise::{DNS, MOST_BITS};
 use crate::app::{App, Family};
 use crate::feature::{Fact, FactKind, Observation, READ_REQUEST, SUBSCRIBE_ALL, WEAK_TICKETS};
 use crate::model::{Baselines, Edge, Family as _, HostBaseline, Kind, KnownTo, Roles};
@@ -54,12 +55,7 @@ const TOOL_BITS: f64 = 12.0;
 
 /// Days on which a device that begins something new with another at home was never at work at such an hour; none where that does not
 /// count: what is neither log-in nor clinical nor control, or where too few days were heard.
-pub(super) fn odd_hour(
-    seen: &Observation,
-    orig: Option<&HostBaseline>,
-    evidence: Evidence,
-    baselines: &Baselines,
-) -> Option<u32> {
+fn odd_hour(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> Option<u32> {
     let is_edge = matches!(evidence, Evidence::NewService | Evidence::NewPeer | Evidence::NewClient);
     let touches = is_edge && seen.orig_local && seen.resp_local && (is_login(seen) || seen.is_critical());
     orig.filter(|_| touches).and_then(|host| baselines.days.without(host.hours, seen.seen))
@@ -70,8 +66,27 @@ pub(super) fn hour_bits(days: u32) -> f64 {
     (2.0 * (f64::from(days) + 1.0)).log2().min(BITS)
 }
 
+/// Gives something new the bits that it has more for what it touches and when.
+pub(super) fn weigh(
+    part: &mut Contribution,
+    (seen, earlier): (&Observation, Earlier),
+    orig: Option<&HostBaseline>,
+    (baselines, without): (&Baselines, Without),
+) {
+    if without.has(Part::Prior) {
+        return;
+    }
+    let days = odd_hour(seen, orig, part.evidence, baselines);
+    part.prior_bits = prior_bits((seen, earlier), orig, part.evidence, baselines) + days.map_or(0.0, hour_bits);
+    part.detail = days.map_or(part.detail, Detail::OddHour);
+    if earlier.is_call_back && matches!(part.evidence, Evidence::NewService | Evidence::NewPeer) {
+        (part.prior_bits, part.detail) = (part.prior_bits + BITS, Detail::CallBack);
+    }
+    part.bits = (part.bits + part.prior_bits).min(MOST_BITS);
+}
+
 /// Bits that something new about a flow counts more for what it touches.
-pub(super) fn prior_bits(
+fn prior_bits(
     (seen, earlier): (&Observation, Earlier),
     orig: Option<&HostBaseline>,
     evidence: Evidence,
@@ -373,5 +388,52 @@ mod tests {
     fn more_days_bring_more_bits_up_to_a_bound() {
         assert!((hour_bits(7) - 4.0).abs() < 1e-9 && hour_bits(8) > hour_bits(7));
         assert_eq!(hour_bits(1000), BITS);
+    }
+
+    #[test]
+    fn names_that_carry_data_and_log_in_by_the_port_of_another_are_tools() {
+        let domain = Fact::new(FactKind::Domain, "carrier.example");
+        let application = Fact::new(FactKind::Application, "ssh");
+        let baselines = |users: u8| {
+            let mut builder = BaselinesBuilder::default();
+            for (minute, n) in (0..60).flat_map(|minute| (1..=9).map(move |n| (minute, n))) {
+                let (_, mut seen) = flow(minute * 60_000 + i64::from(n), n, 100, 443, true);
+                seen.facts = if n <= users { vec![domain, application] } else { Vec::new() };
+                builder.add(&seen, 0);
+            }
+            let mut baselines = builder.finish();
+            baselines.pool_as_one();
+            baselines
+        };
+        let bits = |users: u8, kind: FactKind, carries: bool, leads_out: bool| {
+            let (_, mut seen) = flow(HOUR_MS * 2, 9, 101, 443, true);
+            (seen.app, seen.orig_local, seen.resp_local) = (App::Ssh, true, !leads_out);
+            seen.facts = vec![domain, application];
+            let (earlier, baselines) = (Earlier { carries, ..Earlier::default() }, baselines(users));
+            prior_bits((&seen, earlier), baselines.host(seen.orig), Evidence::NewFact(kind), &baselines)
+        };
+        assert_eq!([bits(0, FactKind::Domain, true, false), bits(3, FactKind::Domain, true, false)], [TOOL_BITS, 0.0]);
+        assert_eq!(bits(0, FactKind::Domain, false, false), 0.0, "any new domain");
+        let of_application = [true, false].map(|leads_out| bits(0, FactKind::Application, false, leads_out));
+        assert_eq!(of_application, [TOOL_BITS, MORE_BITS], "out of the network");
+    }
+
+    #[test]
+    fn who_dials_in_where_several_do_is_one_more() {
+        let bits = |clients: u8| {
+            let dials = |from: u8, ms: i64| {
+                let (_, mut seen) = flow(ms, from, 250, 1194, true);
+                (seen.app, seen.orig_local, seen.resp_local) = (App::OpenVpn, false, false);
+                seen
+            };
+            let mut builder = BaselinesBuilder::default();
+            (0..60)
+                .flat_map(|minute| (1..=clients).map(move |n| (n, minute * 60_000)))
+                .for_each(|(n, ms)| builder.add(&dials(n, ms), 0));
+            let baselines = builder.finish();
+            let seen = dials(99, HOUR_MS * 2);
+            prior_bits((&seen, Earlier::default()), None, Evidence::NewService, &baselines)
+        };
+        assert!(bits(2) > 0.0 && bits(3) == 0.0, "{} {}", bits(2), bits(3));
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pruning::Pruning;
 use crate::feature::Host;
 use crate::model::{Edge, Map};
 use crate::time::{Span, Timestamp};
@@ -17,13 +18,17 @@ const PERIOD: Span = Span::from_secs(3600);
 pub struct Stopped {
     /// When the first of them did, and who: of several, the first.
     silent: Map<Edge, (Timestamp, Vec<Host>)>,
+    #[serde(skip)]
+    pruning: Pruning,
 }
 
 impl Stopped {
     /// Another device fell silent to this server.
     pub fn note(&mut self, device: Host, with: Edge, now: Timestamp) {
         if self.silent.len() >= MAX_EDGES && !self.silent.contains_key(&with) {
-            self.silent.retain(|_, (since, _)| now.since(*since) < PERIOD);
+            if self.pruning.is_due(now) {
+                self.silent.retain(|_, (since, _)| now.since(*since) < PERIOD);
+            }
             if self.silent.len() >= MAX_EDGES {
                 return;
             }

@@ -8,7 +8,7 @@ use super::evidence::{Contribution, Detail, Evidence, Of, keep};
 use super::knowledge::{Ends, Knowledge};
 use super::memory::Earlier;
 use super::newness::Newness;
-use super::prior::{self, hour_bits, odd_hour, prior_bits};
+use super::prior::weigh;
 use super::range::{Range, VOLUMES};
 use super::recent::asks_many;
 use super::scanner::is_probe_of_scanner;
@@ -63,6 +63,11 @@ impl Surprise {
     #[must_use]
     pub fn is_named(&self) -> bool {
         self.new.is_some_and(|part| part.evidence.is_name())
+    }
+
+    /// Is what is new about the initiator's own doing told by what it is made for?
+    pub(super) fn is_of_tool(&self) -> bool {
+        self.own_new().is_some_and(|new| new.is_of_tool())
     }
 
     /// What is new about the initiator's own doing.
@@ -198,25 +203,6 @@ fn newness(
 /// Do several devices of the role of one at home use this?
 pub(super) fn used_by_its_kind(host: &HostBaseline, edge: Edge, baselines: &Baselines) -> bool {
     host.local && baselines.commons.known_to_several(Kind::Edge, edge, Roles::of(host.role)) == KnownTo::Role
-}
-
-/// Gives something new the bits that it has more for what it touches and when.
-fn weigh(
-    part: &mut Contribution,
-    (seen, earlier): (&Observation, Earlier),
-    orig: Option<&HostBaseline>,
-    (baselines, without): (&Baselines, Without),
-) {
-    if without.has(Part::Prior) {
-        return;
-    }
-    let days = odd_hour(seen, orig, part.evidence, baselines);
-    part.prior_bits = prior_bits((seen, earlier), orig, part.evidence, baselines) + days.map_or(0.0, hour_bits);
-    part.detail = days.map_or(part.detail, Detail::OddHour);
-    if earlier.is_call_back && matches!(part.evidence, Evidence::NewService | Evidence::NewPeer) {
-        (part.prior_bits, part.detail) = (part.prior_bits + prior::BITS, Detail::CallBack);
-    }
-    part.bits = (part.bits + part.prior_bits).min(MOST_BITS);
 }
 
 /// The strongest of: far from every behaviour, more than usual, a behaviour new to the device.

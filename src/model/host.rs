@@ -55,7 +55,7 @@ pub struct HostBaseline {
     pub shapes: Counts<Shape>,
     /// What it serves; most devices serve nothing.
     pub(super) serving: Option<Box<Serving>>,
-    /// When clinical and control conversations that it began were heard, in the order of their edges.
+    /// When conversations that it began and whose silence may be missed were heard: clinical and control ones, and those of a kind that nobody knows.
     pub(super) steady: Lasting,
     pub(super) measured: Measured,
 }
@@ -146,7 +146,7 @@ impl HostBaseline {
         self.steady.iter().any(|(_, steady)| steady.is_critical())
     }
 
-    /// When a clinical or control conversation that it began was heard.
+    /// When a conversation that it began and whose silence may be missed was heard.
     #[must_use]
     pub fn steady(&self, edge: Edge) -> Option<&Steady> {
         self.steady.get(edge)

@@ -45,9 +45,10 @@ impl Lasting {
         self.0 = all.into_boxed_slice();
     }
 
-    /// Adds those of another time.
+    /// Adds those of another time: first those that go on, so that none of them makes room as one that has stopped.
     pub(super) fn merge(&mut self, other: &Self, deaf: &Deaf) {
-        other.0.iter().for_each(|&(edge, steady)| self.hear(edge, steady, deaf));
+        let (known, new): (Vec<_>, Vec<_>) = other.0.iter().partition(|(edge, _)| self.get(*edge).is_some());
+        known.into_iter().chain(new).for_each(|&(edge, steady)| self.hear(edge, steady, deaf));
     }
 
     /// It was listened to for as long as `deaf` tells.
@@ -108,5 +109,23 @@ mod tests {
         all.hear(edge(50), Steady::new(40, false), &deaf);
         assert_eq!(ports(&all), [0, 1, 2, 50, 104]);
         assert_eq!(Lasting::from(BTreeMap::from(all.clone())), all);
+    }
+
+    #[test]
+    fn what_goes_on_makes_no_room_for_what_is_new() {
+        let deaf = Deaf::default();
+        let of = |ports: std::ops::Range<u16>, minute: i64| {
+            let mut all = Lasting::default();
+            ports.for_each(|port| all.hear(edge(port), Steady::new(minute, false), &deaf));
+            all
+        };
+        let (mut all, mut later) = (of(1..9, 0), of(1..9, 10));
+        // One stops; another is new, first in order, and began hours after what was heard before.
+        later.keep(|edge, _| edge.service.port > 1);
+        (2..9).for_each(|port| later.hear(edge(port), Steady::new(300, false), &deaf));
+        later.hear(edge(0), Steady::new(300, false), &deaf);
+        all.merge(&later, &deaf);
+        let heard = |port: u16| all.get(edge(port)).map(Steady::minutes);
+        assert_eq!([heard(0), heard(1), heard(2), heard(8)], [Some(1), None, Some(3), Some(3)]);
     }
 }

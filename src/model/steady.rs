@@ -18,12 +18,18 @@ pub struct Steady {
     first: i32,
     last: i32,
     /// Its longest silence so far, 45 days at the most.
+    #[serde(deserialize_with = "at_most")]
     longest_gap: u16,
     /// Minutes in which it was heard.
     minutes: u32,
     /// Is it clinical or control? So were all in models of earlier versions.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     is_critical: bool,
+}
+
+/// Models of earlier versions may have longer ones.
+fn at_most<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    i64::deserialize(deserializer).map(gap)
 }
 
 const fn yes() -> bool {
@@ -220,5 +226,13 @@ mod tests {
         let mut steady = Steady::new(0, true);
         (1..20).for_each(|n| follow(&mut steady, n));
         assert!(!steady.is_steady());
+    }
+
+    #[test]
+    fn a_model_of_an_earlier_version_is_read() {
+        let told = |gap: u32| format!(r#"{{"first":0,"last":200000,"longest_gap":{gap},"minutes":40}}"#);
+        let read = |gap: u32| serde_json::from_str::<Steady>(&told(gap)).unwrap();
+        assert!(read(9).is_critical() && read(9).longest_gap() == 9);
+        assert_eq!(read(100_000).longest_gap(), u32::from(u16::MAX));
     }
 }

@@ -178,7 +178,7 @@ impl Vocabulary {
     pub fn fit(flows: &[&Observation], seed: u64) -> Result<Self, ClusterError> {
         Self::of_assignments(flows, |scaled| {
             let centres = kmeans::fit(scaled, kmeans::cluster_count(scaled.len(), MAX_BEHAVIOURS), seed)?;
-            Ok(scaled.iter().map(|vector| Some(nearest(&centres, vector))).collect())
+            Ok(scaled.iter().map(|vector| Some(kmeans::nearest(centres.iter(), vector))).collect())
         })
     }
 
@@ -296,11 +296,6 @@ impl Vocabulary {
         let edge = |spreads: f32| untransform(index, centre + spreads * spread).clamp(least, most);
         Some((index, edge(-2.0), edge(2.0)))
     }
-}
-
-fn nearest(centres: &[Scaled], vector: &Scaled) -> usize {
-    let distance = |centre: &Scaled| centre.iter().zip(vector).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
-    (0..centres.len()).min_by(|&a, &b| distance(&centres[a]).total_cmp(&distance(&centres[b]))).unwrap_or(0)
 }
 
 fn describe(cluster: &[usize], flows: &[&Observation], transformed: &[Scaled], scaler: &Scaler) -> Behaviour {

@@ -51,7 +51,7 @@ pub(super) fn assign(hosts: &mut Map<Host, Box<HostBaseline>>, order: &Order, (s
     let mut members: Vec<Members> = (0..centres.len().max(1)).map(|_| Members::new(uses.len())).collect();
     for (place, address) in home.iter().enumerate() {
         let row = row(&hosts[address], &uses);
-        members[nearest(&centres, &row)].add(place as u32, &row);
+        members[kmeans::nearest(centres.iter(), &row)].add(place as u32, &row);
     }
     members.retain(|role| !role.places.is_empty());
     members.sort_by_key(|role| (std::cmp::Reverse(role.places.len()), role.places.first().copied()));
@@ -107,11 +107,6 @@ fn row(host: &HostBaseline, uses: &[Use]) -> Vec<f64> {
         (f64::from(minutes) / all.max(1.0)).sqrt()
     };
     uses.iter().map(share).collect()
-}
-
-fn nearest(centres: &[Vec<f64>], row: &[f64]) -> usize {
-    let distance = |centre: &Vec<f64>| centre.iter().zip(row).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
-    (0..centres.len()).min_by(|&a, &b| distance(&centres[a]).total_cmp(&distance(&centres[b]))).unwrap_or(0)
 }
 
 fn name(uses: &[Use], role: &Members) -> String {

@@ -60,7 +60,8 @@ impl Around {
         (minute, targets): (Option<&Minute>, Option<u32>),
         hour: impl Fn() -> HourOfDevice,
     ) -> Self {
-        let counted = minute.and_then(|minute| by_count(seen, surprise, (minute, targets.unwrap_or(u32::MAX))));
+        let by_count = minute.and_then(|minute| by_count(seen, surprise, (minute, targets.unwrap_or(u32::MAX))));
+        let counted = by_count.or_else(|| earlier.is_probe.then_some(Class::Scan));
         let hour = context.slow.filter(|slow| slow.evidence == Evidence::SlowTargets).map(|_| hour()).unwrap_or_default();
         Self { counted, is_tunnel: earlier.carries || is_tunnel(seen, minute), targets: hour.targets(), peers: hour.peers() }
     }
@@ -106,6 +107,8 @@ pub(super) fn classify(
         // What a clock's clients are is asked to have the answer sent to somebody else.
         Some((Evidence::NewFact(FactKind::Tool), _)) if seen.app == App::Ntp => Class::Flood,
         Some((Evidence::NewFact(FactKind::Tool), _)) if seen.service.is_ping() => Class::Tunnel,
+        // A server of pages is looked through.
+        Some((Evidence::NewFact(FactKind::Tool), _)) if seen.app == App::Http && seen.resp_local => Class::Scan,
         Some((Evidence::NewFact(FactKind::Application | FactKind::Tool), _)) if !seen.resp_local => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
         // Tickets of the usual kind are new to whoever begins to log in.
@@ -297,6 +300,18 @@ mod tests {
         assert_eq!(class(true, Evidence::NewClient), Class::Unusual);
         assert_eq!(class(true, Evidence::NewOffer), Class::CovertApplication);
         assert_eq!(class(false, Evidence::NewPeer), Class::CovertApplication);
+    }
+
+    #[test]
+    fn who_looks_through_a_server_of_pages_scans_it_and_a_tool_that_leads_out_is_covert() {
+        let class = |app: App, to_home: bool| {
+            let (_, mut seen) = super::super::testing::flow(0, 1, 100, 80, true);
+            (seen.app, seen.resp_local) = (app, to_home);
+            let new = Some(Contribution::of(Evidence::NewFact(FactKind::Tool), 0.0, 20.0));
+            classify(&seen, &Surprise { new, ..Surprise::default() }, None, &Around::default(), Initiator::Known)
+        };
+        assert_eq!((class(App::Http, true), class(App::Http, false)), (Class::Scan, Class::CovertApplication));
+        assert_eq!(class(App::Tls, false), Class::CovertApplication);
     }
 
     #[test]

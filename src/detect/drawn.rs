@@ -1,7 +1,10 @@
 //! Ports that a server draws for each connection: those of a passive FTP server, of a backup's data, or of calls. The next one is what the ones before were.
 
+use std::collections::BTreeSet;
+
 use super::classify::is_login;
-use crate::feature::Observation;
+use crate::app::App;
+use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::model::{Edge, Family as _, HostBaseline, Packed};
 
@@ -17,9 +20,46 @@ const CLIENTS: usize = 2;
 /// It is used for one thing and then no more: minutes in which it was, at the most. A service has its port for good.
 const MINUTES: u32 = 60;
 
+/// Where calls are set up (SIP, RFC 3261, 19.1.2).
+const SIP: [Service; 3] =
+    [Service { protocol: UDP, port: 5060 }, Service { protocol: TCP, port: 5060 }, Service { protocol: TCP, port: 5061 }];
+
+/// Is it the voice of a call (RTP) between two that set up calls with each other, or both with the same third, while they were learned?
+pub(super) fn is_of_call(seen: &Observation, orig: Option<&HostBaseline>, resp: Option<&HostBaseline>) -> bool {
+    let Some((orig, resp)) = orig.zip(resp).filter(|_| seen.app == App::Rtp) else { return false };
+    let callers = sets_up_calls_with(orig, seen.orig);
+    callers.contains(&seen.resp) || sets_up_calls_with(resp, seen.resp).iter().any(|third| callers.contains(third))
+}
+
+/// With whom a device sets up calls.
+fn sets_up_calls_with(host: &HostBaseline, itself: Host) -> BTreeSet<Host> {
+    let of = SIP.map(|service| Edge { service, peer: itself }.family());
+    let called = of.iter().flat_map(|edges| host.edges.range(edges).map(|(edge, _)| edge.peer));
+    called.chain(of.iter().flat_map(|edges| host.clients().range(edges).map(|(client, _)| client.peer))).collect()
+}
+
+/// The service as which the voice of a call is known: the port by which its initiator said and heard most so far.
+fn voice(seen: &Observation, orig: &HostBaseline) -> Option<Service> {
+    let of = |port| Service { port, ..seen.service };
+    let drawn = orig
+        .services
+        .range(&(of(FIRST)..=of(u16::MAX)))
+        .filter(|&(service, minutes)| minutes <= MINUTES && !SIP.contains(&service));
+    drawn.map(|(service, _)| service).max_by(|a, b| moved(orig, *a).total_cmp(&moved(orig, *b)))
+}
+
+/// The most that a device moved by a service.
+fn moved(orig: &HostBaseline, service: Service) -> f64 {
+    let most = |bytes: Packed<'_>| bytes.quantile(1.0).unwrap_or(0.0);
+    orig.asked(service).map_or(0.0, |used| most(used.bytes_orig) + most(used.bytes_resp))
+}
+
 /// The service as which a flow between two devices at home is known, where its port is one more that the responder drew for the initiator: the one by which
-/// most was moved. Never what is for log-in and administration.
+/// most was moved. Never what is for log-in and administration. So is the voice of a call, wherever it goes.
 pub(super) fn known_as(seen: &Observation, orig: Option<&HostBaseline>, resp: Option<&HostBaseline>) -> Option<Service> {
+    if is_of_call(seen, orig, resp) {
+        return orig.filter(|orig| !orig.services.contains(seen.service)).and_then(|orig| voice(seen, orig));
+    }
     let is_high = matches!(seen.service.protocol, TCP | UDP) && seen.service.port >= FIRST && !is_login(seen);
     let is_at_home = seen.orig_local && seen.resp_local;
     if !(is_high && is_at_home && seen.answered()) {
@@ -42,11 +82,7 @@ pub(super) fn known_as(seen: &Observation, orig: Option<&HostBaseline>, resp: Op
     }
     let own = drawn.into_iter().filter(|&service| orig.edges.contains(Edge { service, peer: seen.resp }));
     let own: Vec<Service> = own.collect();
-    let moved = |service: &Service| {
-        let most = |bytes: Packed<'_>| bytes.quantile(1.0).unwrap_or(0.0);
-        orig.asked(*service).map_or(0.0, |used| most(used.bytes_orig) + most(used.bytes_resp))
-    };
-    let most = own.iter().copied().max_by(|a, b| moved(a).total_cmp(&moved(b)));
+    let most = own.iter().copied().max_by(|a, b| moved(orig, *a).total_cmp(&moved(orig, *b)));
     most.filter(|_| own.len() >= OF_CLIENT)
 }
 
@@ -60,6 +96,7 @@ fn is_within(drawn: &[Service], port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{LATER_MS, flow, host, taught_by};
+    use super::*;
 
     #[test]
     fn the_next_port_that_a_server_draws_for_its_client_is_known() {
@@ -88,5 +125,37 @@ mod tests {
         assert_eq!([known_as(1, 100, 4444), known_as(1, 100, 445)], [None; 2], "beyond what it draws from");
         assert_eq!([known_as(1, 101, 3001 + 7), known_as(6, 100, 2504), known_as(77, 100, 2504)], [None; 3]);
         assert_eq!([known_as(1, 102, 2504), known_as(1, 102, 3389)], [None; 2], "services that are there for good");
+    }
+
+    #[test]
+    fn the_voice_of_calls_is_known_wherever_the_telephones_set_them_up() {
+        // Telephones 1 and 2 set up calls with exchange 100, which calls provider 200; 1 speaks to the exchange and the exchange to the provider. 3 sets up none.
+        let udp = |at: i64, from: u8, to: u8, port: u16, app: App| {
+            let (_, mut seen) = flow(at, from, to, port, true);
+            (seen.app, seen.service.protocol, seen.resp_local) = (app, UDP, to != 200);
+            seen
+        };
+        let minutes = (0..120).flat_map(|minute| {
+            let at = minute * 60_000;
+            let mut flows =
+                vec![udp(at, 1, 100, 5060, App::Sip), udp(at, 2, 100, 5060, App::Sip), udp(at, 100, 200, 5060, App::Sip)];
+            if minute % 20 == 0 {
+                let port = 16_000 + 2 * (minute as u16);
+                flows.extend([udp(at + 5, 1, 100, port, App::Rtp), udp(at + 5, 100, 200, port + 4000, App::Rtp)]);
+            }
+            flows.push(udp(at + 9, 3, 100, 123, App::Ntp));
+            flows
+        });
+        let knowledge = taught_by(minutes.collect(), 1e-6);
+        let voice = |from: u8, to: u8, app: App| {
+            let seen = udp(LATER_MS, from, to, 17_777, app);
+            let baselines = knowledge.baselines(seen.seen);
+            let ends = (baselines.host(host(from)), baselines.host(host(to)));
+            (super::is_of_call(&seen, ends.0, ends.1), super::known_as(&seen, ends.0, ends.1).is_some())
+        };
+        assert_eq!(voice(100, 200, App::Rtp), (true, true), "as it called before");
+        assert_eq!(voice(1, 2, App::Rtp), (true, true), "both are telephones of one exchange");
+        assert_eq!(voice(2, 100, App::Rtp), (true, false), "it never spoke: that it does is told");
+        assert_eq!([voice(1, 3, App::Rtp), voice(1, 77, App::Rtp), voice(100, 200, App::Unknown)], [(false, false); 3]);
     }
 }

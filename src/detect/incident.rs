@@ -32,9 +32,10 @@ const UPDATE_EVERY: Span = Span::from_secs(60);
 const QUIET: Span = Span::from_secs(300);
 /// The same of one that several devices share: an update comes to one after the other.
 const QUIET_SHARED: Span = Span::from_secs(8 * 3600);
-
-/// The same of one in which an administrator's device reaches servers that it never did: it goes from one to the next.
-const QUIET_ACCESS: Span = Span::from_secs(3600);
+/// The same of one in which an administrator's device reaches servers that it never did, and of a slow scan: it goes from one to the next.
+const QUIET_ROUND: Span = Span::from_secs(3600);
+/// Flows with which a scan may begin and be a slow one.
+const FEW_FLOWS: f64 = 8.0;
 
 /// Where an incident is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -355,10 +356,16 @@ impl Incident {
     pub fn quiet_from(&self) -> Timestamp {
         let quiet = match () {
             () if self.is_shared => QUIET_SHARED,
-            () if self.is_of_administrator && self.class.is_access() => QUIET_ACCESS,
+            () if self.is_of_administrator && self.class.is_access() || self.is_slow_scan() => QUIET_ROUND,
             () => QUIET,
         };
         self.latest_evidence + quiet
+    }
+
+    /// Is it a scan of hardly more than a flow a minute? One that is faster is over when nothing comes.
+    fn is_slow_scan(&self) -> bool {
+        let minutes = self.latest_evidence.since(self.first).as_seconds() / 60.0;
+        self.class == Class::Scan && self.flows as f64 <= FEW_FLOWS + minutes
     }
 
     /// Nobody listened for this long.
@@ -470,13 +477,17 @@ mod tests {
     }
 
     #[test]
-    fn it_is_quiet_five_minutes_after_its_latest_evidence() {
-        let mut incident = incident();
+    fn it_is_quiet_five_minutes_after_its_latest_evidence_and_a_scan_an_hour() {
+        let mut incident = Incident { class: Class::Flood, ..incident() };
         incident.touch(at(100));
         incident.touch(at(50));
         assert!(!incident.is_quiet(at(399)) && incident.is_quiet(at(400)));
         incident.skip(Span::from_secs(3600));
         assert!(!incident.is_quiet(at(3999)) && incident.is_quiet(at(4000)), "nobody listened for an hour");
+        (incident.class, incident.flows) = (Class::Scan, 40);
+        assert!(!incident.is_quiet(at(7299)) && incident.is_quiet(at(7300)), "40 flows in an hour");
+        incident.flows = 400;
+        assert!(incident.is_quiet(at(4000)), "a fast one");
     }
 
     #[test]

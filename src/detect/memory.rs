@@ -21,6 +21,7 @@ use super::moved::Moved;
 use super::newcomer::Introduced;
 use super::notice::Notice;
 use super::population::Changes;
+use super::probes::Probes;
 use super::recent::Recent;
 use super::relay::Relays;
 use super::silence::Silences;
@@ -79,6 +80,8 @@ pub struct Earlier {
     pub is_call_back: bool,
     /// Does it ask for one more of many names that may carry data?
     pub carries: bool,
+    /// Does it touch one more of many services without a word?
+    pub is_probe: bool,
 }
 
 /// What devices did lately: what an [`Assessor`](super::Assessor) remembers.
@@ -89,6 +92,7 @@ pub struct Lately {
     pub(super) relays: Relays,
     pub(super) callers: Callers,
     pub(super) carriers: Carriers,
+    pub(super) probes: Probes,
     pub(super) silences: Silences,
     pub(super) looked_for_silence: Timestamp,
     listened: Listened,
@@ -99,6 +103,7 @@ impl Lately {
     pub(super) fn earlier(&mut self, seen: &Observation, orig: Option<&HostBaseline>) -> Earlier {
         self.serve(seen);
         self.carriers.observe(seen, orig);
+        self.probes.observe(seen, orig);
         let is_moved = self.moved.observe(seen, orig);
         Earlier { is_moved, ..self.apart_from_moves(seen) }
     }
@@ -110,7 +115,8 @@ impl Lately {
 
     fn apart_from_moves(&self, seen: &Observation) -> Earlier {
         let (is_passed_on, is_call_back) = (self.relays.has(seen), self.callers.has(seen));
-        Earlier { is_moved: false, is_passed_on, is_call_back, carries: self.carriers.has(seen) }
+        let (carries, is_probe) = (self.carriers.has(seen), self.probes.has(seen));
+        Earlier { is_moved: false, is_passed_on, is_call_back, carries, is_probe }
     }
 
     /// Takes what an observation says of its responder.

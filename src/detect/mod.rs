@@ -43,6 +43,7 @@ mod newness;
 mod notice;
 mod population;
 mod prior;
+mod probes;
 mod pruning;
 mod range;
 mod rank;

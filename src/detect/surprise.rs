@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::{Part, Without};
-use super::drawn::known_as;
+use super::drawn::{is_of_call, known_as};
 use super::evidence::{Contribution, Detail, Evidence, Of, keep};
 use super::knowledge::{Ends, Knowledge};
 use super::memory::Earlier;
@@ -101,7 +101,8 @@ impl Surprise {
         let is_strange = !earlier.is_moved && !orig.is_some_and(|host| host.edges.contains(edge));
         // An address is handed out to whoever asks for one, and one controller of a domain is as good as another.
         let hands_out = || seen.service.hands_out_addresses() && orig.is_some_and(|host| host.services.contains(seen.service));
-        let is_expected = is_strange && (hands_out() || stands_in(seen, (orig, resp), baselines));
+        let is_call = is_of_call(seen, orig, resp);
+        let is_expected = is_strange && (hands_out() || is_call || stands_in(seen, (orig, resp), baselines));
         let unknown_peer = is_strange && !is_expected;
         let unknown_edge = unknown_client && unknown_peer;
         // What keeps the link up says nothing of the device but that it is there; how much of it there is counts still.
@@ -114,7 +115,9 @@ impl Surprise {
         } else {
             volume(seen, orig, baselines, without)
         };
-        let new = newness((seen, earlier), (orig, unknown_peer), (resp, unknown_client && !is_expected), (baselines, without));
+        // On which port a telephone listens is drawn for each call.
+        let server = resp.filter(|_| !is_call);
+        let new = newness((seen, earlier), (orig, unknown_peer), (server, unknown_client && !is_expected), (baselines, without));
         let is_of_resolving =
             |part: Contribution| part.evidence.is_name() || part.evidence == Evidence::NewPeer && DNS.contains(&seen.service);
         let resolves = |host: &HostBaseline| host.local && host.resolves();

@@ -210,7 +210,10 @@ pub(super) fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
         Facts::Dicom(dicom) => of_dicom(dicom, &mut found),
         Facts::Hl7(hl7) => of_hl7(hl7, &mut found),
         Facts::Mqtt(mqtt) => of_mqtt(mqtt, &mut found),
-        Facts::Http(http) => found.extend(http.method.map(|method| (FactKind::HttpMethod, method))),
+        Facts::Http(http) => {
+            found.extend(http.user_agent.as_deref().and_then(tool::called).map(|tool| (FactKind::Tool, tool)));
+            found.extend(http.method.map(|method| (FactKind::HttpMethod, method)));
+        }
         Facts::Ssh(ssh) => found.extend(ssh.software_orig.as_deref().map(|text| (FactKind::SshSoftware, text))),
         Facts::Tls(tls) => found.extend(tls.alpn.as_deref().map(|text| (FactKind::Alpn, text))),
         Facts::DceRpc(calls) => of_calls(calls, &mut found),
@@ -352,6 +355,14 @@ mod tests {
         let tool = (FactKind::Tool, "AnyDesk");
         assert_eq!([said(&tls).contains(&tool), said(&dns).contains(&tool)], [true, false]);
         assert!([tls, dns].iter().all(|facts| said(facts).contains(&(FactKind::Domain, "anydesk.com"))));
+    }
+
+    #[test]
+    fn an_attacker_s_program_is_known_where_it_asks_a_server_of_pages() {
+        use crate::app::HttpFacts;
+        let asks = |user_agent: &str| Facts::Http(HttpFacts { user_agent: Some(user_agent.into()), ..HttpFacts::default() });
+        assert!(said(&asks("gobuster/3.6")).contains(&(FactKind::Tool, "Gobuster")));
+        assert!(said(&asks("curl/8.5.0")).iter().all(|(kind, _)| *kind != FactKind::Tool));
     }
 
     #[test]

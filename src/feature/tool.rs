@@ -136,6 +136,30 @@ fn is_of_tor(name: &str) -> bool {
         && (turns > 2 || turns == 2 && is_unspeakable)
 }
 
+/// Programs made to look for what is wrong with a server of pages and to use it (MITRE ATT&CK T1595.002, T1595.003): what they call themselves, and their names. Not what
+/// asks the whole Internet for one page each.
+const ATTACKERS: [(&str, &str); 14] = [
+    ("sqlmap/", "sqlmap"),
+    ("gobuster/", "Gobuster"),
+    ("DirBuster", "DirBuster"),
+    ("feroxbuster/", "feroxbuster"),
+    ("Fuzz Faster U Fool", "ffuf"),
+    ("Wfuzz/", "Wfuzz"),
+    ("(Nikto/", "Nikto"),
+    ("WPScan v", "WPScan"),
+    ("(Hydra)", "Hydra"),
+    ("commix/", "commix"),
+    ("w3af.org", "w3af"),
+    ("Arachni/", "Arachni"),
+    ("Havij", "Havij"),
+    ("Nmap Scripting Engine", "Nmap"),
+];
+
+/// The program that a client of a server of pages says it is, where it is one of those.
+pub(super) fn called(user_agent: &str) -> Option<&'static str> {
+    ATTACKERS.iter().find(|(text, _)| user_agent.contains(text)).map(|&(_, tool)| tool)
+}
+
 /// The tool of which a server with this name is, whose registrable part is `domain`.
 pub(super) fn of(name: &str, domain: &str) -> Option<&'static str> {
     find(name, domain).map(|(_, tool)| tool).or_else(|| is_of_tor(name).then_some(TOR))
@@ -178,6 +202,16 @@ mod tests {
         assert_eq!([of("", ""), of("zzz.example", "zzz.example")], [None; 2]);
         let labels = ["relay-5ab3c1.net.AnyDesk.com.", "x.remotedesktop.google.com", "www.google.com", ""].map(labels_of_tool);
         assert_eq!(labels, [2, 3, 0, 0]);
+    }
+
+    #[test]
+    fn attackers_are_known_by_what_they_call_themselves() {
+        let calls = ["sqlmap/1.8.2#stable (https://sqlmap.org)", "Mozilla/5.00 (Nikto/2.1.6) (Evasions:None) (Test:map_codes)"];
+        assert_eq!(calls.map(called), [Some("sqlmap"), Some("Nikto")]);
+        assert_eq!(
+            [called("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36"), called("curl/8.5.0"), called("")],
+            [None; 3]
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::feature::Host;
 use crate::flow::Service;
-use crate::model::{Baselines, Edge, Family as _};
+use crate::model::{Baselines, Edge, Family as _, HostBaseline};
 
 /// SSH, Telnet, remote desktops (RDP, VNC) and WinRM: where somebody sits at another device. What all log in to every day, as shares, is none.
 const CONSOLES: [u16; 6] = [22, 23, 3389, 5900, 5985, 5986];
@@ -13,14 +13,22 @@ const DEVICES: usize = 4;
 
 /// Were others administered by a device while it was learned?
 pub(super) fn administers(host: Host, baselines: &Baselines) -> bool {
-    let Some(known) = baselines.host(host).filter(|known| known.local) else { return false };
+    let consoles = CONSOLES.map(|port| Service { protocol: 6, port });
+    baselines.host(host).is_some_and(|known| sits_at_others(known, &consoles, host, baselines))
+}
+
+/// Were others administered by a device, of which that is known, by this service while it was learned?
+pub(super) fn administers_by(service: Service, known: &HostBaseline, host: Host, baselines: &Baselines) -> bool {
+    service.protocol == 6 && CONSOLES.contains(&service.port) && sits_at_others(known, &[service], host, baselines)
+}
+
+fn sits_at_others(known: &HostBaseline, consoles: &[Service], itself: Host, baselines: &Baselines) -> bool {
     let is_at_home = |peer: &Host| baselines.host(*peer).is_some_and(|peer| peer.local);
-    let mut devices = BTreeSet::new();
-    for port in CONSOLES {
-        let at = Edge { service: Service { protocol: 6, port }, peer: host }.family();
-        devices.extend(known.edges.range(&at).map(|(edge, _)| edge.peer).filter(is_at_home));
-    }
-    devices.len() >= DEVICES
+    let at = |service: &Service| {
+        let edges = Edge { service: *service, peer: itself }.family();
+        known.edges.range(&edges).map(|(edge, _)| edge.peer).filter(is_at_home).collect::<Vec<_>>()
+    };
+    known.local && consoles.iter().flat_map(at).collect::<BTreeSet<Host>>().len() >= DEVICES
 }
 
 #[cfg(test)]
@@ -41,5 +49,10 @@ mod tests {
         let knowledge = taught_by(flows.collect(), 1e-6);
         let baselines = knowledge.baselines(Timestamp::from_parts(LATER_MS / 1000, 0));
         assert_eq!([1, 2, 3, 101, 77].map(|device| administers(host(device), baselines)), [true, false, false, false, false]);
+        let by = |device: u8, port: u16| {
+            let known = baselines.host(host(device)).unwrap();
+            administers_by(Service { protocol: 6, port }, known, host(device), baselines)
+        };
+        assert_eq!([by(1, 22), by(1, 3389), by(3, 445)], [false; 3], "two devices by each, and shares are no console");
     }
 }

@@ -39,7 +39,6 @@ pub struct Exhibit {
     /// Flows with evidence; one that was looked at while open and again at its end counts once.
     pub flows: u64,
     /// Of which class an incident has all of this by now.
-    #[serde(skip)]
     pub(super) reported: Option<Class>,
 }
 

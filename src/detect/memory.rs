@@ -238,10 +238,10 @@ mod tests {
     fn a_clock_that_is_set_forward_ends_no_incident_and_one_that_is_set_back_moves_nothing() {
         let at = |second: i64| Timestamp::from_parts(second, 0);
         let second = Some(Span::from_secs(1));
-        let incident = Incident::new(Class::Scan, host(1), FlowRef::of_link(host(1), host(2)), at(1000));
+        let incident = Incident::new(Class::Flood, host(1), FlowRef::of_link(host(1), host(2)), at(1000));
         let mut filed = Filed::default();
-        filed.incidents.insert((host(1), Class::Scan), incident);
-        let is_quiet = |filed: &Filed, now: i64| filed.incidents[&(host(1), Class::Scan)].is_quiet(at(now));
+        filed.incidents.insert((host(1), Class::Flood), incident);
+        let is_quiet = |filed: &Filed, now: i64| filed.incidents[&(host(1), Class::Flood)].is_quiet(at(now));
         filed.listen(at(1001), second);
         filed.listen(at(4601), second);
         assert!(!is_quiet(&filed, 4601) && !is_quiet(&filed, 4898) && is_quiet(&filed, 4900), "3600 s that nobody saw");

@@ -6,6 +6,7 @@
 //! listening to all that is published, or requests that change a controller, or tickets from which passwords can be guessed, or names that are asked for past the resolver at home,
 //! or a tool for remote support or tunnels.
 
+use super::administrator::administers_by;
 use super::classify::{asks_directory, carries_data, is_login};
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Detail, Evidence};
@@ -143,6 +144,11 @@ fn prior_bits(
         let bits = if is_tunnel { tool_bits } else { hostile_bits };
         return speaks.map_or(0.0, |&fact| bits(commons.known_to(Kind::Fact(fact.kind), fact, roles())));
     }
+    // A device that cares for patients or controls machines is built for what it offers: nobody puts something else on it. Consoles weigh by who sits at them.
+    let is_other = evidence == Evidence::NewOffer && !seen.is_critical() && !is_login(seen);
+    if is_other && seen.answered() && baselines.is_critical(seen.resp) {
+        return BITS;
+    }
     let known = || commons.known_to(Kind::Service, seen.service, roles());
     match seen.app.family() {
         Family::Clinical | Family::Industrial => {
@@ -164,7 +170,10 @@ fn prior_bits(
         _ if is_login(seen) && !asks_directory(seen, baselines) && !seen.failed && seen.orig_local && seen.resp_local => {
             let known = commons.known_to_several(Kind::Service, seen.service, roles());
             let towards = if baselines.is_critical(seen.resp) { BITS / 2.0 } else { 0.0 };
-            hostile_bits(known) / 2.0 + towards
+            // To go to one more is what an administrator's device is there for.
+            let is_its_work = orig.is_some_and(|orig| administers_by(seen.service, orig, seen.orig, baselines));
+            let of_kind = if is_its_work { 0.0 } else { hostile_bits(known) / 2.0 };
+            of_kind + towards
         }
         _ => 0.0,
     }
@@ -382,6 +391,30 @@ mod tests {
         };
         assert_eq!([bits(0, 100), bits(1, 100), bits(3, 100)], [MORE_BITS / 2.0, BITS / 2.0, 0.0]);
         assert_eq!([bits(3, 50), bits(3, 51)], [BITS / 2.0; 2], "one that treats patients, and whom it speaks to");
+        let offers = |to: u8, port: u16, answered: bool| {
+            let (baselines, (_, seen)) = (baselines(0), flow(HOUR_MS * 2, 9, to, port, answered));
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), Evidence::NewOffer, &baselines)
+        };
+        assert_eq!([offers(50, 8080, true), offers(50, 8080, false), offers(100, 8080, true)], [BITS, 0.0, 0.0]);
+        assert_eq!(offers(50, 22, true), bits(0, 50), "a console weighs by who sits at it");
+    }
+
+    #[test]
+    fn to_go_to_one_more_is_an_administrator_s_work() {
+        // Device 1 sits at so many, devices 2 to 9 read pages.
+        let bits = |devices: u8, from: u8| {
+            let mut builder = BaselinesBuilder::default();
+            for minute in 0..60 {
+                let at = |n: u8| minute * 60_000 + i64::from(n);
+                (101..101 + devices).for_each(|to| builder.add(&flow(at(to), 1, to, 22, true).1, 0));
+                (2..=9).for_each(|n| builder.add(&flow(at(n), n, 100, 80, true).1, 0));
+            }
+            let mut baselines = builder.finish();
+            baselines.pool_as_one();
+            let (_, seen) = flow(HOUR_MS * 2, from, 120, 22, true);
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), Evidence::NewPeer, &baselines)
+        };
+        assert_eq!([bits(4, 1), bits(3, 1), bits(4, 2)], [0.0, BITS / 2.0, BITS / 2.0]);
     }
 
     #[test]

@@ -128,11 +128,7 @@ fn prior_bits(
         return calls.map(|&call| hostile_bits(commons.known_to(Kind::Fact(call.kind), call, roles()))).fold(0.0, f64::max);
     }
     if evidence == Evidence::NewFact(FactKind::RemoteInterface) {
-        let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
-        let administers = |fact: &Fact| ADMINISTRATION.iter().any(|name| *fact == Fact::new(FactKind::RemoteInterface, name));
-        let of_others = |fact: &Fact| commons.known_to(Kind::Fact(fact.kind), *fact, roles()) != KnownTo::Role;
-        let counts = seen.facts.iter().any(|fact| is_new(fact) && administers(fact) && of_others(fact));
-        return if counts { BITS } else { 0.0 };
+        return interface_bits(seen, orig, (baselines, roles()));
     }
     if let Evidence::NewFact(kind @ (FactKind::ControllerRequest | FactKind::ControllerChange | FactKind::Ticket)) = evidence {
         return deed_bits(seen, orig, kind, (baselines, roles()));
@@ -168,15 +164,29 @@ fn prior_bits(
         Family::Covert => hostile_bits(known()),
         // Somebody with valid credentials is not told apart by what he does. That one device of its kind administers others says nothing of the rest.
         _ if is_login(seen) && !asks_directory(seen, baselines) && !seen.failed && seen.orig_local && seen.resp_local => {
-            let known = commons.known_to_several(Kind::Service, seen.service, roles());
-            let towards = if baselines.is_critical(seen.resp) { BITS / 2.0 } else { 0.0 };
-            // To go to one more is what an administrator's device is there for.
-            let is_its_work = orig.is_some_and(|orig| administers_by(seen.service, orig, seen.orig, baselines));
-            let of_kind = if is_its_work { 0.0 } else { hostile_bits(known) / 2.0 };
-            of_kind + towards
+            login_bits(seen, orig, (baselines, roles()))
         }
         _ => 0.0,
     }
+}
+
+/// Bits of remote calls that administer, by a device that never made such and of whose kind none does.
+fn interface_bits(seen: &Observation, orig: Option<&HostBaseline>, (baselines, roles): (&Baselines, Roles)) -> f64 {
+    let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
+    let administers = |fact: &Fact| ADMINISTRATION.iter().any(|name| *fact == Fact::new(FactKind::RemoteInterface, name));
+    let of_others = |fact: &Fact| baselines.commons.known_to(Kind::Fact(fact.kind), *fact, roles) != KnownTo::Role;
+    let counts = seen.facts.iter().any(|fact| is_new(fact) && administers(fact) && of_others(fact));
+    if counts { BITS } else { 0.0 }
+}
+
+/// Bits of access for log-in and administration between devices at home.
+fn login_bits(seen: &Observation, orig: Option<&HostBaseline>, (baselines, roles): (&Baselines, Roles)) -> f64 {
+    let known = baselines.commons.known_to_several(Kind::Service, seen.service, roles);
+    let towards = if baselines.is_critical(seen.resp) { BITS / 2.0 } else { 0.0 };
+    // To go to one more is what an administrator's device is there for.
+    let is_its_work = orig.is_some_and(|orig| administers_by(seen.service, orig, seen.orig, baselines));
+    let of_kind = if is_its_work { 0.0 } else { hostile_bits(known) / 2.0 };
+    of_kind + towards
 }
 
 /// Bits of a request that changes a controller, by a device that never made such, or not of this one; and of one for a ticket that gives a password

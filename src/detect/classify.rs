@@ -8,7 +8,7 @@ use super::memory::Earlier;
 use super::recent::Context;
 use super::surprise::{Surprise, used_by_its_kind};
 use crate::app::{App, Family};
-use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, FactKind, Observation};
+use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, FactKind, Observation, attacks_servers};
 use crate::flow::Service;
 use crate::model::{Baselines, CARRIER_NAME_BYTES, Edge, HostBaseline, HourOfDevice, Kind, Minute, ODD_SHARE, TUNNEL_NAME_BYTES};
 
@@ -107,8 +107,7 @@ pub(super) fn classify(
         // What a clock's clients are is asked to have the answer sent to somebody else.
         Some((Evidence::NewFact(FactKind::Tool), _)) if seen.app == App::Ntp => Class::Flood,
         Some((Evidence::NewFact(FactKind::Tool), _)) if seen.service.is_ping() => Class::Tunnel,
-        // A server of pages is looked through.
-        Some((Evidence::NewFact(FactKind::Tool), _)) if seen.app == App::Http && seen.resp_local => Class::Scan,
+        Some((Evidence::NewFact(FactKind::Tool), _)) if seen.facts.iter().any(|&fact| attacks_servers(fact)) => Class::Scan,
         Some((Evidence::NewFact(FactKind::Application | FactKind::Tool), _)) if !seen.resp_local => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
         // Tickets of the usual kind are new to whoever begins to log in.
@@ -236,6 +235,7 @@ const PAYLOAD_MEAN_ORIG: usize = 7;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::feature::Fact;
 
     #[test]
     fn a_few_long_names_make_a_tunnel_and_a_few_short_ones_do_not() {
@@ -252,7 +252,6 @@ mod tests {
     #[test]
     fn many_names_that_do_not_exist_are_told_and_one_that_is_asked_for_again_is_not() {
         use super::super::testing::{LATER_MS, detector, flow, show, taught};
-        use crate::feature::Fact;
         let asks = |flows: i64, different: i64, missing: u32| {
             let mut detector = detector(&taught());
             let flows = (0..flows).map(|n| {
@@ -272,7 +271,6 @@ mod tests {
     #[test]
     fn names_of_one_domain_make_a_tunnel_and_of_many_do_not() {
         use super::super::testing::flow;
-        use crate::feature::Fact;
         let asks = |domains: i64| {
             let mut minute = Minute::default();
             let flows = (0..40).map(|n| {
@@ -304,14 +302,13 @@ mod tests {
 
     #[test]
     fn who_looks_through_a_server_of_pages_scans_it_and_a_tool_that_leads_out_is_covert() {
-        let class = |app: App, to_home: bool| {
+        let class = |tool: &str| {
             let (_, mut seen) = super::super::testing::flow(0, 1, 100, 80, true);
-            (seen.app, seen.resp_local) = (app, to_home);
+            (seen.app, seen.resp_local, seen.facts) = (App::Http, false, vec![Fact::new(FactKind::Tool, tool)]);
             let new = Some(Contribution::of(Evidence::NewFact(FactKind::Tool), 0.0, 20.0));
             classify(&seen, &Surprise { new, ..Surprise::default() }, None, &Around::default(), Initiator::Known)
         };
-        assert_eq!((class(App::Http, true), class(App::Http, false)), (Class::Scan, Class::CovertApplication));
-        assert_eq!(class(App::Tls, false), Class::CovertApplication);
+        assert_eq!(["sqlmap", "AnyDesk"].map(class), [Class::Scan, Class::CovertApplication]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub use fact::{Fact, FactKind, ParseFactError, READ_REQUEST, SUBSCRIBE_ALL, WEAK
 pub use observation::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Host, NamesAsked, Observation};
 pub use packing::{pack, unpack};
 pub use schema::{COUNT, Feature, SCHEMA, Scale, hex, markdown, schema_hash};
-pub use tool::labels_of_tool;
+pub use tool::{attacks_servers, labels_of_tool};
 
 /// The features of one flow, in the order and units of [`SCHEMA`]. Every value is finite.
 pub type Vector = [f64; COUNT];

@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::fact::domain;
+use super::fact::{Fact, FactKind, domain};
 use crate::app::Facts;
 use crate::flow::{FlowRecord, SideStats};
 
@@ -160,6 +160,12 @@ pub(super) fn called(user_agent: &str) -> Option<&'static str> {
     ATTACKERS.iter().find(|(text, _)| user_agent.contains(text)).map(|&(_, tool)| tool)
 }
 
+/// Is a fact of such a program?
+#[must_use]
+pub fn attacks_servers(fact: Fact) -> bool {
+    fact.kind == FactKind::Tool && ATTACKERS.iter().any(|(_, tool)| fact == Fact::new(FactKind::Tool, tool))
+}
+
 /// The tool of which a server with this name is, whose registrable part is `domain`.
 pub(super) fn of(name: &str, domain: &str) -> Option<&'static str> {
     find(name, domain).map(|(_, tool)| tool).or_else(|| is_of_tor(name).then_some(TOR))
@@ -208,6 +214,7 @@ mod tests {
     fn attackers_are_known_by_what_they_call_themselves() {
         let calls = ["sqlmap/1.8.2#stable (https://sqlmap.org)", "Mozilla/5.00 (Nikto/2.1.6) (Evasions:None) (Test:map_codes)"];
         assert_eq!(calls.map(called), [Some("sqlmap"), Some("Nikto")]);
+        assert!(attacks_servers(Fact::new(FactKind::Tool, "Nikto")) && !attacks_servers(Fact::new(FactKind::Tool, "AnyDesk")));
         assert_eq!(
             [called("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36"), called("curl/8.5.0"), called("")],
             [None; 3]

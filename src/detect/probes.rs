@@ -17,6 +17,8 @@ const MAX_DEVICES: usize = 10_000;
 /// What a device touched last is kept: so much of it, for so long.
 const MAX_TOUCHED: usize = 16;
 const PERIOD: Span = Span::from_secs(4 * 3600);
+/// One that comes sooner after the one before is of a scan that a minute shows, and no slow one.
+const LEAST_PAUSE: Span = Span::from_secs(60);
 /// So many touched within that make a scan, of so many devices and services: who looks for one service is no scanner, nor who looks for one device.
 const TOUCHED: usize = 8;
 const EACH: usize = 3;
@@ -52,6 +54,9 @@ impl Probes {
             }
         }
         let touched = self.touched.entry(seen.orig).or_default();
+        if touched.back().is_some_and(|&(latest, other)| other != edge && seen.seen.since(latest) < LEAST_PAUSE) {
+            return;
+        }
         touched.retain(|&(_, other)| other != edge);
         if touched.len() >= MAX_TOUCHED {
             touched.pop_front();
@@ -107,6 +112,7 @@ mod tests {
         assert_eq!(many(of(7, &[22, 80, 443, 3389], 6, 0.0), None), 24 - 12, "from the third service on");
         assert_eq!(many(of(40, &[22, 80, 443, 3389], 6, 0.0), None), 0, "six in four hours");
         assert_eq!(many(of(7, &[22, 80, 443, 3389], 6, 90.0), None), 0, "they speak");
+        assert_eq!(many(of(0, &[22, 80, 443, 3389], 6, 0.0), None), 0, "all in a minute");
         assert_eq!(many(of(7, &[22; 4], 6, 0.0), None), 0, "one service");
         assert_eq!(many(of(7, &[22, 80, 443, 3389], 1, 0.0), None), 0, "one device");
         let mut known = HostBaseline::default();

@@ -154,7 +154,7 @@ impl Distance<f64> for Euclidean {
 }
 
 /// The square of the distance of two vectors as wide.
-pub(super) fn square_of_distance<T: Float + Sum>(a: &[T], b: &[T]) -> T {
+fn square_of_distance<T: Float + Sum>(a: &[T], b: &[T]) -> T {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut sums = [T::zero(); LANES];
     for (a, b) in a.iter().zip(b) {

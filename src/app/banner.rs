@@ -20,14 +20,16 @@ const SIP_METHODS: [&str; 14] = [
     "PRACK",
 ];
 
+/// Bytes behind the options of Telnet that must be text.
+const TEXT_BYTES: usize = 16;
+
 /// The application of a stream that starts so.
 pub(super) fn stream(ports: Ports, payload: &[u8]) -> Option<App> {
     let line = first_line(payload);
     match payload {
         [b'S', b'S', b'H', b'-', ..] => Some(App::Ssh),
         [b'R', b'F', b'B', b' ', b'0', b'0', ..] => Some(App::Rfb),
-        // Will, won't, do, don't.
-        [0xff, 0xfb..=0xfe, _, ..] => Some(App::Telnet),
+        [0xff, 0xfb..=0xfe, _, ..] if is_telnet(payload) => Some(App::Telnet),
         [b'2', b'2', b'0', b' ' | b'-', ..] => greeting(ports, line),
         [b'*', b' ', b'O', b'K', ..] if ports.has(143) || holds(line, b"imap") => Some(App::Imap),
         [b'+', b'O', b'K', ..] if ports.has(110) || holds(line, b"pop") => Some(App::Pop3),
@@ -40,6 +42,16 @@ pub(super) fn stream(ports: Ports, payload: &[u8]) -> Option<App> {
         _ if is_syslog(payload) || is_counted_syslog(payload) => Some(App::Syslog),
         _ => None,
     }
+}
+
+/// Options that are agreed on (RFC 854: will, won't, do, don't), and behind them nothing, more commands or text: any data may begin with one.
+fn is_telnet(payload: &[u8]) -> bool {
+    let mut rest = payload;
+    while let [0xff, 0xfb..=0xfe, _, behind @ ..] = rest {
+        rest = behind;
+    }
+    let is_text = |byte: &u8| (0x07..=0x0d).contains(byte) || matches!(byte, 0 | 0x1b | 0x20..=0x7e);
+    rest.first() == Some(&0xff) || rest.iter().take(TEXT_BYTES).all(is_text)
 }
 
 /// Mail and file transfer servers greet alike.
@@ -95,5 +107,15 @@ mod tests {
         assert_eq!(greets(25, "220 (vsFTPd 3.0.5)\r\n"), Some(App::Ftp));
         assert_eq!(greets(21, "220 ready\r\n"), Some(App::Ftp));
         assert_eq!(greets(9999, "220 ready\r\n"), None);
+    }
+
+    #[test]
+    fn any_data_may_begin_with_an_option_of_telnet() {
+        let speaks = |payload: &[u8]| stream(Ports { protocol: 6, orig: 40_000, resp: 2649 }, payload);
+        let login = [&[0xff, 0xfd, 1, 0xff, 0xfb, 3][..], b"\r\nlogin: "].concat();
+        for options in [&[0xff, 0xfd, 1][..], &login, &[0xff, 0xfb, 24, 0xff, 0xfa, 24, 1, 0xff, 0xf0]] {
+            assert_eq!(speaks(options), Some(App::Telnet), "{options:?}");
+        }
+        assert_eq!(speaks(&[0xff, 0xfd, 0x23, 0x6c, 0x62, 0xd0, 0, 0xbe]), None, "a part of a backup");
     }
 }

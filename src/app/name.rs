@@ -184,6 +184,12 @@ impl App {
         }
     }
 
+    /// Does it carry whatever its user sends, in packets as large as that?
+    #[must_use]
+    pub const fn is_tunnel(self) -> bool {
+        matches!(self, Self::OpenVpn | Self::WireGuard)
+    }
+
     /// This application's place in an array of counters, below [`App::COUNT`].
     #[must_use]
     pub const fn index(self) -> usize {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::feature::Host;
+use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, Family as _, HostBaseline};
 
@@ -13,16 +13,17 @@ const DEVICES: usize = 4;
 
 /// Were others administered by a device while it was learned?
 pub(super) fn administers(host: Host, baselines: &Baselines) -> bool {
+    baselines.host(host).is_some_and(|known| sits_at_several(known, host, baselines))
+}
+
+/// Does a device that sat at several others sit at one by a console that it used before?
+pub(super) fn is_its_work(seen: &Observation, orig: &HostBaseline, baselines: &Baselines) -> bool {
+    let is_console = seen.service.protocol == 6 && CONSOLES.contains(&seen.service.port);
+    is_console && orig.services.contains(seen.service) && sits_at_several(orig, seen.orig, baselines)
+}
+
+fn sits_at_several(known: &HostBaseline, itself: Host, baselines: &Baselines) -> bool {
     let consoles = CONSOLES.map(|port| Service { protocol: 6, port });
-    baselines.host(host).is_some_and(|known| sits_at_others(known, &consoles, host, baselines))
-}
-
-/// Were others administered by a device, of which that is known, by this service while it was learned?
-pub(super) fn administers_by(service: Service, known: &HostBaseline, host: Host, baselines: &Baselines) -> bool {
-    service.protocol == 6 && CONSOLES.contains(&service.port) && sits_at_others(known, &[service], host, baselines)
-}
-
-fn sits_at_others(known: &HostBaseline, consoles: &[Service], itself: Host, baselines: &Baselines) -> bool {
     let is_at_home = |peer: &Host| baselines.host(*peer).is_some_and(|peer| peer.local);
     let at = |service: &Service| {
         let edges = Edge { service: *service, peer: itself }.family();
@@ -50,9 +51,8 @@ mod tests {
         let baselines = knowledge.baselines(Timestamp::from_parts(LATER_MS / 1000, 0));
         assert_eq!([1, 2, 3, 101, 77].map(|device| administers(host(device), baselines)), [true, false, false, false, false]);
         let by = |device: u8, port: u16| {
-            let known = baselines.host(host(device)).unwrap();
-            administers_by(Service { protocol: 6, port }, known, host(device), baselines)
+            is_its_work(&flow(LATER_MS, device, 120, port, true).1, baselines.host(host(device)).unwrap(), baselines)
         };
-        assert_eq!([by(1, 22), by(1, 3389), by(3, 445)], [false; 3], "two devices by each, and shares are no console");
+        assert_eq!([by(1, 22), by(1, 3389), by(1, 5900), by(2, 22), by(3, 445)], [true, true, false, false, false]);
     }
 }

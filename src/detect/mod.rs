@@ -55,6 +55,7 @@ mod rhythm;
 mod row;
 mod scanner;
 mod score;
+mod shape;
 mod share;
 mod silence;
 mod stopped;
@@ -64,6 +65,7 @@ mod submission;
 mod surprise;
 #[cfg(test)]
 mod testing;
+mod turned;
 mod twin;
 mod waking;
 

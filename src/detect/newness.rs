@@ -3,7 +3,7 @@
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence, Of};
 use super::surprise::MOST_BITS;
-use crate::model::{Baselines, Counts, Family, HostBaseline, Kind, KnownTo, Roles, Unseen, bits, value_key};
+use crate::model::{Baselines, Counts, Family, HostBaseline, Kind, KnownTo, NewRate, Roles, Unseen, bits, value_key};
 
 /// The weight of the network's rate of new things, in minutes of a device's life.
 const PRIOR_MINUTES: f64 = 5.0;
@@ -94,10 +94,19 @@ impl Newness<'_> {
             unseen: host.map(unseen),
             like: rate.any,
             known,
-            share: if is_shared { rate.share(known) } else { 1.0 },
+            share: if is_shared { share(&rate, kind, known) } else { 1.0 },
             devices: if host.is_none() && is_shared { devices } else { 0.0 },
             minutes: self.host.map_or(0.0, |host| f64::from(host.minutes)),
         }
+    }
+}
+
+/// The share of new values that are known to these. A name, a word or a way of speaking that others have is no more of a surprise than one that nobody has;
+/// whom a device of another kind meets, or what it offers, may be.
+fn share(rate: &NewRate, kind: Kind, known: KnownTo) -> f64 {
+    match kind {
+        Kind::Fact(_) | Kind::Shape => rate.share_of_fewer(known),
+        Kind::Service | Kind::Edge | Kind::Offer | Kind::Client => rate.share(known),
     }
 }
 
@@ -109,7 +118,7 @@ mod tests {
     use super::super::testing::{LATER_MS, flow, host, taught_by};
     use super::super::{Evidence, Knowledge};
     use super::*;
-    use crate::feature::Observation;
+    use crate::feature::{FactKind, Observation};
     use crate::flow::Service;
 
     /// Two hours in which ten devices ask device 100 on port 80 once a minute each and it refuses each port 23; device 11 did so for three minutes.
@@ -136,6 +145,15 @@ mod tests {
         let bits = |from: u8, port: u16| new(&knowledge, &flow(LATER_MS, from, 100, port, true).1).map_or(0.0, |part| part.bits);
         assert!(bits(11, 80) < 2.0 && bits(11, 4444) > 3.0, "{} {}", bits(11, 80), bits(11, 4444));
         assert!((bits(11, 80) - bits(77, 80)).abs() < 1e-9, "as of one of which nothing is known");
+    }
+
+    #[test]
+    fn a_name_that_others_know_is_no_more_of_a_surprise_than_one_that_nobody_does() {
+        let rate = NewRate { any: 0.1, known_to_role: 0.9, known_to_network: 0.001, known_to_nobody: 0.099 };
+        let of = |kind| [KnownTo::Role, KnownTo::Network, KnownTo::Nobody].map(|known| share(&rate, kind, known));
+        let close = |a: [f64; 3], b: [f64; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+        assert!(close(of(Kind::Fact(FactKind::Name)), [1.0, 0.1, 0.099]));
+        assert!(close(of(Kind::Offer), [0.9, 0.001, 0.099]), "what one of another kind offers is");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! listening to all that is published, or requests that change a controller, or tickets from which passwords can be guessed, or names that are asked for past the resolver at home,
 //! or a tool for remote support or tunnels.
 
-use super::administrator::administers_by;
+use super::administrator::is_its_work;
 use super::classify::{asks_directory, carries_data, is_login};
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Detail, Evidence};
@@ -184,8 +184,7 @@ fn login_bits(seen: &Observation, orig: Option<&HostBaseline>, (baselines, roles
     let known = baselines.commons.known_to_several(Kind::Service, seen.service, roles);
     let towards = if baselines.is_critical(seen.resp) { BITS / 2.0 } else { 0.0 };
     // To go to one more is what an administrator's device is there for.
-    let is_its_work = orig.is_some_and(|orig| administers_by(seen.service, orig, seen.orig, baselines));
-    let of_kind = if is_its_work { 0.0 } else { hostile_bits(known) / 2.0 };
+    let of_kind = if orig.is_some_and(|orig| is_its_work(seen, orig, baselines)) { 0.0 } else { hostile_bits(known) / 2.0 };
     of_kind + towards
 }
 

@@ -2,31 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{Part, Without};
+use super::administrator::is_its_work;
+use super::config::Without;
 use super::drawn::{is_of_call, known_as};
-use super::evidence::{Contribution, Detail, Evidence, Of, keep};
+use super::evidence::{Contribution, Evidence, keep};
 use super::knowledge::{Ends, Knowledge};
 use super::memory::Earlier;
 use super::newness::Newness;
 use super::prior::weigh;
-use super::range::{Range, VOLUMES};
 use super::recent::asks_many;
 use super::scanner::is_probe_of_scanner;
+use super::shape::{name_shape, shape, volume};
+use super::turned::is_known_turned;
 use super::twin::stands_in;
 use crate::feature::Observation;
 use crate::flow::Service;
-use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Match, Roles, Shape, Vocabulary, bits};
+use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Match, Roles, Vocabulary};
 
 /// Bits that one part can bring at the most.
 pub(super) const MOST_BITS: f64 = 30.0;
-/// Bits that a conversation of an old pair of devices can bring at the most by lasting long, without more data.
-pub(super) const MOST_LINGERING_BITS: f64 = 8.0;
 /// What resolvers offer.
 pub(super) const DNS: [Service; 2] = [Service { protocol: 17, port: 53 }, Service { protocol: 6, port: 53 }];
-/// An odd shape of which it is not known yet which feature stands out.
-const UNNAMED: Evidence = Evidence::OddShape(0);
-/// Minutes in which a service must have been used before a new shape on it counts.
-const SERVICE_MINUTES: u32 = 3;
 
 /// A flow's own surprise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -93,6 +89,9 @@ impl Surprise {
         without: Without,
     ) -> Self {
         let (vocabulary, &Ends { baselines, orig, resp }) = known;
+        if is_known_turned(seen, orig, resp) {
+            return Self { behaviour: found.behaviour, ..Self::default() };
+        }
         let known_as = known_as(seen, orig, resp).map(|service| Observation { service, ..seen.clone() });
         let seen = known_as.as_ref().unwrap_or(seen);
         let edge = Edge { service: seen.service, peer: seen.resp };
@@ -140,18 +139,6 @@ impl Surprise {
     }
 }
 
-/// Says of an odd shape which feature stands out; of other evidence nothing.
-pub(super) fn name_shape(part: &mut Contribution, seen: &Observation, found: Match, vocabulary: &Vocabulary) {
-    if !matches!(part.evidence, Evidence::OddShape(_)) {
-        return;
-    }
-    if let Some((feature, low, high)) = vocabulary.most_unusual(seen, found) {
-        part.evidence = Evidence::OddShape(feature as u8);
-        part.observed = f64::from(seen.vector[feature]);
-        part.usual = (low, high);
-    }
-}
-
 /// The strongest of: new service, new peer, new name, title or command, new client, new offer. Of either end it is known whether it
 /// never had the other.
 fn newness(
@@ -189,8 +176,10 @@ fn newness(
         let by_resp = Newness { host: resp, baselines, without };
         // A device at home that is hardly known is new to all whom it asks: that it is new, is told once.
         // What several of its kind use, it may come to use, however seldom a client is new there.
-        let is_of_its_kind =
-            || orig.is_some_and(|host| used_by_its_kind(host, edge, baselines) || asks_many(host, seen, baselines));
+        let is_of_its_kind = || {
+            let is_asked = |host| used_by_its_kind(host, edge, baselines) || asks_many(host, seen, baselines);
+            orig.is_some_and(|host| is_asked(host) || is_its_work(seen, host, baselines))
+        };
         let is_known = || orig.is_some_and(|host| !host.is_hardly_known());
         if unknown_client && (!seen.orig_local || is_known()) && !is_of_its_kind() {
             note(by_resp.of(Evidence::NewClient, Kind::Client, HostBaseline::clients, client));
@@ -208,84 +197,11 @@ pub(super) fn used_by_its_kind(host: &HostBaseline, edge: Edge, baselines: &Base
     host.local && baselines.commons.known_to_several(Kind::Edge, edge, Roles::of(host.role)) == KnownTo::Role
 }
 
-/// The strongest of: far from every behaviour, more than usual, a behaviour new to the device.
-fn shape(
-    seen: &Observation,
-    found: Match,
-    orig: Option<&HostBaseline>,
-    (vocabulary, baselines): (&Vocabulary, &Baselines),
-    without: Without,
-) -> Option<Contribution> {
-    let volume = volume(seen, orig, baselines, without);
-    // The first packets of a conversation that was under way were not heard: its shape says nothing.
-    if seen.under_way {
-        return volume;
-    }
-    let is_known = usize::from(found.behaviour) < vocabulary.behaviours.len();
-    let odd = Contribution {
-        of: Of::Behaviour,
-        detail: Detail::Distance(found.ratio),
-        ..Contribution::of(UNNAMED, 0.0, bits(vocabulary.tail(found.ratio)).min(MOST_BITS))
-    };
-    let odd = Some(odd).filter(|part| is_known && !without.has_kind(part.evidence));
-    let mut shape = odd;
-    keep(&mut shape, volume);
-    keep(&mut shape, new_shape(seen, found, orig, (baselines, without)));
-    shape
-}
-
-fn new_shape(
-    seen: &Observation,
-    found: Match,
-    orig: Option<&HostBaseline>,
-    (baselines, without): (&Baselines, Without),
-) -> Option<Contribution> {
-    let value = Shape { service: seen.service, behaviour: found.behaviour };
-    let host = orig.filter(|host| host.services.get(seen.service) >= SERVICE_MINUTES);
-    let part = match host {
-        Some(host) if !seen.continued => {
-            Newness { host: Some(host), baselines, without }.of(Evidence::NewShape, Kind::Shape, |host| &host.shapes, value)
-        }
-        _ => None,
-    };
-    part.map(|part| Contribution { detail: Detail::Behaviour(found.behaviour), ..part })
-}
-
-fn volume(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines, without: Without) -> Option<Contribution> {
-    if without.has(Part::Volume) {
-        return None;
-    }
-    let edge = Edge { service: seen.service, peer: seen.resp };
-    let is_known_edge = || orig.is_some_and(|host| host.edges.contains(edge));
-    let own = orig.and_then(|host| if seen.continued { host.continued(seen.service) } else { host.asked(seen.service) });
-    let mut strongest_yet = None;
-    let roles = if orig.is_some() { Roles::NONE } else { baselines.roles_for(None, edge) };
-    // Without connections there is no end: two exchanges from one port would be a long one.
-    let features = if seen.service.connects() { &VOLUMES[..] } else { &VOLUMES[1..] };
-    for &feature in features {
-        let value = f64::from(seen.vector[feature]);
-        let (value, scale) = if feature == 0 { (value * 1e3, 1e-3) } else { (value, 1.0) };
-        let range = Range::of_volume(feature, seen.continued, (orig, own), (baselines, roles));
-        // Most flows end here; the quantiles are only for those that stand out.
-        let is_stronger = |p: &f64| strongest_yet.is_none_or(|strongest: Contribution| bits(*p) > strongest.bits);
-        let Some(p) = range.rare(value).filter(is_stronger) else { continue };
-        let Some((low, high)) = range.usual().filter(|&(_, high)| value > high) else { continue };
-        let most = if feature == 0 && is_known_edge() { MOST_LINGERING_BITS } else { MOST_BITS };
-        let contribution = Contribution {
-            usual: (low * scale, high * scale),
-            of: range.whose(),
-            detail: if seen.continued { Detail::Later } else { Detail::Nothing },
-            ..Contribution::of(Evidence::Volume(feature as u8), value * scale, bits(p).min(most))
-        };
-        keep(&mut strongest_yet, Some(contribution));
-    }
-    strongest_yet
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use super::super::shape::MOST_LINGERING_BITS;
     use super::super::testing::{LATER_MS, flow};
     use super::*;
     use crate::app::App;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::fact::{Fact, FactKind, facts};
 use super::{COUNT, extract};
 use crate::app::{App, Events, Facts, Family};
-use crate::flow::{FlowRecord, HomeNets, Service, Sight, is_group};
+use crate::flow::{DirectionBasis, FlowRecord, HomeNets, Service, Sight, is_group};
 use crate::time::Timestamp;
 use crate::wire::{Addr, Mac};
 
@@ -128,6 +128,8 @@ pub struct Observation {
     pub events: Events,
     /// Was it under way at its first packet?
     pub under_way: bool,
+    /// What was asked for if its ends are the other way round; none where something told who began it.
+    pub turned: Option<Service>,
     /// Is it a later segment of a long flow?
     pub continued: bool,
     /// Did the responder pass it on to who was named, as proxies do?
@@ -183,6 +185,7 @@ impl Observation {
             failed: record.failed(),
             events: record.events,
             under_way: record.under_way,
+            turned: turned(record),
             continued: record.segment > 0,
             passed_on: record.facts.as_deref().is_some_and(Facts::passes_on),
             vector: extract(record).map(|value| value as f32),
@@ -271,6 +274,12 @@ impl Observation {
     pub fn is_complete(&self) -> bool {
         !matches!(self.sight, Sight::Early | Sight::Between)
     }
+}
+
+/// The service of a conversation that was under way, were its ends the other way round: between two high ports nothing tells who began it.
+fn turned(record: &FlowRecord) -> Option<Service> {
+    let is_guess = matches!(record.direction, DirectionBasis::FirstPacket | DirectionBasis::HomeNet);
+    (record.under_way && is_guess).then(|| Service { port: record.orig_port(), ..record.service() })
 }
 
 #[cfg(test)]

@@ -37,18 +37,20 @@ pub fn pack(seen: &Observation, out: &mut Vec<u8>) {
         failed,
         events,
         under_way,
+        turned,
         continued,
         passed_on,
         vector,
     } = seen;
     let told = [*orig_local, *resp_local, *failed, *under_way, *continued, *passed_on, orig.0.is_v4(), resp.0.is_v4()];
     out.push(told.iter().fold(0, |bits, &bit| bits << 1 | u8::from(bit)));
-    out.push(*sight as u8 | u8::from(leased[0]) << 2 | u8::from(leased[1]) << 3);
+    out.push(*sight as u8 | u8::from(leased[0]) << 2 | u8::from(leased[1]) << 3 | u8::from(turned.is_some()) << 4);
     [seen_at, first_seen, start, end].iter().for_each(|at| out.extend(at.nanos().to_le_bytes()));
     [orig, resp].iter().for_each(|host| pack_address(host.0, out));
     macs.iter().for_each(|mac| out.extend(mac.0));
     out.push(service.protocol);
     out.extend(service.port.to_le_bytes());
+    out.extend(turned.iter().flat_map(|turned| turned.port.to_le_bytes()));
     out.push(app.index() as u8);
     out.extend(events.login_failures.to_le_bytes());
     out.extend(events.file_changes.to_le_bytes());
@@ -79,8 +81,8 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
     let [orig_local, resp_local, failed, under_way, continued, passed_on, orig_v4, resp_v4] =
         std::array::from_fn(|place| told >> (7 - place) & 1 == 1);
     let sight = take::<1>(bytes)?[0];
-    let leased = [sight & 4 != 0, sight & 8 != 0];
-    let sight = match sight & !0b1100 {
+    let (leased, is_turned) = ([sight & 4 != 0, sight & 8 != 0], sight & 16 != 0);
+    let sight = match sight & !0b1_1100 {
         0 => Sight::Whole,
         1 => Sight::Early,
         2 => Sight::Again,
@@ -92,6 +94,7 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
     let [orig, resp] = [unpack_address(orig_v4, bytes)?, unpack_address(resp_v4, bytes)?].map(Host);
     let macs = [take(bytes)?, take(bytes)?].map(Mac);
     let service = Service { protocol: take::<1>(bytes)?[0], port: u16::from_le_bytes(take(bytes)?) };
+    let turned = if is_turned { Some(Service { port: u16::from_le_bytes(take(bytes)?), ..service }) } else { None };
     let app = *App::ALL.get(usize::from(take::<1>(bytes)?[0]))?;
     let mut count = || take(bytes).map(u32::from_le_bytes);
     let [login_failures, file_changes, names_missing] = [count()?, count()?, count()?];
@@ -126,6 +129,7 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
         failed,
         events,
         under_way,
+        turned,
         continued,
         passed_on,
         vector,
@@ -174,7 +178,7 @@ pub mod tests {
         let sight = prop_oneof![Just(Sight::Whole), Just(Sight::Early), Just(Sight::Again), Just(Sight::Between)];
         let value = prop_oneof![Just(0.0), Just(-0.0), any::<f32>()];
         let ends = (address(), address(), any::<[[u8; 6]; 2]>(), any::<[bool; 8]>());
-        let app = (any::<(u8, u16)>(), 0..App::ALL.len(), prop::collection::vec(fact, 0..4), any::<[u32; 3]>());
+        let app = (any::<(u8, u16, Option<u16>)>(), 0..App::ALL.len(), prop::collection::vec(fact, 0..4), any::<[u32; 3]>());
         let vector = prop::collection::vec(value, COUNT);
         (any::<[i64; 4]>(), ends, app, sight, vector).prop_map(|(times, ends, (service, app, facts, events), sight, values)| {
             let (orig, resp, macs, [orig_local, resp_local, failed, under_way, continued, passed_on, orig_leased, resp_leased]) =
@@ -200,6 +204,7 @@ pub mod tests {
                 failed,
                 events: Events { login_failures: events[0], file_changes: events[1], names_missing: events[2] },
                 under_way,
+                turned: service.2.map(|port| Service { protocol: service.0, port }),
                 continued,
                 passed_on,
                 vector,

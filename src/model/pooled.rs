@@ -40,6 +40,16 @@ impl NewRate {
             KnownTo::Nobody => self.known_to_nobody,
         }
     }
+
+    /// The share of new values that are known to these or to fewer.
+    #[must_use]
+    pub const fn share_of_fewer(&self, known: KnownTo) -> f64 {
+        match known {
+            KnownTo::Role => self.known_to_role + self.known_to_network + self.known_to_nobody,
+            KnownTo::Network => self.known_to_network + self.known_to_nobody,
+            KnownTo::Nobody => self.known_to_nobody,
+        }
+    }
 }
 
 /// The rates of all kinds of values.

@@ -1,0 +1,37 @@
+//! Conversations whose ends were taken for each other.
+
+use crate::feature::Observation;
+use crate::model::{Edge, HostBaseline};
+
+/// Was a conversation that was under way when it was first heard known with its ends the other way round, and not as it was taken?
+pub(super) fn is_known_turned(seen: &Observation, orig: Option<&HostBaseline>, resp: Option<&HostBaseline>) -> bool {
+    let Some(service) = seen.turned else { return false };
+    let is_known =
+        |host: Option<&HostBaseline>, service, peer| host.is_some_and(|host| host.edges.contains(Edge { service, peer }));
+    is_known(resp, service, seen.orig) && !is_known(orig, seen.service, seen.resp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::Without;
+    use super::super::memory::Earlier;
+    use super::super::surprise::Surprise;
+    use super::super::testing::{LATER_MS, flow, taught_by};
+    use crate::flow::Service;
+
+    #[test]
+    fn an_old_conversation_heard_from_its_middle_is_nothing_new() {
+        // Device 1 speaks to port 7050 of device 100 all day.
+        let knowledge = taught_by((0..120).map(|minute| flow(minute * 60_000, 1, 100, 7050, true).1).collect(), 1e-6);
+        let is_new = |to: u8, port: u16, turned: Option<u16>| {
+            let (_, mut seen) = flow(LATER_MS, 100, to, port, true);
+            seen.turned = turned.map(|port| Service { protocol: 6, port });
+            seen.under_way = turned.is_some();
+            let found = knowledge.vocabulary.matches(&seen);
+            Surprise::of((&seen, Earlier::default()), found, &knowledge, Without::default()).new.is_some()
+        };
+        assert!(!is_new(1, 2212, Some(7050)), "a client's port taken for a server's");
+        assert!(is_new(1, 2212, None), "its beginning was heard");
+        assert!(is_new(1, 2212, Some(7051)) && is_new(2, 2212, Some(7050)), "another service, and another client");
+    }
+}

@@ -159,6 +159,7 @@ fn why(cause: &Cause) -> Value {
         Detail::Later => about["later"] = json!(true),
         Detail::OddHour(days) => about["odd_hour_days"] = json!(days),
         Detail::CallBack => about["call_back"] = json!(true),
+        Detail::Pages => about["pages"] = json!(true),
     }
     let mut why = in_words(&reason);
     why["about"] = about;

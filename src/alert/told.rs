@@ -146,6 +146,8 @@ struct About {
     odd_hour_days: Option<u32>,
     #[serde(default)]
     call_back: bool,
+    #[serde(default)]
+    pages: bool,
 }
 
 impl Told {
@@ -175,7 +177,7 @@ impl Told {
 }
 
 fn claim(why: Why) -> Result<(String, Claim), ToldError> {
-    let About { host, peer, service, fact, behaviour, distance, later, odd_hour_days, call_back } = why.about;
+    let About { host, peer, service, fact, behaviour, distance, later, odd_hour_days, call_back, pages } = why.about;
     let parse_service = |text: String| text.parse::<Service>().map_err(|_| ToldError::Value { what: "service", got: text });
     let parse_fact = |text: String| text.parse::<Fact>().map_err(|_| ToldError::Value { what: "fact", got: text });
     let fact = fact.map(parse_fact).transpose()?;
@@ -186,6 +188,7 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         (None, Some(behaviour)) => Detail::Behaviour(behaviour),
         (None, None) if later => Detail::Later,
         (None, None) if call_back => Detail::CallBack,
+        (None, None) if pages => Detail::Pages,
         (None, None) => odd_hour_days.map_or(Detail::Nothing, Detail::OddHour),
     };
     let service = parse_service(service)?;

@@ -9,6 +9,7 @@ use super::range::{PRIOR_VALUES, Range, VOLUMES};
 use super::row::row_bits;
 use super::shape::MOST_LINGERING_BITS;
 use super::silence::ALPHA;
+use super::strongest::MOST_PAGES_BITS;
 use super::surprise::MOST_BITS;
 use crate::feature::{Fact, Host};
 use crate::flow::Service;
@@ -195,8 +196,9 @@ impl Arithmetic {
                     }
                     range => range,
                 };
+                let most = if claim.detail == Detail::Pages { MOST_PAGES_BITS } else { MOST_BITS };
                 if let Some(range) = range {
-                    self.of_range(&range, claim.observed, MOST_BITS);
+                    self.of_range(&range, claim.observed, most);
                 }
             }
         }

@@ -254,6 +254,8 @@ pub enum Detail {
     OddHour(u32),
     /// Something new with one outside that the device served before.
     CallBack,
+    /// A burst by who reads pages: no more than such bursts count.
+    Pages,
 }
 
 impl Contribution {

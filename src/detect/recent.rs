@@ -12,7 +12,7 @@ use super::newcomer::follows_others;
 use super::range::{BYTES_ORIG, BYTES_RESP};
 use super::rhythm::{self, Beaten, Beats, Rhythm, Rhythms};
 use super::strongest::Strongest;
-use super::surprise::Surprise;
+use super::surprise::{DNS, Surprise};
 use super::waking::Waking;
 use crate::app::{App, Events};
 use crate::feature::{Host, Observation};
@@ -142,7 +142,7 @@ impl Recent {
     pub(super) fn crowd(&self, seen: &Observation, knowledge: &Knowledge, without: Without) -> Option<Contribution> {
         let baselines = knowledge.baselines(seen.seen);
         let served = self.minute_around(seen)?.counted(seen).served;
-        let mut found = Strongest::new(baselines, without, false);
+        let mut found = Strongest::new(baselines, without, false, false);
         found.served(seen, served, baselines.host(seen.resp));
         found.part
     }
@@ -205,7 +205,10 @@ fn context(
     &Beside { hour, counted, beats, is_starting }: &Beside<'_>,
     with_crowd: bool,
 ) -> Context {
-    let mut found = Strongest::new(baselines, without, is_starting);
+    // One page asks many servers, and the resolver for each.
+    let reads_pages =
+        seen.orig_local && !seen.failed && if seen.resp_local { DNS.contains(&seen.service) } else { seen.service.is_web() };
+    let mut found = Strongest::new(baselines, without, is_starting, reads_pages);
     if orig.is_none() && !without.has(Part::NewDevice) {
         found.newcomer(seen);
     }

@@ -97,7 +97,7 @@ impl Silences {
     /// Hears a conversation.
     pub fn observe(&mut self, seen: &Observation, record: &FlowRecord, baselines: &Baselines) {
         // Its other end may go on for a while with what is not heard; servers outside come and go.
-        if !(seen.is_critical() || seen.is_of_unknown_kind()) || !seen.resp_local || record.orig.packets == 0 {
+        if !(seen.is_critical() || seen.is_of_unknown_kind()) || !seen.resp_local || !seen.is_heard_of_initiator() {
             return;
         }
         let edge = Edge { service: seen.service, peer: seen.resp };

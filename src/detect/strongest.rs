@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::config::Without;
-use super::evidence::{Contribution, Evidence, Of};
+use super::evidence::{Contribution, Detail, Evidence, Of};
 use super::newcomer::newcomer;
 use super::range::Range;
 use super::recent::Context;
@@ -26,6 +26,8 @@ const MANY_SERVED: u32 = 30;
 /// Clients and their flows within a minute are told from so many standard deviations of chance (Poisson) above the most that is usual on: three
 /// more than three are a busy minute, no flood.
 const CHANCE_DEVIATIONS: f64 = 4.0;
+/// Bits that a burst of pages can bring at the most, as long as others of its kind had such.
+pub(super) const MOST_PAGES_BITS: f64 = 6.0;
 /// Bits that the context can bring at the most.
 const MOST_BITS: f64 = 30.0;
 
@@ -37,14 +39,16 @@ pub(super) struct Strongest<'k> {
     without: Without,
     /// Has the initiator just been switched on?
     is_starting: bool,
+    /// Does it read pages?
+    reads_pages: bool,
     /// The roles of which several devices use the service, once that was asked.
     roles: OnceCell<Roles>,
 }
 
 impl<'k> Strongest<'k> {
-    /// Nothing so far, of an initiator that has just been switched on or not.
-    pub const fn new(baselines: &'k Baselines, without: Without, is_starting: bool) -> Self {
-        Self { part: None, p: f64::INFINITY, baselines, without, is_starting, roles: OnceCell::new() }
+    /// Nothing so far, of an initiator that has just been switched on or not, and reads pages or does not.
+    pub const fn new(baselines: &'k Baselines, without: Without, is_starting: bool, reads_pages: bool) -> Self {
+        Self { part: None, p: f64::INFINITY, baselines, without, is_starting, reads_pages, roles: OnceCell::new() }
     }
 
     /// Its bits.
@@ -138,12 +142,15 @@ impl<'k> Strongest<'k> {
         let roles = || *self.roles.get_or_init(|| Range::roles_that_use(service, self.baselines));
         let Some(mut range) = Range::of_count(evidence, host, service, (self.baselines, roles)) else { return };
         let Some(mut p) = range.rarer(observed, self.p) else { return };
-        // Whoever has just been switched on is as busy as it gets.
-        if let Some(busiest) = Range::of_busiest(evidence, host, self.baselines).filter(|_| self.is_starting) {
+        // Whoever has just been switched on is as busy as it gets, and so is who reads pages: that alone is nothing to tell of, but goes with what is.
+        let mut detail = Detail::Nothing;
+        if let Some(busiest) = Range::of_busiest(evidence, host, self.baselines).filter(|_| self.is_starting || self.reads_pages)
+        {
             match busiest.rarer(observed, self.p) {
                 Some(of_busiest) if of_busiest <= p => {}
-                Some(of_busiest) => (range, p) = (busiest, of_busiest),
-                None => return,
+                Some(of_busiest) if self.is_starting || bits(of_busiest) > MOST_PAGES_BITS => (range, p) = (busiest, of_busiest),
+                _ if self.is_starting => return,
+                _ => (p, detail) = (p.max((-MOST_PAGES_BITS).exp2()), Detail::Pages),
             }
         }
         let bits = bits(p).min(MOST_BITS);
@@ -155,7 +162,7 @@ impl<'k> Strongest<'k> {
         // Clients come by themselves: of the most that is usual chance alone makes somewhat more.
         let chance = if evidence.is_crowd() { CHANCE_DEVIATIONS * usual.1.max(1.0).sqrt() } else { 0.0 };
         if observed > usual.1 + chance {
-            let part = Contribution { usual, of: range.whose(), ..Contribution::of(evidence, observed, bits) };
+            let part = Contribution { usual, of: range.whose(), detail, ..Contribution::of(evidence, observed, bits) };
             (self.part, self.p) = (Some(part), p);
         }
     }
@@ -177,7 +184,7 @@ mod tests {
         let host = HostBaseline::with_targets_per_min(&own);
         baselines.pooled.targets_per_min = own;
         let rate = |observed| {
-            let mut found = Strongest::new(&baselines, Without::default(), false);
+            let mut found = Strongest::new(&baselines, Without::default(), false, false);
             found.rate(Evidence::TargetRate, observed, (Some(&host), HTTP));
             found.part
         };
@@ -191,7 +198,7 @@ mod tests {
         let mut baselines = Baselines::default();
         (0..1000).for_each(|_| baselines.pooled.busiest.targets_per_min.add(50.0));
         let rate = |without| {
-            let mut found = Strongest::new(&baselines, without, false);
+            let mut found = Strongest::new(&baselines, without, false, false);
             found.rate(Evidence::TargetRate, 500.0, (None, HTTP));
             found.part
         };
@@ -209,7 +216,7 @@ mod tests {
             let mut baselines = Baselines::default();
             baselines.pooled.targets_per_min = own.clone();
             (0..devices).for_each(|_| baselines.pooled.busiest.targets_per_min.add(50.0));
-            let mut found = Strongest::new(&baselines, Without::default(), is_starting);
+            let mut found = Strongest::new(&baselines, Without::default(), is_starting, false);
             found.rate(Evidence::TargetRate, observed, (host, HTTP));
             found.part.map(|part| part.of)
         };
@@ -225,7 +232,7 @@ mod tests {
         let mut baselines = Baselines::default();
         (0..1000).for_each(|n| baselines.pooled.any_served.clients_per_min.add(f64::from(n % 3 + 1)));
         let bits = |clients| {
-            let mut found = Strongest::new(&baselines, Without::default(), false);
+            let mut found = Strongest::new(&baselines, Without::default(), false, false);
             found.rate(Evidence::ClientRate, clients, (None, HTTP));
             found.bits()
         };
@@ -233,7 +240,7 @@ mod tests {
         assert!(bits(50.0) > 10.0, "{}", bits(50.0));
         let (_, seen) = super::super::testing::flow(0, 1, 2, 80, true);
         let served = |flows| {
-            let mut found = Strongest::new(&baselines, Without::default(), false);
+            let mut found = Strongest::new(&baselines, Without::default(), false, false);
             found.served(&seen, Served { flows, clients: 25, ..Served::default() }, None);
             found.bits()
         };
@@ -247,7 +254,7 @@ mod tests {
         let (_, mut seen) = super::super::testing::flow(0, 1, 100, 88, true);
         seen.events.login_failures = 1;
         let bits = |login_failures| {
-            let mut found = Strongest::new(&baselines, Without::default(), false);
+            let mut found = Strongest::new(&baselines, Without::default(), false, false);
             let initiated = crate::model::Initiated { login_failures, ..Default::default() };
             found.initiated(&seen, &Surprise::default(), &Counted { initiated, ..Counted::default() }, None);
             found.bits()
@@ -261,7 +268,7 @@ mod tests {
         (0..1000).for_each(|_| baselines.pooled.busiest.targets_per_min.add(50.0));
         (0..1000).for_each(|_| baselines.pooled.failed_per_min.add(5.0));
         let found = |counts: &[(Evidence, f64)]| {
-            let mut found = Strongest::new(&baselines, Without::default(), false);
+            let mut found = Strongest::new(&baselines, Without::default(), false, false);
             for &(evidence, observed) in counts {
                 found.rate(evidence, observed, (None, HTTP));
             }

@@ -82,6 +82,8 @@ impl<'de> Deserialize<'de> for Host {
     }
 }
 
+/// Index of the feature `packets_orig`.
+const PACKETS_ORIG: usize = 1;
 /// Index of the feature `answered`.
 const ANSWERED: usize = 26;
 /// Index of the feature `dns_queries`.
@@ -199,6 +201,12 @@ impl Observation {
         self.facts = facts(record, std::mem::take(&mut self.facts));
     }
 
+    /// Was anything of its initiator heard, rather than of its responder alone?
+    #[must_use]
+    pub fn is_heard_of_initiator(&self) -> bool {
+        self.vector[PACKETS_ORIG] > 0.0
+    }
+
     /// The names that it asked a resolver for, where their domain is known.
     #[must_use]
     pub fn names_asked(&self) -> Option<NamesAsked> {
@@ -301,6 +309,6 @@ mod tests {
 
     #[test]
     fn the_index_is_the_feature() {
-        assert_eq!(crate::feature::SCHEMA[ANSWERED].name, "answered");
+        assert_eq!([ANSWERED, PACKETS_ORIG].map(|place| crate::feature::SCHEMA[place].name), ["answered", "packets_orig"]);
     }
 }

@@ -193,8 +193,8 @@ impl BaselinesBuilder {
             learn(host, &mut |host| host.facts.add(fact, 1));
         }
         let (minute, deaf) = (self.minute.unwrap_or(0), &self.baselines.deaf);
-        for ((orig, resp, service), is_critical) in sorted(&window.lasting) {
-            let heard = Steady::new(minute, is_critical);
+        for ((orig, resp, service), lasts) in sorted(&window.lasting) {
+            let heard = Steady::new(minute, lasts.until.seconds().div_euclid(60), lasts.is_critical);
             learn(orig, &mut |host| host.steady.hear(Edge { service, peer: resp }, heard, deaf));
         }
         for ((host, shape), ()) in sorted(&window.shapes) {

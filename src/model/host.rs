@@ -441,7 +441,7 @@ mod tests {
         for n in 0..5_u32 {
             host.learn_volume(HL7, n % 2 == 0, [1e3 * f64::from(n), 0.0, 12.0]);
             host.learn_conversation(HL7, peer, n);
-            host.steady.hear(Edge { service: HL7, peer }, Steady::new(n.into(), true), &Deaf::default());
+            host.steady.hear(Edge { service: HL7, peer }, Steady::new(n.into(), n.into(), true), &Deaf::default());
             host.learn_initiated(Initiated { targets: n, failed: n % 2, ..Initiated::default() });
             host.learn_served(HL7, Served { flows: n, clients: 1, answered: true, local: true });
             host.learn_hour(f64::from(n), 0.0);

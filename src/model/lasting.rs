@@ -102,11 +102,11 @@ mod tests {
     fn what_nobody_knows_takes_no_room_from_what_is_known_and_what_stopped_gives_way() {
         let (mut all, deaf) = (Lasting::default(), Deaf::default());
         let ports = |all: &Lasting| all.iter().map(|(edge, _)| edge.service.port).collect::<Vec<_>>();
-        (0..20).for_each(|port| all.hear(edge(port), Steady::new(0, false), &deaf));
-        all.hear(edge(104), Steady::new(0, true), &deaf);
+        (0..20).for_each(|port| all.hear(edge(port), Steady::new(0, 0, false), &deaf));
+        all.hear(edge(104), Steady::new(0, 0, true), &deaf);
         assert_eq!(ports(&all), [0, 1, 2, 3, 4, 5, 6, 7, 104]);
-        (0..3).for_each(|port| all.hear(edge(port), Steady::new(25, false), &deaf));
-        all.hear(edge(50), Steady::new(40, false), &deaf);
+        (0..3).for_each(|port| all.hear(edge(port), Steady::new(25, 25, false), &deaf));
+        all.hear(edge(50), Steady::new(40, 40, false), &deaf);
         assert_eq!(ports(&all), [0, 1, 2, 50, 104]);
         assert_eq!(Lasting::from(BTreeMap::from(all.clone())), all);
     }
@@ -116,14 +116,14 @@ mod tests {
         let deaf = Deaf::default();
         let of = |ports: std::ops::Range<u16>, minute: i64| {
             let mut all = Lasting::default();
-            ports.for_each(|port| all.hear(edge(port), Steady::new(minute, false), &deaf));
+            ports.for_each(|port| all.hear(edge(port), Steady::new(minute, minute, false), &deaf));
             all
         };
         let (mut all, mut later) = (of(1..9, 0), of(1..9, 10));
         // One stops; another is new, first in order, and began hours after what was heard before.
         later.keep(|edge, _| edge.service.port > 1);
-        (2..9).for_each(|port| later.hear(edge(port), Steady::new(300, false), &deaf));
-        later.hear(edge(0), Steady::new(300, false), &deaf);
+        (2..9).for_each(|port| later.hear(edge(port), Steady::new(300, 300, false), &deaf));
+        later.hear(edge(0), Steady::new(300, 300, false), &deaf);
         all.merge(&later, &deaf);
         let heard = |port: u16| all.get(edge(port)).map(Steady::minutes);
         assert_eq!([heard(0), heard(1), heard(2), heard(8)], [Some(1), None, Some(3), Some(3)]);

@@ -12,7 +12,8 @@ const LONG_MINUTES: i64 = 2 * 1440 - 120;
 /// … and was never silent for longer.
 const MOST_GAP: u16 = 30;
 
-/// When a conversation was heard: minutes since the epoch.
+/// When a conversation was heard: minutes since the epoch. A silence is what whoever waits for it sees: from what was known to be said last to when more becomes
+/// known, which for a flow that has ended may be long after its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Steady {
     first: i32,
@@ -37,10 +38,10 @@ const fn yes() -> bool {
 }
 
 impl Steady {
-    pub(super) const fn new(minute: i64, is_critical: bool) -> Self {
+    /// One that was heard until then, as became known in this minute.
+    pub(super) const fn new(minute: i64, until: i64, is_critical: bool) -> Self {
         // Times have nanoseconds: their minutes have 28 bits.
-        let minute = minute as i32;
-        Self { first: minute, last: minute, longest_gap: 0, minutes: 1, is_critical }
+        Self { first: minute as i32, last: until as i32, longest_gap: 0, minutes: 1, is_critical }
     }
 
     /// Adds what was heard at another time, `deaf` saying when nothing at all was.
@@ -160,20 +161,20 @@ mod tests {
     use super::*;
 
     fn follow(steady: &mut Steady, minute: i64) {
-        steady.follow(&Steady::new(minute, true), &Deaf::default());
+        steady.follow(&Steady::new(minute, minute, true), &Deaf::default());
     }
 
     #[test]
     fn while_nothing_is_heard_nobody_is_silent() {
         let mut deaf = Deaf::default();
-        let mut steady = Steady::new(0, true);
+        let mut steady = Steady::new(0, 0, true);
         // Two hours of one day, two of the next one, another capture a week later; the conversation comes every five minutes.
         let days = [0, 1440].map(|day| (0..24).map(move |n| day + n * 5));
         for minute in days.into_iter().flatten().skip(1) {
             deaf.hear(minute);
-            steady.follow(&Steady::new(minute, true), &deaf);
+            steady.follow(&Steady::new(minute, minute, true), &deaf);
         }
-        let mut later = (Deaf::default(), Steady::new(10_080, true));
+        let mut later = (Deaf::default(), Steady::new(10_080, 10_080, true));
         later.0.hear(10_080);
         deaf.merge(&later.0);
         steady.follow(&later.1, &deaf);
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_long_silence_makes_it_unsteady() {
-        let mut steady = Steady::new(0, true);
+        let mut steady = Steady::new(0, 0, true);
         (1..60).for_each(|n| follow(&mut steady, n * 5));
         assert!(steady.is_steady() && steady.longest_gap() == 5 && steady.minutes() == 60);
         let mut broken = steady;
@@ -203,10 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn a_silence_lasts_until_more_becomes_known() {
+        // A question every seven minutes, of which one is left out; each is known at once, and five minutes later that it is over.
+        let mut steady = Steady::new(0, 0, true);
+        let minutes = (0..40).filter(|n| *n != 20).flat_map(|n| [(n * 7, n * 7), (n * 7 + 5, n * 7)]);
+        minutes.skip(1).for_each(|(minute, until)| steady.follow(&Steady::new(minute, until, true), &Deaf::default()));
+        assert_eq!(steady.longest_gap(), 14);
+    }
+
+    #[test]
     fn who_is_away_at_either_end_is_not_steady() {
         // Every five minutes from the second hour on, for eight hours.
         let heard_within = |start: i64, end: i64| {
-            let (mut steady, mut deaf) = (Steady::new(120, true), Deaf::default());
+            let (mut steady, mut deaf) = (Steady::new(120, 120, true), Deaf::default());
             (1..=96).for_each(|n| follow(&mut steady, 120 + n * 5));
             [start, end].iter().for_each(|&minute| deaf.merge(&Deaf { heard: Some((minute, minute)), times: Vec::new() }));
             deaf.times.clear();
@@ -223,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_few_minutes_show_nothing() {
-        let mut steady = Steady::new(0, true);
+        let mut steady = Steady::new(0, 0, true);
         (1..20).for_each(|n| follow(&mut steady, n));
         assert!(!steady.is_steady());
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::feature::{Fact, FactKind, Host, Observation};
 use crate::flow::Service;
+use crate::time::Timestamp;
 
 /// Conversations followed within one minute; those beyond are not counted in it. Some 300 bytes each with what belongs to it,
 /// half of that once the minute is over.
@@ -119,6 +120,15 @@ impl Counted {
     }
 }
 
+/// A conversation whose silence may be missed.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Lasts {
+    /// Is it a clinical or a control one?
+    pub is_critical: bool,
+    /// When it was heard last.
+    pub until: Timestamp,
+}
+
 /// Counts of one minute.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Minute {
@@ -138,9 +148,8 @@ pub struct Minute {
     pub missing: Map<(Host, Fact), ()>,
     /// What applications said, by initiator.
     pub facts: Map<(Host, Fact), ()>,
-    /// Conversations whose silence may be missed: clinical and control ones, and at home those of which nobody knows what they speak; is it one of the
-    /// first?
-    pub lasting: Map<Conversation, bool>,
+    /// Conversations whose silence may be missed: clinical and control ones, and at home those of which nobody knows what they speak.
+    pub lasting: Map<Conversation, Lasts>,
     /// Behaviours shown, by initiator.
     pub shapes: Map<(Host, Shape), ()>,
 }
@@ -149,8 +158,10 @@ impl Minute {
     /// Counts an observation and what it looked like: its `behaviour`, once complete, and its facts.
     pub fn add(&mut self, seen: &Observation, behaviour: u16) {
         if self.count(seen).is_some() {
-            if seen.is_critical() || seen.is_of_unknown_kind() {
-                *self.lasting.entry((seen.orig, seen.resp, seen.service)).or_default() |= seen.is_critical();
+            if seen.is_heard_of_initiator() && (seen.is_critical() || seen.is_of_unknown_kind()) {
+                let lasts = self.lasting.entry((seen.orig, seen.resp, seen.service)).or_default();
+                lasts.is_critical |= seen.is_critical();
+                lasts.until = lasts.until.max(seen.end);
             }
             self.add_looks(seen, behaviour);
         }

@@ -28,15 +28,6 @@ const MAX_SUBJECTS: usize = 64;
 const MAX_NAMES: usize = 64;
 /// An update is told at most this often, and only when flows, bits or peers have grown by half, or another device is part of it; that it has another class at once.
 const UPDATE_EVERY: Span = Span::from_secs(60);
-/// An incident is closed after this long without evidence.
-const QUIET: Span = Span::from_secs(300);
-/// The same of one that several devices share: an update comes to one after the other.
-const QUIET_SHARED: Span = Span::from_secs(8 * 3600);
-/// The same of one in which an administrator's device reaches servers that it never did, and of a slow scan: it goes from one to the next.
-const QUIET_ROUND: Span = Span::from_secs(3600);
-/// Flows with which a scan may begin and be a slow one.
-const FEW_FLOWS: f64 = 8.0;
-
 /// Where an incident is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IncidentState {
@@ -139,7 +130,7 @@ pub struct Incident {
     /// Is it of a device by which others are administered?
     pub is_of_administrator: bool,
     told: Option<Told>,
-    latest_evidence: Timestamp,
+    pub(super) latest_evidence: Timestamp,
     /// Bits that a further peer must exceed where there are too many: never too high, for bits of a peer only grow.
     #[serde(skip)]
     least_bits: f64,
@@ -345,34 +336,6 @@ impl Incident {
         self.notice(now, IncidentState::Closed)
     }
 
-    /// Has nothing come for long?
-    #[must_use]
-    pub fn is_quiet(&self, now: Timestamp) -> bool {
-        now >= self.quiet_from()
-    }
-
-    /// From when on it is quiet, if nothing more comes.
-    #[must_use]
-    pub fn quiet_from(&self) -> Timestamp {
-        let quiet = match () {
-            () if self.is_shared => QUIET_SHARED,
-            () if self.is_of_administrator && self.class.is_access() || self.is_slow_scan() => QUIET_ROUND,
-            () => QUIET,
-        };
-        self.latest_evidence + quiet
-    }
-
-    /// Is it a scan of hardly more than a flow a minute? One that is faster is over when nothing comes.
-    fn is_slow_scan(&self) -> bool {
-        let minutes = self.latest_evidence.since(self.first).as_seconds() / 60.0;
-        self.class == Class::Scan && self.flows as f64 <= FEW_FLOWS + minutes
-    }
-
-    /// Nobody listened for this long.
-    pub fn skip(&mut self, pause: Span) {
-        self.latest_evidence = self.latest_evidence + pause;
-    }
-
     fn notice(&mut self, raised: Timestamp, state: IncidentState) -> Notice {
         self.told = Some(Told {
             at: raised,
@@ -474,20 +437,6 @@ mod tests {
         assert_eq!(state(incident.tell(at(1101))), Some(IncidentState::Update), "another class, at once");
         assert_eq!(state(incident.tell(at(1102))), None);
         assert_eq!((incident.close(at(2000)).state, incident.close(at(2000)).raised), (IncidentState::Closed, at(2000)));
-    }
-
-    #[test]
-    fn it_is_quiet_five_minutes_after_its_latest_evidence_and_a_scan_an_hour() {
-        let mut incident = Incident { class: Class::Flood, ..incident() };
-        incident.touch(at(100));
-        incident.touch(at(50));
-        assert!(!incident.is_quiet(at(399)) && incident.is_quiet(at(400)));
-        incident.skip(Span::from_secs(3600));
-        assert!(!incident.is_quiet(at(3999)) && incident.is_quiet(at(4000)), "nobody listened for an hour");
-        (incident.class, incident.flows) = (Class::Scan, 40);
-        assert!(!incident.is_quiet(at(7299)) && incident.is_quiet(at(7300)), "40 flows in an hour");
-        incident.flows = 400;
-        assert!(incident.is_quiet(at(4000)), "a fast one");
     }
 
     #[test]

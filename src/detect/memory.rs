@@ -244,9 +244,9 @@ mod tests {
         let is_quiet = |filed: &Filed, now: i64| filed.incidents[&(host(1), Class::Flood)].is_quiet(at(now));
         filed.listen(at(1001), second);
         filed.listen(at(4601), second);
-        assert!(!is_quiet(&filed, 4601) && !is_quiet(&filed, 4898) && is_quiet(&filed, 4900), "3600 s that nobody saw");
+        assert!(!is_quiet(&filed, 4601) && !is_quiet(&filed, 5498) && is_quiet(&filed, 5500), "3600 s that nobody saw");
         filed.listen(at(1002), second);
-        assert!(is_quiet(&filed, 4900) && !is_quiet(&filed, 1302));
+        assert!(is_quiet(&filed, 5500) && !is_quiet(&filed, 1902));
         filed.listen(at(9000), None);
         assert!(is_quiet(&filed, 9000), "of packets that are far apart nobody missed any");
     }

@@ -41,6 +41,7 @@ mod moved;
 mod newcomer;
 mod newness;
 mod notice;
+mod pause;
 mod population;
 mod prior;
 mod probes;

@@ -109,7 +109,7 @@ fn shares_tell_of_floods_and_changes_what_one_detector_tells() {
     for capture in ["hospital-lab/hospital-lab.pcap.gz", "iot-lan/iot-lan.pcap.gz"] {
         let Some(capture) = data(capture) else { continue };
         let told = incidents_are_the_same(&capture, &model("clinic.json"), 64);
-        assert!(told > 3, "{capture:?}: {told} notices");
+        assert!(told > 2, "{capture:?}: {told} notices");
     }
 }
 

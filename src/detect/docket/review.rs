@@ -27,6 +27,16 @@ impl Docket {
         let doubt = if is_doubtful && is_unknown() { DOUBT_BITS } else { 0.0 };
         for (class, bits) in case.scores() {
             self.ranks.note(host, bits, class, || case.strongest(class).map(|(with, _)| with));
+            let paused = self.filed.incidents.get(&(host, class)).filter(|open| open.has_paused(now));
+            if let Some(paused) = paused {
+                // As much as opens one, about what it told of before: it goes on. Anything else is another one.
+                if bits < self.knowledge.threshold_of(class) + doubt {
+                    continue;
+                }
+                if !case.strongest(class).is_some_and(|(with, exhibit)| paused.has_told(with, exhibit)) {
+                    self.close((host, class), now, notices);
+                }
+            }
             let open = self.filed.incidents.remove(&(host, class));
             let reported = match open {
                 Some(open) => case.report(class, host, bits, Some(open)),
@@ -58,7 +68,8 @@ impl Docket {
         }
         let (with, exhibit) = case.strongest(class)?;
         let told = self.filed.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
-        let same = told.filter(|(_, incident)| incident.is_same(class, with)).map(|(&key, _)| key).next();
+        let same =
+            told.filter(|(_, incident)| !incident.has_paused(now) && incident.is_same(class, with)).map(|(&key, _)| key).next();
         if let Some(key) = same {
             // Under a name that tells less it was told already; what it is beside that is named with it.
             if key.1 < class {

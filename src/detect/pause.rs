@@ -1,0 +1,123 @@
+//! When an incident has paused, with what it goes on then, and when it is over.
+
+use super::class::Class;
+use super::evidence::Contribution;
+use super::exhibit::Exhibit;
+use super::incident::Incident;
+use crate::feature::Host;
+use crate::flow::Service;
+use crate::time::{Span, Timestamp};
+
+/// After this long without evidence an incident goes on only with what it was about …
+const PAUSE: Span = Span::from_secs(300);
+/// … and after this long it is closed.
+const QUIET: Span = Span::from_secs(900);
+/// The same of one that several devices share: an update comes to one after the other.
+const QUIET_SHARED: Span = Span::from_secs(8 * 3600);
+/// The same of one in which an administrator's device reaches servers that it never did, and of a slow scan: it goes from one to the next.
+const QUIET_ROUND: Span = Span::from_secs(3600);
+/// Flows with which a scan may begin and be a slow one.
+const FEW_FLOWS: f64 = 8.0;
+
+impl Incident {
+    /// Has nothing come for so long that another service is another incident?
+    pub(super) fn has_paused(&self, now: Timestamp) -> bool {
+        self.quiet() == QUIET && now >= self.latest_evidence + PAUSE
+    }
+
+    /// Was the strongest of an exhibit told of this conversation before?
+    pub(super) fn has_told(&self, with: (Host, Service), exhibit: &Exhibit) -> bool {
+        let strongest = exhibit.parts.iter().flatten().max_by(|a, b| a.bits.total_cmp(&b.bits));
+        let is_told = |part: &Contribution| self.reasons.iter().any(|cause| cause.part.evidence == part.evidence);
+        self.conversations.contains_key(&with) && strongest.is_some_and(is_told)
+    }
+
+    /// Has nothing come for long?
+    #[must_use]
+    pub fn is_quiet(&self, now: Timestamp) -> bool {
+        now >= self.quiet_from()
+    }
+
+    /// From when on it is quiet, if nothing more comes.
+    #[must_use]
+    pub fn quiet_from(&self) -> Timestamp {
+        self.latest_evidence + self.quiet()
+    }
+
+    /// How long it waits for more.
+    fn quiet(&self) -> Span {
+        match () {
+            () if self.is_shared => QUIET_SHARED,
+            () if self.is_of_administrator && self.class.is_access() || self.is_slow_scan() => QUIET_ROUND,
+            // It lasts for hours: whatever else calls home meanwhile would be told as part of it.
+            () if self.class == Class::Beaconing => PAUSE,
+            () => QUIET,
+        }
+    }
+
+    /// Is it a scan of hardly more than a flow a minute? One that is faster is over when nothing comes.
+    fn is_slow_scan(&self) -> bool {
+        let minutes = self.latest_evidence.since(self.first).as_seconds() / 60.0;
+        self.class == Class::Scan && self.flows as f64 <= FEW_FLOWS + minutes
+    }
+
+    /// Nobody listened for this long.
+    pub fn skip(&mut self, pause: Span) {
+        self.latest_evidence = self.latest_evidence + pause;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::evidence::Evidence;
+    use super::super::flow_ref::FlowRef;
+    use super::super::incident::Cause;
+    use super::super::testing::host;
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_parts(seconds, 0)
+    }
+
+    fn incident(class: Class) -> Incident {
+        Incident::new(class, host(1), FlowRef::of_link(host(1), host(2)), at(0))
+    }
+
+    #[test]
+    fn it_is_quiet_some_time_after_its_latest_evidence() {
+        let mut incident = incident(Class::Flood);
+        incident.touch(at(100));
+        incident.touch(at(50));
+        assert!(!incident.has_paused(at(399)) && incident.has_paused(at(400)));
+        assert!(!incident.is_quiet(at(999)) && incident.is_quiet(at(1000)));
+        incident.skip(Span::from_secs(3600));
+        assert!(!incident.is_quiet(at(4599)) && incident.is_quiet(at(4600)), "nobody listened for an hour");
+        (incident.class, incident.flows) = (Class::Scan, 40);
+        assert!(
+            !incident.is_quiet(at(7299)) && incident.is_quiet(at(7300)) && !incident.has_paused(at(7299)),
+            "40 flows in an hour"
+        );
+        incident.flows = 400;
+        assert!(incident.is_quiet(at(4600)), "a fast one");
+        incident.class = Class::Beaconing;
+        assert!(!incident.is_quiet(at(3999)) && incident.is_quiet(at(4000)), "what calls home lasts for hours");
+    }
+
+    #[test]
+    fn it_goes_on_with_what_it_told_of_the_same_conversation() {
+        let mut incident = incident(Class::LateralMovement);
+        let part = |evidence, bits| Contribution::of(evidence, 1.0, bits);
+        let flow = FlowRef::of_link(host(1), host(2));
+        let (part_told, ssh) = (part(Evidence::NewPeer, 12.0), Service { protocol: 6, port: 22 });
+        incident.conversations.insert((host(2), ssh), (12.0, 0.0));
+        incident.reasons.push(Cause { part: part_told, host: host(1), peer: host(2), service: ssh, flow: flow.clone() });
+        let goes_on = |peer: u8, parts: [Option<Contribution>; 3]| {
+            let exhibit = Exhibit::of_itself(Class::LateralMovement, part_told, flow.clone(), (at(9), at(9), at(9)));
+            incident.has_told((host(peer), ssh), &Exhibit { parts, ..exhibit })
+        };
+        let (new, guessed) = (Some(part(Evidence::NewPeer, 11.0)), Some(part(Evidence::LoginFailures, 13.0)));
+        assert!(goes_on(2, [new, None, None]));
+        assert!(!goes_on(3, [new, None, None]), "another device");
+        assert!(!goes_on(2, [new, None, guessed]), "passwords are guessed now");
+    }
+}

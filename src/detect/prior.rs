@@ -423,7 +423,7 @@ mod tests {
             let (_, seen) = flow(HOUR_MS * 2, from, 120, 22, true);
             prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), Evidence::NewPeer, &baselines)
         };
-        assert_eq!([bits(4, 1), bits(3, 1), bits(4, 2)], [0.0, BITS / 2.0, BITS / 2.0]);
+        assert_eq!([bits(3, 1), bits(2, 1), bits(4, 2)], [0.0, BITS / 2.0, BITS / 2.0]);
     }
 
     #[test]

@@ -266,6 +266,8 @@ impl Baselines {
     }
 
     fn draw(&mut self) {
+        // Tables that grew one by one lie far apart; copied, they lie side by side, and the allocator gives back what lay between.
+        self.hosts.values_mut().for_each(|host| *host = host.clone());
         self.hosts.values_mut().for_each(|host| host.steady.within(&self.deaf));
         self.keep_steady();
         self.prepare_devices();

@@ -1,5 +1,5 @@
 //! Remote procedure calls of DCE as Windows uses them: which services a client binds to and how often it calls (C706, 12.6;
-//! MS-RPCE, 2.2.2). Arguments are not read.
+//! MS-RPCE, 2.2.2). Of arguments only the class of an object is read that is made on another device.
 
 mod tables;
 
@@ -121,9 +121,20 @@ impl DceRpcFacts {
     fn call(&mut self, header: &Header, message: &[u8], pipe: u64) -> Option<()> {
         let context = header.u16(message.get(20..22)?);
         let operation = header.u16(message.get(22..24)?);
-        let (_, _, interface) = self.bindings.iter().find(|(known, on, _)| (*known, *on) == (context, pipe))?;
-        let name = tables::operation(*interface, operation)?;
-        note(&mut self.operations, name);
+        let bound = self.bindings.iter().find(|(known, on, _)| (*known, *on) == (context, pipe));
+        // Of a conversation that was under way nobody heard what it is bound to.
+        let creates = match bound {
+            Some((_, _, interface)) => {
+                let name = tables::operation(*interface, operation)?;
+                note(&mut self.operations, name);
+                tables::CREATES.iter().any(|(_, creates)| *creates == name)
+            }
+            None => tables::CREATES.iter().any(|(creates, _)| *creates == operation),
+        };
+        if creates {
+            // The object's class is one of several properties, most often in the same segment: what is not is not waited for.
+            note(&mut self.operations, message.windows(16).find_map(|at| tables::remote_object(at.first_chunk()?))?);
+        }
         Some(())
     }
 }
@@ -226,6 +237,24 @@ mod tests {
         let list = [&[1, 0, 0, 0, 0, 1, 1, 0][..], &uuid, &[0; 24]].concat();
         let message = [&[5, 0, 11, 3, 0, 0, 0, 0, 0, 72, 0, 0, 0, 0, 0, 1][..], &[0; 8], &list].concat();
         assert_eq!(hear(&[&message]).interfaces, ["samr"]);
+    }
+
+    #[test]
+    fn an_object_that_runs_programs_is_told_by_its_class() {
+        let activator = [0xa0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+        let mmc = [0x1a, 0x79, 0xb2, 0x49, 0xae, 0xb1, 0x90, 0x4c, 0x9b, 0x8e, 0xe8, 0x60, 0xba, 7, 0xf8, 0x89];
+        let called = |operation: u8, class: &[u8]| {
+            let call = message(0, &[&[0, 0, 0, 0, 1, 0, operation, 0][..], &[3; 77], class, &[9; 5]].concat());
+            let facts = hear(&[&bind(1, activator), &call]);
+            (facts.operations.clone(), facts.controls().count())
+        };
+        let [(_, gets), (_, creates)] = tables::CREATES;
+        assert_eq!(called(4, &mmc), (vec![creates, "IRemoteSCMActivator(MMC20.Application)"], 1));
+        assert_eq!(called(3, &mmc), (vec![gets, "IRemoteSCMActivator(MMC20.Application)"], 1));
+        assert_eq!(called(4, &mmc[..15]), (vec![creates], 0));
+        assert_eq!(called(5, &mmc), (vec![], 0));
+        let under_way = message(0, &[&[0, 0, 0, 0, 1, 0, 4, 0][..], &mmc].concat());
+        assert_eq!(hear(&[&under_way]).controls().count(), 1);
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Arithmetic {
             _ => None,
         };
         match odds {
-            Some(odds) => sum.of_new(&odds),
+            Some(odds) => sum.of_new(&odds, matches!(claim.evidence, Evidence::NewFact(_) | Evidence::NewShape)),
             None if claim.is_of_something_new() => sum.known(),
             None => sum.of_other(claim, host, vocabulary, baselines),
         }
@@ -129,7 +129,7 @@ impl Arithmetic {
         self.steps.push(step);
     }
 
-    fn of_new(&mut self, odds: &Odds) {
+    fn of_new(&mut self, odds: &Odds, of_fewer: bool) {
         let known = match odds.known {
             KnownTo::Role => "another device of its role",
             KnownTo::Network => "only devices of other roles",
@@ -145,7 +145,8 @@ impl Arithmetic {
                 self.say(format!("how often devices of this network meet anything new: {:.6}", odds.like));
             }
         }
-        self.say(format!("{:.4} of what is new here is known to {known}, as this is", odds.share));
+        let fewer = if of_fewer { ", or to fewer" } else { "" };
+        self.say(format!("{:.4} of what is new here is known to {known}{fewer}, as this is", odds.share));
         let p = odds.p();
         match odds.unseen {
             Some(unseen) => self.say(format!("p = {:.6} x {:.4} = {}", unseen.p(), odds.share, small(p))),
@@ -217,7 +218,7 @@ impl Arithmetic {
     fn of_range(&mut self, range: &Range<'_>, value: f64, most: f64) {
         if range.whose() == Of::Busiest {
             self.say(
-                "little is known of the device, or it had just been switched on: a value is the most of each device, in its busiest minute or hour".to_owned(),
+                "little is known of the device, it had just been switched on, or it reads pages: a value is the most of each device, in its busiest minute or hour".to_owned(),
             );
         }
         let (own, role, network) = range.steps(value);

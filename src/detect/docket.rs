@@ -232,11 +232,14 @@ impl Docket {
         }
     }
 
-    /// Closes incidents of which nothing came for long.
+    /// Closes incidents of which nothing came for long. What one that pauses told is told.
     fn close_quiet(&mut self, now: Timestamp, notices: &mut Vec<Notice>) {
         if now < self.quiet_from {
             return;
         }
+        let mut pausing: Vec<Incident> =
+            self.filed.incidents.values_mut().filter_map(|it| it.pause(now).then(|| it.clone())).collect();
+        pausing.drain(..).for_each(|incident| self.filed.remember(&incident, now));
         let quiet: Vec<(Host, Class)> =
             self.filed.incidents.iter().filter(|(_, incident)| incident.is_quiet(now)).map(|(&key, _)| key).collect();
         for key in quiet {
@@ -245,8 +248,9 @@ impl Docket {
         self.quiet_from = self.filed.incidents.values().map(Incident::quiet_from).min().unwrap_or(Timestamp::MAX);
     }
 
-    /// Closes every incident.
+    /// Closes every incident. Who took them over and heard nothing has no time of its own.
     pub fn finish(&mut self, now: Timestamp, notices: &mut Vec<Notice>) {
+        let now = now.max(self.filed.listened_until());
         let open: Vec<(Host, Class)> = self.filed.incidents.keys().copied().collect();
         for key in open {
             self.close(key, now, notices);
@@ -307,7 +311,10 @@ impl Docket {
     }
 
     fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, exhibit: &mut Exhibit, later: Later<'_>) {
-        if let Some((own_bits, shared_bits)) = self.filed.habits.told(host, peer, seen, exhibit.class) {
+        // What goes on with an incident that paused counts as it is.
+        let paused = self.filed.incidents.get(&(host, exhibit.class)).filter(|incident| incident.has_paused);
+        let goes_on = paused.is_some_and(|incident| incident.has_told((peer, seen.service), exhibit));
+        if !goes_on && let Some((own_bits, shared_bits)) = self.filed.habits.told(host, peer, seen, exhibit.class) {
             exhibit.own_bits = (exhibit.own_bits - own_bits).max(0.0);
             exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);
             exhibit.odd_flows = 0;
@@ -354,7 +361,9 @@ impl Docket {
 
     fn close(&mut self, key: (Host, Class), now: Timestamp, notices: &mut Vec<Notice>) {
         if let Some(mut incident) = self.filed.incidents.remove(&key) {
-            self.filed.remember(&incident, now);
+            if !incident.has_paused {
+                self.filed.remember(&incident, now);
+            }
             self.counters.notices += 1;
             notices.push(incident.close(now));
         }
@@ -423,6 +432,27 @@ mod tests {
         assert_eq!(beacon(3, 1200, 7).iter().filter(|(state, ..)| *state == Open).count(), 0, "told within the day");
         let is_suspect = |device: u8| docket.is_suspect(host(device), start + Span::from_secs(86_000));
         assert_eq!([is_suspect(3), is_suspect(4), is_suspect(9)], [true, true, false], "none of them is learned from");
+    }
+
+    #[test]
+    fn a_conversation_that_comes_back_goes_on_and_another_is_another_incident() {
+        use super::super::IncidentState::{Closed, Open};
+        let mut docket = Docket::new(taught(), DetectorConfig::default());
+        let mut shows = |minute: i64, peer: u8, bits: f64| {
+            let now = Timestamp::from_parts(LATER_MS / 1000 + minute * 60, 0);
+            let part = Contribution { about: peer.into(), ..Contribution::of(Evidence::NewPeer, 1.0, bits) };
+            let exhibit =
+                Exhibit::of_itself(Class::LateralMovement, part, FlowRef::of_link(host(1), host(peer)), (now, now, now));
+            docket.put(host(1), host(peer), Service { protocol: 6, port: 22 }, exhibit);
+            let mut notices = Vec::new();
+            docket.tick(now, &mut notices);
+            docket.tick(now + Span::from_secs(301), &mut notices);
+            notices.iter().map(|notice| notice.state).filter(|state| matches!(state, Open | Closed)).collect::<Vec<_>>()
+        };
+        assert_eq!(shows(0, 2, 30.0), [Open]);
+        assert_eq!(shows(10, 2, 30.0), [], "it goes on");
+        assert_eq!(shows(14, 2, 0.5), [], "too little to go on with");
+        assert_eq!(shows(20, 3, 30.0), [Closed, Open], "another device");
     }
 
     #[test]

@@ -131,6 +131,8 @@ pub struct Incident {
     pub is_of_administrator: bool,
     told: Option<Told>,
     pub(super) latest_evidence: Timestamp,
+    /// Has nothing come for some minutes, so that it goes on only with what it told of?
+    pub(super) has_paused: bool,
     /// Bits that a further peer must exceed where there are too many: never too high, for bits of a peer only grow.
     #[serde(skip)]
     least_bits: f64,
@@ -185,6 +187,7 @@ impl Incident {
             is_of_administrator: false,
             told: None,
             latest_evidence: first,
+            has_paused: false,
             least_bits: 0.0,
         }
     }
@@ -309,6 +312,7 @@ impl Incident {
     /// Notes the moment of evidence, so that quiet can be told.
     pub fn touch(&mut self, now: Timestamp) {
         self.latest_evidence = self.latest_evidence.max(now);
+        self.has_paused = false;
     }
 
     /// Is it worth telling at `now`, and as what? Telling is remembered.

@@ -189,7 +189,12 @@ impl Filed {
         }
     }
 
-    /// Remembers an incident that is over.
+    /// Until when it was listened.
+    pub const fn listened_until(&self) -> Timestamp {
+        self.listened.until
+    }
+
+    /// Remembers an incident that is over, or that pauses.
     pub fn remember(&mut self, incident: &Incident, now: Timestamp) {
         self.habits.remember(incident, now);
         let is_of_any_network = incident.reasons.iter().any(|reason| reason.part.of == Of::AnyNetwork);

@@ -1,9 +1,11 @@
 //! When an incident has paused, with what it goes on then, and when it is over.
 
+use std::mem::discriminant;
+
 use super::class::Class;
-use super::evidence::Contribution;
+use super::evidence::{Contribution, Evidence};
 use super::exhibit::Exhibit;
-use super::incident::Incident;
+use super::incident::{Cause, Incident};
 use crate::feature::Host;
 use crate::flow::Service;
 use crate::time::{Span, Timestamp};
@@ -20,38 +22,43 @@ const QUIET_ROUND: Span = Span::from_secs(3600);
 const FEW_FLOWS: f64 = 8.0;
 
 impl Incident {
-    /// Has nothing come for so long that another service is another incident?
-    pub(super) fn has_paused(&self, now: Timestamp) -> bool {
-        self.quiet() == QUIET && now >= self.latest_evidence + PAUSE
+    /// Pauses where nothing has come for so long. Returns whether it begins to: what it told is told then, and goes on only as [`has_told`](Self::has_told) says.
+    pub(super) fn pause(&mut self, now: Timestamp) -> bool {
+        let begins = !self.has_paused && now >= self.quiet_from();
+        self.has_paused |= begins;
+        begins
     }
 
     /// Was the strongest of an exhibit told of this conversation before?
     pub(super) fn has_told(&self, with: (Host, Service), exhibit: &Exhibit) -> bool {
         let strongest = exhibit.parts.iter().flatten().max_by(|a, b| a.bits.total_cmp(&b.bits));
-        let is_told = |part: &Contribution| self.reasons.iter().any(|cause| cause.part.evidence == part.evidence);
+        // Of a volume or a shape which feature it was says little.
+        let is_kind = |of: Evidence| move |cause: &Cause| discriminant(&cause.part.evidence) == discriminant(&of);
+        let is_told = |part: &Contribution| self.reasons.iter().any(is_kind(part.evidence));
         self.conversations.contains_key(&with) && strongest.is_some_and(is_told)
     }
 
     /// Has nothing come for long?
     #[must_use]
     pub fn is_quiet(&self, now: Timestamp) -> bool {
-        now >= self.quiet_from()
+        now >= self.latest_evidence + self.waits().1
     }
 
-    /// From when on it is quiet, if nothing more comes.
+    /// From when on it pauses, or is quiet once it has, if nothing more comes.
     #[must_use]
     pub fn quiet_from(&self) -> Timestamp {
-        self.latest_evidence + self.quiet()
+        let (pause, quiet) = self.waits();
+        self.latest_evidence + if self.has_paused { quiet } else { pause }
     }
 
-    /// How long it waits for more.
-    fn quiet(&self) -> Span {
+    /// How long it waits for more until it pauses, and until it is quiet.
+    fn waits(&self) -> (Span, Span) {
         match () {
-            () if self.is_shared => QUIET_SHARED,
-            () if self.is_of_administrator && self.class.is_access() || self.is_slow_scan() => QUIET_ROUND,
+            () if self.is_shared => (QUIET_SHARED, QUIET_SHARED),
+            () if self.is_of_administrator && self.class.is_access() || self.is_slow_scan() => (QUIET_ROUND, QUIET_ROUND),
             // It lasts for hours: whatever else calls home meanwhile would be told as part of it.
-            () if self.class == Class::Beaconing => PAUSE,
-            () => QUIET,
+            () if self.class == Class::Beaconing => (PAUSE, PAUSE),
+            () => (PAUSE, QUIET),
         }
     }
 
@@ -69,9 +76,7 @@ impl Incident {
 
 #[cfg(test)]
 mod tests {
-    use super::super::evidence::Evidence;
     use super::super::flow_ref::FlowRef;
-    use super::super::incident::Cause;
     use super::super::testing::host;
     use super::*;
 
@@ -88,15 +93,12 @@ mod tests {
         let mut incident = incident(Class::Flood);
         incident.touch(at(100));
         incident.touch(at(50));
-        assert!(!incident.has_paused(at(399)) && incident.has_paused(at(400)));
+        assert!(!incident.pause(at(399)) && incident.pause(at(400)) && !incident.pause(at(401)), "once");
         assert!(!incident.is_quiet(at(999)) && incident.is_quiet(at(1000)));
         incident.skip(Span::from_secs(3600));
         assert!(!incident.is_quiet(at(4599)) && incident.is_quiet(at(4600)), "nobody listened for an hour");
         (incident.class, incident.flows) = (Class::Scan, 40);
-        assert!(
-            !incident.is_quiet(at(7299)) && incident.is_quiet(at(7300)) && !incident.has_paused(at(7299)),
-            "40 flows in an hour"
-        );
+        assert!(!incident.is_quiet(at(7299)) && incident.is_quiet(at(7300)), "40 flows in an hour");
         incident.flows = 400;
         assert!(incident.is_quiet(at(4600)), "a fast one");
         incident.class = Class::Beaconing;

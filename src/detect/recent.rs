@@ -206,9 +206,9 @@ fn context(
     with_crowd: bool,
 ) -> Context {
     // One page asks many servers, and the resolver for each.
-    let reads_pages =
+    let is_of_page =
         seen.orig_local && !seen.failed && if seen.resp_local { DNS.contains(&seen.service) } else { seen.service.is_web() };
-    let mut found = Strongest::new(baselines, without, is_starting, reads_pages);
+    let mut found = Strongest::new(baselines, without, is_starting, is_of_page);
     if orig.is_none() && !without.has(Part::NewDevice) {
         found.newcomer(seen);
     }

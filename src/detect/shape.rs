@@ -25,7 +25,8 @@ pub(super) fn shape(
 ) -> Option<Contribution> {
     let volume = volume(seen, orig, baselines, without);
     // The first packets of a conversation that was under way were not heard: its shape says nothing. Nor does that of a tunnel: it is what goes through.
-    let is_tunnel = || seen.app.is_tunnel() && orig.is_some_and(|host| host.services.contains(seen.service));
+    let is_used = || !seen.service.is_web() && orig.is_some_and(|host| host.services.contains(seen.service));
+    let is_tunnel = || seen.app.is_tunnel() && is_used();
     if seen.under_way || is_tunnel() {
         return volume;
     }

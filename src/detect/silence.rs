@@ -101,7 +101,8 @@ impl Silences {
             return;
         }
         let edge = Edge { service: seen.service, peer: seen.resp };
-        let key = (seen.orig, edge);
+        let turned = seen.turned.map(|service| (seen.resp, Edge { service, peer: seen.orig }));
+        let key = turned.filter(|turned| self.heard.contains_key(turned)).unwrap_or((seen.orig, edge));
         if let Some(heard) = self.heard.get_mut(&key) {
             heard.last = heard.last.max(seen.end);
             heard.told = false;

@@ -39,16 +39,16 @@ pub(super) struct Strongest<'k> {
     without: Without,
     /// Has the initiator just been switched on?
     is_starting: bool,
-    /// Does it read pages?
-    reads_pages: bool,
+    /// Is the flow one by which pages are read?
+    is_of_page: bool,
     /// The roles of which several devices use the service, once that was asked.
     roles: OnceCell<Roles>,
 }
 
 impl<'k> Strongest<'k> {
-    /// Nothing so far, of an initiator that has just been switched on or not, and reads pages or does not.
-    pub const fn new(baselines: &'k Baselines, without: Without, is_starting: bool, reads_pages: bool) -> Self {
-        Self { part: None, p: f64::INFINITY, baselines, without, is_starting, reads_pages, roles: OnceCell::new() }
+    /// Nothing so far, of an initiator that has just been switched on or not, and a flow by which pages are read or another.
+    pub const fn new(baselines: &'k Baselines, without: Without, is_starting: bool, is_of_page: bool) -> Self {
+        Self { part: None, p: f64::INFINITY, baselines, without, is_starting, is_of_page, roles: OnceCell::new() }
     }
 
     /// Its bits.
@@ -144,7 +144,8 @@ impl<'k> Strongest<'k> {
         let Some(mut p) = range.rarer(observed, self.p) else { return };
         // Whoever has just been switched on is as busy as it gets, and so is who reads pages: that alone is nothing to tell of, but goes with what is.
         let mut detail = Detail::Nothing;
-        if let Some(busiest) = Range::of_busiest(evidence, host, self.baselines).filter(|_| self.is_starting || self.reads_pages)
+        if let Some(busiest) = Range::of_busiest(evidence, host, self.baselines)
+            .filter(|_| range.whose() != Of::Busiest && (self.is_starting || self.is_of_page))
         {
             match busiest.rarer(observed, self.p) {
                 Some(of_busiest) if of_busiest <= p => {}
@@ -279,5 +280,25 @@ mod tests {
         assert_eq!(found(&[(failed, 80.0), (targets, 100.0)]), Some(failed));
         assert_eq!(found(&[(failed, 1e30), (targets, 1e30)]), Some(failed), "of those with the most bits the first");
         assert_eq!(found(&[(targets, 1e30), (failed, 1e30)]), Some(targets));
+    }
+
+    #[test]
+    fn a_burst_of_pages_alone_is_nothing_to_tell_of_where_others_have_such() {
+        let mut own = Histogram::default();
+        (0..2000).for_each(|_| own.add(2.0));
+        let host = HostBaseline::with_targets_per_min(&own);
+        let mut baselines = Baselines::default();
+        baselines.pooled.targets_per_min = own;
+        // Each of forty devices had a minute with twenty.
+        (0..40).for_each(|_| baselines.pooled.busiest.targets_per_min.add(20.0));
+        let burst = |observed: f64, is_of_page: bool| {
+            let mut found = Strongest::new(&baselines, Without::default(), false, is_of_page);
+            found.rate(Evidence::TargetRate, observed, (Some(&host), HTTP));
+            found.part.unwrap()
+        };
+        let (page, other, sweep) = (burst(18.0, true), burst(18.0, false), burst(5000.0, true));
+        assert!((page.bits - MOST_PAGES_BITS).abs() < 1e-9 && page.detail == Detail::Pages, "{page:?}");
+        assert!(other.bits > 10.0 && other.detail == Detail::Nothing && other.of == Of::Device, "{other:?}");
+        assert!(sweep.bits > MOST_PAGES_BITS && sweep.detail == Detail::Nothing, "{sweep:?}");
     }
 }

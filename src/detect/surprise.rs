@@ -90,7 +90,8 @@ impl Surprise {
     ) -> Self {
         let (vocabulary, &Ends { baselines, orig, resp }) = known;
         if is_known_turned(seen, orig, resp) {
-            return Self { behaviour: found.behaviour, ..Self::default() };
+            let shape = volume(seen, orig, baselines, without);
+            return Self { shape, behaviour: found.behaviour, ..Self::default() };
         }
         let known_as = known_as(seen, orig, resp).map(|service| Observation { service, ..seen.clone() });
         let seen = known_as.as_ref().unwrap_or(seen);

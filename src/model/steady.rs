@@ -46,7 +46,7 @@ impl Steady {
 
     /// Adds what was heard at another time, `deaf` saying when nothing at all was.
     pub(super) fn follow(&mut self, other: &Self, deaf: &Deaf) {
-        let (from, to) = if self.last <= other.first { (self.last, other.first) } else { (other.last, self.first) };
+        let (from, to) = if self.first <= other.first { (self.last, other.first) } else { (other.last, self.first) };
         let between = i64::from(to) - i64::from(from) - deaf.within(from.into(), to.into());
         self.longest_gap = self.longest_gap.max(other.longest_gap).max(gap(between));
         (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));

@@ -41,7 +41,7 @@ const INTERFACES: [(&str, &str); 36] = [
 ];
 
 /// Operations by the name of their interface and by number, of those that attacks use.
-const OPERATIONS: [(&str, u16, &str); 50] = [
+const OPERATIONS: [(&str, u16, &str); 51] = [
     ("svcctl", 2, "svcctl.DeleteService"),
     ("svcctl", 12, "svcctl.CreateServiceW"),
     ("svcctl", 19, "svcctl.StartServiceW"),
@@ -91,7 +91,21 @@ const OPERATIONS: [(&str, u16, &str); 50] = [
     ("DnsServer", 5, "DnsServer.Operation2"),
     ("IDispatch", 6, "IDispatch.Invoke"),
     ("IWbemServices", 24, "IWbemServices.ExecMethod"),
-    ("IRemoteSCMActivator", 4, "IRemoteSCMActivator.RemoteCreateInstance"),
+    ("IRemoteSCMActivator", CREATES[0].0, CREATES[0].1),
+    ("IRemoteSCMActivator", CREATES[1].0, CREATES[1].1),
+];
+
+/// What makes an object on another device, or who makes such (MS-DCOM, 3.1.2.5.2.3): number and name.
+pub(super) const CREATES: [(u16, &str); 2] =
+    [(3, "IRemoteSCMActivator.RemoteGetClassObject"), (4, "IRemoteSCMActivator.RemoteCreateInstance")];
+
+/// Objects by their class that run what they are told to on the device on which they are made (ATT&CK T1021.003).
+const OBJECTS: [(&str, &str); 5] = [
+    ("49b2791a-b1ae-4c90-9b8e-e860ba07f889", "IRemoteSCMActivator(MMC20.Application)"),
+    ("9ba05972-f6a8-11cf-a442-00a0c90a8f39", "IRemoteSCMActivator(ShellWindows)"),
+    ("c08afd90-f2a1-11d1-8455-00a0c91f3880", "IRemoteSCMActivator(ShellBrowserWindow)"),
+    ("00024500-0000-0000-c000-000000000046", "IRemoteSCMActivator(Excel.Application)"),
+    ("0006f03a-0000-0000-c000-000000000046", "IRemoteSCMActivator(Outlook.Application)"),
 ];
 
 /// Those that make another device run a program (a service, a task, an object, a driver, what prints), change what it does (registry,
@@ -133,7 +147,12 @@ pub const REPLICATES: &str = "drsuapi.GetNCChanges";
 
 /// Does this operation take control of another device or of a domain?
 pub(super) fn controls(operation: &str) -> bool {
-    CONTROLS.contains(&operation)
+    CONTROLS.contains(&operation) || OBJECTS.iter().any(|(_, object)| *object == operation)
+}
+
+/// How making an object of the class with this UUID is called.
+pub(super) fn remote_object(uuid: &[u8; 16]) -> Option<&'static str> {
+    OBJECTS.iter().find(|(text, _)| is_uuid(text, uuid)).map(|(_, name)| *name)
 }
 
 /// Place and name of the interface with this UUID, which comes as it stands in a message with little-endian numbers.
@@ -165,7 +184,7 @@ mod tests {
 
     #[test]
     fn each_operation_is_of_a_known_interface_and_each_uuid_is_well_formed() {
-        for (text, name) in INTERFACES {
+        for (text, name) in INTERFACES.into_iter().chain(OBJECTS) {
             assert_eq!(text.len(), 36, "{name}");
             assert!(text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit()), "{name}");
         }

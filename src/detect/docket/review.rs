@@ -27,10 +27,11 @@ impl Docket {
         let doubt = if is_doubtful && is_unknown() { DOUBT_BITS } else { 0.0 };
         for (class, bits) in case.scores() {
             self.ranks.note(host, bits, class, || case.strongest(class).map(|(with, _)| with));
-            let paused = self.filed.incidents.get(&(host, class)).filter(|open| open.has_paused(now));
-            if let Some(paused) = paused {
+            if let Some(paused) = self.filed.incidents.get(&(host, class)).filter(|open| open.has_paused) {
                 // As much as opens one, about what it told of before: it goes on. Anything else is another one.
-                if bits < self.knowledge.threshold_of(class) + doubt {
+                let threshold = self.knowledge.threshold_of(class);
+                if bits < threshold + doubt {
+                    self.counters.held_back += u64::from(bits >= threshold);
                     continue;
                 }
                 if !case.strongest(class).is_some_and(|(with, exhibit)| paused.has_told(with, exhibit)) {
@@ -68,8 +69,7 @@ impl Docket {
         }
         let (with, exhibit) = case.strongest(class)?;
         let told = self.filed.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
-        let same =
-            told.filter(|(_, incident)| !incident.has_paused(now) && incident.is_same(class, with)).map(|(&key, _)| key).next();
+        let same = told.filter(|(_, incident)| !incident.has_paused && incident.is_same(class, with)).map(|(&key, _)| key).next();
         if let Some(key) = same {
             // Under a name that tells less it was told already; what it is beside that is named with it.
             if key.1 < class {
@@ -82,7 +82,8 @@ impl Docket {
         let news = news(class, case.of_class(class));
         let campaign = self.filed.campaigns.of(class, &news, host, now).cloned();
         if let Some(Campaign { by, devices, .. }) = &campaign {
-            let has_room = self.filed.incidents.get(&(*by, class)).is_some_and(Incident::has_room);
+            let has_room =
+                self.filed.incidents.get(&(*by, class)).is_some_and(|incident| incident.has_room() && !incident.has_paused);
             if has_room && let Some(mut incident) = self.filed.incidents.remove(&(*by, class)) {
                 if class == Class::NewDevice {
                     self.filed.introduced.add(host);

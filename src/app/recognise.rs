@@ -30,7 +30,7 @@ fn over_tcp(ports: Ports, payload: &[u8]) -> Option<App> {
         () if bittorrent::is_handshake(payload) => Some(App::BitTorrent),
         () if vpn::is_openvpn_stream(payload) => Some(App::OpenVpn),
         () if irc::is_start(ports, payload) => Some(App::Irc),
-        () if stratum::is_start(payload) => Some(App::Stratum),
+        () if stratum::is_message(payload) => Some(App::Stratum),
         () => stream::recognise(ports, payload).or_else(|| banner::stream(ports, payload)),
     }
 }

@@ -215,7 +215,7 @@ pub enum Basis {
     /// It was not.
     #[default]
     None,
-    /// By a well-known port; the payload was not seen, or did not look like it.
+    /// By a well-known port; the payload was not seen, or does not tell.
     Port,
     /// By what was said, or, for ICMP, by the IP protocol number.
     Content,

@@ -13,6 +13,13 @@ const MAX_TRIES_LONG_LIVED: u8 = 64;
 /// The same while datagrams look like media, of which several have to fit.
 const MAX_TRIES_MEDIA: u8 = 16;
 
+/// The bit of the looks that says, until an application is told, that it is not known how the flow began, or that it was answered that it is not understood.
+const UNSURE: u8 = 0x80;
+/// Bytes of a payload without which nothing can be said of it.
+const LEAST_BYTES: usize = 8;
+/// Ports on which nothing else than SSH, HTTP and TLS is at home.
+const EXCLUSIVE: [u16; 9] = [22, 80, 443, 636, 853, 990, 993, 995, 8443];
+
 /// Who sent a payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -62,13 +69,21 @@ impl AppState {
         if self.done || payload.wire_bytes == 0 && payload.bytes.is_empty() {
             return;
         }
+        if self.app == App::Unknown && (payload.missing_bytes > 0 || tls::is_alert(payload.bytes)) {
+            self.looks |= UNSURE;
+        }
+        if self.app == App::Unknown && payload.bytes.len() < LEAST_BYTES.min(payload.wire_bytes as usize) {
+            // The capture cut it off, and will cut off the next ones.
+            (self.looks, self.done) = (0, true);
+            return;
+        }
         self.looks = self.looks.saturating_add(1);
         if self.app == App::Unknown {
             match recognise(ports, payload.bytes).or_else(|| self.media(ports, payload)) {
                 Some(app) => self.start(app, payload),
                 None => {
                     let most = if self.trace.is_open() { MAX_TRIES_MEDIA } else { max_tries(ports) };
-                    self.done = self.looks >= most;
+                    self.done = self.looks & !UNSURE >= most;
                 }
             }
         } else if payload.late {
@@ -93,6 +108,14 @@ impl AppState {
             (App::Unknown, app) => (app, Basis::Port),
             (app, _) => (app, Basis::Content),
         }
+    }
+
+    /// Is it not what the port is for: did what was said begin as TLS, HTTP and SSH never do? Of a flow that was heard from its beginning, and once enough was
+    /// looked at.
+    #[must_use]
+    pub fn is_refuted(&self, ports: Ports) -> bool {
+        let is_exclusive = ports.protocol == 6 && EXCLUSIVE.contains(&ports.resp);
+        self.app == App::Unknown && self.done && (1..UNSURE).contains(&self.looks) && is_exclusive
     }
 
     /// What is kept of the application's metadata, for the applications that have any.

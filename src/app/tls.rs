@@ -268,6 +268,11 @@ pub(super) fn is_hello(payload: &[u8]) -> bool {
     matches!(payload, [HANDSHAKE, 3, 0..=4, _, _, CLIENT_HELLO | SERVER_HELLO, 0, ..])
 }
 
+/// Is this an alert, with which a server answers what it does not understand (RFC 8446, 6)?
+pub(super) const fn is_alert(payload: &[u8]) -> bool {
+    matches!(payload, [ALERT, 3, 0..=4, 0, 2, ..])
+}
+
 /// Is this the server's hello?
 pub(super) fn is_server_hello(payload: &[u8]) -> bool {
     is_hello(payload) && payload.get(5) == Some(&SERVER_HELLO)

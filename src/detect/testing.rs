@@ -34,7 +34,8 @@ pub fn flow(ms: i64, from: u8, to: u8, port: u16, answered: bool) -> (Box<FlowRe
     }
     shard.finish(&limits, packets[0].time, &mut out);
     let mut record = out.remove(0);
-    record.app = (App::Unknown, Basis::None);
+    // Nothing was said, so that nothing tells that it is not what the port is for.
+    record.app = (App::Unknown, Basis::Port);
     let seen = Observation::of(&record, Timestamp::from_nanos((ms / 1000 + 11) * 1_000_000_000), &home);
     (record, seen)
 }

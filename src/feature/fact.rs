@@ -194,6 +194,10 @@ pub fn fact_texts(record: &FlowRecord) -> Vec<(FactKind, &str)> {
     if basis == Basis::Content && !matches!(usual, App::Unknown | App::Icmp) && usual != app {
         found.push((FactKind::Application, app.name()));
     }
+    // Something of which the application is told by its port was heard, and is something else.
+    if (app, basis) == (App::Unknown, Basis::None) && !matches!(usual, App::Unknown | App::Icmp) {
+        found.push((FactKind::Application, app.name()));
+    }
     found
 }
 
@@ -422,6 +426,8 @@ mod tests {
         assert_eq!(on(443, App::Ssh, Basis::Content), (true, true));
         assert_eq!(on(443, App::Tls, Basis::Content), (false, false), "its own port");
         assert_eq!(on(443, App::Ssh, Basis::Port), (false, false));
+        assert_eq!(on(443, App::Unknown, Basis::None), (true, true), "what was said is not what the port is for");
+        assert_eq!(on(4444, App::Unknown, Basis::None), (false, false));
         assert_eq!(on(4444, App::Ssh, Basis::Content), (false, false), "the port of none");
     }
 

@@ -4,10 +4,10 @@ use super::limits::CheckedLimits;
 use super::tally::{Tally, Trouble};
 use super::tcp::Sequence;
 use super::{
-    ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, Fragments, History, HomeNets, IcmpError, Sight,
-    TcpTracker,
+    ConnState, DirectionBasis, EndReason, FIRST_SIZES, FlowKey, FlowRecord, Fragments, History, HomeNets, IcmpError, SideStats,
+    Sight, TcpTracker,
 };
-use crate::app::{AppState, Events, Facts, Payload, Ports, Side};
+use crate::app::{App, AppState, Basis, Events, Facts, Payload, Ports, Side};
 use crate::time::{Span, Timestamp};
 use crate::wire::{Packet, Quoted, Tunnel};
 
@@ -289,6 +289,7 @@ impl Flow {
         let rare = self.rare.as_deref();
         let heard = !self.orig.is_silent() && !self.resp.is_silent();
         let [orig, resp] = rare.map(|rare| rare.trouble).unwrap_or_default();
+        let (orig, resp) = (self.orig.stats(orig), self.resp.stats(resp));
         FlowRecord {
             key: self.key,
             orig_is_low: self.orig_is_low,
@@ -306,18 +307,27 @@ impl Flow {
             quoted: rare.and_then(|rare| rare.quoted.clone()),
             start: self.start(),
             end: self.end(),
-            orig: self.orig.stats(orig),
-            resp: self.resp.stats(resp),
+            app: self.app_between(&orig, &resp),
+            orig,
+            resp,
             turns: self.turns,
             first_sizes: self.first_sizes,
             response_delay: heard.then(|| self.resp.first().since(self.orig.first())),
-            app: self.app.app(self.ports()),
             facts: facts.map(Box::new),
             events,
             macs: self.macs,
             vlans: self.vlans,
             tunnel: rare.and_then(|rare| rare.tunnel.clone()),
         }
+    }
+
+    /// Its application; none where it is known not to be that of its port.
+    fn app_between(&self, orig: &SideStats, resp: &SideStats) -> (App, Basis) {
+        let is_whole = |side: &SideStats| side.payload_bytes > 0 && side.missing_bytes == 0;
+        if !self.under_way && self.app.is_refuted(self.ports()) && is_whole(orig) && is_whole(resp) {
+            return (App::Unknown, Basis::None);
+        }
+        self.app.app(self.ports())
     }
 
     /// Takes an ICMP error about one of its packets.

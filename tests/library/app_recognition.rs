@@ -137,6 +137,28 @@ fn stops_looking_when_there_is_nothing_more_to_learn() {
 }
 
 #[test]
+fn what_does_not_begin_as_its_port_wants_is_known_not_to_be_that() {
+    let raw: &[u8] = &[0x17, 0, 1, 2, 9, 9, 9, 9, 9, 9];
+    let is_refuted = |ports: Ports, said: &[(Side, &[u8])]| after(ports, said).is_refuted(ports);
+    let both: [(Side, &[u8]); 4] = [(Side::Orig, raw), (Side::Resp, raw), (Side::Orig, raw), (Side::Resp, raw)];
+    assert!(is_refuted(tcp(443), &both) && is_refuted(tcp(22), &both) && is_refuted(tcp(80), &both));
+    assert!(!is_refuted(tcp(443), &both[..3]), "too little was said");
+    assert!(!is_refuted(tcp(4444), &both) && !is_refuted(udp(443), &both) && !is_refuted(tcp(8000), &both));
+    let alert: &[u8] = &[0x15, 3, 3, 0, 2, 2, 10, 0];
+    assert!(!is_refuted(tcp(443), &[both[0], (Side::Resp, alert), both[2], both[3]]), "nobody understood it");
+    let mut late = AppState::default();
+    (0..4)
+        .for_each(|n| late.observe(tcp(443), &Payload { missing_bytes: u32::from(n == 0), ..Payload::new(Side::Orig, raw, 10) }));
+    assert!(!late.is_refuted(tcp(443)), "its beginning was lost");
+    let hello = client_hello("a.example", &[]);
+    assert!(!is_refuted(tcp(443), &[(Side::Orig, &hello), (Side::Resp, raw)]));
+    let mut state = AppState::default();
+    (0..3).for_each(|_| state.observe(tcp(443), &Payload::new(Side::Orig, &raw[..6], 900)));
+    assert!(!state.is_refuted(tcp(443)) && !state.wants_more(), "the capture cut it off");
+    assert_eq!(state.app(tcp(443)), (App::Tls, Basis::Port));
+}
+
+#[test]
 fn the_state_is_small() {
     assert!(size_of::<AppState>() <= 48, "{} bytes", size_of::<AppState>());
     assert!(size_of::<Facts>() <= 320, "{} bytes", size_of::<Facts>());

@@ -160,6 +160,7 @@ fn why(cause: &Cause) -> Value {
         Detail::OddHour(days) => about["odd_hour_days"] = json!(days),
         Detail::CallBack => about["call_back"] = json!(true),
         Detail::Pages => about["pages"] = json!(true),
+        Detail::Amplified => about["amplified"] = json!(true),
     }
     let mut why = in_words(&reason);
     why["about"] = about;

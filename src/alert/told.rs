@@ -148,6 +148,8 @@ struct About {
     call_back: bool,
     #[serde(default)]
     pages: bool,
+    #[serde(default)]
+    amplified: bool,
 }
 
 impl Told {
@@ -177,7 +179,7 @@ impl Told {
 }
 
 fn claim(why: Why) -> Result<(String, Claim), ToldError> {
-    let About { host, peer, service, fact, behaviour, distance, later, odd_hour_days, call_back, pages } = why.about;
+    let About { host, peer, service, fact, behaviour, distance, later, odd_hour_days, call_back, pages, amplified } = why.about;
     let parse_service = |text: String| text.parse::<Service>().map_err(|_| ToldError::Value { what: "service", got: text });
     let parse_fact = |text: String| text.parse::<Fact>().map_err(|_| ToldError::Value { what: "fact", got: text });
     let fact = fact.map(parse_fact).transpose()?;
@@ -189,6 +191,7 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         (None, None) if later => Detail::Later,
         (None, None) if call_back => Detail::CallBack,
         (None, None) if pages => Detail::Pages,
+        (None, None) if amplified => Detail::Amplified,
         (None, None) => odd_hour_days.map_or(Detail::Nothing, Detail::OddHour),
     };
     let service = parse_service(service)?;

@@ -21,6 +21,8 @@ pub struct DhcpMessage {
     pub kind: &'static str,
     /// Does the server's side say it?
     pub from_server: bool,
+    /// Does it say so to a relay (RFC 2131, 4.1: on the servers' port), which gives it to the client? Whoever knows the ports says so.
+    pub to_relay: bool,
     /// Is it version 6?
     pub is_v6: bool,
     /// Hardware address of the client; in version 6 as its identifier gives it.

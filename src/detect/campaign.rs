@@ -42,7 +42,7 @@ pub(super) struct Campaigns {
 
 /// Is a second device that does the same another part of one thing? Of what attacks do each device is told by itself.
 const fn is_shared(class: Class) -> bool {
-    matches!(class, Class::Beaconing | Class::NewDevice | Class::Unusual)
+    matches!(class, Class::Beaconing | Class::NewService | Class::NewDevice | Class::Unusual)
 }
 
 /// What is new in each of the loudest of these conversations and may be so in other devices, too: the loudest first. None of what each device is told of by
@@ -54,10 +54,12 @@ pub(super) fn news<'e>(class: Class, conversations: impl Iterator<Item = Shown<'
     let mut loudest: Vec<Shown<'e>> = conversations.collect();
     loudest.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(&b.0)));
     let loudest = loudest.into_iter().take(MAX_LOUDEST);
-    if is_shared(class) {
-        return loudest.map(|(_, exhibit)| exhibit.news().collect()).collect();
-    }
     let server = |((peer, service), _): Shown<'e>| value_key(Kind::Edge, Edge { service, peer });
+    if is_shared(class) {
+        // Of what is offered it is news of whom.
+        let offered = |shown: Shown<'e>| (class == Class::NewService).then(|| server(shown));
+        return loudest.map(|shown| shown.1.news().chain(offered(shown)).collect()).collect();
+    }
     let fetched = loudest.map(|shown| shown.1.fetches().then(|| vec![server(shown)]));
     fetched.collect::<Option<_>>().unwrap_or_default()
 }
@@ -106,8 +108,12 @@ impl Campaigns {
 
 #[cfg(test)]
 mod tests {
+    use super::super::evidence::{Contribution, Evidence};
+    use super::super::exhibit::Exhibit;
+    use super::super::flow_ref::FlowRef;
     use super::super::testing::host;
     use super::*;
+    use crate::flow::Service;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_parts(seconds, 0)
@@ -130,6 +136,18 @@ mod tests {
         assert_eq!(devices(&campaigns, Class::Beaconing, 3, 86_399), Some((2, host(1))), "by what both have");
         assert_eq!(devices(&campaigns, Class::Beaconing, 3, 86_400), None);
         assert_eq!(devices(&campaigns, Class::Unusual, 3, 200), None);
+        let shown = |class: Class| {
+            let part = Contribution { about: 7, ..Contribution::of(Evidence::NewService, 1.0, 12.0) };
+            let exhibit = Exhibit::of_itself(class, part, FlowRef::of_link(host(1), host(2)), (at(0), at(0), at(0)));
+            news(class, std::iter::once(((host(2), Service::ARP), &exhibit)))
+        };
+        let server = value_key(Kind::Edge, Edge { service: Service::ARP, peer: host(2) });
+        assert_eq!(shown(Class::NewService), vec![vec![7, server]], "the service, and who offers it");
+        assert_eq!(
+            (shown(Class::Unusual), shown(Class::LateralMovement)),
+            (vec![vec![7]], vec![]),
+            "what attacks do is one's own"
+        );
         assert_eq!(devices(&campaigns, Class::Beaconing, 4, 200), None);
         note(&mut campaigns, Class::Beaconing, &[4], (3, 3), 200);
         note(&mut campaigns, Class::Beaconing, &[3, 4], (4, 3), 300);

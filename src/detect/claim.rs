@@ -113,6 +113,7 @@ impl Arithmetic {
             let hour = match claim.detail {
                 Detail::OddHour(_) => " and the hour",
                 Detail::CallBack => " and who called before",
+                Detail::Amplified => " and how much it answers",
                 _ => "",
             };
             sum.steps.push(format!("prior odds of {odds:.0} to 1 for what it touches{hour}: {:.1} bits more", claim.prior_bits));

@@ -125,6 +125,12 @@ impl Class {
         matches!(self, Self::LateralMovement | Self::NewService)
     }
 
+    /// The same, or access to a clinical or control system?
+    #[must_use]
+    pub const fn is_new_access(self) -> bool {
+        self.is_access() || matches!(self, Self::CriticalAccess)
+    }
+
     /// Is it what is done with a service once it is found, which neither the search for it nor new access tells?
     #[must_use]
     pub const fn is_deed(self) -> bool {
@@ -211,7 +217,7 @@ impl Class {
             Self::ArpSpoofing => matches!(evidence, Evidence::AddressDispute),
             Self::FileActivity => matches!(evidence, Evidence::FileChanges),
             Self::CovertApplication => matches!(evidence, Evidence::NewFact(_) | Evidence::NewService),
-            Self::Beaconing => matches!(evidence, Evidence::Rhythm | Evidence::NameRhythm),
+            Self::Beaconing => matches!(evidence, Evidence::Rhythm | Evidence::NameRhythm | Evidence::LongConnection),
             Self::Exfiltration => matches!(evidence, Evidence::Volume(_)),
             Self::CredentialAccess => matches!(evidence, Evidence::NewFact(_)),
             Self::CriticalAccess | Self::LateralMovement => {
@@ -220,7 +226,9 @@ impl Class {
             Self::NewWayOut => matches!(evidence, Evidence::NewService),
             Self::SilentChannel => matches!(evidence, Evidence::Silence),
             Self::PopulationChange => matches!(evidence, Evidence::Population),
-            Self::NewService => matches!(evidence, Evidence::NewOffer | Evidence::NewService | Evidence::Leases),
+            Self::NewService => {
+                matches!(evidence, Evidence::NewOffer | Evidence::NewService | Evidence::Leases | Evidence::Routes)
+            }
             Self::NewDevice => matches!(evidence, Evidence::NewDevice),
             Self::Unusual => true,
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::class::Class;
-use super::evidence::{Contribution, Evidence};
+use super::evidence::{Contribution, Detail, Evidence};
 use super::memory::Earlier;
 use super::recent::Context;
 use super::surprise::{Surprise, used_by_its_kind};
@@ -26,6 +26,10 @@ const LOGIN_FLOWS: u32 = 10;
 const FLOOD_FLOWS: f64 = 30.0;
 /// Payload of a flow that makes a transfer worth its name, in bytes.
 const TRANSFER_BYTES: f64 = 100_000.0;
+/// Media of which no more than so many times as much is sent as comes back is talk.
+const TALK_TIMES: f64 = 4.0;
+/// Answers so many times as long as what was asked.
+const AMPLIFIED_TIMES: f64 = 5.0;
 /// The same told by the size of queries, where the capture cut the names.
 const TUNNEL_QUERY_BYTES: f32 = 80.0;
 /// DNS queries within a minute, in one flow or in many, that can carry data worth its name.
@@ -109,11 +113,15 @@ pub(super) fn classify(
         Some((Evidence::NewFact(FactKind::Tool), _)) if seen.service.is_ping() => Class::Tunnel,
         Some((Evidence::NewFact(FactKind::Tool), _)) if seen.facts.iter().any(|&fact| attacks_servers(fact)) => Class::Scan,
         Some((Evidence::NewFact(FactKind::Application | FactKind::Tool), _)) if !seen.resp_local => Class::CovertApplication,
+        Some((Evidence::NewFact(FactKind::Application), _)) if seen.orig_local && seen.app == App::Unknown => {
+            Class::CovertApplication
+        }
         Some((Evidence::NewFact(FactKind::RemoteControl | FactKind::RemoteInterface), _)) => Class::LateralMovement,
         // Tickets of the usual kind are new to whoever begins to log in.
         Some((Evidence::NewFact(FactKind::Ticket), _)) if surprise.is_critical() => Class::CredentialAccess,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
-        _ if matches!(evidence, Some(Evidence::Rhythm | Evidence::NameRhythm)) => Class::Beaconing,
+        _ if surprise.new.is_some_and(|new| new.detail == Detail::Amplified) => Class::Flood,
+        _ if evidence.is_some_and(Evidence::is_rhythm) => Class::Beaconing,
         _ if is_transfer(seen, surprise) && !(initiator == Initiator::LikeOthers && seen.resp_local) => Class::Exfiltration,
         // What it does is no news; that it does so is.
         _ if initiator == Initiator::LikeOthers => Class::NewDevice,
@@ -206,7 +214,7 @@ pub(super) fn opens_directory(seen: &Observation, orig: Option<&HostBaseline>, b
 
 /// Is what is new a service that a known device at home never offered, whoever asks for it?
 pub(super) fn opens(seen: &Observation, surprise: &Surprise, baselines: &Baselines) -> bool {
-    let is_new = surprise.new.is_some_and(|new| new.evidence == Evidence::NewService);
+    let is_new = surprise.new.is_some_and(|new| matches!(new.evidence, Evidence::NewService | Evidence::NewPeer));
     let never = |host: &HostBaseline| host.local && !host.offers().contains(seen.service);
     is_new && seen.answered() && !seen.service.is_icmp() && baselines.host(seen.resp).is_some_and(never)
 }
@@ -222,14 +230,31 @@ fn is_new_way_out(seen: &Observation, surprise: &Surprise) -> bool {
     is_new && seen.service.protocol == 6 && seen.orig_local && !seen.resp_local && seen.answered()
 }
 
-/// Does it move so much that it matters which feature of it stands out?
+/// Does it move so much that it matters which feature of it stands out? What a remote desktop shows is a picture, and who talks hears as much as is said.
 pub(super) fn moves_much(seen: &Observation) -> bool {
-    let sent = f64::from(seen.vector[3]) >= TRANSFER_BYTES;
-    let fetched = f64::from(seen.vector[4]) >= TRANSFER_BYTES && seen.resp_local;
-    sent || fetched
+    let [sent, fetched] = [BYTES_ORIG, BYTES_RESP].map(|feature| f64::from(seen.vector[feature]));
+    if seen.app == App::Rtp && sent <= TALK_TIMES * fetched {
+        return false;
+    }
+    let is_picture = matches!(seen.app, App::Rdp | App::Rfb);
+    sent >= TRANSFER_BYTES || fetched >= TRANSFER_BYTES && seen.resp_local && !is_picture
+}
+
+/// Does it answer somebody outside with many times what it is asked, by datagrams? The question may bear a forged address, to which the answer goes.
+pub(super) fn amplifies(seen: &Observation) -> bool {
+    let [asked, answered] = [BYTES_ORIG, BYTES_RESP].map(|feature| f64::from(seen.vector[feature]));
+    // What sets up a connection first has seen that the address is no forged one.
+    let connects = matches!(seen.app, App::Quic | App::Dtls | App::Rtp) || seen.app.family() == Family::Covert;
+    seen.comes_in()
+        && seen.service.protocol == 17
+        && !connects
+        && answered >= TRANSFER_BYTES
+        && answered >= AMPLIFIED_TIMES * asked
 }
 
 /// Indices of features.
+const BYTES_ORIG: usize = 3;
+const BYTES_RESP: usize = 4;
 const PAYLOAD_MEAN_ORIG: usize = 7;
 
 #[cfg(test)]
@@ -247,6 +272,26 @@ mod tests {
         };
         assert!(asks(5.0, 90.0, 1.0) && asks(15.0, 30.0, 0.0) && asks(15.0, 10.0, 1.0));
         assert!(!asks(3.0, 90.0, 1.0) && !asks(5.0, 90.0, 0.0) && !asks(5.0, 30.0, 1.0));
+    }
+
+    #[test]
+    fn a_picture_and_talk_are_no_transfer_and_long_answers_to_strangers_amplify() {
+        let moved = |app: App, sent: f32, fetched: f32| {
+            let (_, mut seen) = super::super::testing::flow(0, 1, 2, 3389, true);
+            (seen.app, seen.resp_local) = (app, true);
+            (seen.vector[BYTES_ORIG], seen.vector[BYTES_RESP]) = (sent, fetched);
+            seen
+        };
+        let moves = |app, sent, fetched| moves_much(&moved(app, sent, fetched));
+        assert!(moves(App::Smb, 10.0, 2e5) && !moves(App::Rdp, 10.0, 2e5) && !moves(App::Rfb, 10.0, 2e5));
+        assert!(moves(App::Rdp, 2e5, 10.0), "what is sent to one is a copy");
+        assert!(moves(App::Rtp, 9e5, 2e5) && !moves(App::Rtp, 4e5, 2e5), "nobody sends so much more than he hears");
+        let answers = |udp: bool, asked: f32, answered: f32| {
+            let seen = moved(App::Ldap, asked, answered);
+            let service = Service { protocol: if udp { 17 } else { 6 }, port: 389 };
+            amplifies(&Observation { service, orig_local: false, ..seen })
+        };
+        assert!(answers(true, 2e4, 6e5) && !answers(false, 2e4, 6e5) && !answers(true, 2e5, 6e5) && !answers(true, 1e2, 9e3));
     }
 
     #[test]

@@ -98,8 +98,8 @@ const fn part_of(evidence: Evidence) -> Part {
         | Evidence::RemoteControl
         | Evidence::NameBytes => Part::Events,
         Evidence::SlowTargets | Evidence::SlowFailures => Part::Hour,
-        Evidence::Rhythm | Evidence::NameRhythm => Part::Rhythm,
-        Evidence::AddressDispute | Evidence::Leases => Part::AddressDispute,
+        Evidence::Rhythm | Evidence::NameRhythm | Evidence::LongConnection => Part::Rhythm,
+        Evidence::AddressDispute | Evidence::Leases | Evidence::Routes => Part::AddressDispute,
         Evidence::AddressesAsked => Part::AddressesAsked,
         Evidence::Silence => Part::Silence,
         Evidence::Population => Part::Population,

@@ -15,7 +15,7 @@ use super::class::Class;
 use super::classify::{Initiator, asks_directory, classify, opens, opens_directory};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
-use super::evidence::{Contribution, Evidence};
+use super::evidence::{Contribution, Detail, Evidence};
 use super::exhibit::{Exhibit, Later};
 use super::incident::Incident;
 use super::knowledge::Knowledge;
@@ -105,7 +105,7 @@ impl Docket {
         let mut context = *context;
         // What many devices began to ask of one at home is a service, not whoever calls them: a server that moved is asked by the clock, too.
         context.slow = context.slow.filter(|part| match part.evidence {
-            Evidence::Rhythm => !is_meeting_place,
+            Evidence::Rhythm => !is_meeting_place && !self.filed.habits.has_told_of(seen.orig, seen.resp, seen),
             Evidence::NameRhythm => !is_change,
             _ => true,
         });
@@ -198,7 +198,10 @@ impl Docket {
         // That a server refuses or does not answer whom it knows says nothing of these: when it restarts they all try again.
         let shape = surprise.shape.filter(|_| surprise.unknown_edge || !seen.failed);
         let mut exhibit = Exhibit::of(seen, class, [surprise.own_new(), shape, context], ordinary_bits);
-        self.file_against(seen.orig, seen.resp, seen, &mut exhibit, later);
+        // Who asks may be the one who suffers: it is told of who answers.
+        let is_amplified = surprise.new.is_some_and(|new| new.detail == Detail::Amplified);
+        let (host, peer) = if is_amplified { (seen.resp, seen.orig) } else { (seen.orig, seen.resp) };
+        self.file_against(host, peer, seen, &mut exhibit, later);
     }
 
     /// Files conversations that have stopped by `now`, and takes them away.
@@ -313,7 +316,7 @@ impl Docket {
     fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, exhibit: &mut Exhibit, later: Later<'_>) {
         // What goes on with an incident that paused counts as it is.
         let paused = self.filed.incidents.get(&(host, exhibit.class)).filter(|incident| incident.has_paused);
-        let goes_on = paused.is_some_and(|incident| incident.has_told((peer, seen.service), exhibit));
+        let goes_on = paused.is_some_and(|incident| incident.has_told((peer, seen.service), exhibit, seen.stays_home()));
         if !goes_on && let Some((own_bits, shared_bits)) = self.filed.habits.told(host, peer, seen, exhibit.class) {
             exhibit.own_bits = (exhibit.own_bits - own_bits).max(0.0);
             exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);

@@ -65,10 +65,14 @@ pub enum Evidence {
     Leases,
     /// The same new thing in many devices.
     Population,
+    /// A device says that it is a router of IPv6, and never did.
+    Routes,
+    /// A connection to one of whom nobody knows anything has gone on for long.
+    LongConnection,
 }
 
 /// Evidence that is of one kind only, and its name in an alert.
-const NAMES: [(Evidence, &str); 26] = [
+const NAMES: [(Evidence, &str); 28] = [
     (Evidence::NewDevice, "new_device"),
     (Evidence::NewService, "new_service"),
     (Evidence::NewPeer, "new_peer"),
@@ -95,6 +99,8 @@ const NAMES: [(Evidence, &str); 26] = [
     (Evidence::Silence, "silence_min"),
     (Evidence::Leases, "devices_that_hand_out_addresses"),
     (Evidence::Population, "devices_with_the_same_news"),
+    (Evidence::Routes, "devices_that_advertise_routes"),
+    (Evidence::LongConnection, "connection_h"),
 ];
 
 impl Evidence {
@@ -125,6 +131,7 @@ impl Evidence {
     pub const fn attack(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Leases => Some(("T1557.003", "TA0006")),
+            Self::Routes => Some(("T1557", "TA0006")),
             Self::NewFact(FactKind::Application) => Some(("T1571", "TA0011")),
             _ => None,
         }
@@ -167,10 +174,10 @@ impl Evidence {
         matches!(self, Self::NewFact(FactKind::Domain | FactKind::Name))
     }
 
-    /// Is it that something comes like a clock?
+    /// Is it that something comes like a clock, or goes on for long?
     #[must_use]
     pub const fn is_rhythm(self) -> bool {
-        matches!(self, Self::Rhythm | Self::NameRhythm)
+        matches!(self, Self::Rhythm | Self::NameRhythm | Self::LongConnection)
     }
 
     /// Does it speak of the responder that got too much, rather than of one initiator?
@@ -256,6 +263,8 @@ pub enum Detail {
     CallBack,
     /// A burst by who reads pages: no more than such bursts count.
     Pages,
+    /// Something new that answers with many times what it is asked.
+    Amplified,
 }
 
 impl Contribution {

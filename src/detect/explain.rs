@@ -66,11 +66,12 @@ fn kind(evidence: Evidence) -> (&'static str, bool) {
         Evidence::SlowFailures => ("failed attempts/h", true),
         Evidence::ClientRate => ("clients/min", true),
         Evidence::Rhythm | Evidence::NameRhythm => ("s", true),
+        Evidence::LongConnection => ("h", true),
         Evidence::AddressDispute => ("changes of owner in ten minutes", true),
         Evidence::AddressesAsked => ("addresses/min", true),
         Evidence::NameBytes => ("bytes/min", true),
         Evidence::Silence => ("min", true),
-        Evidence::Leases => ("devices that did so while learning", false),
+        Evidence::Leases | Evidence::Routes => ("devices that did so while learning", false),
         Evidence::Population => ("devices", true),
     }
 }
@@ -117,10 +118,7 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
             flow.fact(FactKind::RemoteControl, part.about).unwrap_or_default(),
             flow.resp
         ),
-        Evidence::Leases => {
-            let others = in_number(part.observed, "other device does", "other devices do");
-            format!("{} hands out addresses and routes (DHCP), which it never did; {others}", flow.orig)
-        }
+        Evidence::Leases | Evidence::Routes => giver_text(part, flow),
         Evidence::AddressDispute => format!(
             "{} was claimed in turn by two interfaces, {:.0} changes within ten minutes; an address that moves changes once",
             flow.resp, part.observed
@@ -132,9 +130,28 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
         Evidence::Population => {
             format!("{:.0} devices did the same for the first time within a day: {service} to {}", part.observed, flow.resp)
         }
+        Evidence::LongConnection => {
+            format!(
+                "{} has held a connection to {} for {:.1} h, and nobody here knew it before",
+                flow.orig, flow.resp, part.observed
+            )
+        }
         Evidence::Rhythm | Evidence::NameRhythm => rhythm_text(part, flow),
         evidence => count_text(evidence, part, flow),
     }
+}
+
+/// Of one that hands out addresses or routes.
+fn giver_text(part: &Contribution, flow: &FlowRef) -> String {
+    let does = match part.evidence {
+        Evidence::Routes => "says that it is a router (IPv6)",
+        _ => "hands out addresses and routes (DHCP)",
+    };
+    let others = match part.observed {
+        none if none < 0.5 => "no other device does".to_owned(),
+        others => in_number(others, "other device does", "other devices do"),
+    };
+    format!("{} {does}, which it never did; {others}", flow.orig)
 }
 
 fn rhythm_text(part: &Contribution, flow: &FlowRef) -> String {
@@ -162,6 +179,7 @@ fn fact_text(kind: FactKind, part: &Contribution, flow: &FlowRef) -> String {
         FactKind::ControllerChange => format!("{} never changed {} ({text}) before{life}", flow.orig, flow.resp),
         FactKind::Application => {
             let on = Service { protocol: flow.key.protocol, port: flow.resp_port };
+            let text = if text == App::Unknown.name() { "an application that is not known" } else { text };
             format!("{} never spoke {text} on {on} before{life}", flow.orig)
         }
         FactKind::Tool => format!("{} never used {text} before{life}", flow.orig),
@@ -232,6 +250,10 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         }
         Detail::CallBack => {
             (format!("; it counts more, since {} had called {} before and was answered", flow.resp, flow.orig), prior::BITS)
+        }
+        Detail::Amplified => {
+            let why = "; it counts more, since the answer is many times as long as the question, which may bear a forged address";
+            (why.to_owned(), prior::BITS)
         }
         _ => (String::new(), 0.0),
     };

@@ -1,30 +1,37 @@
-//! Who hands out addresses (DHCP): one that never did can send everybody's traffic where it likes (MITRE ATT&CK T1557.003).
+//! Who hands out addresses (DHCP) and routes (router advertisements of IPv6): one that never did can send everybody's traffic where it likes (MITRE ATT&CK
+//! T1557, T1557.003).
 
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Contribution, Evidence, Of};
 use super::flow_ref::FlowRef;
-use crate::app::App;
+use super::pruning::Pruning;
+use crate::app::{App, DhcpMessage};
 use crate::feature::Host;
 use crate::flow::{FlowKey, Service};
-use crate::model::{Baselines, Kind, Map};
-use crate::sighting::{Seen, Sighting};
+use crate::model::{Baselines, Edge, Family as _, HostBaseline, Kind, Map};
+use crate::sighting::{NeighbourKind, Seen, Sighting};
 use crate::time::{Span, Timestamp};
+use crate::wire::Addr;
 
 /// Ports of clients and servers, of version 4 and 6.
 const PORTS: [[u16; 2]; 2] = [[68, 67], [546, 547]];
+/// Routers say so every ten minutes unless they are told otherwise (RFC 4861, 6.2.1): who listened for less than an hour may not have heard those that there are.
+const MIN_MINUTES: f64 = 60.0;
 /// Bits of one that never did, where others do: odds of 4096 to 1, as of an address that two claim.
 const BITS: f64 = 12.0;
-/// Devices remembered as told at the most; beyond, they may be told again.
-const MAX_TOLD: usize = 10_000;
+/// So many relays are answered by a server alone.
+const RELAYS: usize = 3;
+/// Devices told within a day at the most: who makes up addresses needs no more.
+const MAX_TOLD: usize = 64;
 /// Clients that it answers within this time are of one incident; then it is not told again for a day.
 const TOGETHER: Span = Span::from_secs(300);
 const AGAIN: Span = Span::from_secs(86_400);
 
-/// A device that hands out addresses and never did.
+/// A device that hands out addresses or routes and never did.
 pub(super) struct Giver {
     pub host: Host,
-    /// The address that it hands out.
+    /// The address that it hands out; of routes the group that hears of them.
     pub client: Host,
     /// Where it says so, if that is not there: a client that has no address yet hears what all hear.
     pub all: Option<Host>,
@@ -37,59 +44,98 @@ pub(super) struct Giver {
 /// When such devices were told. Bounded.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Givers {
-    told: Map<Host, Timestamp>,
+    told: Map<(Host, Service), Timestamp>,
+    #[serde(skip)]
+    pruning: Pruning,
 }
 
 impl Givers {
-    /// Takes what a frame said. Where nobody was heard to hand out addresses while learning, that somebody does says nothing.
+    /// Takes what a frame said.
     pub fn observe(&mut self, sighting: &Sighting, baselines: &Baselines) -> Option<Giver> {
-        let Seen::Dhcp(said) = &sighting.what else { return None };
+        // A router passes on what a server behind it says (RFC 1542, 4), and gives routes.
+        if baselines.identities.is_router(sighting.src_mac) || sighting.src_mac.is_shared_by_routers() {
+            return None;
+        }
+        match &sighting.what {
+            Seen::Dhcp(said) => self.hands_out(said, sighting, baselines),
+            Seen::Neighbour(said) if said.kind == NeighbourKind::RouterAdvertisement => self.routes(sighting, baselines),
+            _ => None,
+        }
+    }
+
+    /// Where nobody was heard to give routes, but others to keep up their links, none were given: the first one is news, too.
+    fn routes(&mut self, sighting: &Sighting, baselines: &Baselines) -> Option<Giver> {
+        let (speaker, all) = (sighting.src?, Host(sighting.dst?));
+        let known = |host: Host| baselines.host(host).is_some_and(|host| host.services.contains(Service::ROUTES));
+        let host = baselines.identities.of(Host(speaker), sighting.src_mac, |host| baselines.hosts.contains_key(&host));
+        if speaker.ip().is_unspecified() || known(host) || known(Host(speaker)) {
+            return None;
+        }
+        let others = baselines.commons.advertising_routes();
+        let is_heard = others > 0 || baselines.commons.is_link_heard() && baselines.span_minutes >= MIN_MINUTES;
+        if !is_heard || !self.is_to_be_told((host, Service::ROUTES), sighting.time) {
+            return None;
+        }
+        let part = Contribution { of: Of::Network, ..Contribution::of(Evidence::Routes, f64::from(others), BITS) };
+        let flow = flow(Host(speaker), all, [Service::ROUTES, Service { port: 0, ..Service::ROUTES }], App::Icmp);
+        Some(Giver { host, client: all, all: None, service: Service::ROUTES, flow, part, at: sighting.time })
+    }
+
+    /// Where nobody was heard to hand out addresses while learning, that somebody does says nothing.
+    fn hands_out(&mut self, said: &DhcpMessage, sighting: &Sighting, baselines: &Baselines) -> Option<Giver> {
         let hands_out = said.from_server && matches!(said.kind, "offer" | "ack" | "advertise" | "reply");
         let (speaker, address) = (sighting.src?, said.address?);
         if !hands_out || speaker.ip().is_unspecified() || address.ip().is_unspecified() {
             return None;
         }
-        // A router passes on what a server behind it says (RFC 1542, 4).
-        if baselines.identities.is_router(sighting.src_mac) || sighting.src_mac.is_shared_by_routers() {
-            return None;
-        }
         let host = baselines.identities.of(Host(speaker), sighting.src_mac, |host| baselines.hosts.contains_key(&host));
         let [to_client, to_server] = PORTS[usize::from(said.is_v6)].map(|port| Service { protocol: 17, port });
+        // A relay asks only the servers that it was told of, and these answer several. A client speaks to this port, too: to one server or two.
+        let answers_relays = |host: &HostBaseline, relay: Addr| {
+            let relay = Edge { service: to_server, peer: Host(relay) };
+            host.edges.contains(relay) || host.edges.range(&relay.family()).take(RELAYS).count() == RELAYS
+        };
+        let relay = sighting.dst.filter(|_| said.to_relay);
+        if relay.is_some_and(|relay| baselines.host(host).is_some_and(|host| answers_relays(host, relay))) {
+            return None;
+        }
         // What it says unasked is a flow to the client, what it answers is a service that it offers.
         if baselines.host(host).is_some_and(|host| host.services.contains(to_client) || host.offers().contains(to_server)) {
             return None;
         }
         let count = |kind, service| baselines.commons.devices_with(kind, service);
         let others = count(Kind::Service, to_client).max(count(Kind::Offer, to_server));
-        if others == 0 || !self.is_to_be_told(host, sighting.time) {
+        if others == 0 || !self.is_to_be_told((host, to_server), sighting.time) {
             return None;
         }
         let part = Contribution { of: Of::Network, ..Contribution::of(Evidence::Leases, f64::from(others), BITS) };
         let (client, at) = (Host(address), sighting.time);
         let all = sighting.dst.map(Host).filter(|&dst| dst != client);
-        let flow = flow(Host(speaker), all.unwrap_or(client), [to_server, to_client]);
+        let flow = flow(Host(speaker), all.unwrap_or(client), [to_server, to_client], App::Dhcp);
         Some(Giver { host, client, all, service: to_server, flow, part, at })
     }
 
-    fn is_to_be_told(&mut self, host: Host, at: Timestamp) -> bool {
-        let since = self.told.get(&host).map(|&told| at.since(told));
+    fn is_to_be_told(&mut self, giver: (Host, Service), at: Timestamp) -> bool {
+        let since = self.told.get(&giver).map(|&told| at.since(told));
         if since.is_some_and(|since| since < TOGETHER) {
             return true;
         }
         if since.is_some_and(|since| since < AGAIN) {
             return false;
         }
-        if self.told.len() >= MAX_TOLD {
+        // So many at once are made up, and there is enough told.
+        if self.told.len() >= MAX_TOLD && self.pruning.is_due(at) {
             self.told.retain(|_, told| at.since(*told) < AGAIN);
         }
-        if self.told.len() < MAX_TOLD {
-            self.told.insert(host, at);
+        let has_room = self.told.len() < MAX_TOLD;
+        if has_room {
+            self.told.insert(giver, at);
         }
-        true
+        has_room
     }
 }
 
-fn flow(orig: Host, resp: Host, [from, to]: [Service; 2]) -> FlowRef {
+fn flow(orig: Host, resp: Host, [from, to]: [Service; 2], app: App) -> FlowRef {
     let (mut low, mut high) = ((orig.0, from.port), (resp.0, to.port));
     if high < low {
         (low, high) = (high, low);
@@ -103,7 +149,7 @@ fn flow(orig: Host, resp: Host, [from, to]: [Service; 2]) -> FlowRef {
         one_way: true,
         vlans: [0; 2],
     };
-    FlowRef { key, id: 0, orig_port: from.port, resp_port: to.port, orig, resp, app: App::Dhcp, facts: Vec::new() }
+    FlowRef { key, id: 0, orig_port: from.port, resp_port: to.port, orig, resp, app, facts: Vec::new() }
 }
 
 #[cfg(test)]
@@ -114,6 +160,7 @@ mod tests {
     use crate::app::DhcpMessage;
     use crate::feature::Observation;
     use crate::model::IdentitiesBuilder;
+    use crate::sighting::Neighbour;
     use crate::wire::Mac;
 
     const LATER: Timestamp = Timestamp::from_parts(LATER_MS / 1000, 0);
@@ -162,6 +209,59 @@ mod tests {
         let tells = |src_mac| Givers::default().observe(&Sighting { src_mac, ..says(3, "ack", LATER) }, &baselines).is_some();
         let shared = Mac([0, 0, 0x5e, 0, 1, 10]);
         assert!(tells(Mac([2, 0, 0, 0, 0, 7])) && !tells(router) && !tells(shared), "VRRP");
+    }
+
+    #[test]
+    fn what_a_server_of_relays_says_to_one_is_nothing_new() {
+        // Device 100 hands out addresses; device 3 answers the relays 9, 10 and 11, device 4 asks one server.
+        let to = |from: u8, peer: u8, port: u16, at: i64| Observation {
+            service: Service { protocol: 17, port },
+            ..flow(at, from, peer, 80, true).1
+        };
+        let minute =
+            |n: i64| [to(100, 1, 68, n), to(3, 9, 67, n + 7), to(3, 10, 67, n + 14), to(3, 11, 67, n + 21), to(4, 9, 67, n + 28)];
+        let knowledge = taught_by((0..120).flat_map(|n| minute(n * 60_000)).collect(), 1e-6);
+        let tells = |from: u8, relay: u8, to_relay: bool| {
+            let mut sighting = Sighting { dst: Some(host(relay).0), ..says(from, "ack", LATER) };
+            let Seen::Dhcp(said) = &mut sighting.what else { panic!("{sighting:?}") };
+            said.to_relay = to_relay;
+            Givers::default().observe(&sighting, knowledge.baselines(LATER)).is_some()
+        };
+        assert_eq!([tells(3, 9, true), tells(3, 12, true), tells(3, 9, false)], [false, false, true]);
+        assert_eq!([tells(4, 12, true), tells(5, 9, true)], [true, true], "a client, and one that never did");
+    }
+
+    #[test]
+    fn who_never_gave_routes_is_told_where_others_or_nobody_did_so_on_a_link_that_is_heard() {
+        let says = |from: u8| {
+            let said = Neighbour {
+                kind: NeighbourKind::RouterAdvertisement,
+                addr: Some(host(from).0),
+                mac: Mac::NONE,
+                is_router: true,
+                is_probe: false,
+            };
+            let (src, dst) = (Some(host(from).0), Some("ff02::1".parse::<Host>().unwrap().0));
+            Sighting { time: LATER, src_mac: Mac::NONE, src, dst, vlans: [0; 2], what: Seen::Neighbour(said) }
+        };
+        let by = |from: u8, service: Service| {
+            let said = |minute: i64| Observation { service, ..flow(minute * 60_000, 100, 255, 80, true).1 };
+            let knowledge = taught_by((0..120).map(said).collect(), 1e-6);
+            let giver = Givers::default().observe(&says(from), knowledge.baselines(LATER));
+            giver.map(|giver| (giver.host, giver.part.evidence, giver.part.observed))
+        };
+        let told = |others: f64| Some((host(3), Evidence::Routes, others));
+        assert_eq!([by(3, Service::ROUTES), by(100, Service::ROUTES)], [told(1.0), None], "it always did");
+        assert_eq!(by(3, Service::SOLICITATIONS[0]), told(0.0), "it was asked who does, and nobody did");
+        assert_eq!(by(3, Service { protocol: 6, port: 80 }), None, "nothing of IPv6 was heard");
+        let knowledge = taught_by((0..120).map(|n| flow(n * 60_000, 100, 255, 80, true).1).collect(), 1e-6);
+        let mut baselines = knowledge.baselines(LATER).clone();
+        let mut routers = IdentitiesBuilder::default();
+        (1..=4)
+            .for_each(|n| routers.add(&Observation { macs: [Mac([2, 0, 0, 0, 0, 1]), Mac::NONE], ..flow(0, n, 9, 80, true).1 }));
+        baselines.identities = routers.finish();
+        let sighting = Sighting { src_mac: Mac([2, 0, 0, 0, 0, 1]), ..says(3) };
+        assert!(Givers::default().observe(&sighting, &baselines).is_none(), "a router");
     }
 
     #[test]

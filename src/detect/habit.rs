@@ -127,6 +127,12 @@ impl Habits {
         Some((habit.own_bits, habit.shared_bits))
     }
 
+    /// Was told within the day that a device at home reaches another by this service? That it does so like a clock is no other thing.
+    pub fn has_told_of(&self, host: Host, peer: Host, seen: &Observation) -> bool {
+        let told = self.told.get(&(host, peer, seen.service));
+        seen.stays_home() && told.is_some_and(|habit| !habit.class.is_search() && seen.seen < habit.until)
+    }
+
     /// Was so much of a device's hour told in an incident that is closed, or nearly?
     pub fn has_told_hour(&self, host: Host, part: &Contribution, now: Timestamp) -> bool {
         let told = self.hours.get(&(host, part.evidence));
@@ -232,6 +238,21 @@ mod tests {
         habits.remember(&incident, now);
         let has_told = |observed, later| habits.has_told_hour(host(1), &of_hour(observed), now + Span::from_secs(later));
         assert_eq!([has_told(149.0, 3599), has_told(150.0, 3599), has_told(100.0, 3600)], [true, false, false]);
+    }
+
+    #[test]
+    fn that_a_told_conversation_at_home_comes_like_a_clock_is_no_other_thing() {
+        let (record, seen) = flow(LATER_MS, 1, 100, 6514, true);
+        let has_told = |class: Class, resp_local: bool, hours: i64| {
+            let mut incident = Incident::new(class, seen.orig, FlowRef::of(&record), seen.start);
+            incident.conversations.insert((seen.resp, seen.service), (12.0, 0.0));
+            let mut habits = Habits::default();
+            habits.remember(&incident, seen.seen);
+            let later = Observation { resp_local, seen: seen.seen + Span::from_secs(hours * 3600), ..seen.clone() };
+            habits.has_told_of(seen.orig, seen.resp, &later)
+        };
+        assert!(has_told(Class::Unusual, true, 23) && has_told(Class::CriticalAccess, true, 23));
+        assert!(!has_told(Class::Unusual, true, 25) && !has_told(Class::Unusual, false, 1) && !has_told(Class::Sweep, true, 0));
     }
 
     #[test]

@@ -28,6 +28,8 @@ const MAX_SUBJECTS: usize = 64;
 const MAX_NAMES: usize = 64;
 /// An update is told at most this often, and only when flows, bits or peers have grown by half, or another device is part of it; that it has another class at once.
 const UPDATE_EVERY: Span = Span::from_secs(60);
+/// What begins within this time begins together.
+const TOGETHER: Span = Span::from_secs(60);
 /// Where an incident is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IncidentState {
@@ -195,7 +197,7 @@ impl Incident {
     /// Is this what `class` tells of by its strongest conversation? A scan, or anything with a few peers, and what looks merely unusual with
     /// these are one thing, and so are a sweep and what looks so on its service alone.
     #[must_use]
-    pub fn is_same(&self, class: Class, strongest: (Host, Service)) -> bool {
+    pub fn is_same(&self, class: Class, strongest: (Host, Service), first: Timestamp) -> bool {
         // That a service was looked for tells nothing of the guessing, or of the data, that follows.
         if self.class.is_search() && class.is_deed() {
             return false;
@@ -212,6 +214,18 @@ impl Incident {
         if class == Class::Unusual && !self.is_shared && self.is_told_of(peer) {
             return true;
         }
+        // And what looked unusual has a name from then on. What begins together is one thing, too: a device that is switched on does much that is new.
+        let is_unusual = |class: Class| class == Class::Unusual;
+        if !self.is_shared
+            && is_unusual(self.class)
+            && class.is_new_access()
+            && (self.is_told_of(peer) || self.begins_with(first))
+        {
+            return true;
+        }
+        if !self.is_shared && is_unusual(class) && self.class.is_new_access() && self.begins_with(first) {
+            return true;
+        }
         // One device after the other is reached by the same service: it goes on under a name that tells more. What tells less is told apart.
         let reaches = matches!(class, Class::Sweep | Class::LateralMovement | Class::NewService);
         if self.class.is_access() && reaches && class <= self.class && self.services == [service] {
@@ -220,6 +234,11 @@ impl Incident {
         let is_sweep = matches!(self.class, Class::Sweep) || matches!(class, Class::Sweep);
         let is_tried = self.peers.contains_key(&peer) || is_sweep && self.services == [service];
         self.conversations.contains_key(&strongest) || of_scan && is_tried
+    }
+
+    /// Did it begin in the same minute as this?
+    fn begins_with(&self, first: Timestamp) -> bool {
+        first.since(self.first).nanos().abs() < TOGETHER.nanos()
     }
 
     /// Is it of a few devices, one of which is this?
@@ -369,6 +388,9 @@ mod tests {
     use super::super::testing::host;
     use super::*;
 
+    /// When nothing begins with an incident any more.
+    const LATER: Timestamp = Timestamp::from_parts(60, 0);
+
     fn at(second: i64) -> Timestamp {
         Timestamp::from_parts(second, 0)
     }
@@ -384,7 +406,8 @@ mod tests {
     fn a_scan_is_not_the_guessing_that_follows() {
         let (mut incident, with) = (incident(), (host(2), Service { protocol: 6, port: 22 }));
         incident.conversations.insert(with, (9.0, 0.0));
-        let is_same = [Class::Unusual, Class::LateralMovement, Class::BruteForce].map(|class| incident.is_same(class, with));
+        let is_same =
+            [Class::Unusual, Class::LateralMovement, Class::BruteForce].map(|class| incident.is_same(class, with, LATER));
         assert_eq!(is_same, [true, true, false]);
     }
 
@@ -392,10 +415,16 @@ mod tests {
     fn what_is_unusual_beside_it_is_told_with_what_has_a_name() {
         let mut incident = Incident::new(Class::LateralMovement, host(1), FlowRef::of_link(host(1), host(2)), at(0));
         incident.add_peer(host(2), 9.0);
-        let is_same = |incident: &Incident, class| incident.is_same(class, (host(2), Service { protocol: 6, port: 88 }));
+        let is_same = |incident: &Incident, class| incident.is_same(class, (host(2), Service { protocol: 6, port: 88 }), LATER);
         assert!(is_same(&incident, Class::Unusual) && !is_same(&incident, Class::Exfiltration));
         (3..=10).for_each(|n| incident.add_peer(host(n), 9.0));
         assert!(!is_same(&incident, Class::Unusual), "one of many");
+        let of_another = (host(99), Service { protocol: 17, port: 1900 });
+        let begins = |incident: &Incident, class, second| incident.is_same(class, of_another, at(second));
+        assert_eq!([59, 60].map(|second| begins(&incident, Class::Unusual, second)), [true, false], "in the same minute");
+        incident.class = Class::Unusual;
+        assert!(begins(&incident, Class::LateralMovement, 59) && !begins(&incident, Class::LateralMovement, 60));
+        assert!(!begins(&incident, Class::Exfiltration, 59), "a deed");
     }
 
     #[test]
@@ -403,7 +432,7 @@ mod tests {
         let ssh = Service { protocol: 6, port: 22 };
         let mut incident = Incident::new(Class::NewService, host(1), FlowRef::of_link(host(1), host(2)), at(0));
         incident.services.push(ssh);
-        let is_same = |incident: &Incident, class, service| incident.is_same(class, (host(3), service));
+        let is_same = |incident: &Incident, class, service| incident.is_same(class, (host(3), service), LATER);
         let classes = [Class::LateralMovement, Class::Sweep, Class::BruteForce];
         assert_eq!(classes.map(|class| is_same(&incident, class, ssh)), [true, true, false]);
         assert!(!is_same(&incident, Class::LateralMovement, Service { port: 3389, ..ssh }));
@@ -418,9 +447,9 @@ mod tests {
         [80, 445].into_iter().for_each(|port| _ = incident.conversations.insert(of_service(port), (9.0, 0.0)));
         let term = |(peer, service)| Term { peer, service, bits: 9.0, ordinary_bits: 0.0, repeated_bits: 0.0, parts: Vec::new() };
         incident.score = Score { terms: vec![term(of_service(80)), term(of_service(445))], ..Score::default() };
-        let is_same = |port| incident.is_same(Class::BruteForce, of_service(port));
+        let is_same = |port| incident.is_same(Class::BruteForce, of_service(port), LATER);
         assert_eq!((is_same(80), is_same(445)), (true, false));
-        assert!(incident.is_same(Class::LateralMovement, of_service(445)), "which tells less");
+        assert!(incident.is_same(Class::LateralMovement, of_service(445), LATER), "which tells less");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::time::{Span, Timestamp};
 const PAUSE: Span = Span::from_secs(300);
 /// … and after this long it is closed.
 const QUIET: Span = Span::from_secs(900);
-/// The same of one that several devices share: an update comes to one after the other.
+/// The same of one that several devices share, or many: an update comes to one after the other.
 const QUIET_SHARED: Span = Span::from_secs(8 * 3600);
 /// The same of one in which an administrator's device reaches servers that it never did, and of a slow scan: it goes from one to the next.
 const QUIET_ROUND: Span = Span::from_secs(3600);
@@ -29,13 +29,15 @@ impl Incident {
         begins
     }
 
-    /// Was the strongest of an exhibit told of this conversation before?
-    pub(super) fn has_told(&self, with: (Host, Service), exhibit: &Exhibit) -> bool {
+    /// Was the strongest of an exhibit told of this conversation before? What is pushed to one device at home after the other (firmware, a copy of data) is one
+    /// thing, too.
+    pub(super) fn has_told(&self, with: (Host, Service), exhibit: &Exhibit, is_at_home: bool) -> bool {
+        let is_push = || is_at_home && self.class == Class::Exfiltration && self.services.first() == Some(&with.1);
         let strongest = exhibit.parts.iter().flatten().max_by(|a, b| a.bits.total_cmp(&b.bits));
         // Of a volume or a shape which feature it was says little.
         let is_kind = |of: Evidence| move |cause: &Cause| discriminant(&cause.part.evidence) == discriminant(&of);
         let is_told = |part: &Contribution| self.reasons.iter().any(is_kind(part.evidence));
-        self.conversations.contains_key(&with) && strongest.is_some_and(is_told)
+        (self.conversations.contains_key(&with) || is_push()) && strongest.is_some_and(is_told)
     }
 
     /// Has nothing come for long?
@@ -54,7 +56,7 @@ impl Incident {
     /// How long it waits for more until it pauses, and until it is quiet.
     fn waits(&self) -> (Span, Span) {
         match () {
-            () if self.is_shared => (QUIET_SHARED, QUIET_SHARED),
+            () if self.is_shared || self.class == Class::PopulationChange => (QUIET_SHARED, QUIET_SHARED),
             () if self.is_of_administrator && self.class.is_access() || self.is_slow_scan() => (QUIET_ROUND, QUIET_ROUND),
             // It lasts for hours: whatever else calls home meanwhile would be told as part of it.
             () if self.class == Class::Beaconing => (PAUSE, PAUSE),
@@ -101,8 +103,29 @@ mod tests {
         assert!(!incident.is_quiet(at(7299)) && incident.is_quiet(at(7300)), "40 flows in an hour");
         incident.flows = 400;
         assert!(incident.is_quiet(at(4600)), "a fast one");
+        incident.class = Class::PopulationChange;
+        assert!(!incident.is_quiet(at(32_499)) && incident.is_quiet(at(32_500)), "one device comes after the other");
         incident.class = Class::Beaconing;
         assert!(!incident.is_quiet(at(3999)) && incident.is_quiet(at(4000)), "what calls home lasts for hours");
+    }
+
+    #[test]
+    fn what_is_pushed_to_one_after_the_other_is_one_thing() {
+        let (http, flow) = (Service { protocol: 6, port: 80 }, FlowRef::of_link(host(1), host(2)));
+        let part = Contribution::of(Evidence::Volume(3), 9e5, 14.0);
+        let mut incident = incident(Class::Exfiltration);
+        incident.services.push(http);
+        incident.reasons.push(Cause { part, host: host(1), peer: host(2), service: http, flow: flow.clone() });
+        let exhibit = Exhibit::of_itself(Class::Exfiltration, part, flow, (at(9), at(9), at(9)));
+        let goes_on = |incident: &Incident, port: u16, is_at_home| {
+            incident.has_told((host(3), Service { port, ..http }), &exhibit, is_at_home)
+        };
+        assert_eq!(
+            [goes_on(&incident, 80, true), goes_on(&incident, 80, false), goes_on(&incident, 22, true)],
+            [true, false, false]
+        );
+        incident.class = Class::LateralMovement;
+        assert!(!goes_on(&incident, 80, true));
     }
 
     #[test]
@@ -115,7 +138,7 @@ mod tests {
         incident.reasons.push(Cause { part: part_told, host: host(1), peer: host(2), service: ssh, flow: flow.clone() });
         let goes_on = |peer: u8, parts: [Option<Contribution>; 3]| {
             let exhibit = Exhibit::of_itself(Class::LateralMovement, part_told, flow.clone(), (at(9), at(9), at(9)));
-            incident.has_told((host(peer), ssh), &Exhibit { parts, ..exhibit })
+            incident.has_told((host(peer), ssh), &Exhibit { parts, ..exhibit }, true)
         };
         let (new, guessed) = (Some(part(Evidence::NewPeer, 11.0)), Some(part(Evidence::LoginFailures, 13.0)));
         assert!(goes_on(2, [new, None, None]));

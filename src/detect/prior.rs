@@ -7,7 +7,7 @@
 //! or a tool for remote support or tunnels.
 
 use super::administrator::is_its_work;
-use super::classify::{asks_directory, carries_data, is_login};
+use super::classify::{amplifies, asks_directory, carries_data, is_login};
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Detail, Evidence};
 use super::memory::Earlier;
@@ -82,6 +82,9 @@ pub(super) fn weigh(
     part.detail = days.map_or(part.detail, Detail::OddHour);
     if earlier.is_call_back && matches!(part.evidence, Evidence::NewService | Evidence::NewPeer) {
         (part.prior_bits, part.detail) = (part.prior_bits + BITS, Detail::CallBack);
+    }
+    if part.evidence == Evidence::NewOffer && amplifies(seen) {
+        (part.prior_bits, part.detail) = (part.prior_bits + BITS, Detail::Amplified);
     }
     part.bits = (part.bits + part.prior_bits).min(MOST_BITS);
 }

@@ -15,9 +15,9 @@ use super::strongest::Strongest;
 use super::surprise::{DNS, Surprise};
 use super::waking::Waking;
 use crate::app::{App, Events};
-use crate::feature::{Host, Observation};
+use crate::feature::{Fact, FactKind, Host, Observation};
 use crate::flow::Service;
-use crate::model::{Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Minute};
+use crate::model::{Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Kind, KnownTo, Minute, Roles};
 use crate::time::Timestamp;
 
 /// Minutes kept, so that a flow can be judged with what came after it.
@@ -103,8 +103,8 @@ impl Recent {
         let is_followed = seen.is_first_sight() && !seen.service.maintains_link();
         let is_starting = !seen.service.maintains_link() && self.waking.observe(seen);
         let beaten = Beaten::of(seen, surprise, ends.orig);
-        let beats =
-            beaten.and_then(|key| if is_followed { Some(self.rhythms.observe(seen, key)) } else { self.rhythms.of(&key) });
+        let beats = beaten
+            .and_then(|key| if is_followed { Some(self.rhythms.observe(seen, key)) } else { self.rhythms.go_on(seen, key) });
         let beats = beaten.zip(beats);
         let beside = Beside { hour: &self.hour, counted: around.as_ref(), beats, is_starting };
         let context = context((seen, surprise), ends, without, &beside, with_crowd);
@@ -240,6 +240,8 @@ fn context(
         };
         let is_stronger = |part: &Contribution| part.bits > found.bits() && !is_usual();
         found.part = regular.filter(is_stronger).or(found.part);
+        let held = held(seen, (beaten, beats), orig, baselines).filter(|part| part.bits > found.bits());
+        found.part = held.or(found.part);
     }
     found.context()
 }
@@ -249,6 +251,30 @@ pub(super) fn asks_many(host: &HostBaseline, seen: &Observation, baselines: &Bas
     let of_any = Edge { service: seen.service, peer: seen.resp }.family();
     let at_home = host.edges.range(&of_any).filter(|(edge, _)| baselines.host(edge.peer).is_some_and(|peer| peer.local));
     at_home.take(MANY_ASKED).count() == MANY_ASKED
+}
+
+/// A connection for hours of a device that is known to one outside of which nobody at home knows anything, over which little is said: through such ones devices are
+/// commanded. What plays or fetches for hours says much.
+fn held(
+    seen: &Observation,
+    (beaten, beats): (Beaten, &Beats),
+    orig: Option<&HostBaseline>,
+    baselines: &Baselines,
+) -> Option<Contribution> {
+    let is_outward = seen.continued && seen.service.protocol == 6 && seen.orig_local && !seen.resp_local;
+    // Who holds such connections every day meets another address of the same service; over the web everything goes, and names tell.
+    let is_habit = |host: &HostBaseline| {
+        let is_known_name = |fact: &Fact| matches!(fact.kind, FactKind::Domain | FactKind::Name) && host.facts.contains(*fact);
+        seen.facts.iter().any(is_known_name) || !seen.service.is_web() && host.continued(seen.service).is_some()
+    };
+    let is_news = orig.is_some_and(|host| !host.is_hardly_known() && !is_habit(host));
+    let (hours, bits) = beats.long().filter(|_| is_outward && is_news)?;
+    let known = match beaten {
+        Beaten::Name(_, name) => baselines.commons.known_to(Kind::Fact(name.kind), name, Roles::NONE),
+        _ => baselines.commons.known_to(Kind::Edge, Edge { service: seen.service, peer: seen.resp }, Roles::NONE),
+    };
+    let bits = bits * smallness(seen);
+    (known == KnownTo::Nobody && bits > 1.0).then(|| Contribution::of(Evidence::LongConnection, hours, bits))
 }
 
 fn regular(seen: &Observation, rhythm: Rhythm, evidence: Evidence) -> Option<Contribution> {
@@ -277,6 +303,37 @@ mod tests {
         };
         assert!(weight(400.0) > 0.99 && weight(61_000.0) < 0.1);
         assert_eq!(weight(1e6), 0.0);
+    }
+
+    #[test]
+    fn a_connection_for_hours_is_told_of_whom_nobody_knows_unless_it_is_a_habit() {
+        use super::super::testing::{LATER_MS, flow, host, taught_by};
+        let (known, unknown) = (Fact::new(FactKind::Name, "known.example"), Fact::new(FactKind::Name, "new.example"));
+        let to = |peer: u8, ms: i64, continued: bool, fact: Fact| {
+            let (_, seen) = flow(ms, 1, peer, 443, true);
+            let service = Service { protocol: 6, port: if peer < 150 { 443 } else { 8883 } };
+            Observation { service, continued, resp_local: false, facts: vec![fact], ..seen }
+        };
+        // Device 1 reads pages of device 100 and holds connections to port 8883 of device 200.
+        let flows = (0..120).flat_map(|n| [to(100, n * 60_000, false, known), to(200, n * 60_000 + 9, n % 5 > 0, known)]);
+        let knowledge = taught_by(flows.collect(), 1e-6);
+        let baselines = knowledge.baselines(crate::time::Timestamp::from_parts(LATER_MS / 1000, 0));
+        let told = |peer: u8, fact: Fact, hours: i64| {
+            let first = to(peer, LATER_MS, false, fact);
+            let key = Beaten::Conversation((first.orig, first.resp, first.service));
+            let mut rhythms = Rhythms::default();
+            rhythms.observe(&first, key);
+            let end = first.start + crate::time::Span::from_secs(hours * 3600);
+            let later = Observation { continued: true, end, ..first };
+            let beats = rhythms.go_on(&later, key)?;
+            held(&later, (key, beats), baselines.host(host(1)), baselines).map(|part| part.observed)
+        };
+        assert_eq!([told(101, unknown, 4), told(101, unknown, 0), told(101, known, 4)], [Some(4.0), None, None]);
+        assert_eq!(
+            [told(100, unknown, 4), told(201, unknown, 4)],
+            [None, None],
+            "whom it knows, and another of the same service"
+        );
     }
 
     #[test]

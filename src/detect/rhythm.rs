@@ -8,7 +8,7 @@ use super::surprise::Surprise;
 use crate::app::App;
 use crate::feature::{Fact, FactKind, Host, Observation};
 use crate::model::{Conversation, HostBaseline, Map};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Conversations and names followed at the most; what began to be followed first goes.
 const MAX_CONVERSATIONS: usize = 50_000;
@@ -22,6 +22,16 @@ const MIN_PERIOD_S: f64 = 0.5;
 const PAUSE_TIMES: f32 = 10.0;
 /// … and where one in so many gaps is, flows come in bursts: what comes like a clock, if anything does, are the bursts.
 const PAUSE_SHARE: usize = 4;
+/// A connection of which nothing is said for this long, in seconds, …
+const SHORT_S: f64 = 1800.0;
+/// … and one that is told for how long it lasts.
+const LONG_S: f64 = 3600.0;
+/// Longer than this between two parts nothing was held.
+const PAUSE: Span = Span::from_secs(600);
+/// Bits that each doubling brings, and at the most.
+const LONG_BITS_PER_DOUBLING: f64 = 3.0;
+const MOST_LONG_BITS: f64 = 12.0;
+const NTP: u16 = 123;
 /// Bits at the most.
 pub(super) const MOST_BITS: f64 = 20.0;
 
@@ -41,7 +51,7 @@ impl Beaten {
     #[must_use]
     pub fn of(seen: &Observation, surprise: &Surprise, orig: Option<&HostBaseline>) -> Option<Self> {
         // Clocks are asked for the time like clocks, what proxies are asked for is no one conversation, and what is said to all calls nobody.
-        let is_followed = surprise.unknown_edge && !tells_time(seen, orig) && !seen.passed_on && !seen.is_to_group();
+        let is_followed = surprise.unknown_edge && !asks_one_more(seen, orig) && !seen.passed_on && !seen.is_to_group();
         let conversation = || is_followed.then_some(Self::Conversation((seen.orig, seen.resp, seen.service)));
         // To a device of which nothing is known every name is new, and a resolver asks for others.
         let Some(orig) = orig.filter(|_| surprise.is_named() && !surprise.on_behalf && seen.orig_local) else {
@@ -60,9 +70,12 @@ impl Beaten {
     }
 }
 
-/// Does a device ask one clock more for the time (RFC 5905), having asked others?
-fn tells_time(seen: &Observation, orig: Option<&HostBaseline>) -> bool {
-    seen.app == App::Ntp && orig.is_some_and(|host| host.services.contains(seen.service))
+/// Does a device ask one clock more for the time (RFC 5905), or one resolver more at home for names, having asked others? Of one of which nothing is known that
+/// is what is expected first, at home.
+fn asks_one_more(seen: &Observation, orig: Option<&HostBaseline>) -> bool {
+    let is_asked_by_all = (seen.app == App::Ntp && seen.service.port == NTP) || seen.app == App::Dns && seen.resp_local;
+    let is_unknown = || seen.resp_local && orig.is_none_or(HostBaseline::is_hardly_known);
+    is_asked_by_all && (is_unknown() || orig.is_some_and(|host| host.services.contains(seen.service)))
 }
 
 /// When the flows of one conversation, or about one name, began.
@@ -72,6 +85,8 @@ pub struct Beats {
     /// The whole name that was asked for last.
     asked: Option<Fact>,
     gaps_s: VecDeque<f32>,
+    /// Since when one connection or another has been held without a pause, and until when.
+    held: Option<(Timestamp, Timestamp)>,
 }
 
 /// A rhythm that was found.
@@ -127,6 +142,19 @@ impl Rhythms {
         beats
     }
 
+    /// Takes a further part of a long flow. Returns the beats of its conversation or name.
+    pub fn go_on(&mut self, seen: &Observation, key: Beaten) -> Option<&Beats> {
+        let beats = self.beats.get_mut(&key)?;
+        if seen.continued
+            && let Some(last) = beats.last
+        {
+            // Beside a long connection short ones come and go.
+            let going_on = beats.held.filter(|(_, until)| seen.start.since(*until) < PAUSE);
+            beats.held = Some((going_on.map_or(last.min(seen.start), |(since, _)| since), seen.end));
+        }
+        Some(beats)
+    }
+
     /// The beats of what is followed.
     #[must_use]
     pub fn of(&self, key: &Beaten) -> Option<&Beats> {
@@ -135,6 +163,16 @@ impl Rhythms {
 }
 
 impl Beats {
+    /// For how long connections have been held, in hours, and the bits of that, where it is long.
+    ///
+    /// How long connections last is heavy-tailed, so it counts as a power law: each doubling beyond half an hour brings the same bits.
+    #[must_use]
+    pub fn long(&self) -> Option<(f64, f64)> {
+        let lasts_s = self.held.map_or(0.0, |(since, until)| until.since(since).as_seconds());
+        let bits = LONG_BITS_PER_DOUBLING * (lasts_s / SHORT_S).log2();
+        (lasts_s >= LONG_S).then(|| (lasts_s / 3600.0, bits.min(MOST_LONG_BITS)))
+    }
+
     /// The rhythm, if there is one.
     ///
     /// Under chance (Poisson arrivals) a gap falls within ±d of the median m with probability about e^(−ln 2)·2d/m = d/m;
@@ -294,6 +332,14 @@ mod tests {
         assert!(followed(&client, App::Ntp), "it never asked for the time");
         client.services.add(ntp, 10);
         assert!(!followed(&client, App::Ntp) && followed(&client, App::Unknown), "something else on its port");
+        let asks = |resp_local: bool| {
+            let (_, mut seen) = flow(0, 1, 2, 53, true);
+            (seen.app, seen.orig_local, seen.resp_local) = (App::Dns, true, resp_local);
+            let mut client = HostBaseline::default();
+            (0..10).for_each(|_| client.services.add(seen.service, 10));
+            Beaten::of(&seen, &Surprise { unknown_edge: true, ..Surprise::default() }, Some(&client)).is_some()
+        };
+        assert!(!asks(true) && asks(false), "a resolver at home");
     }
 
     #[test]
@@ -323,6 +369,35 @@ mod tests {
         let period_s = |found: Option<Rhythm>| found.map(|found| found.period_s);
         assert_eq!(period_s(rhythm(&|n| format!("{n}.new.example"), looked_up)), Some(300.0));
         assert_eq!(period_s(rhythm(&|_| "www.new.example".to_owned(), used)), Some(300.0));
+    }
+
+    #[test]
+    fn a_connection_that_lasts_for_hours_counts_by_each_doubling() {
+        let key = Beaten::Conversation((host(1), host(2), Service { protocol: 6, port: 443 }));
+        let lasts = |minutes: i64| {
+            let (mut rhythms, first) = (Rhythms::default(), flow(0, 1, 2, 443, true).1);
+            rhythms.observe(&first, key);
+            let end = first.start + Span::from_secs(minutes * 60);
+            rhythms.go_on(&Observation { continued: true, end, ..first }, key)?.long()
+        };
+        assert_eq!([59, 60, 240, 6000].map(lasts), [None, Some((1.0, 3.0)), Some((4.0, 9.0)), Some((100.0, 12.0))]);
+        assert!(Rhythms::default().go_on(&flow(0, 1, 2, 443, true).1, key).is_none(), "its beginning was not heard");
+        let with_another = |pause_s: i64| {
+            let (mut rhythms, first) = (Rhythms::default(), flow(0, 1, 2, 443, true).1);
+            let part = |from_s: i64| {
+                let [start, end] = [from_s, from_s + 300].map(|second| first.start + Span::from_secs(second));
+                Observation { continued: true, start, end, ..first.clone() }
+            };
+            rhythms.observe(&first, key);
+            (0..24).for_each(|n| _ = rhythms.go_on(&part(n * 300), key));
+            rhythms.observe(&flow(7_100_000, 1, 2, 443, true).1, key);
+            rhythms.go_on(&part(6900 + pause_s), key)?.long().map(|(hours, _)| hours)
+        };
+        assert_eq!(
+            [300, 600, 1200].map(with_another),
+            [Some(2.0 + 1.0 / 12.0), Some(2.0 + 1.0 / 6.0), None],
+            "a short one beside it"
+        );
     }
 
     #[test]

@@ -60,7 +60,9 @@ impl<'k> Strongest<'k> {
     pub fn context(self) -> Context {
         let (mut context, part) = (Context::default(), self.part);
         match part.map(|part| part.evidence) {
-            Some(Evidence::SlowTargets | Evidence::SlowFailures | Evidence::Rhythm | Evidence::NameRhythm) => context.slow = part,
+            Some(evidence) if evidence.is_rhythm() || matches!(evidence, Evidence::SlowTargets | Evidence::SlowFailures) => {
+                context.slow = part
+            }
             Some(evidence) if evidence.is_crowd() => context.crowd = part,
             _ => context.now = part,
         }

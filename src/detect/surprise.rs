@@ -89,7 +89,8 @@ impl Surprise {
         without: Without,
     ) -> Self {
         let (vocabulary, &Ends { baselines, orig, resp }) = known;
-        if is_known_turned(seen, orig, resp) {
+        let is_turned = is_known_turned(seen, orig, resp);
+        if is_turned && seen.under_way {
             let shape = volume(seen, orig, baselines, without);
             return Self { shape, behaviour: found.behaviour, ..Self::default() };
         }
@@ -98,7 +99,7 @@ impl Surprise {
         let edge = Edge { service: seen.service, peer: seen.resp };
         let client = Edge { service: seen.service, peer: seen.orig };
         let unknown_client = !resp.is_some_and(|host| host.clients().contains(client));
-        let is_strange = !earlier.is_moved && !orig.is_some_and(|host| host.edges.contains(edge));
+        let is_strange = !earlier.is_moved && !is_turned && !orig.is_some_and(|host| host.edges.contains(edge));
         // An address is handed out to whoever asks for one, and one controller of a domain is as good as another.
         let hands_out = || seen.service.hands_out_addresses() && orig.is_some_and(|host| host.services.contains(seen.service));
         let is_call = is_of_call(seen, orig, resp);
@@ -110,14 +111,19 @@ impl Surprise {
             return Self { unknown_edge, unknown_client, behaviour: found.behaviour, ..Self::default() };
         }
         // Of a flow that goes on its shape is not known yet, but what is too much already will not become less.
-        let shape = if seen.is_complete() {
+        let shape = if seen.is_complete() && !is_turned {
             shape(seen, found, orig, (vocabulary, baselines), without)
         } else {
             volume(seen, orig, baselines, without)
         };
-        // On which port a telephone listens is drawn for each call.
-        let server = resp.filter(|_| !is_call);
-        let new = newness((seen, earlier), (orig, unknown_peer), (server, unknown_client && !is_expected), (baselines, without));
+        // What passes through a proxy is its client's.
+        let shape = shape.filter(|part| !(earlier.is_passed_on && matches!(part.evidence, Evidence::Volume(_))));
+        // On which port a telephone listens is drawn for each call, and who asked before offers nothing by answering.
+        let server = resp.filter(|_| !is_call && !is_turned);
+        // What is asked for is asked for by who began it.
+        let asker = seen.turned.filter(|_| is_turned).map_or((orig, seen.service), |asked| (resp, asked));
+        let new =
+            newness((seen, earlier), (orig, asker, unknown_peer), (server, unknown_client && !is_expected), (baselines, without));
         let is_of_resolving =
             |part: Contribution| part.evidence.is_name() || part.evidence == Evidence::NewPeer && DNS.contains(&seen.service);
         let resolves = |host: &HostBaseline| host.local && host.resolves();
@@ -144,7 +150,7 @@ impl Surprise {
 /// never had the other.
 fn newness(
     (seen, earlier): (&Observation, Earlier),
-    (orig, unknown_peer): (Option<&HostBaseline>, bool),
+    (orig, (asker, asked), unknown_peer): (Option<&HostBaseline>, (Option<&HostBaseline>, Service), bool),
     (resp, unknown_client): (Option<&HostBaseline>, bool),
     (baselines, without): (&Baselines, Without),
 ) -> Option<Contribution> {
@@ -154,24 +160,25 @@ fn newness(
     }
     let edge = Edge { service: seen.service, peer: seen.resp };
     let client = Edge { service: seen.service, peer: seen.orig };
-    let by_orig = Newness { host: orig, baselines, without };
+    let [by_orig, by_asker] = [orig, asker].map(|host| Newness { host, baselines, without });
     // Whoever reads pages reads them by whichever protocol their servers take.
     let reads_pages =
         || seen.service.is_web() && orig.is_some_and(|host| Service::WEB.iter().any(|web| host.services.contains(*web)));
-    let service = by_orig.of(Evidence::NewService, Kind::Service, |host| &host.services, seen.service).filter(|_| !reads_pages());
+    let service = by_asker.of(Evidence::NewService, Kind::Service, |host| &host.services, asked).filter(|_| !reads_pages());
     let peer = if unknown_peer { by_orig.of(Evidence::NewPeer, Kind::Edge, |host| &host.edges, edge) } else { None };
     // What weighs more for what it touches is weighed before the strongest is taken: a call that takes control is not hidden by a new peer.
     let mut new = None;
     let mut note = |mut part: Option<Contribution>| {
         if let Some(part) = &mut part {
-            weigh(part, (seen, earlier), orig, (baselines, without));
+            let by = if matches!(part.evidence, Evidence::NewFact(_)) { asker } else { orig };
+            weigh(part, (seen, earlier), by, (baselines, without));
         }
         keep(&mut new, part);
     };
     note(service);
     note(peer);
     for &fact in &seen.facts {
-        note(by_orig.of(Evidence::NewFact(fact.kind), Kind::Fact(fact.kind), |host| &host.facts, fact));
+        note(by_asker.of(Evidence::NewFact(fact.kind), Kind::Fact(fact.kind), |host| &host.facts, fact));
     }
     if let Some(server) = resp.filter(|host| host.local) {
         let by_resp = Newness { host: resp, baselines, without };
@@ -272,7 +279,12 @@ mod tests {
             let (_, seen) = flow(LATER_MS, from, 23, 22, true);
             let (ends, found) = (knowledge.ends(&seen), knowledge.vocabulary.matches(&seen));
             let Ends { baselines, orig, resp } = ends;
-            let all = newness((&seen, Earlier::default()), (orig, false), (resp, true), (baselines, Without::default()));
+            let all = newness(
+                (&seen, Earlier::default()),
+                (orig, (orig, seen.service), false),
+                (resp, true),
+                (baselines, Without::default()),
+            );
             (
                 Surprise::of((&seen, Earlier::default()), found, &knowledge, Without::default()).new.is_some(),
                 all.map(|part| part.evidence),

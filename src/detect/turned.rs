@@ -13,10 +13,14 @@ pub(super) fn is_known_turned(seen: &Observation, orig: Option<&HostBaseline>, r
 
 #[cfg(test)]
 mod tests {
+    use super::super::Evidence;
     use super::super::config::Without;
     use super::super::memory::Earlier;
     use super::super::surprise::Surprise;
     use super::super::testing::{LATER_MS, flow, taught_by};
+    use super::*;
+    use crate::app::App;
+    use crate::feature::{Fact, FactKind};
     use crate::flow::Service;
 
     #[test]
@@ -33,5 +37,31 @@ mod tests {
         assert!(!is_new(1, 2212, Some(7050)), "a client's port taken for a server's");
         assert!(is_new(1, 2212, None), "its beginning was heard");
         assert!(is_new(1, 2212, Some(7051)) && is_new(2, 2212, Some(7050)), "another service, and another client");
+    }
+
+    #[test]
+    fn an_answer_without_its_question_is_nothing_new_and_what_nobody_asked_for_is() {
+        // Device 1 reads from port 47808 of device 100 all day, from that port, and pings it.
+        let over = |service: Service, (_, seen): (_, Observation)| Observation { service, app: App::Bacnet, ..seen };
+        let [bacnet, echo, answer] = [(17, 47_808), (1, 8), (1, 0)].map(|(protocol, port)| Service { protocol, port });
+        let asks = |asked: &str, seen| Observation { facts: vec![Fact::new(FactKind::ControllerRequest, asked)], ..seen };
+        let minutes = (0..120_i64).flat_map(|minute| {
+            let at = |service, ms| over(service, flow(minute * 60_000 + ms, 1, 100, 80, true));
+            [asks("read", at(bacnet, 0)), at(echo, 9)]
+        });
+        let knowledge = taught_by(minutes.collect(), 1e-6);
+        let new = |seen: Observation| {
+            let found = knowledge.vocabulary.matches(&seen);
+            Surprise::of((&seen, Earlier::default()), found, &knowledge, Without::default()).new.map(|part| part.evidence)
+        };
+        let back = |from: u8, to: u8, service, turned| Observation {
+            turned: Some(turned),
+            ..over(service, flow(LATER_MS, from, to, 80, true))
+        };
+        assert_eq!(new(asks("read", back(100, 1, bacnet, bacnet))), None);
+        assert_eq!(new(back(100, 1, answer, echo)), None);
+        let written = new(asks("write", back(100, 1, bacnet, bacnet)));
+        assert_eq!(written, Some(Evidence::NewFact(FactKind::ControllerRequest)));
+        assert!(new(asks("read", back(100, 2, bacnet, bacnet))).is_some(), "whom it never answered");
     }
 }

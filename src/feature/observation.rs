@@ -284,15 +284,22 @@ impl Observation {
     }
 }
 
-/// The service of a conversation that was under way, were its ends the other way round: between two high ports nothing tells who began it.
+/// The service of a conversation, were its ends the other way round, where nothing tells who began it: between two high ports when it was under way, and between
+/// the same port of both ends (BACnet, NTP) when what was heard first may be the answer to a question that was lost, as an echo is.
 fn turned(record: &FlowRecord) -> Option<Service> {
     let is_guess = matches!(record.direction, DirectionBasis::FirstPacket | DirectionBasis::HomeNet);
-    (record.under_way && is_guess).then(|| Service { port: record.orig_port(), ..record.service() })
+    let is_of_one_port = record.key.protocol == 17 && record.key.low_port == record.key.high_port;
+    if let Some(request) = record.service().echo_request() {
+        return Some(request);
+    }
+    (is_guess && (record.under_way || is_of_one_port)).then(|| Service { port: record.orig_port(), ..record.service() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::testing::packet;
+    use crate::flow::{FlowKey, FlowLimits, Shard};
 
     #[test]
     fn a_device_that_is_known_by_its_interface_is_written_so_and_read_again() {
@@ -305,6 +312,23 @@ mod tests {
             assert_eq!((host.interface(), host.to_string().as_str()), (None, address));
         }
         assert!("a4:bb:6d:00:01".parse::<Host>().is_err());
+    }
+
+    #[test]
+    fn ends_may_be_the_other_way_round_where_nothing_tells_who_began() {
+        let may_be = |ports: (u16, u16), protocol: u8| {
+            let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::default());
+            let (mut shard, mut out) = (Shard::default(), Vec::<Box<FlowRecord>>::new());
+            let seen = packet(0, 1, ports.0, 2, ports.1, protocol);
+            let (key, from_low) = FlowKey::of(&seen);
+            shard.packet((key, from_low, key.hash()), &seen, &[], (&limits, &home), &mut out);
+            shard.finish(&limits, seen.time, &mut out);
+            turned(&out[0]).map(|service| (service.protocol, service.port))
+        };
+        assert_eq!(may_be((47_808, 47_808), 17), Some((17, 47_808)), "what was heard first may be the answer");
+        assert_eq!([may_be((50_000, 47_808), 17), may_be((50_000, 123), 17)], [None; 2]);
+        assert_eq!((may_be((0, 0), 1), may_be((129, 0), 58)), (Some((1, 8)), Some((58, 128))), "an echo without its request");
+        assert_eq!([may_be((8, 0), 1), may_be((3, 1), 1)], [None; 2]);
     }
 
     #[test]

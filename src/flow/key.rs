@@ -191,6 +191,21 @@ impl Service {
     pub const WEB: [Self; 3] =
         [Self { protocol: TCP, port: 80 }, Self { protocol: TCP, port: 443 }, Self { protocol: UDP, port: 443 }];
 
+    /// What routers of IPv6 say of themselves (RFC 4861, 4.2).
+    pub const ROUTES: Self = Self { protocol: ICMP_V6, port: 134 };
+    /// What all of a link are asked by IPv6: who is a router, and who has an address (RFC 4861, 4.1, 4.3).
+    pub const SOLICITATIONS: [Self; 2] = [Self { protocol: ICMP_V6, port: 133 }, Self { protocol: ICMP_V6, port: 135 }];
+
+    /// What is answered by this, where it is an echo that came without its request (RFC 792, RFC 4443, 4.2).
+    #[must_use]
+    pub const fn echo_request(self) -> Option<Self> {
+        match (self.protocol, self.port) {
+            (ICMP, 0) => Some(Self { port: 8, ..self }),
+            (ICMP_V6, 129) => Some(Self { port: 128, ..self }),
+            _ => None,
+        }
+    }
+
     /// Is it one of these?
     #[must_use]
     pub fn is_web(self) -> bool {

@@ -11,6 +11,7 @@ use super::rarity::Shares;
 use super::tail::bits;
 use super::window::Map;
 use crate::feature::{FactKind, Host};
+use crate::flow::Service;
 
 /// Values counted at the most, 25 bytes each; those beyond count as known to nobody. As many as fit a table of 2^22 places, seven in
 /// eight: one more would take twice the memory.
@@ -88,6 +89,8 @@ pub struct Commons {
     shares: BTreeMap<Kind, [Shares; 2]>,
     /// How often a device is active.
     activity: Shares,
+    advertising_routes: u32,
+    is_link_heard: bool,
 }
 
 /// A hash of a value, the same in every run.
@@ -136,6 +139,10 @@ impl Commons {
     #[must_use]
     pub fn of(hosts: &Map<Host, Box<HostBaseline>>) -> Self {
         let mut commons = Self::default();
+        // What keeps a link up is said by its own addresses, which are no devices.
+        let with = |service: Service| hosts.values().filter(|host| host.services.contains(service)).count() as u32;
+        commons.advertising_routes = with(Service::ROUTES);
+        commons.is_link_heard = Service::SOLICITATIONS.iter().any(|&service| with(service) > 0);
         let home = || hosts.iter().filter(|(address, host)| host.local && address.is_device()).map(|(_, host)| host);
         commons.devices = home().count() as u32;
         // Clients last: in a fleet they are the most, each known to one server, and would take the place of what many have.
@@ -158,6 +165,18 @@ impl Commons {
         let shown = Kind::all().map(|kind| (kind, &by_frequency[kind.place()])).filter(|(_, both)| !both[0].is_empty());
         commons.shares = shown.map(|(kind, both)| (kind, both.each_ref().map(Shares::of))).collect();
         commons
+    }
+
+    /// Addresses that said that they are routers of IPv6.
+    #[must_use]
+    pub const fn advertising_routes(&self) -> u32 {
+        self.advertising_routes
+    }
+
+    /// Was anybody heard to ask all of a link something by IPv6, so that what routers say to all of it would have been heard, too?
+    #[must_use]
+    pub const fn is_link_heard(&self) -> bool {
+        self.is_link_heard
     }
 
     /// Devices at home.

@@ -17,6 +17,7 @@ pub fn technique(number: &str) -> Option<&'static str> {
         "T1489" => "Service Stop",
         "T1496" => "Resource Hijacking",
         "T1499" => "Endpoint Denial of Service",
+        "T1557" => "Adversary-in-the-Middle",
         "T1557.002" => "Adversary-in-the-Middle: ARP Cache Poisoning",
         "T1557.003" => "Adversary-in-the-Middle: DHCP Spoofing",
         "T1558" => "Steal or Forge Kerberos Tickets",
@@ -54,7 +55,7 @@ mod tests {
 
     #[test]
     fn every_class_with_a_technique_has_its_name() {
-        let of_evidence = [Evidence::Leases, Evidence::NewFact(FactKind::Application)].map(Evidence::attack);
+        let of_evidence = [Evidence::Leases, Evidence::Routes, Evidence::NewFact(FactKind::Application)].map(Evidence::attack);
         for (number, of) in Class::ALL.map(|class| class.info().attack).into_iter().chain(of_evidence).flatten() {
             assert!(technique(number).is_some() && tactic(of).is_some(), "{number} {of}");
         }

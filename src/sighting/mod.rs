@@ -105,5 +105,7 @@ pub fn of_packet(frame: &Frame<'_>, packet: &Packet) -> Option<Sighting> {
 /// A message whose version fits its ports.
 fn dhcp(packet: &Packet, payload: &[u8]) -> Option<DhcpMessage> {
     let is_v6 = matches!(packet.dst_port, 546 | 547) || matches!(packet.src_port, 546 | 547);
-    dhcp_message(payload).filter(|message| message.is_v6 == is_v6)
+    let mut message = dhcp_message(payload).filter(|message| message.is_v6 == is_v6)?;
+    message.to_relay = message.from_server && packet.dst_port == 67;
+    Some(message)
 }

@@ -34,7 +34,9 @@ impl Docket {
                     self.counters.held_back += u64::from(bits >= threshold);
                     continue;
                 }
-                if !case.strongest(class).is_some_and(|(with, exhibit)| paused.has_told(with, exhibit)) {
+                let baselines = self.knowledge.baselines(now);
+                let is_at_home = |peer: Host| baselines.host(peer).is_some_and(|peer| peer.local);
+                if !case.strongest(class).is_some_and(|(with, exhibit)| paused.has_told(with, exhibit, is_at_home(with.0))) {
                     self.close((host, class), now, notices);
                 }
             }
@@ -69,11 +71,17 @@ impl Docket {
         }
         let (with, exhibit) = case.strongest(class)?;
         let told = self.filed.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
-        let same = told.filter(|(_, incident)| !incident.has_paused && incident.is_same(class, with)).map(|(&key, _)| key).next();
+        let same = told
+            .filter(|(_, incident)| !incident.has_paused && incident.is_same(class, with, exhibit.first))
+            .map(|(&key, _)| key)
+            .next();
         if let Some(key) = same {
             // Under a name that tells less it was told already; what it is beside that is named with it.
             if key.1 < class {
-                self.filed.incidents.entry(key).and_modify(|incident| incident.relate(with.1, exhibit));
+                self.filed.incidents.entry(key).and_modify(|incident| {
+                    incident.add_peer(with.0, exhibit.bits());
+                    incident.relate(with.1, exhibit);
+                });
                 return None;
             }
             let open = self.filed.incidents.remove(&key);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::class::Class;
 use super::evidence::{Contribution, Detail, Evidence};
 use super::memory::Earlier;
+use super::range::{BYTES_ORIG, BYTES_RESP};
 use super::recent::Context;
 use super::surprise::{Surprise, used_by_its_kind};
 use crate::app::{App, Family};
@@ -28,9 +29,9 @@ const FLOOD_FLOWS: f64 = 30.0;
 const TRANSFER_BYTES: f64 = 100_000.0;
 /// Media of which no more than so many times as much is sent as comes back is talk.
 const TALK_TIMES: f64 = 4.0;
-/// Answers so many times as long as what was asked.
+/// Answers that are so many times as long as what was asked amplify it.
 const AMPLIFIED_TIMES: f64 = 5.0;
-/// The same told by the size of queries, where the capture cut the names.
+/// Mean payload of queries, in bytes, that tells a tunnel where the capture cut the names.
 const TUNNEL_QUERY_BYTES: f32 = 80.0;
 /// DNS queries within a minute, in one flow or in many, that can carry data worth its name.
 const TUNNEL_QUERIES: f32 = 15.0;
@@ -252,9 +253,7 @@ pub(super) fn amplifies(seen: &Observation) -> bool {
         && answered >= AMPLIFIED_TIMES * asked
 }
 
-/// Indices of features.
-const BYTES_ORIG: usize = 3;
-const BYTES_RESP: usize = 4;
+/// Index of a feature.
 const PAYLOAD_MEAN_ORIG: usize = 7;
 
 #[cfg(test)]

@@ -459,6 +459,23 @@ mod tests {
     }
 
     #[test]
+    fn amplification_is_told_of_who_answers() {
+        let told = |detail: Detail| {
+            let knowledge = taught();
+            let mut docket = Docket::new(Arc::clone(&knowledge), DetectorConfig::default());
+            let (record, seen) = flow(LATER_MS, 66, 100, 389, true);
+            let new = Some(Contribution { detail, ..Contribution::of(Evidence::NewOffer, 1.0, 30.0) });
+            let surprise = Surprise { new, unknown_edge: true, ..Surprise::default() };
+            let assessment = Assessment { surprise, context: None, class: Class::Flood, anywhere: None, population: None };
+            docket.file(&seen, &assessment, Later { flow: &|| Some(FlowRef::of(&record)), shape: &|_| () });
+            let mut notices = Vec::new();
+            docket.tick(seen.seen, &mut notices);
+            notices.iter().map(|notice| notice.incident.host).collect::<Vec<_>>()
+        };
+        assert_eq!((told(Detail::Amplified), told(Detail::Nothing)), (vec![host(100)], vec![host(66)]));
+    }
+
+    #[test]
     fn what_many_begin_to_ask_of_one_at_home_is_no_beacon_and_is_told_as_a_service() {
         let knowledge = taught();
         let mut docket = Docket::new(Arc::clone(&knowledge), DetectorConfig::default());

@@ -131,10 +131,8 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
             format!("{:.0} devices did the same for the first time within a day: {service} to {}", part.observed, flow.resp)
         }
         Evidence::LongConnection => {
-            format!(
-                "{} has held a connection to {} for {:.1} h, and nobody here knew it before",
-                flow.orig, flow.resp, part.observed
-            )
+            let whom = flow.said(FactKind::Name).map_or_else(|| flow.resp.to_string(), str::to_owned);
+            format!("{} has held a connection to {whom} for {:.1} h, and nobody here knew it before", flow.orig, part.observed)
         }
         Evidence::Rhythm | Evidence::NameRhythm => rhythm_text(part, flow),
         evidence => count_text(evidence, part, flow),

@@ -199,6 +199,15 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_of_made_up_routers_is_told_of_some() {
+        let mut givers = Givers::default();
+        let told = (0..1000_u16)
+            .filter(|&n| givers.is_to_be_told((Host(Addr::v4([10, 1, (n >> 8) as u8, n as u8])), Service::ROUTES), LATER));
+        assert_eq!(told.count(), MAX_TOLD);
+        assert!(givers.is_to_be_told((host(1), Service::ROUTES), LATER + AGAIN), "a day later");
+    }
+
+    #[test]
     fn a_router_passes_on_what_others_hand_out() {
         let router = Mac([2, 0, 0, 0, 0, 1]);
         let mut identities = IdentitiesBuilder::default();

@@ -214,16 +214,10 @@ impl Incident {
         if class == Class::Unusual && !self.is_shared && self.is_told_of(peer) {
             return true;
         }
-        // And what looked unusual has a name from then on. What begins together is one thing, too: a device that is switched on does much that is new.
-        let is_unusual = |class: Class| class == Class::Unusual;
-        if !self.is_shared
-            && is_unusual(self.class)
-            && class.is_new_access()
-            && (self.is_told_of(peer) || self.begins_with(first))
-        {
-            return true;
-        }
-        if !self.is_shared && is_unusual(class) && self.class.is_new_access() && self.begins_with(first) {
+        // So is new access, whichever came first, and where both begin together: a device that is switched on does much that is new.
+        let (first_unusual, then_unusual) = (self.class == Class::Unusual, class == Class::Unusual);
+        let is_beside = first_unusual && class.is_new_access() || then_unusual && self.class.is_new_access();
+        if is_beside && !self.is_shared && (self.is_told_of(peer) || self.begins_with(first)) {
             return true;
         }
         // One device after the other is reached by the same service: it goes on under a name that tells more. What tells less is told apart.

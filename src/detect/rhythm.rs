@@ -1,4 +1,4 @@
-//! Conversations, and calls for new names, that come like a clock.
+//! Conversations, and calls for new names, that come like a clock or are held for hours.
 
 use std::collections::VecDeque;
 
@@ -31,6 +31,7 @@ const PAUSE: Span = Span::from_secs(600);
 /// Bits that each doubling brings, and at the most.
 const LONG_BITS_PER_DOUBLING: f64 = 3.0;
 const MOST_LONG_BITS: f64 = 12.0;
+/// The port of clocks (RFC 5905, 7.2).
 const NTP: u16 = 123;
 /// Bits at the most.
 pub(super) const MOST_BITS: f64 = 20.0;

@@ -387,6 +387,13 @@ mod tests {
             Surprise::of((&seen, earlier), knowledge.vocabulary.matches(&seen), &knowledge, Without::default()).own_new()
         };
         assert_eq!((own_new(false).is_some(), own_new(true)), (true, None));
+        seen.vector[3] = 1e8;
+        let volume = |is_passed_on| {
+            let earlier = Earlier { is_passed_on, ..Earlier::default() };
+            Surprise::of((&seen, earlier), knowledge.vocabulary.matches(&seen), &knowledge, Without::default()).shape
+        };
+        assert!(volume(false).is_some_and(|part| matches!(part.evidence, Evidence::Volume(_))));
+        assert!(!volume(true).is_some_and(|part| matches!(part.evidence, Evidence::Volume(_))), "nor is what passes through it");
     }
 
     #[test]

@@ -332,8 +332,9 @@ fn is_short(label: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::testing::{packet, tcp};
+    use crate::flow::testing::{packet, payload, tcp};
     use crate::flow::{FlowKey, FlowLimits, HomeNets, Shard};
+    use crate::time::Timestamp;
 
     #[test]
     fn domains_keep_their_registrable_part() {
@@ -406,6 +407,30 @@ mod tests {
         assert_ne!(at(FactKind::ControllerChange, 1), at(FactKind::ControllerChange, 2));
         assert_eq!(at(FactKind::ControllerRequest, 1), at(FactKind::ControllerRequest, 2));
         assert_eq!(at(FactKind::ControllerRequest, 1), Fact::new(FactKind::ControllerRequest, "write"));
+    }
+
+    #[test]
+    fn what_is_not_what_its_port_is_for_is_a_fact_where_all_of_it_was_heard() {
+        let talk = |begins: bool, lost: u32| {
+            let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::default());
+            let (mut shard, mut out, said) = (Shard::default(), Vec::<Box<FlowRecord>>::new(), [0x99; 10]);
+            let ends =
+                |ms: i64, back: bool| if back { packet(ms, 2, 443, 1, 40_000, 6) } else { packet(ms, 1, 40_000, 2, 443, 6) };
+            let opening = [tcp(ends(0, false), 1, 0, 0x02), tcp(ends(1, true), 1, 2, 0x12)].map(|seen| (seen, &said[..0]));
+            let data = (0..4_u32).map(|n| {
+                let place = 2 + n / 2 * 10 + if n == 0 { 0 } else { lost };
+                (payload(tcp(ends(2 + i64::from(n), n % 2 == 1), place, 2, 0x18), 10), &said[..])
+            });
+            for (seen, bytes) in opening.into_iter().filter(|_| begins).chain(data) {
+                let (key, from_low) = FlowKey::of(&seen);
+                shard.packet((key, from_low, key.hash()), &seen, bytes, (&limits, &home), &mut out);
+            }
+            shard.finish(&limits, Timestamp::from_parts(1, 0), &mut out);
+            (out[0].app, fact_texts(&out[0]).len())
+        };
+        assert_eq!(talk(true, 0), ((App::Unknown, Basis::None), 1));
+        assert_eq!(talk(false, 0), ((App::Tls, Basis::Port), 0), "it was under way");
+        assert_eq!(talk(true, 500), ((App::Tls, Basis::Port), 0), "a part was lost");
     }
 
     #[test]

@@ -193,6 +193,16 @@ impl DnsFacts {
     }
 }
 
+/// The name for whose address a message of LLMNR answers (RFC 4795, 2.1).
+pub(super) fn answered(message: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = Reader(message);
+    let header = Header::read(&mut reader)?;
+    let is_answer = header.is_response && header.opcode == 0 && header.code == 0 && header.questions == 1 && header.answers > 0;
+    let name = Name::read(&mut reader).filter(|_| is_answer)?;
+    // Addresses, or all that there is.
+    matches!(reader.u16()?, 1 | 28 | 255).then(|| name.text().to_vec())
+}
+
 /// A message behind its length.
 fn span(bytes: &[u8]) -> Option<Span> {
     let length = Reader(bytes).u16().filter(|length| *length >= 12)?;

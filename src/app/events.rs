@@ -20,8 +20,14 @@ impl Events {
         Self { login_failures: login_failures(facts), file_changes: file_changes(facts), names_missing: names_missing(facts) }
     }
 
+    /// The most of a kind.
+    #[must_use]
+    pub fn most(self) -> u32 {
+        self.login_failures.max(self.file_changes).max(self.names_missing)
+    }
+
     /// What came since `before`.
-    pub(super) const fn since(self, before: Self) -> Self {
+    pub const fn since(self, before: Self) -> Self {
         Self {
             login_failures: self.login_failures.saturating_sub(before.login_failures),
             file_changes: self.file_changes.saturating_sub(before.file_changes),

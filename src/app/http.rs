@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::fhir;
 use super::http2;
+use super::injection;
 use super::listen::{Heard, Listen, Payload, Place};
 use super::reader::{first_line, holds};
 use super::text::{HOST_BYTES, NAME_BYTES, printable};
@@ -94,6 +95,12 @@ pub struct HttpFacts {
     /// Is another server than the one that hears it asked for: by CONNECT, or by a whole address of `http` (RFC 9112, 3.2.2)?
     #[serde(skip)]
     pub asks_proxy: bool,
+    /// What the request tries to have the server do: `shell command`, `server script`, `SQL injection`, `path traversal`, `loading look-up` or `cross-site
+    /// scripting`. Only the first request of a connection is looked at, its target, its header fields and the start of its form, 1024 bytes of each.
+    pub injection: Option<&'static str>,
+    /// Is the body of the request still to come?
+    #[serde(skip)]
+    pub awaits_body: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -128,7 +135,7 @@ impl HttpFacts {
         if let (Some(method), None) = (method(payload), self.method) {
             self.method = Some(method);
             self.headers(payload, true);
-            let target = first_line(payload).split(|b| *b == b' ').nth(1).unwrap_or_default();
+            let target = payload.split(|b| matches!(b, b' ' | b'\r' | b'\n')).nth(1).unwrap_or_default();
             // Whoever asks a proxy names whom it wants in the line itself, and some do not name it again.
             if let Some(authority) = asked_of_proxy(method, target) {
                 self.asks_proxy = true;
@@ -136,23 +143,46 @@ impl HttpFacts {
                     self.field(b"host", authority, true);
                 }
             }
-            self.resource_of(target);
+            self.asked(target);
+            self.body(after_head(payload).unwrap_or_default());
+        } else if self.awaits_body {
+            // The head may go on here.
+            self.body(after_head(payload).unwrap_or(payload));
+        }
+    }
+
+    /// Looks at the start of a form, or of what a script may be in.
+    fn body(&mut self, body: &[u8]) {
+        let may_hold =
+            matches!(self.method, Some("POST" | "PUT")) && matches!(self.request, ContentClass::Form | ContentClass::None);
+        self.awaits_body = may_hold && body.trim_ascii().is_empty();
+        if may_hold && self.injection.is_none() {
+            self.injection = injection::in_body(body);
         }
     }
 
     /// Reads the head of a response in the same way. One that goes over to HTTP/2 is no answer: that follows in frames.
     fn answer(&mut self, payload: &Payload<'_>, place: &mut Place) {
         let (Some(status), None) = (status(payload.bytes), self.status) else { return };
+        // An answer in between is none (RFC 9110, 15.2), but for one that goes over to another protocol.
+        if matches!(status, 100 | 102..=199) {
+            return;
+        }
         if status == 101 && is_upgrade(payload.bytes) {
             self.http2 = true;
-            let end =
-                payload.bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(payload.bytes.len(), |end| end + 4);
-            let bytes = payload.bytes.get(end..).unwrap_or_default();
-            self.frames(&Payload { bytes, wire_bytes: payload.wire_bytes.saturating_sub(end as u32), ..*payload }, false, place);
+            let bytes = after_head(payload.bytes).unwrap_or_default();
+            let wire_bytes = payload.wire_bytes.saturating_sub((payload.bytes.len() - bytes.len()) as u32);
+            self.frames(&Payload { bytes, wire_bytes, ..*payload }, false, place);
             return;
         }
         self.status = Some(status);
         self.headers(payload.bytes, false);
+    }
+
+    /// What the request tries where the server did not turn it down, or send it elsewhere: whoever offers pages to the outside is tried all day.
+    #[must_use]
+    pub fn injected(&self) -> Option<&'static str> {
+        self.injection.filter(|_| self.status.is_some_and(|status| !(300..500).contains(&status)))
     }
 
     /// Have both a request and a response been seen?
@@ -183,10 +213,14 @@ impl HttpFacts {
             b"server" if !is_request => self.server = Some(printable(value, NAME_BYTES)),
             _ => {}
         }
+        if is_request && self.injection.is_none() {
+            self.injection = injection::in_field(value);
+        }
     }
 
-    /// Keeps the type of resource in a request's path, once its header fields have said that it is FHIR.
-    pub(super) fn resource_of(&mut self, path: &[u8]) {
+    /// Looks at what is asked for; keeps the type of resource in its path, once the header fields have said that it is FHIR.
+    pub(super) fn asked(&mut self, path: &[u8]) {
+        self.injection = self.injection.or_else(|| injection::in_target(path));
         if self.fhir && self.fhir_resource.is_none() {
             self.fhir_resource = fhir::resource(path);
         }
@@ -210,6 +244,12 @@ fn header_lines(payload: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         let (name, value) = line.split_at(line.iter().position(|b| *b == b':')?);
         Some((name, value.get(1..).unwrap_or_default().trim_ascii()))
     })
+}
+
+/// What follows the empty line, where there is one.
+fn after_head(payload: &[u8]) -> Option<&[u8]> {
+    let end = payload.windows(4).position(|window| window == b"\r\n\r\n")?;
+    payload.get(end + 4..)
 }
 
 /// Does an answer go over to HTTP/2 (RFC 7540, 3.2)?
@@ -310,6 +350,31 @@ mod tests {
         assert_eq!(asked("CONNECT a.example:443 HTTP/1.1\r\nHost: b.example\r\n\r\n").as_deref(), Some("b.example"));
         assert_eq!(asked("GET http://a.example:8080?b HTTP/1.0\r\n\r\n").as_deref(), Some("a.example"));
         assert_eq!(asked("GET / HTTP/1.0\r\n\r\n"), None);
+    }
+
+    #[test]
+    fn an_attack_counts_where_the_server_did_not_turn_it_down_and_wherever_the_body_is() {
+        let tries = |asked: &[&str], answers: &[&str]| {
+            let (mut http, mut place) = (HttpFacts::default(), Place::default());
+            asked.iter().for_each(|part| http.ask(part.as_bytes()));
+            answers.iter().for_each(|answer| {
+                let bytes = answer.as_bytes();
+                http.answer(&Payload::new(super::super::Side::Resp, bytes, bytes.len() as u32), &mut place);
+            });
+            http.injected()
+        };
+        let (get, ok) = ("GET /x.php?cmd=whoami HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n");
+        let form = "POST /x.php HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+        assert_eq!(tries(&[get], &[ok]), Some("shell command"));
+        let refused = ["HTTP/1.1 404 Not Found\r\n\r\n", "HTTP/1.1 301 Moved Permanently\r\n\r\n"];
+        assert_eq!(refused.map(|answer| tries(&[get], &[answer])), [None; 2]);
+        assert_eq!(tries(&[get], &["HTTP/1.1 100 Continue\r\n\r\n", refused[0]]), None, "the answer is the second");
+        let parts = [&[form, "\r\n", "cmd=id"][..], &[form, "X-A: b\r\n\r\ncmd=id"], &[&format!("{form}\r\ncmd=id")]];
+        parts.into_iter().for_each(|asked| assert_eq!(tries(asked, &[ok]), Some("shell command"), "{asked:?}"));
+        let picture = "POST /x.php HTTP/1.1\r\nContent-Type: image/png\r\n\r\ncmd=id";
+        assert_eq!(tries(&[picture], &[ok]), None);
+        let kept = serde_json::to_string(&HttpFacts { injection: Some("SQL injection"), ..HttpFacts::default() }).unwrap();
+        assert!(kept.contains("\"injection\":\"SQL injection\"") && !kept.contains("awaits"), "{kept}");
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl HttpFacts {
             }
         });
         if is_request {
-            self.resource_of(&path.unwrap_or_default());
+            self.asked(&path.unwrap_or_default());
         }
     }
 }

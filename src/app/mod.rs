@@ -2,7 +2,8 @@
 //! to keep.
 //!
 //! Architecture invariant: only the envelope is read. No byte of a DICOM data set, of an HL7 segment behind MSH, of a URL (but
-//! for the type of a FHIR resource), of a message body, of an MQTT topic or of a credential reaches [`Facts`]. Between two
+//! for the type of a FHIR resource), of a message body, of an MQTT topic or of a credential reaches [`Facts`]; of a URL and the start of a form they say which
+//! kind of attack they hold, out of a fixed list. Between two
 //! packets only the start of a handshake's message is held, until its rest has come, bounded per message and per shard of the
 //! flow table. (One case cannot be told: a flow whose start was not seen, and a body with an HTTP head of its own at the start
 //! of a packet.)
@@ -38,6 +39,7 @@ mod hpack;
 mod http;
 mod http2;
 mod iec104;
+mod injection;
 mod irc;
 mod kerberos;
 mod ldap;
@@ -49,6 +51,7 @@ mod modbus;
 mod mqtt;
 mod mysql;
 mod name;
+mod name_answer;
 mod named;
 mod nbns;
 mod ntlm;
@@ -100,6 +103,7 @@ pub use ftp::{FtpCommands, FtpFacts};
 pub use hl7::{Hl7AckCodes, Hl7Facts, Hl7Type};
 pub use http::{ContentClass, HttpFacts};
 pub use iec104::Iec104Facts;
+pub use injection::INJECTIONS;
 pub use kerberos::{KerberosErrors, KerberosFacts, KerberosMessages};
 pub use ldap::{LdapFacts, LdapOperations, LdapResults, LdapScopes};
 pub use listen::Payload;
@@ -108,6 +112,7 @@ pub use modbus::{ModbusFacts, ModbusUnits};
 pub use mqtt::{MqttFacts, MqttQos};
 pub use mysql::MysqlFacts;
 pub use name::{App, Basis, Family};
+pub use name_answer::{LLMNR, NETBIOS, NameAnswer, name_answer};
 pub use named::{Rename, SHORT_LABEL};
 pub use nbns::NbnsFacts;
 pub use ntlm::NtlmFacts;

@@ -92,6 +92,23 @@ impl NbnsFacts {
     }
 }
 
+/// The name for which a host answers (RFC 1002, 4.2.13): its own, no group's, and not by a server that can be asked for all.
+pub(super) fn answered(message: &[u8]) -> Option<Vec<u8>> {
+    const RECURSION: u8 = 0x80;
+    let mut reader = Reader(message);
+    reader.take(2)?;
+    let [high, low] = reader.array()?;
+    let (questions, answers) = (reader.u16()?, reader.u16()?);
+    reader.take(4)?;
+    let is_query = high & 0xf8 == 0x80 && low & (RECURSION | 0x0f) == 0;
+    let (name, suffix) = name(&mut reader).filter(|_| is_query && questions == 0 && answers > 0)?;
+    let kind = reader.u16()?;
+    // Class, time to live and length.
+    reader.take(2 + 4 + 2)?;
+    let is_group = reader.u8()? & 0x80 != 0;
+    (kind == 0x20 && !is_group && matches!(suffix, 0x00 | 0x20)).then(|| name.to_vec())
+}
+
 /// A name of 15 characters and its suffix: each half of a byte is a letter from A on.
 fn name(reader: &mut Reader<'_>) -> Option<([u8; 15], u8)> {
     let label = reader.vec8().filter(|label| label.len() == 32)?;

@@ -17,6 +17,49 @@ use super::ntlm::NtlmFacts;
 const WANTED_BYTES: u32 = 1024;
 /// The same of several requests in one message.
 const WANTED_BYTES_COMPOUND: u32 = 8192;
+/// Access by which a file may be changed: writing, appending, deleting, or all (MS-SMB2, 2.2.13.1.1).
+const MAY_CHANGE: u32 = 0x5001_0006;
+/// Files that were opened last, one of which is given another name. Several are open at once where several threads work.
+const LAST_OPENED: usize = 8;
+/// Longest ending that is one.
+const MOST_ENDING_BYTES: usize = 16;
+/// Endings that people, and programs that deal with files one by one, put behind names.
+const USUAL_ENDINGS: [&str; 34] = [
+    "7z",
+    "ack",
+    "arc",
+    "archive",
+    "backup",
+    "bad",
+    "bak",
+    "bkp",
+    "complete",
+    "completed",
+    "copy",
+    "crdownload",
+    "done",
+    "err",
+    "error",
+    "failed",
+    "gpg",
+    "gz",
+    "imported",
+    "lock",
+    "log",
+    "ok",
+    "old",
+    "orig",
+    "part",
+    "processed",
+    "processing",
+    "read",
+    "sav",
+    "sent",
+    "temp",
+    "tmp",
+    "txt",
+    "zip",
+];
 /// Compounds that are followed in one message.
 const MOST_COMPOUNDS: usize = 64;
 
@@ -101,6 +144,14 @@ pub struct SmbFacts {
     pub drive_share: bool,
     /// Was the share of pipes opened: `IPC$`?
     pub ipc_share: bool,
+    /// Files of a domain's policies, or log-on scripts, that were opened to be changed (MITRE ATT&CK T1484.001).
+    pub policies_changed: u32,
+    /// Was the share of a domain's policies opened: `SYSVOL`?
+    #[serde(skip)]
+    pub policy_share: bool,
+    /// Files that were given their name with an ending behind it, as those are that ransomware has encrypted; not with one that says that a file was kept or dealt
+    /// with.
+    pub endings_appended: u32,
     /// Services whose pipes were opened, out of a fixed list (`svcctl`, `samr`, `psexesvc`).
     pub named_pipes: Vec<&'static str>,
     /// Were messages encrypted (version 3)? Then their commands are not known.
@@ -118,6 +169,9 @@ pub struct SmbFacts {
     pub ntlm: NtlmFacts,
     /// Remote procedure calls through pipes.
     pub dcerpc: Option<Box<DceRpcFacts>>,
+    /// Hashes of the names that were opened last, the latest first.
+    #[serde(skip)]
+    pub opened: Option<Box<[u64; LAST_OPENED]>>,
 }
 
 impl Listen for SmbFacts {
@@ -168,19 +222,44 @@ impl SmbFacts {
             [drive, b'$'] if drive.is_ascii_alphabetic() => self.drive_share = true,
             _ if share.eq_ignore_ascii_case(b"admin$") => self.admin_share = true,
             _ if share.eq_ignore_ascii_case(b"ipc$") => self.ipc_share = true,
+            _ if share.eq_ignore_ascii_case(b"sysvol") => self.policy_share = true,
             _ => {}
         }
     }
 
-    /// A file or pipe by its name; `tree` is the number of its share.
-    fn file(&mut self, tree: u32, name: &[u8]) {
+    /// A file or pipe by its name, and the access that is asked for; `tree` is the number of its share.
+    fn file(&mut self, tree: u32, name: &[u8], access: u32) {
         let trimmed = name.strip_prefix(b"\\").unwrap_or(name);
         if trimmed.is_empty() {
             return;
         }
+        if self.policy_share && access & MAY_CHANGE != 0 && is_policy(trimmed) {
+            bump(&mut self.policies_changed);
+        }
         match pipe::service(trimmed) {
             Some(service) => note(&mut self.named_pipes, service),
-            None => self.files.note_hash(hash(trimmed.iter().map(u8::to_ascii_lowercase).chain(tree.to_le_bytes()))),
+            None => {
+                self.files.note_hash(hash(trimmed.iter().map(u8::to_ascii_lowercase).chain(tree.to_le_bytes())));
+                let opened = self.opened.get_or_insert_default();
+                opened.rotate_right(1);
+                opened[0] = path(trimmed);
+            }
+        }
+    }
+
+    /// A file that was opened gets another name.
+    fn renamed(&mut self, name: &[u8]) {
+        let name = name.strip_prefix(b"\\").unwrap_or(name);
+        let Some(dot) = name.iter().rposition(|byte| *byte == b'.') else { return };
+        let (before, ending) = (&name[..dot], &name[dot + 1..]);
+        // Only a file that had an ending gets a further one; numbers and dates are those of a rotation.
+        let file = before.rsplit(|byte| *byte == b'\\').next().unwrap_or_default();
+        let is_usual = !file.contains(&b'.')
+            || ending.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'_'))
+            || USUAL_ENDINGS.iter().any(|usual| ending.eq_ignore_ascii_case(usual.as_bytes()))
+            || ending.len() > MOST_ENDING_BYTES;
+        if !is_usual && self.opened.as_deref().is_some_and(|opened| opened.contains(&path(before))) {
+            bump(&mut self.endings_appended);
         }
     }
 
@@ -209,6 +288,20 @@ impl SmbFacts {
         };
         bump(counter);
     }
+}
+
+/// Hash of a file's name within its share.
+fn path(name: &[u8]) -> u64 {
+    hash(name.iter().map(u8::to_ascii_lowercase))
+}
+
+/// Is it one of the files that a domain's computers read and obey: behind the domain's name, its policies and scripts (MS-GPOL)?
+fn is_policy(name: &[u8]) -> bool {
+    let mut parts = name.split(|byte| *byte == b'\\');
+    let (domain, folder, file) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next());
+    domain.contains(&b'.')
+        && (folder.eq_ignore_ascii_case(b"policies") || folder.eq_ignore_ascii_case(b"scripts"))
+        && file.is_some_and(|file| !file.is_empty())
 }
 
 /// A message behind its length in three bytes; behind NetBIOS, also its requests for a session and its signs of life.

@@ -59,6 +59,8 @@ struct Listener {
     facts: Facts,
     /// What was counted in earlier segments of the flow.
     counted: Events,
+    /// What of the current one was told while it was under way.
+    told: Events,
     orig: Place,
     resp: Place,
 }
@@ -136,10 +138,24 @@ impl AppState {
         self.listener.as_deref().map_or_else(Events::default, |listener| Events::of(&listener.facts).since(listener.counted))
     }
 
+    /// Those of them that were told while the segment was under way.
+    #[must_use]
+    pub fn told_events(&self) -> Events {
+        self.listener.as_deref().map_or_else(Events::default, |listener| listener.told)
+    }
+
+    /// Notes that all of them by now are told.
+    pub fn mark_told(&mut self) {
+        let events = self.events();
+        if let Some(listener) = self.listener.as_deref_mut() {
+            listener.told = events;
+        }
+    }
+
     /// Begins the next segment of the flow.
     pub fn begin_segment(&mut self) {
         if let Some(listener) = self.listener.as_deref_mut() {
-            listener.counted = Events::of(&listener.facts);
+            (listener.counted, listener.told) = (Events::of(&listener.facts), Events::default());
         }
     }
 
@@ -165,8 +181,8 @@ impl AppState {
         self.asks = if is_answer { payload.side.other() } else { payload.side };
         match Facts::of(app) {
             Some(facts) => {
-                self.listener =
-                    Some(Box::new(Listener { facts, counted: Events::default(), orig: Place::default(), resp: Place::default() }))
+                let (counted, told) = (Events::default(), Events::default());
+                self.listener = Some(Box::new(Listener { facts, counted, told, orig: Place::default(), resp: Place::default() }));
             }
             None => self.done = true,
         }
@@ -204,5 +220,32 @@ const fn max_tries(ports: Ports) -> u8 {
         | App::S7Comm
         | App::Smb => MAX_TRIES_LONG_LIVED,
         _ => MAX_TRIES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_told_once_however_often_a_segment_is_looked_at() {
+        let mut state = AppState::default();
+        let ports = Ports { protocol: 17, orig: 50_000, resp: 53 };
+        let misses = |state: &mut AppState, name: u8| {
+            // A question, and an answer that there is no such name.
+            for (side, flags) in [(Side::Orig, [1, 0]), (Side::Resp, [0x81, 0x83])] {
+                let bytes = [&[7, name][..], &flags, &[0, 1, 0, 0, 0, 0, 0, 0, 1, name, 0, 0, 1, 0, 1]].concat();
+                let payload = Payload::new(side, &bytes, bytes.len() as u32);
+                state.observe(ports, &payload);
+            }
+        };
+        (b'a'..=b'c').for_each(|name| misses(&mut state, name));
+        state.mark_told();
+        misses(&mut state, b'd');
+        let names = |state: &AppState| (state.events().names_missing, state.told_events().names_missing);
+        assert_eq!(names(&state), (4, 3));
+        state.begin_segment();
+        misses(&mut state, b'e');
+        assert_eq!(names(&state), (1, 0));
     }
 }

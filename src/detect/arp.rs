@@ -59,15 +59,31 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// Takes what a frame said. Returns a dispute when it adds to one.
-    pub fn observe(&mut self, sighting: &Sighting) -> Option<Dispute> {
+    /// Takes what a frame said. Returns a dispute when it adds to one. Who shares an address with others (VRRP, HSRP) may claim it by the
+    /// interface that they share and by its own: it is a router, or was the first to claim it.
+    pub fn observe(&mut self, sighting: &Sighting, is_router: impl Fn(Mac) -> bool) -> Option<Dispute> {
         let (address, mac, told) = match &sighting.what {
             Seen::Arp(arp) => (arp.sender, arp.sender_mac, (!arp.is_gratuitous()).then_some(arp.target)),
             Seen::Neighbour(said) if said.kind == NeighbourKind::Advertisement => (said.addr?, said.mac, None),
             _ => return None,
         };
-        let is_address = !address.ip().is_unspecified() && mac.is_station() && !mac.is_shared_by_routers();
-        is_address.then(|| self.claim(address, mac, told, sighting.time)).flatten()
+        let is_address = !address.ip().is_unspecified() && mac.is_station();
+        let goes_on = self.by_address.get(&address).is_some_and(|claim| {
+            // Of the two interfaces the one that is no router's to share.
+            let own = match (mac.is_shared_by_routers(), claim.mac.is_shared_by_routers()) {
+                (true, true) => return true,
+                (false, false) => return false,
+                (is_shared, _) => {
+                    if is_shared {
+                        claim.mac
+                    } else {
+                        mac
+                    }
+                }
+            };
+            is_router(own) || claim.owner == own
+        });
+        (is_address && !goes_on).then(|| self.claim(address, mac, told, sighting.time)).flatten()
     }
 
     /// Did anybody say that this address is theirs?
@@ -126,6 +142,14 @@ mod tests {
 
     const ROUTER: u8 = 1;
     const THIEF: u8 = 66;
+    /// What routers share (HSRP).
+    const SHARED: u8 = 2;
+    /// Who had the address before anybody shared it.
+    const FIRST: u8 = 3;
+
+    fn own(device: u8) -> Mac {
+        Mac([2, 0, 0, 0, 0, device])
+    }
 
     fn addr(n: u8) -> Addr {
         Addr::v4([10, 0, 0, n])
@@ -133,10 +157,11 @@ mod tests {
 
     /// What a device with this number says at this second: that it has this address.
     fn says(claims: &mut Claims, second: i64, device: u8, address: u8) -> Option<Dispute> {
-        let mac = Mac([2, 0, 0, 0, 0, device]);
+        let mac = if device == SHARED { Mac([0, 0, 0x0c, 0x9f, 0xf0, 1]) } else { own(device) };
         let arp = Arp { operation: 2, sender_mac: mac, sender: addr(address), target_mac: Mac::NONE, target: addr(9) };
         let time = Timestamp::from_parts(second, 0);
-        claims.observe(&Sighting { time, src_mac: mac, src: None, dst: None, vlans: [0; 2], what: Seen::Arp(arp) })
+        let sighting = Sighting { time, src_mac: mac, src: None, dst: None, vlans: [0; 2], what: Seen::Arp(arp) };
+        claims.observe(&sighting, |mac| mac == own(ROUTER))
     }
 
     #[test]
@@ -148,6 +173,17 @@ mod tests {
         let dispute = says(&mut claims, 12, THIEF, 1).unwrap();
         assert_eq!((dispute.address, dispute.intruder, dispute.told), (addr(1), Some(addr(66)), Some(addr(9))));
         assert!(says(&mut claims, 13, ROUTER, 1).unwrap().part.bits > dispute.part.bits);
+    }
+
+    #[test]
+    fn an_address_that_routers_share_is_theirs_and_no_others() {
+        let claim_in_turn = |others: u8| {
+            let mut claims = Claims::default();
+            says(&mut claims, 1, others, 66);
+            says(&mut claims, 2, if others == FIRST { FIRST } else { SHARED }, 1);
+            (1..6).filter(|n| says(&mut claims, n * 10, if n % 2 == 0 { SHARED } else { others }, 1).is_some()).count()
+        };
+        assert_eq!([claim_in_turn(THIEF), claim_in_turn(ROUTER), claim_in_turn(FIRST)], [3, 0, 0]);
     }
 
     #[test]
@@ -175,14 +211,8 @@ mod tests {
                 target: addr(9),
             };
             let time = Timestamp::from_parts(i64::from(n) * 700, 0);
-            claims.observe(&Sighting {
-                time,
-                src_mac: arp.sender_mac,
-                src: None,
-                dst: None,
-                vlans: [0; 2],
-                what: Seen::Arp(arp),
-            });
+            let (src_mac, what) = (arp.sender_mac, Seen::Arp(arp));
+            claims.observe(&Sighting { time, src_mac, src: None, dst: None, vlans: [0; 2], what }, |_| false);
         }
         assert!(claims.own.len() <= MAX_ADDRESSES && claims.by_address.len() == 1);
     }

@@ -314,6 +314,7 @@ mod tests {
             seen: at,
             odd_flows: 0,
             flows: 1,
+            is_of_new_server: false,
             reported: None,
         }
     }

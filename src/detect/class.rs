@@ -24,6 +24,8 @@ pub enum Class {
     ArpSpoofing,
     /// Many files changed on shares, as ransomware does.
     FileActivity,
+    /// Requests that try to have a server of pages run commands, scripts or SQL, or give away its files.
+    WebAttack,
     /// A program that hides traffic or works for others.
     CovertApplication,
     /// A new conversation that comes like a clock.
@@ -71,7 +73,7 @@ pub struct ClassInfo {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Scan,
         Self::Sweep,
         Self::BruteForce,
@@ -80,6 +82,7 @@ impl Class {
         Self::Flood,
         Self::ArpSpoofing,
         Self::FileActivity,
+        Self::WebAttack,
         Self::CovertApplication,
         Self::Beaconing,
         Self::Exfiltration,
@@ -107,6 +110,7 @@ impl Class {
                 | Self::Flood
                 | Self::ArpSpoofing
                 | Self::FileActivity
+                | Self::WebAttack
                 | Self::CredentialAccess
                 | Self::CriticalAccess
                 | Self::LateralMovement
@@ -140,6 +144,7 @@ impl Class {
                 | Self::Tunnel
                 | Self::Dga
                 | Self::FileActivity
+                | Self::WebAttack
                 | Self::CovertApplication
                 | Self::Beaconing
                 | Self::Exfiltration
@@ -215,7 +220,8 @@ impl Class {
                 Evidence::ServedRate | Evidence::ClientRate | Evidence::FlowRate | Evidence::NewFact(FactKind::Tool)
             ),
             Self::ArpSpoofing => matches!(evidence, Evidence::AddressDispute),
-            Self::FileActivity => matches!(evidence, Evidence::FileChanges),
+            Self::FileActivity => matches!(evidence, Evidence::FileChanges | Evidence::NewFact(FactKind::Tool)),
+            Self::WebAttack => matches!(evidence, Evidence::NewFact(FactKind::Tool)),
             Self::CovertApplication => matches!(evidence, Evidence::NewFact(_) | Evidence::NewService),
             Self::Beaconing => matches!(evidence, Evidence::Rhythm | Evidence::NameRhythm | Evidence::LongConnection),
             Self::Exfiltration => matches!(evidence, Evidence::Volume(_)),
@@ -227,7 +233,10 @@ impl Class {
             Self::SilentChannel => matches!(evidence, Evidence::Silence),
             Self::PopulationChange => matches!(evidence, Evidence::Population),
             Self::NewService => {
-                matches!(evidence, Evidence::NewOffer | Evidence::NewService | Evidence::Leases | Evidence::Routes)
+                matches!(
+                    evidence,
+                    Evidence::NewOffer | Evidence::NewService | Evidence::Leases | Evidence::Routes | Evidence::NamesGiven
+                )
             }
             Self::NewDevice => matches!(evidence, Evidence::NewDevice),
             Self::Unusual => true,
@@ -244,7 +253,7 @@ impl Class {
 const SCAN_CATEGORY: &str = "Detection of a Network Scan";
 const UNKNOWN_CATEGORY: &str = "Unknown Traffic";
 
-static INFOS: [ClassInfo; 20] = [
+static INFOS: [ClassInfo; 21] = [
     ClassInfo {
         name: "scan",
         title: "port scan",
@@ -319,6 +328,18 @@ static INFOS: [ClassInfo; 20] = [
         severity: 1,
         attack: Some(("T1486", "TA0040")),
         check: &["Which files were changed, and can they still be opened?", "Is it a planned move, clean-up or backup?"],
+    },
+    ClassInfo {
+        name: "web_attack",
+        title: "attack on a server of web pages",
+        category: "Web Application Attack",
+        signature_id: 21,
+        severity: 1,
+        attack: Some(("T1190", "TA0001")),
+        check: &[
+            "What did the server answer, and did it begin anything new since (processes, connections, files)?",
+            "Is a test of the server's security announced?",
+        ],
     },
     ClassInfo {
         name: "covert_application",

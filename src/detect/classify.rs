@@ -3,15 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::class::Class;
-use super::evidence::{Contribution, Detail, Evidence};
+use super::evidence::{Contribution, Evidence};
 use super::memory::Earlier;
+use super::prior::tool_of;
 use super::range::{BYTES_ORIG, BYTES_RESP};
 use super::recent::Context;
-use super::surprise::{Surprise, used_by_its_kind};
+use super::surprise::Surprise;
 use crate::app::{App, Family};
-use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, FactKind, Observation, attacks_servers};
-use crate::flow::Service;
-use crate::model::{Baselines, CARRIER_NAME_BYTES, Edge, HostBaseline, HourOfDevice, Kind, Minute, ODD_SHARE, TUNNEL_NAME_BYTES};
+use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Fact, FactKind, Observation, attacks_servers, injects};
+use crate::model::{Baselines, CARRIER_NAME_BYTES, HostBaseline, HourOfDevice, Minute, ODD_SHARE, TUNNEL_NAME_BYTES};
 
 /// Different services of one peer within a minute that make a scan.
 const SCAN_SERVICES: u32 = 15;
@@ -100,6 +100,7 @@ pub(super) fn classify(
     let is_new = surprise.new.is_some_and(|part| part.bits >= TELLING_BITS);
     let parts = [&surprise.new, &surprise.shape, &context].into_iter().flatten();
     let strongest = parts.reduce(|a, b| if b.bits > a.bits { b } else { a });
+    let is_tool = |is: fn(Fact) -> bool| strongest.and_then(|part| tool_of(seen, part.about)).is_some_and(is);
     match strongest.map(|part| (part.evidence, part.observed)) {
         _ if around.is_tunnel => Class::Tunnel,
         _ if evidence == Some(Evidence::NamesMissing) => Class::Dga,
@@ -112,7 +113,9 @@ pub(super) fn classify(
         // What a clock's clients are is asked to have the answer sent to somebody else.
         Some((Evidence::NewFact(FactKind::Tool), _)) if seen.app == App::Ntp => Class::Flood,
         Some((Evidence::NewFact(FactKind::Tool), _)) if seen.service.is_ping() => Class::Tunnel,
-        Some((Evidence::NewFact(FactKind::Tool), _)) if seen.facts.iter().any(|&fact| attacks_servers(fact)) => Class::Scan,
+        Some((Evidence::NewFact(FactKind::Tool), _)) if seen.app == App::Smb => Class::FileActivity,
+        Some((Evidence::NewFact(FactKind::Tool), _)) if is_tool(injects) => Class::WebAttack,
+        Some((Evidence::NewFact(FactKind::Tool), _)) if is_tool(attacks_servers) => Class::Scan,
         Some((Evidence::NewFact(FactKind::Application | FactKind::Tool), _)) if !seen.resp_local => Class::CovertApplication,
         Some((Evidence::NewFact(FactKind::Application), _)) if seen.orig_local && seen.app == App::Unknown => {
             Class::CovertApplication
@@ -121,7 +124,7 @@ pub(super) fn classify(
         // Tickets of the usual kind are new to whoever begins to log in.
         Some((Evidence::NewFact(FactKind::Ticket), _)) if surprise.is_critical() => Class::CredentialAccess,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
-        _ if surprise.new.is_some_and(|new| new.detail == Detail::Amplified) => Class::Flood,
+        _ if surprise.is_amplified() => Class::Flood,
         _ if evidence.is_some_and(Evidence::is_rhythm) => Class::Beaconing,
         _ if is_transfer(seen, surprise) && !(initiator == Initiator::LikeOthers && seen.resp_local) => Class::Exfiltration,
         // What it does is no news; that it does so is.
@@ -197,22 +200,6 @@ pub(super) fn is_login(seen: &Observation) -> bool {
     seen.app.family() == Family::Access || seen.service.protocol == 6 && is_login_port(seen.service.port)
 }
 
-/// Does it ask a directory that several devices ask (Kerberos, LDAP)? That is part of every log-in, and none at the directory itself.
-pub(super) fn asks_directory(seen: &Observation, baselines: &Baselines) -> bool {
-    let edge = Edge { service: seen.service, peer: seen.resp };
-    matches!(seen.service.port, KERBEROS | LDAP) && !baselines.commons.roles_of_several(Kind::Edge, edge).is_empty()
-}
-
-/// Does a device open the shares of a directory, or ask what it offers, as several of its kind do? That is part of a log-in, too; how it goes on there may not be.
-pub(super) fn opens_directory(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> bool {
-    let edge = Edge { service: seen.service, peer: seen.resp };
-    let kerberos = Service { protocol: 6, port: KERBEROS };
-    let is_directory = || baselines.host(seen.resp).is_some_and(|host| host.offers().contains(kerberos));
-    matches!(seen.service.port, SMB | ENDPOINT_MAPPER)
-        && orig.is_some_and(|host| used_by_its_kind(host, edge, baselines))
-        && is_directory()
-}
-
 /// Is what is new a service that a known device at home never offered, whoever asks for it?
 pub(super) fn opens(seen: &Observation, surprise: &Surprise, baselines: &Baselines) -> bool {
     let is_new = surprise.new.is_some_and(|new| matches!(new.evidence, Evidence::NewService | Evidence::NewPeer));
@@ -259,7 +246,8 @@ const PAYLOAD_MEAN_ORIG: usize = 7;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feature::Fact;
+    use crate::flow::Service;
+    use crate::model::{Kind, value_key};
 
     #[test]
     fn a_few_long_names_make_a_tunnel_and_a_few_short_ones_do_not() {
@@ -346,13 +334,16 @@ mod tests {
 
     #[test]
     fn who_looks_through_a_server_of_pages_scans_it_and_a_tool_that_leads_out_is_covert() {
-        let class = |tool: &str| {
+        let class = |new: &str, beside: &str| {
             let (_, mut seen) = super::super::testing::flow(0, 1, 100, 80, true);
-            (seen.app, seen.resp_local, seen.facts) = (App::Http, false, vec![Fact::new(FactKind::Tool, tool)]);
-            let new = Some(Contribution::of(Evidence::NewFact(FactKind::Tool), 0.0, 20.0));
+            let [tool, other] = [new, beside].map(|name| Fact::new(FactKind::Tool, name));
+            (seen.app, seen.resp_local, seen.facts) = (App::Http, false, vec![other, tool]);
+            let about = value_key(Kind::Fact(FactKind::Tool), tool);
+            let new = Some(Contribution { about, ..Contribution::of(Evidence::NewFact(FactKind::Tool), 0.0, 20.0) });
             classify(&seen, &Surprise { new, ..Surprise::default() }, None, &Around::default(), Initiator::Known)
         };
-        assert_eq!(["sqlmap", "AnyDesk"].map(class), [Class::Scan, Class::CovertApplication]);
+        let told = [class("sqlmap", "AnyDesk"), class("AnyDesk", "sqlmap"), class("SQL injection", "sqlmap")];
+        assert_eq!(told, [Class::Scan, Class::CovertApplication, Class::WebAttack]);
     }
 
     #[test]
@@ -416,38 +407,6 @@ mod tests {
             by_count(&seen, &Surprise { unknown_edge: true, ..Surprise::default() }, (&minute, 1))
         };
         assert_eq!([log_ins(App::Kerberos, 0), log_ins(App::Kerberos, 1)], [None, Some(Class::BruteForce)]);
-    }
-
-    #[test]
-    fn a_directory_is_whom_several_ask() {
-        use super::super::testing::{LATER_MS, flow, taught_by};
-        let minutes = (0..120).flat_map(|minute| (1..=4).map(move |n| (minute * 60_000 + i64::from(n) * 3001, n)));
-        let mut learned: Vec<_> = minutes.map(|(at_ms, n)| flow(at_ms, n, 100, KERBEROS, true).1).collect();
-        learned.extend((0..120).map(|minute| flow(minute * 60_000, 1, 101, KERBEROS, true).1));
-        let taught = taught_by(learned, 0.5 / 120.0);
-        let asks = |to: u8, port: u16| {
-            let (_, seen) = flow(LATER_MS, 9, to, port, true);
-            asks_directory(&seen, taught.baselines(seen.seen))
-        };
-        assert_eq!([asks(100, KERBEROS), asks(101, KERBEROS), asks(100, 445)], [true, false, false]);
-    }
-
-    #[test]
-    fn the_shares_of_a_directory_are_opened_by_whose_kind_opens_them() {
-        use super::super::testing::{LATER_MS, flow, taught_by};
-        // Four computers log in at device 100, two of them open its shares; they open those of device 101, too, which is no directory.
-        let minutes = (0..120).flat_map(|minute| (1..=4).map(move |n| (minute * 60_000 + i64::from(n) * 3001, n)));
-        let learned = minutes.flat_map(|(at_ms, n)| {
-            let shares = [100, 101].map(|to| flow(at_ms + 40, n, to, SMB, true).1);
-            std::iter::once(flow(at_ms, n, 100, KERBEROS, true).1).chain(shares.into_iter().filter(move |_| n < 3))
-        });
-        let taught = taught_by(learned.collect(), 0.5 / 120.0);
-        let opens = |from: u8, to: u8, port: u16| {
-            let (_, seen) = flow(LATER_MS, from, to, port, true);
-            let baselines = taught.baselines(seen.seen);
-            opens_directory(&seen, baselines.host(seen.orig), baselines)
-        };
-        assert_eq!([opens(1, 100, SMB), opens(1, 101, SMB), opens(1, 100, 22), opens(9, 100, SMB)], [true, false, false, false]);
     }
 
     #[test]

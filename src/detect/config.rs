@@ -99,7 +99,7 @@ const fn part_of(evidence: Evidence) -> Part {
         | Evidence::NameBytes => Part::Events,
         Evidence::SlowTargets | Evidence::SlowFailures => Part::Hour,
         Evidence::Rhythm | Evidence::NameRhythm | Evidence::LongConnection => Part::Rhythm,
-        Evidence::AddressDispute | Evidence::Leases | Evidence::Routes => Part::AddressDispute,
+        Evidence::AddressDispute | Evidence::Leases | Evidence::Routes | Evidence::NamesGiven => Part::AddressDispute,
         Evidence::AddressesAsked => Part::AddressesAsked,
         Evidence::Silence => Part::Silence,
         Evidence::Population => Part::Population,

@@ -12,10 +12,11 @@ use super::assessment::Assessment;
 use super::assessor::Finding;
 use super::case::MAX_CONVERSATIONS;
 use super::class::Class;
-use super::classify::{Initiator, asks_directory, classify, opens, opens_directory};
+use super::classify::{Initiator, classify, opens};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
-use super::evidence::{Contribution, Detail, Evidence};
+use super::domain::{asks_directory, opens_directory};
+use super::evidence::{Contribution, Evidence};
 use super::exhibit::{Exhibit, Later};
 use super::incident::Incident;
 use super::knowledge::Knowledge;
@@ -101,8 +102,7 @@ impl Docket {
     pub fn weigh(&mut self, seen: &Observation, finding: &Finding, least_bits: f64) -> Assessment {
         let &Finding { mut surprise, ref context, ref around, ref anywhere, is_known } = finding;
         let Shared { news, is_change, is_meeting_place } = self.share_with_others(seen, &mut surprise);
-        let population = news.map(Box::new);
-        let mut context = *context;
+        let (population, mut context) = (news.map(Box::new), *context);
         // What many devices began to ask of one at home is a service, not whoever calls them: a server that moved is asked by the clock, too.
         context.slow = context.slow.filter(|part| match part.evidence {
             Evidence::Rhythm => !is_meeting_place && !self.filed.habits.has_told_of(seen.orig, seen.resp, seen),
@@ -198,9 +198,10 @@ impl Docket {
         // That a server refuses or does not answer whom it knows says nothing of these: when it restarts they all try again.
         let shape = surprise.shape.filter(|_| surprise.unknown_edge || !seen.failed);
         let mut exhibit = Exhibit::of(seen, class, [surprise.own_new(), shape, context], ordinary_bits);
-        // Who asks may be the one who suffers: it is told of who answers.
-        let is_amplified = surprise.new.is_some_and(|new| new.detail == Detail::Amplified);
-        let (host, peer) = if is_amplified { (seen.resp, seen.orig) } else { (seen.orig, seen.resp) };
+        exhibit.is_of_new_server = self.knowledge.is_of_new_server(seen);
+        // Who asks may be who suffers, and who attacks from outside is one of many: that is told of who answers.
+        let is_of_server = class == Class::Flood && surprise.is_amplified() || class == Class::WebAttack && seen.comes_in();
+        let [host, peer] = if is_of_server { [seen.resp, seen.orig] } else { [seen.orig, seen.resp] };
         self.file_against(host, peer, seen, &mut exhibit, later);
     }
 
@@ -315,8 +316,8 @@ impl Docket {
 
     fn file_against(&mut self, host: Host, peer: Host, seen: &Observation, exhibit: &mut Exhibit, later: Later<'_>) {
         // What goes on with an incident that paused counts as it is.
-        let paused = self.filed.incidents.get(&(host, exhibit.class)).filter(|incident| incident.has_paused);
-        let goes_on = paused.is_some_and(|incident| incident.has_told((peer, seen.service), exhibit, seen.stays_home()));
+        let paused = self.filed.incidents.get(&(host, exhibit.class)).filter(|it| it.has_paused);
+        let goes_on = paused.is_some_and(|it| it.has_told((peer, seen.service), exhibit, seen.stays_home()));
         if !goes_on && let Some((own_bits, shared_bits)) = self.filed.habits.told(host, peer, seen, exhibit.class) {
             exhibit.own_bits = (exhibit.own_bits - own_bits).max(0.0);
             exhibit.shared_bits = (exhibit.shared_bits - shared_bits).max(0.0);
@@ -381,6 +382,7 @@ impl Docket {
 #[cfg(test)]
 mod tests {
     use super::super::classify::Around;
+    use super::super::evidence::Detail;
     use super::super::flow_ref::FlowRef;
     use super::super::memory::Earlier;
     use super::super::recent::Context;
@@ -488,11 +490,10 @@ mod tests {
                 DetectorConfig::default().without,
             );
             let slow = Some(Contribution::of(Evidence::Rhythm, 60.0, 9.0));
-            let (context, around) = (Context { slow, ..Context::default() }, Around::default());
-            docket.weigh(&seen, &Finding { surprise, context, around, anywhere: None, is_known: true }, 0.0)
+            let context = Context { slow, ..Context::default() };
+            docket.weigh(&seen, &Finding { surprise, context, around: Around::default(), anywhere: None, is_known: true }, 0.0)
         });
-        let weighed: Vec<_> = weighed.collect();
-        let beats: Vec<bool> = weighed.iter().map(|it| it.context.is_some()).collect();
+        let (beats, weighed): (Vec<bool>, Vec<_>) = weighed.map(|it| (it.context.is_some(), it)).unzip();
         assert_eq!(beats, [vec![true; 4], vec![false; 6]].concat());
         assert_eq!((weighed[0].class, weighed[9].class), (Class::Beaconing, Class::NewService), "100 never offered it");
     }

@@ -67,12 +67,14 @@ pub enum Evidence {
     Population,
     /// A device says that it is a router of IPv6, and never did.
     Routes,
+    /// A device answers for names as if they were its own.
+    NamesGiven,
     /// A connection to one of whom nobody knows anything has gone on for long.
     LongConnection,
 }
 
 /// Evidence that is of one kind only, and its name in an alert.
-const NAMES: [(Evidence, &str); 28] = [
+const NAMES: [(Evidence, &str); 29] = [
     (Evidence::NewDevice, "new_device"),
     (Evidence::NewService, "new_service"),
     (Evidence::NewPeer, "new_peer"),
@@ -100,6 +102,7 @@ const NAMES: [(Evidence, &str); 28] = [
     (Evidence::Leases, "devices_that_hand_out_addresses"),
     (Evidence::Population, "devices_with_the_same_news"),
     (Evidence::Routes, "devices_that_advertise_routes"),
+    (Evidence::NamesGiven, "names_answered_for"),
     (Evidence::LongConnection, "connection_h"),
 ];
 
@@ -132,6 +135,7 @@ impl Evidence {
         match self {
             Self::Leases => Some(("T1557.003", "TA0006")),
             Self::Routes => Some(("T1557", "TA0006")),
+            Self::NamesGiven => Some(("T1557.001", "TA0006")),
             Self::NewFact(FactKind::Application) => Some(("T1571", "TA0011")),
             _ => None,
         }
@@ -275,10 +279,13 @@ impl Contribution {
         Self { evidence, observed, usual, of, about: 0, prior_bits: 0.0, detail, bits }
     }
 
-    /// Does it count for what it is made for: a tool, an application on the port of another, a domain whose names carry data? That is no question of how
+    /// Does it count for what it is made for: a tool, an application on the port of another, a domain whose names carry data, a call that takes control? That is no question of how
     /// seldom it comes, so that what is ordinary says nothing of it.
     pub(super) const fn is_of_tool(&self) -> bool {
-        let is_one = matches!(self.evidence, Evidence::NewFact(FactKind::Tool | FactKind::Application | FactKind::Domain));
+        let is_one = matches!(
+            self.evidence,
+            Evidence::NewFact(FactKind::Tool | FactKind::Application | FactKind::Domain | FactKind::RemoteControl)
+        );
         is_one && self.prior_bits > 0.0
     }
 

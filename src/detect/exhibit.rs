@@ -38,6 +38,8 @@ pub struct Exhibit {
     pub odd_flows: u32,
     /// Flows with evidence; one that was looked at while open and again at its end counts once.
     pub flows: u64,
+    /// Is it with a server at home of which nothing was learned?
+    pub is_of_new_server: bool,
     /// Of which class an incident has all of this by now.
     pub(super) reported: Option<Class>,
 }
@@ -63,11 +65,16 @@ impl Later<'_> {
 }
 
 impl Exhibit {
-    /// What is new and may be so in other devices, too: as hashes of values, with the name that was asked for.
+    /// What is new and may be so in other devices, too: as hashes of values, with the name that was asked for and, where that is merely unusual, its domain.
     pub(super) fn news(&self) -> impl Iterator<Item = u64> {
         let about = self.parts.iter().flatten().filter(|part| part.is_news()).map(|part| part.about);
-        let name = self.flow.as_ref().and_then(|flow| Some(flow.fact_of(FactKind::Name, flow.said(FactKind::Name)?)));
-        about.chain(name.map(|name| value_key(Kind::Fact(FactKind::Name), name)))
+        let kinds =
+            if matches!(self.class, Class::Unusual) { &[FactKind::Name, FactKind::Domain][..] } else { &[FactKind::Name] };
+        let said = |&kind: &FactKind| {
+            let flow = self.flow.as_ref()?;
+            Some(value_key(Kind::Fact(kind), flow.fact_of(kind, flow.said(kind)?)))
+        };
+        about.chain(kinds.iter().filter_map(said))
     }
 
     /// What an observation of this class shows, of which an ordinary one shows so many bits too.
@@ -92,8 +99,14 @@ impl Exhibit {
             seen: seen.seen,
             odd_flows: u32::from(seen.is_complete() && is_odd(parts[1])),
             flows: u64::from(seen.is_first_sight()),
+            is_of_new_server: false,
             reported: None,
         }
+    }
+
+    /// Does it count for what a tool, or a call that takes control, is made for?
+    pub(super) fn is_of_tool(&self) -> bool {
+        self.parts.iter().flatten().any(Contribution::is_of_tool)
     }
 
     /// Is it that much was fetched? Only what comes from a server at home is looked at for that.
@@ -110,8 +123,23 @@ impl Exhibit {
     ) -> Self {
         let (own_bits, ordinary_bits, shared_bits) = (0.0, 0.0, part.bits);
         let parts = [Some(part), None, None];
-        let (flow, also, odd_flows, flows, reported) = (Some(flow), None, 0, 1, None);
-        Self { class, own_bits, ordinary_bits, shared_bits, parts, flow, also, first, last, seen, odd_flows, flows, reported }
+        let (flow, also, odd_flows, flows, is_of_new_server, reported) = (Some(flow), None, 0, 1, false, None);
+        Self {
+            class,
+            own_bits,
+            ordinary_bits,
+            shared_bits,
+            parts,
+            flow,
+            also,
+            first,
+            last,
+            seen,
+            odd_flows,
+            flows,
+            is_of_new_server,
+            reported,
+        }
     }
 
     /// Takes further evidence; says whether a score may change by it.
@@ -122,6 +150,7 @@ impl Exhibit {
         self.last = self.last.max(new.last);
         self.seen = self.seen.max(new.seen);
         self.flows += new.flows;
+        self.is_of_new_server |= new.is_of_new_server;
         self.odd_flows = self.odd_flows.saturating_add(new.odd_flows);
         let stronger = new.bits() > self.bits();
         // The class that tells most among flows of like strength: what belongs to a tunnel is no mere flood.

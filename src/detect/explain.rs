@@ -4,8 +4,8 @@ use super::evidence::{Contribution, Detail, Evidence, Of};
 use super::flow_ref::FlowRef;
 use super::incident::Cause;
 use super::prior::{self, hour_bits};
-use crate::app::{App, Family};
-use crate::feature::{FactKind, SCHEMA, size_in_words};
+use crate::app::{App, Family, INJECTIONS};
+use crate::feature::{FactKind, POLICY_CHANGE, SCHEMA, size_in_words};
 use crate::flow::Service;
 
 /// One reason of an incident, in numbers and in words.
@@ -71,6 +71,7 @@ fn kind(evidence: Evidence) -> (&'static str, bool) {
         Evidence::AddressesAsked => ("addresses/min", true),
         Evidence::NameBytes => ("bytes/min", true),
         Evidence::Silence => ("min", true),
+        Evidence::NamesGiven => ("names/day", true),
         Evidence::Leases | Evidence::Routes => ("devices that did so while learning", false),
         Evidence::Population => ("devices", true),
     }
@@ -118,6 +119,7 @@ fn text(part: &Contribution, flow: &FlowRef) -> String {
             flow.fact(FactKind::RemoteControl, part.about).unwrap_or_default(),
             flow.resp
         ),
+        Evidence::NamesGiven => names_text(part, flow),
         Evidence::Leases | Evidence::Routes => giver_text(part, flow),
         Evidence::AddressDispute => format!(
             "{} was claimed in turn by two interfaces, {:.0} changes within ten minutes; an address that moves changes once",
@@ -152,6 +154,16 @@ fn giver_text(part: &Contribution, flow: &FlowRef) -> String {
     format!("{} {does}, which it never did; {others}", flow.orig)
 }
 
+/// Of one that answers for names.
+fn names_text(part: &Contribution, flow: &FlowRef) -> String {
+    match part.observed {
+        one if one < 1.5 => {
+            format!("{} answers for the name wpad (LLMNR, NetBIOS), by which programs look for a proxy", flow.orig)
+        }
+        names => format!("{} answers for {names:.0} different names (LLMNR, NetBIOS); a device has one", flow.orig),
+    }
+}
+
 fn rhythm_text(part: &Contribution, flow: &FlowRef) -> String {
     let (period, jitter) = (in_words(part.observed, "s"), in_words(part.usual.1, "s"));
     let of_name = || flow.said(if flow.app == App::Dns { FactKind::Domain } else { FactKind::Name });
@@ -180,7 +192,16 @@ fn fact_text(kind: FactKind, part: &Contribution, flow: &FlowRef) -> String {
             let text = if text == App::Unknown.name() { "an application that is not known" } else { text };
             format!("{} never spoke {text} on {on} before{life}", flow.orig)
         }
+        FactKind::Tool if flow.app == App::Smb => {
+            format!("{} never gave files on {} their name with another ending behind it before{life}", flow.orig, flow.resp)
+        }
+        FactKind::Tool if INJECTIONS.contains(&text) => {
+            format!("{} never sent {} a request with an attack inside ({text}) before{life}", flow.orig, flow.resp)
+        }
         FactKind::Tool => format!("{} never used {text} before{life}", flow.orig),
+        FactKind::RemoteControl if text == POLICY_CHANGE => {
+            format!("{} never changed the policies of a domain ({}) before{life}", flow.orig, flow.resp)
+        }
         FactKind::Ticket => format!("{} never asked {} for a ticket of this kind ({text}) before{life}", flow.orig, flow.resp),
         _ => format!("{} never used the {} {text} before{life}", flow.orig, kind.phrase()),
     }
@@ -251,7 +272,7 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         }
         Detail::Amplified => {
             let why = "; it counts more, since the answer is many times as long as the question, which may bear a forged address";
-            (why.to_owned(), prior::BITS)
+            (why.to_owned(), prior::MORE_BITS)
         }
         _ => (String::new(), 0.0),
     };
@@ -279,6 +300,14 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         _ if part.evidence == Evidence::NewFact(FactKind::Tool) && flow.app == App::Icmp => {
             "; it counts more, since the answers do not bring back what was sent, as those of an echo do"
         }
+        _ if part.evidence == Evidence::NewFact(FactKind::Tool)
+            && flow.fact(FactKind::Tool, part.about).is_some_and(|text| INJECTIONS.contains(&text)) =>
+        {
+            "; it counts more, since no page asks for such, and the server did not turn it down"
+        }
+        _ if part.evidence == Evidence::NewFact(FactKind::Tool) && flow.app == App::Smb => {
+            "; it counts more, since encrypted files are named so"
+        }
         _ if part.evidence == Evidence::NewFact(FactKind::Tool) => {
             "; it counts more, since such tools let others in or hide where traffic goes"
         }
@@ -289,7 +318,7 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         Family::Industrial => "; it counts more, being control traffic of a device whose kind has none, or leaving home",
         Family::Covert => "; it counts more, being made to hide traffic or to work for others",
         _ => {
-            "; it counts more, being for log-in or administration, by a service that few devices of its kind use, or of a device that cares for patients or controls machines"
+            "; it counts more, being for log-in or administration, by a service that few devices of its kind use, by a device of which little is known, or of one that cares for patients or controls machines"
         }
     };
     hour + touches

@@ -1,12 +1,12 @@
-//! Who hands out addresses (DHCP) and routes (router advertisements of IPv6): one that never did can send everybody's traffic where it likes (MITRE ATT&CK
-//! T1557, T1557.003).
+//! Who hands out addresses (DHCP), routes (router advertisements of IPv6) and names (LLMNR, NetBIOS): one that never did can send everybody's traffic where it
+//! likes (MITRE ATT&CK T1557, T1557.001, T1557.003).
 
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Contribution, Evidence, Of};
 use super::flow_ref::FlowRef;
 use super::pruning::Pruning;
-use crate::app::{App, DhcpMessage};
+use crate::app::{App, DhcpMessage, LLMNR, NameAnswer};
 use crate::feature::Host;
 use crate::flow::{FlowKey, Service};
 use crate::model::{Baselines, Edge, Family as _, HostBaseline, Kind, Map};
@@ -28,10 +28,17 @@ const MAX_TOLD: usize = 64;
 const TOGETHER: Span = Span::from_secs(300);
 const AGAIN: Span = Span::from_secs(86_400);
 
-/// A device that hands out addresses or routes and never did.
+/// A device answers for its own name (RFC 4795, 2.5), and a server may have a second one.
+const NAMES: usize = 3;
+/// Names of a device that are told apart.
+const MAX_NAMES: usize = 8;
+/// Devices whose names are.
+const MAX_ANSWERING: usize = 10_000;
+
+/// A device that hands out addresses, routes or names and never did.
 pub(super) struct Giver {
     pub host: Host,
-    /// The address that it hands out; of routes the group that hears of them.
+    /// The address that it hands out; of routes the group that hears of them, of names who asked.
     pub client: Host,
     /// Where it says so, if that is not there: a client that has no address yet hears what all hear.
     pub all: Option<Host>,
@@ -45,8 +52,13 @@ pub(super) struct Giver {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Givers {
     told: Map<(Host, Service), Timestamp>,
+    /// Names for which devices answered within a day, and since when. Never written.
+    #[serde(skip)]
+    names: Map<Host, (Timestamp, Vec<u64>)>,
     #[serde(skip)]
     pruning: Pruning,
+    #[serde(skip)]
+    pruning_names: Pruning,
 }
 
 impl Givers {
@@ -59,8 +71,45 @@ impl Givers {
         match &sighting.what {
             Seen::Dhcp(said) => self.hands_out(said, sighting, baselines),
             Seen::Neighbour(said) if said.kind == NeighbourKind::RouterAdvertisement => self.routes(sighting, baselines),
+            Seen::Name(said) => self.names(*said, sighting, baselines),
             _ => None,
         }
+    }
+
+    /// Nobody has to be heard before: for whose names a device answers is no question of what is usual.
+    fn names(&mut self, said: NameAnswer, sighting: &Sighting, baselines: &Baselines) -> Option<Giver> {
+        let (speaker, asker) = (sighting.src?, Host(sighting.dst?));
+        let host = baselines.identities.of(Host(speaker), sighting.src_mac, |host| baselines.hosts.contains_key(&host));
+        let names = self.note(host, said.name, sighting.time);
+        let service = Service { protocol: 17, port: said.port };
+        if (names < NAMES && !said.is_proxy) || !self.is_to_be_told((host, service), sighting.time) {
+            return None;
+        }
+        let names = if names < NAMES { 1 } else { names };
+        let part = Contribution { of: Of::Network, ..Contribution::of(Evidence::NamesGiven, names as f64, BITS) };
+        let app = if said.port == LLMNR { App::Llmnr } else { App::NbtNs };
+        let flow = flow(Host(speaker), asker, [service, Service { port: 0, ..service }], app);
+        Some(Giver { host, client: asker, all: None, service, flow, part, at: sighting.time })
+    }
+
+    /// Notes a name for which a device answers; says for how many it did within the day.
+    fn note(&mut self, host: Host, name: u64, at: Timestamp) -> usize {
+        if self.names.len() >= MAX_ANSWERING && !self.names.contains_key(&host) {
+            if self.pruning_names.is_due(at) {
+                self.names.retain(|_, (since, _)| at.since(*since) < AGAIN);
+            }
+            if self.names.len() >= MAX_ANSWERING {
+                return 0;
+            }
+        }
+        let (since, names) = self.names.entry(host).or_insert((at, Vec::new()));
+        if at.since(*since) >= AGAIN {
+            (*since, *names) = (at, Vec::new());
+        }
+        if names.len() < MAX_NAMES && !names.contains(&name) {
+            names.push(name);
+        }
+        names.len()
     }
 
     /// Where nobody was heard to give routes, but others to keep up their links, none were given: the first one is news, too.
@@ -205,6 +254,22 @@ mod tests {
             .filter(|&n| givers.is_to_be_told((Host(Addr::v4([10, 1, (n >> 8) as u8, n as u8])), Service::ROUTES), LATER));
         assert_eq!(told.count(), MAX_TOLD);
         assert!(givers.is_to_be_told((host(1), Service::ROUTES), LATER + AGAIN), "a day later");
+    }
+
+    #[test]
+    fn who_answers_for_several_names_or_for_a_proxy_is_told() {
+        let knowledge = knowledge(true);
+        let mut givers = Givers::default();
+        let mut tells = |from: u8, name: u64, is_proxy: bool, seconds: i64| {
+            let what = Seen::Name(NameAnswer { name, is_proxy, port: LLMNR });
+            let sighting = Sighting { what, ..says(from, "ack", LATER + Span::from_secs(seconds)) };
+            givers.observe(&sighting, knowledge.baselines(LATER)).map(|giver| (giver.host, giver.part.observed))
+        };
+        assert_eq!([tells(1, 7, false, 0), tells(1, 7, false, 1), tells(1, 8, false, 2)], [None; 3], "its own, and a second one");
+        assert_eq!(tells(1, 9, false, 3), Some((host(1), 3.0)));
+        assert_eq!(tells(2, 5, true, 0), Some((host(2), 1.0)), "for a proxy");
+        assert_eq!([tells(3, 7, false, 0), tells(3, 8, false, 1), tells(3, 9, false, 86_401)], [None; 3], "on another day");
+        assert_eq!(tells(1, 10, false, 3600), None, "told within the day");
     }
 
     #[test]

@@ -108,6 +108,12 @@ impl Knowledge {
         Regard { is_named, is_unusual, is_scanner, is_newcomer }
     }
 
+    /// Does a device at home ask another one there of which nothing was learned, or hardly anything?
+    pub(super) fn is_of_new_server(&self, seen: &Observation) -> bool {
+        let is_known = || self.baselines(seen.seen).host(seen.resp).is_some_and(|server| !server.is_hardly_known());
+        seen.orig_local && seen.resp_local && !seen.is_to_group() && !is_known()
+    }
+
     /// What is known of the ends of an observation.
     pub(super) fn ends(&self, seen: &Observation) -> Ends<'_> {
         let baselines = self.baselines(seen.seen);

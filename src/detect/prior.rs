@@ -1,58 +1,32 @@
 //! What weighs more than its rarity says: prior odds.
 //!
-//! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here
-//! ever used and that exists to hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative
-//! access at an hour at which the device is never at work, or remote calls that administer another device or take control of it, or
-//! listening to all that is published, or requests that change a controller, or tickets from which passwords can be guessed, or names that are asked for past the resolver at home,
-//! or a tool for remote support or tunnels.
+//! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here ever used and that exists to
+//! hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative access at an hour at which the device is never at work,
+//! or remote calls that administer another device or take control of it, or listening to all that is published, or requests that change a controller, or tickets
+//! from which passwords can be guessed, or names that are asked for past the resolver at home, or a tool for remote support, tunnels or attacks.
 
 use super::administrator::is_its_work;
-use super::classify::{amplifies, asks_directory, carries_data, is_login};
+use super::classify::{amplifies, carries_data, is_login};
 use super::config::{Part, Without};
+use super::domain::asks_directory;
 use super::evidence::{Contribution, Detail, Evidence};
 use super::memory::Earlier;
+use super::remote::{call_bits, interface_bits};
 use super::surprise::{DNS, MOST_BITS};
 use crate::app::{App, Family};
 use crate::feature::{Fact, FactKind, Observation, READ_REQUEST, SUBSCRIBE_ALL, WEAK_TICKETS};
-use crate::model::{Baselines, Edge, Family as _, HostBaseline, Kind, KnownTo, Roles};
+use crate::model::{Baselines, Edge, Family as _, HostBaseline, Kind, KnownTo, Roles, value_key};
 
 /// Odds of 64 to 1.
 pub(super) const BITS: f64 = 6.0;
-/// Interfaces, and shares, by which devices are administered from afar: services, tasks, accounts, registry, logs, the directory, files
-/// of the system. What ordinary computers ask for all day (shares, names, printing, log-in) is not among them.
-const ADMINISTRATION: [&str; 23] = [
-    "svcctl",
-    "atsvc",
-    "ITaskSchedulerService",
-    "sasec",
-    "samr",
-    "winreg",
-    "eventlog",
-    "IEventService",
-    "initshutdown",
-    "drsuapi",
-    "DnsServer",
-    "BackupKey",
-    "efsrpc",
-    "FileServerVssAgent",
-    "IRemoteSCMActivator",
-    "IActivation",
-    "IWbemServices",
-    "IWbemLevel1Login",
-    "psexesvc",
-    "paexec",
-    "remcom_communication",
-    "ADMIN$",
-    "C$",
-];
 /// Clients that make a server one for whoever comes.
 const SEVERAL: usize = 3;
 /// How often something new of a kind comes of which nothing was learned, at the least: half a value in one.
 const NEVER_MET: f64 = 0.5;
 /// Odds of 256 to 1.
-const MORE_BITS: f64 = 8.0;
+pub(super) const MORE_BITS: f64 = 8.0;
 /// Odds of 4096 to 1 of a tool that nobody at home uses: as of one that hands out addresses and never did.
-const TOOL_BITS: f64 = 12.0;
+pub(super) const TOOL_BITS: f64 = 12.0;
 
 /// Days on which a device that begins something new with another at home was never at work at such an hour; none where that does not
 /// count: what is neither log-in nor clinical nor control, or where too few days were heard.
@@ -78,13 +52,13 @@ pub(super) fn weigh(
         return;
     }
     let days = odd_hour(seen, orig, part.evidence, baselines);
-    part.prior_bits = prior_bits((seen, earlier), orig, part.evidence, baselines) + days.map_or(0.0, hour_bits);
+    part.prior_bits = prior_bits((seen, earlier), orig, (part.evidence, part.about), baselines) + days.map_or(0.0, hour_bits);
     part.detail = days.map_or(part.detail, Detail::OddHour);
     if earlier.is_call_back && matches!(part.evidence, Evidence::NewService | Evidence::NewPeer) {
         (part.prior_bits, part.detail) = (part.prior_bits + BITS, Detail::CallBack);
     }
     if part.evidence == Evidence::NewOffer && amplifies(seen) {
-        (part.prior_bits, part.detail) = (part.prior_bits + BITS, Detail::Amplified);
+        (part.prior_bits, part.detail) = (part.prior_bits + MORE_BITS, Detail::Amplified);
     }
     part.bits = (part.bits + part.prior_bits).min(MOST_BITS);
 }
@@ -93,7 +67,7 @@ pub(super) fn weigh(
 fn prior_bits(
     (seen, earlier): (&Observation, Earlier),
     orig: Option<&HostBaseline>,
-    evidence: Evidence,
+    (evidence, about): (Evidence, u64),
     baselines: &Baselines,
 ) -> f64 {
     let edge = Edge { service: seen.service, peer: seen.resp };
@@ -109,8 +83,8 @@ fn prior_bits(
         return domain.map_or(BITS, |&domain| hostile_bits(commons.known_to(Kind::Fact(domain.kind), domain, roles())));
     }
     if evidence == Evidence::NewFact(FactKind::Tool) {
-        let tool = seen.facts.iter().find(|fact| fact.kind == FactKind::Tool);
-        return tool.map_or(0.0, |&tool| tool_bits(commons.known_to_several(Kind::Fact(tool.kind), tool, roles())));
+        let tool = tool_of(seen, about);
+        return tool.map_or(0.0, |tool| tool_bits(commons.known_to_several(Kind::Fact(tool.kind), tool, roles())));
     }
     if !matters(evidence) {
         return 0.0;
@@ -126,9 +100,7 @@ fn prior_bits(
         }
     }
     if evidence == Evidence::NewFact(FactKind::RemoteControl) {
-        let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
-        let calls = seen.facts.iter().filter(|fact| fact.kind == FactKind::RemoteControl && is_new(fact));
-        return calls.map(|&call| hostile_bits(commons.known_to(Kind::Fact(call.kind), call, roles()))).fold(0.0, f64::max);
+        return call_bits(seen, orig, (baselines, roles()));
     }
     if evidence == Evidence::NewFact(FactKind::RemoteInterface) {
         return interface_bits(seen, orig, (baselines, roles()));
@@ -139,7 +111,7 @@ fn prior_bits(
     if evidence == Evidence::NewFact(FactKind::Application) {
         let speaks = seen.facts.iter().find(|fact| fact.kind == FactKind::Application);
         // Who can log in through the port of another application tunnels what he likes.
-        let is_tunnel = seen.app.family() == Family::Access && seen.orig_local && !seen.resp_local;
+        let is_tunnel = seen.app.family() == Family::Access && leaves(seen);
         let bits = if is_tunnel { tool_bits } else { hostile_bits };
         return speaks.map_or(0.0, |&fact| bits(commons.known_to(Kind::Fact(fact.kind), fact, roles())));
     }
@@ -153,7 +125,7 @@ fn prior_bits(
         Family::Clinical | Family::Industrial => {
             // To a place to which the device never sent any, it may not come back.
             let is_new = || !orig.is_some_and(|host| host.edges.contains(edge));
-            match seen.orig_local && !seen.resp_local {
+            match leaves(seen) {
                 true if is_new() => MORE_BITS,
                 true => BITS,
                 // That one of its kind does so says nothing of the rest.
@@ -166,20 +138,13 @@ fn prior_bits(
         Family::Covert if !seen.orig_local && serves_several(seen, baselines) => 0.0,
         Family::Covert => hostile_bits(known()),
         // Somebody with valid credentials is not told apart by what he does. That one device of its kind administers others says nothing of the rest.
+        // What one does of whom nothing is known is seldom news; that he logs in elsewhere from here is.
+        Family::Access if leaves(seen) && !seen.failed && orig.is_none_or(HostBaseline::is_hardly_known) => BITS,
         _ if is_login(seen) && !asks_directory(seen, baselines) && !seen.failed && seen.orig_local && seen.resp_local => {
             login_bits(seen, orig, (baselines, roles()))
         }
         _ => 0.0,
     }
-}
-
-/// Bits of remote calls that administer, by a device that never made such and of whose kind none does.
-fn interface_bits(seen: &Observation, orig: Option<&HostBaseline>, (baselines, roles): (&Baselines, Roles)) -> f64 {
-    let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
-    let administers = |fact: &Fact| ADMINISTRATION.iter().any(|name| *fact == Fact::new(FactKind::RemoteInterface, name));
-    let of_others = |fact: &Fact| baselines.commons.known_to(Kind::Fact(fact.kind), *fact, roles) != KnownTo::Role;
-    let counts = seen.facts.iter().any(|fact| is_new(fact) && administers(fact) && of_others(fact));
-    if counts { BITS } else { 0.0 }
 }
 
 /// Bits of access for log-in and administration between devices at home.
@@ -215,8 +180,7 @@ fn serves_several(seen: &Observation, baselines: &Baselines) -> bool {
 /// Does a device that asks a resolver at home for names, and never asked one elsewhere, ask one outside?
 fn asks_outside(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> bool {
     let is_edge = matches!(evidence, Evidence::NewService | Evidence::NewPeer);
-    let is_outward = seen.orig_local && !seen.resp_local;
-    if !is_edge || !is_outward || seen.failed || seen.app != App::Dns || !DNS.contains(&seen.service) {
+    if !is_edge || !leaves(seen) || seen.failed || seen.app != App::Dns || !DNS.contains(&seen.service) {
         return false;
     }
     let is_at_home = |edge: Edge| baselines.host(edge.peer).is_some_and(|peer| peer.local);
@@ -230,7 +194,7 @@ fn asks_outside(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evide
 }
 
 /// Bits of what exists to take control or to hide.
-const fn hostile_bits(known: KnownTo) -> f64 {
+pub(super) const fn hostile_bits(known: KnownTo) -> f64 {
     match known {
         KnownTo::Role => 0.0,
         KnownTo::Network => BITS,
@@ -239,12 +203,23 @@ const fn hostile_bits(known: KnownTo) -> f64 {
 }
 
 /// The same of tools that do nothing else.
-const fn tool_bits(known: KnownTo) -> f64 {
+pub(super) const fn tool_bits(known: KnownTo) -> f64 {
     match known {
         KnownTo::Role => 0.0,
         KnownTo::Network => BITS,
         KnownTo::Nobody => TOOL_BITS,
     }
+}
+
+/// The tool whose hash among values is `about`: one may be used by another.
+pub(super) fn tool_of(seen: &Observation, about: u64) -> Option<Fact> {
+    let mut tools = seen.facts.iter().copied().filter(|fact| fact.kind == FactKind::Tool);
+    tools.find(|&tool| value_key(Kind::Fact(tool.kind), tool) == about)
+}
+
+/// Does it leave home?
+const fn leaves(seen: &Observation) -> bool {
+    seen.orig_local && !seen.resp_local
 }
 
 /// Is it new who speaks to whom, or what is asked for; rather than a name or a way of speaking?
@@ -314,7 +289,7 @@ mod tests {
             prior_bits(
                 (&seen, Earlier::default()),
                 baselines.host(seen.orig),
-                Evidence::NewFact(FactKind::ControllerRequest),
+                (Evidence::NewFact(FactKind::ControllerRequest), 0),
                 &baselines,
             )
         };
@@ -328,7 +303,7 @@ mod tests {
             prior_bits(
                 (&seen, Earlier::default()),
                 baselines.host(seen.orig),
-                Evidence::NewFact(FactKind::ControllerChange),
+                (Evidence::NewFact(FactKind::ControllerChange), 0),
                 &baselines,
             )
         };
@@ -352,7 +327,12 @@ mod tests {
             baselines.pool(1);
             let (_, mut seen) = flow(HOUR_MS * 2, 1, 100, 88, true);
             seen.facts = vec![ticket("usual"), ticket(asked)];
-            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), Evidence::NewFact(FactKind::Ticket), &baselines)
+            prior_bits(
+                (&seen, Earlier::default()),
+                baselines.host(seen.orig),
+                (Evidence::NewFact(FactKind::Ticket), 0),
+                &baselines,
+            )
         };
         assert_eq!([bits(&["usual"], weak), bits(&["usual"], bare), bits(&[bare], "usual")], [MORE_BITS, MORE_BITS, 0.0]);
         assert_eq!(bits(&["usual", weak], weak), 0.0, "it does so every day");
@@ -373,9 +353,25 @@ mod tests {
             baselines.pool_as_one();
             let (_, mut seen) = flow(HOUR_MS * 2, 9, 101, 443, true);
             seen.facts = vec![tool];
-            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), Evidence::NewFact(FactKind::Tool), &baselines)
+            let about = value_key(Kind::Fact(FactKind::Tool), tool);
+            let new = (Evidence::NewFact(FactKind::Tool), about);
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), new, &baselines)
         };
         assert_eq!([bits(0), bits(1), bits(3)], [TOOL_BITS, BITS, 0.0]);
+    }
+
+    #[test]
+    fn a_log_in_that_leaves_home_counts_more_by_whom_nobody_knows() {
+        let mut builder = BaselinesBuilder::default();
+        (0..120).for_each(|minute| builder.add(&flow(minute * 60_000, 1, 100, 443, true).1, 0));
+        let mut baselines = builder.finish();
+        baselines.pool_as_one();
+        let bits = |from: u8, answered: bool| {
+            let (_, mut seen) = flow(HOUR_MS * 3, from, 200, 22, answered);
+            (seen.app, seen.resp_local, seen.failed) = (crate::app::App::Ssh, false, !answered);
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), (Evidence::NewService, 0), &baselines)
+        };
+        assert_eq!([bits(9, true), bits(9, false), bits(1, true)], [BITS, 0.0, 0.0]);
     }
 
     #[test]
@@ -399,13 +395,13 @@ mod tests {
         };
         let bits = |administrators: u8, to: u8| {
             let (baselines, seen) = (baselines(administrators), ssh(to, 9));
-            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), Evidence::NewPeer, &baselines)
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), (Evidence::NewPeer, 0), &baselines)
         };
         assert_eq!([bits(0, 100), bits(1, 100), bits(3, 100)], [MORE_BITS / 2.0, BITS / 2.0, 0.0]);
         assert_eq!([bits(3, 50), bits(3, 51)], [BITS / 2.0; 2], "one that treats patients, and whom it speaks to");
         let offers = |to: u8, port: u16, answered: bool| {
             let (baselines, (_, seen)) = (baselines(0), flow(HOUR_MS * 2, 9, to, port, answered));
-            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), Evidence::NewOffer, &baselines)
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), (Evidence::NewOffer, 0), &baselines)
         };
         assert_eq!([offers(50, 8080, true), offers(50, 8080, false), offers(100, 8080, true)], [BITS, 0.0, 0.0]);
         assert_eq!(offers(50, 22, true), bits(0, 50), "a console weighs by who sits at it");
@@ -424,7 +420,7 @@ mod tests {
             let mut baselines = builder.finish();
             baselines.pool_as_one();
             let (_, seen) = flow(HOUR_MS * 2, from, 120, 22, true);
-            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), Evidence::NewPeer, &baselines)
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), (Evidence::NewPeer, 0), &baselines)
         };
         assert_eq!([bits(3, 1), bits(2, 1), bits(4, 2)], [0.0, BITS / 2.0, BITS / 2.0]);
     }
@@ -455,7 +451,7 @@ mod tests {
             (seen.app, seen.orig_local, seen.resp_local) = (App::Ssh, true, !leads_out);
             seen.facts = vec![domain, application];
             let (earlier, baselines) = (Earlier { carries, ..Earlier::default() }, baselines(users));
-            prior_bits((&seen, earlier), baselines.host(seen.orig), Evidence::NewFact(kind), &baselines)
+            prior_bits((&seen, earlier), baselines.host(seen.orig), (Evidence::NewFact(kind), 0), &baselines)
         };
         assert_eq!([bits(0, FactKind::Domain, true, false), bits(3, FactKind::Domain, true, false)], [TOOL_BITS, 0.0]);
         assert_eq!(bits(0, FactKind::Domain, false, false), 0.0, "any new domain");
@@ -477,7 +473,7 @@ mod tests {
                 .for_each(|(n, ms)| builder.add(&dials(n, ms), 0));
             let baselines = builder.finish();
             let seen = dials(99, HOUR_MS * 2);
-            prior_bits((&seen, Earlier::default()), None, Evidence::NewService, &baselines)
+            prior_bits((&seen, Earlier::default()), None, (Evidence::NewService, 0), &baselines)
         };
         assert!(bits(2) > 0.0 && bits(3) == 0.0, "{} {}", bits(2), bits(3));
     }

@@ -352,4 +352,17 @@ mod tests {
         assert!(changes(10), "within its minute");
         assert!(changes(200), "some minutes long");
     }
+    #[test]
+    fn what_was_told_while_a_flow_was_open_counts_then_and_of_a_first_look_nothing() {
+        use super::super::testing::flow;
+        use crate::flow::Sight;
+        let mut minute = Minute::default();
+        let counted = [(Sight::Early, 9), (Sight::Between, 20), (Sight::Again, 5)].map(|(sight, files)| {
+            let (_, mut seen) = flow(0, 1, 2, 445, true);
+            (seen.sight, seen.events.file_changes) = (sight, files);
+            minute.add(&seen, 0);
+            minute.counted(&seen).initiated.file_changes
+        });
+        assert_eq!(counted, [0, 20, 25]);
+    }
 }

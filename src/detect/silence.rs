@@ -100,6 +100,9 @@ impl Silences {
         if !(seen.is_critical() || seen.is_of_unknown_kind()) || !seen.resp_local || !seen.is_heard_of_initiator() {
             return;
         }
+        if baselines.silent_when_kept_alive && seen.is_only_kept_alive() {
+            return;
+        }
         let edge = Edge { service: seen.service, peer: seen.resp };
         let turned = seen.turned.map(|service| (seen.resp, Edge { service, peer: seen.orig }));
         let key = turned.filter(|turned| self.heard.contains_key(turned)).unwrap_or((seen.orig, edge));
@@ -203,6 +206,24 @@ mod tests {
         assert!(look(&mut silences, 300).is_empty(), "once");
         hear(&mut silences, &baselines, 301);
         assert_eq!(look(&mut silences, 330).len(), 1, "again");
+    }
+
+    #[test]
+    fn what_is_only_kept_alive_is_silent_where_it_was_learned_so() {
+        let told = |learned_so: bool| {
+            let mut baselines = taught();
+            baselines.silent_when_kept_alive = learned_so;
+            let mut silences = Silences::default();
+            (200..220).step_by(2).for_each(|at| hear(&mut silences, &baselines, at));
+            for at in (220..240).step_by(2) {
+                let (record, mut seen) = channel(at * 60_000, 1);
+                (seen.continued, seen.vector[1], seen.vector[2], seen.vector[3], seen.vector[4]) = (true, 2.0, 2.0, 2.0, 0.0);
+                silences.anybody(seen.seen);
+                silences.observe(&seen, &record, &baselines);
+            }
+            look(&mut silences, 240).len()
+        };
+        assert_eq!([told(true), told(false)], [1, 0]);
     }
 
     /// Whether device 1 is missed that told device 2 something every five minutes for three days, as did device 3, but for a pause of so many minutes, in a

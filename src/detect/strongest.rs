@@ -21,9 +21,11 @@ const MANY_CHANGES: u32 = 8;
 const MANY_LOGINS: u32 = 5;
 /// Names that do not exist, asked for within a minute, below which they say nothing: a browser's start and a list of suffixes ask for some.
 const MANY_NAMES: u32 = 8;
-/// Flows that a device gets within a minute below which they are no flood, however little it had before: a new server may have its first clients.
+/// Flows that a device gets within a minute below which they are no flood, however little it had before.
 const MANY_SERVED: u32 = 30;
-/// Clients and their flows within a minute are told from so many standard deviations of chance (Poisson) above the most that is usual on: three
+/// The same of a server at home that is new, which has its first clients: one a second.
+const MANY_SERVED_AT_FIRST: u32 = 60;
+/// Clients and their flows within a minute, and files that are changed, are told from so many standard deviations of chance (Poisson) above the most that is usual on: three
 /// more than three are a busy minute, no flood.
 const CHANCE_DEVIATIONS: f64 = 4.0;
 /// Bits that a burst of pages can bring at the most, as long as others of its kind had such.
@@ -122,7 +124,8 @@ impl<'k> Strongest<'k> {
 
     /// What its responder gets in this minute.
     pub fn served(&mut self, seen: &Observation, Served { flows, clients, .. }: Served, host: Option<&HostBaseline>) {
-        if flows >= MANY_SERVED {
+        let is_new = seen.resp_local && host.is_none_or(HostBaseline::is_hardly_known);
+        if flows >= if is_new { MANY_SERVED_AT_FIRST } else { MANY_SERVED } {
             self.rate(Evidence::ServedRate, flows.into(), (host, seen.service));
             self.rate(Evidence::ClientRate, clients.into(), (host, seen.service));
         }
@@ -162,8 +165,9 @@ impl<'k> Strongest<'k> {
             return;
         }
         let usual = range.usual().unwrap_or_default();
-        // Clients come by themselves: of the most that is usual chance alone makes somewhat more.
-        let chance = if evidence.is_crowd() { CHANCE_DEVIATIONS * usual.1.max(1.0).sqrt() } else { 0.0 };
+        // Clients come by themselves, and so does work on files: of the most that is usual chance alone makes somewhat more.
+        let comes_by_itself = evidence.is_crowd() || evidence == Evidence::FileChanges;
+        let chance = if comes_by_itself { CHANCE_DEVIATIONS * usual.1.max(1.0).sqrt() } else { 0.0 };
         if observed > usual.1 + chance {
             let part = Contribution { usual, of: range.whose(), detail, ..Contribution::of(evidence, observed, bits) };
             (self.part, self.p) = (Some(part), p);
@@ -241,13 +245,16 @@ mod tests {
         };
         assert!(bits(6.0) == 0.0 && bits(9.0) == 0.0, "a busy minute");
         assert!(bits(50.0) > 10.0, "{}", bits(50.0));
-        let (_, seen) = super::super::testing::flow(0, 1, 2, 80, true);
-        let served = |flows| {
+        let (_, mut seen) = super::super::testing::flow(0, 1, 2, 80, true);
+        seen.resp_local = true;
+        let outside = HostBaseline::default();
+        let served = |flows, host| {
             let mut found = Strongest::new(&baselines, Without::default(), false, false);
-            found.served(&seen, Served { flows, clients: 25, ..Served::default() }, None);
+            found.served(&seen, Served { flows, clients: 25, ..Served::default() }, host);
             found.bits()
         };
-        assert!(served(29) == 0.0 && served(30) > 3.0, "the first clients of a new server are no flood");
+        assert!(served(29, Some(&outside)) == 0.0 && served(30, Some(&outside)) > 3.0);
+        assert!(served(59, None) == 0.0 && served(60, None) > 3.0, "the first clients of a new server are no flood");
     }
 
     #[test]

@@ -3,18 +3,22 @@
 use serde::{Deserialize, Serialize};
 
 use super::administrator::is_its_work;
+use super::classify::amplifies;
 use super::config::Without;
+use super::domain::{SEVERAL, logs_on};
 use super::drawn::{is_of_call, known_as};
-use super::evidence::{Contribution, Evidence, keep};
+use super::evidence::{Contribution, Detail, Evidence, keep};
 use super::knowledge::{Ends, Knowledge};
 use super::memory::Earlier;
 use super::newness::Newness;
-use super::prior::weigh;
+use super::prior::{MORE_BITS, weigh};
+use super::range::BYTES_RESP;
 use super::recent::asks_many;
 use super::scanner::is_probe_of_scanner;
 use super::shape::{name_shape, shape, volume};
 use super::turned::is_known_turned;
 use super::twin::stands_in;
+use crate::app::App;
 use crate::feature::Observation;
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Match, Roles, Vocabulary};
@@ -53,6 +57,11 @@ impl Surprise {
     #[must_use]
     pub fn is_critical(&self) -> bool {
         self.new.is_some_and(|part| part.prior_bits > 0.0)
+    }
+
+    /// Does it answer with many times what it was asked, perhaps by somebody else than who gets the answer?
+    pub(super) fn is_amplified(&self) -> bool {
+        [self.new, self.shape].into_iter().flatten().any(|part| part.detail == Detail::Amplified)
     }
 
     /// Is the strongest thing that is new a name that was asked for?
@@ -103,7 +112,8 @@ impl Surprise {
         // An address is handed out to whoever asks for one, and one controller of a domain is as good as another.
         let hands_out = || seen.service.hands_out_addresses() && orig.is_some_and(|host| host.services.contains(seen.service));
         let is_call = is_of_call(seen, orig, resp);
-        let is_expected = is_strange && (hands_out() || is_call || stands_in(seen, (orig, resp), baselines));
+        let is_of_start = is_strange && (logs_on(seen, (orig, resp), baselines) || looks_around(seen, baselines));
+        let is_expected = is_strange && (hands_out() || is_call || is_of_start || stands_in(seen, (orig, resp), baselines));
         let unknown_peer = is_strange && !is_expected;
         let unknown_edge = unknown_client && unknown_peer;
         // What keeps the link up says nothing of the device but that it is there; how much of it there is counts still.
@@ -116,14 +126,17 @@ impl Surprise {
         } else {
             volume(seen, orig, baselines, without)
         };
+        let shape = shape.map(|part| if reflects(seen) && amplifies(seen) { amplified(part) } else { part });
         // What passes through a proxy is its client's.
         let shape = shape.filter(|part| !(earlier.is_passed_on && matches!(part.evidence, Evidence::Volume(_))));
         // On which port a telephone listens is drawn for each call, and who asked before offers nothing by answering.
         let server = resp.filter(|_| !is_call && !is_turned);
         // What is asked for is asked for by who began it.
         let asker = seen.turned.filter(|_| is_turned).map_or((orig, seen.service), |asked| (resp, asked));
-        let new =
-            newness((seen, earlier), (orig, asker, unknown_peer), (server, unknown_client && !is_expected), (baselines, without));
+        let who = (orig, asker, unknown_peer);
+        let new = (!is_of_start)
+            .then(|| newness((seen, earlier), who, (server, unknown_client && !is_expected), (baselines, without)))
+            .flatten();
         let is_of_resolving =
             |part: Contribution| part.evidence.is_name() || part.evidence == Evidence::NewPeer && DNS.contains(&seen.service);
         let resolves = |host: &HostBaseline| host.local && host.resolves();
@@ -144,6 +157,30 @@ impl Surprise {
             name_shape(part, seen, found, vocabulary);
         }
     }
+}
+
+/// Does a service answer that is used to reflect what is asked (US-CERT TA14-017A), rather than one for sound or pictures?
+const fn reflects(seen: &Observation) -> bool {
+    matches!(
+        seen.app,
+        App::Dns | App::Ntp | App::Ldap | App::Snmp | App::Ssdp | App::Mdns | App::Tftp | App::WsDiscovery | App::NbtNs
+    )
+}
+
+/// So much that was answered counts more, where what was asked for it may bear a forged address.
+fn amplified(part: Contribution) -> Contribution {
+    // Of later segments of a flow it was told.
+    if part.evidence != Evidence::Volume(BYTES_RESP as u8) || part.detail != Detail::Nothing {
+        return part;
+    }
+    let bits = (part.bits + MORE_BITS).min(MOST_BITS);
+    Contribution { bits, prior_bits: bits - part.bits, detail: Detail::Amplified, ..part }
+}
+
+/// Does a device look around its link for others and what they offer, as several do? Most do it when they start, which one may not have done while it was learned.
+fn looks_around(seen: &Observation, baselines: &Baselines) -> bool {
+    let looks = matches!(seen.app, App::Mdns | App::Llmnr | App::Ssdp | App::WsDiscovery | App::NbtNs);
+    looks && seen.orig_local && seen.is_to_group() && baselines.commons.devices_with(Kind::Service, seen.service) >= SEVERAL
 }
 
 /// The strongest of: new service, new peer, new name, title or command, new client, new offer. Of either end it is known whether it
@@ -292,6 +329,25 @@ mod tests {
         };
         assert_eq!(evidence(1), (true, None), "a new peer of its own, and no new client");
         assert_eq!(evidence(2), (true, Some(Evidence::NewClient)));
+    }
+
+    #[test]
+    fn one_more_that_looks_around_as_others_do_is_no_news() {
+        let group = |at_ms, from: u8, app: App, last: u8| {
+            let (_, mut seen) = flow(at_ms, from, last, 5353, true);
+            seen.resp = format!("224.0.0.{last}").parse().unwrap();
+            (seen.app, seen.service) = (app, Service { protocol: 17, port: 5353 });
+            seen
+        };
+        let knows = |askers: u8| {
+            let minutes = (0..120).flat_map(|minute| (1..=5).map(move |n: u8| (minute * 60_000 + i64::from(n) * 3001, n)));
+            let looks = |(at, n): (i64, u8)| {
+                std::iter::once(flow(at, n, 100, 80, true).1).chain((n <= askers).then(|| group(at + 7, n, App::Mdns, 251)))
+            };
+            of_flows(minutes.flat_map(looks).collect())
+        };
+        let told = |askers: u8, app: App| new(&knows(askers), &group(LATER_MS, 5, app, 251)).is_some();
+        assert_eq!([told(3, App::Mdns), told(2, App::Mdns), told(3, App::Unknown)], [false, true, true]);
     }
 
     #[test]

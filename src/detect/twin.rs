@@ -1,12 +1,11 @@
 //! Servers that stand in for each other, of which a client takes one or the other: the controllers of a domain, and servers that many of the same
 //! clients use for the same, as terminal servers behind one broker.
 
+use super::domain::{KERBEROS, is_controller};
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, Family as _, HostBaseline};
 
-/// Kerberos: what makes a server the controller of a domain. Log-in and shares alone are common to computers that are none of each other.
-const KERBEROS: Service = Service { protocol: 6, port: 88 };
 /// Clients by which a service is what a server is for.
 const CLIENTS: usize = 3;
 /// Clients by which two servers of one service may be a farm.
@@ -29,7 +28,6 @@ pub(super) fn stands_in(
     if known.peek().is_none() {
         return false;
     }
-    let is_controller = |host: &HostBaseline| host.offers().contains(KERBEROS);
     let serves = if is_controller(resp) { services(resp, seen) } else { Vec::new() };
     let is_machine = |device: Host| seen.is_critical() || baselines.is_critical(device);
     let clients = if is_machine(seen.resp) { Vec::new() } else { clients(resp, seen) };

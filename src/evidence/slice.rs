@@ -55,7 +55,7 @@ impl Subject {
         match &sighting.what {
             Seen::Arp(arp) => Some(Self::Claim([arp.sender, arp.target])),
             Seen::Neighbour(said) => said.addr.map(|addr| Self::Claim([addr; 2])),
-            Seen::Dhcp(_) | Seen::Announcement(_) => None,
+            Seen::Dhcp(_) | Seen::Name(_) | Seen::Announcement(_) => None,
         }
     }
 }

@@ -112,6 +112,8 @@ impl FactKind {
 
 /// An MQTT packet that asks for every topic.
 pub const SUBSCRIBE_ALL: &str = "subscribe to all";
+/// Opening files of a domain's policies to change them, by which all its computers are controlled.
+pub const POLICY_CHANGE: &str = "change of a domain's policies";
 
 /// The texts of a [`FactKind::Ticket`] that let a password be guessed: of the service's account from its ticket, of the client's from an answer that
 /// anybody gets.
@@ -215,7 +217,8 @@ pub(super) fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
         Facts::Hl7(hl7) => of_hl7(hl7, &mut found),
         Facts::Mqtt(mqtt) => of_mqtt(mqtt, &mut found),
         Facts::Http(http) => {
-            found.extend(http.user_agent.as_deref().and_then(tool::called).map(|tool| (FactKind::Tool, tool)));
+            let tools = http.user_agent.as_deref().and_then(tool::called).into_iter().chain(http.injected());
+            found.extend(tools.map(|tool| (FactKind::Tool, tool)));
             found.extend(http.method.map(|method| (FactKind::HttpMethod, method)));
         }
         Facts::Ssh(ssh) => found.extend(ssh.software_orig.as_deref().map(|text| (FactKind::SshSoftware, text))),
@@ -277,6 +280,8 @@ fn of_calls<'f>(calls: &'f DceRpcFacts, found: &mut Vec<(FactKind, &'f str)>) {
 }
 
 fn of_smb<'f>(smb: &'f SmbFacts, found: &mut Vec<(FactKind, &'f str)>) {
+    found.extend((smb.policies_changed > 0).then_some((FactKind::RemoteControl, POLICY_CHANGE)));
+    found.extend((smb.endings_appended >= tool::MANY_ENDINGS).then_some((FactKind::Tool, tool::ENDINGS)));
     if let Some(calls) = &smb.dcerpc {
         of_calls(calls, found);
     }

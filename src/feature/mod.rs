@@ -12,11 +12,13 @@ mod schema;
 mod tool;
 
 pub use extract::extract;
-pub use fact::{Fact, FactKind, ParseFactError, READ_REQUEST, SUBSCRIBE_ALL, WEAK_TICKETS, fact_texts, names_service};
+pub use fact::{
+    Fact, FactKind, POLICY_CHANGE, ParseFactError, READ_REQUEST, SUBSCRIBE_ALL, WEAK_TICKETS, fact_texts, names_service,
+};
 pub use observation::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Host, NamesAsked, Observation};
 pub use packing::{pack, unpack};
 pub use schema::{COUNT, Feature, SCHEMA, Scale, hex, markdown, schema_hash};
-pub use tool::{attacks_servers, labels_of_tool};
+pub use tool::{attacks_servers, injects, labels_of_tool};
 
 /// The features of one flow, in the order and units of [`SCHEMA`]. Every value is finite.
 pub type Vector = [f64; COUNT];

@@ -84,6 +84,9 @@ impl<'de> Deserialize<'de> for Host {
 
 /// Index of the feature `packets_orig`.
 const PACKETS_ORIG: usize = 1;
+/// Index of the feature `bytes_orig`; that of the responder follows each.
+const BYTES_ORIG: usize = 3;
+const TCP: u8 = 6;
 /// Index of the feature `answered`.
 const ANSWERED: usize = 26;
 /// Index of the feature `dns_queries`.
@@ -126,7 +129,7 @@ pub struct Observation {
     pub sight: Sight,
     /// Did the attempt to connect fail?
     pub failed: bool,
-    /// What happened within its application.
+    /// What happened within its application, and was not told by an earlier look.
     pub events: Events,
     /// Was it under way at its first packet?
     pub under_way: bool,
@@ -185,7 +188,7 @@ impl Observation {
             facts: facts(record, room),
             sight: record.sight,
             failed: record.failed(),
-            events: record.events,
+            events: record.events.since(record.told_events),
             under_way: record.under_way,
             turned: turned(record),
             continued: record.segment > 0,
@@ -205,6 +208,13 @@ impl Observation {
     #[must_use]
     pub fn is_heard_of_initiator(&self) -> bool {
         self.vector[PACKETS_ORIG] > 0.0
+    }
+
+    /// Was only kept alive what began before, for which an end repeats at most one byte (RFC 9293, 3.8.4)?
+    #[must_use]
+    pub fn is_only_kept_alive(&self) -> bool {
+        let [packets, bytes] = [PACKETS_ORIG, BYTES_ORIG].map(|of_orig| self.vector[of_orig] + self.vector[of_orig + 1]);
+        self.continued && self.service.protocol == TCP && bytes <= packets
     }
 
     /// The names that it asked a resolver for, where their domain is known.
@@ -275,6 +285,12 @@ impl Observation {
     #[must_use]
     pub fn refused(&self) -> bool {
         self.vector[ANSWERED] > 0.0 && self.failed
+    }
+
+    /// Are its events all that came since it was told of before? Of a first look they will come again.
+    #[must_use]
+    pub fn counts_events(&self) -> bool {
+        self.sight != Sight::Early
     }
 
     /// Is it complete, so that its shape can be judged?

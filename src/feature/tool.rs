@@ -1,16 +1,20 @@
-//! Tools that let others in, hide where traffic goes or turn a server against others (MITRE ATT&CK T1219, T1572, T1090, T1071.004, T1095, T1498.002): known by the
+//! Tools that let others in, hide where traffic goes or turn a server against others (MITRE ATT&CK T1219, T1572, T1090, T1071.004, T1095, T1498.002) or encrypt files: known by the
 //! names of their servers, or by what they do with a protocol.
 
 use std::ops::RangeInclusive;
 
 use super::fact::{Fact, FactKind, domain};
-use crate::app::Facts;
+use crate::app::{Facts, INJECTIONS};
 use crate::flow::{FlowRecord, SideStats};
 
 /// Data in the echoes of ICMP.
 pub const ECHO_TUNNEL: &str = "a tunnel in ICMP echo";
 /// NTP's list of the last clients, which was taken out in 2010 (CVE-2013-5211).
 pub const MONLIST: &str = "the list of a clock's clients";
+/// Files that get their name with an ending behind it (T1486).
+pub const ENDINGS: &str = "endings appended to the names of files";
+/// Files of one connection that make it one: a single one may be put aside by somebody.
+pub(super) const MANY_ENDINGS: u32 = 3;
 const TOR: &str = "Tor";
 
 /// The registrable part of a server's name; what the whole name has to end with, where that is more; and the tool. In the order of the first.
@@ -164,6 +168,12 @@ pub(super) fn called(user_agent: &str) -> Option<&'static str> {
 #[must_use]
 pub fn attacks_servers(fact: Fact) -> bool {
     fact.kind == FactKind::Tool && ATTACKERS.iter().any(|(_, tool)| fact == Fact::new(FactKind::Tool, tool))
+}
+
+/// Is a fact of a request that tries to have a server of pages do what it is not for?
+#[must_use]
+pub fn injects(fact: Fact) -> bool {
+    fact.kind == FactKind::Tool && INJECTIONS.iter().any(|what| fact == Fact::new(FactKind::Tool, what))
 }
 
 /// The tool of which a server with this name is, whose registrable part is `domain`.

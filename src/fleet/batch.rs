@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 use crate::wire::{Addr, Mac};
 
 /// The form's version: to be raised with every change of a type that crosses.
-pub const VERSION: u16 = 15;
+pub const VERSION: u16 = 16;
 const FORM: Envelope = Envelope::of_message(*b"AUSF", VERSION);
 
 /// Who published: site, sensor, and which run of it.
@@ -94,7 +94,7 @@ impl Clock {
         let what = match &sighting.what {
             Seen::Arp(arp) => Claim::Arp(*arp),
             Seen::Neighbour(neighbour) => Claim::Neighbour(*neighbour),
-            Seen::Dhcp(_) | Seen::Announcement(_) => return,
+            Seen::Dhcp(_) | Seen::Name(_) | Seen::Announcement(_) => return,
         };
         let Sighting { time, src_mac, src, vlans, .. } = *sighting;
         self.sightings.push((tick, SightingForm { time, src_mac, src, vlans, what }));

@@ -18,6 +18,9 @@ const NOT_LOOKED: Timestamp = Timestamp::MIN;
 /// A flow that has moved so many bytes by its second look is judged again while it is open: what floods or carries off data need not end first.
 const MUCH_BYTES: u64 = 100_000;
 
+/// So have one with so many events of a kind: logins that failed, files that were changed.
+const MANY_EVENTS: u32 = 8;
+
 /// A conversation under way and what has been counted of it.
 #[derive(Clone, Debug)]
 pub struct Flow {
@@ -268,18 +271,18 @@ impl Flow {
     /// The record of the current segment.
     #[must_use]
     pub fn record(&self, reason: EndReason) -> FlowRecord {
-        self.record_with(reason, self.app.events(), self.app.facts().cloned())
+        self.record_with(reason, [self.app.events(), self.app.told_events()], self.app.facts().cloned())
     }
 
     /// The record of the last segment: what the application said is taken out of the flow.
     #[must_use]
     pub fn last_record(&mut self, reason: EndReason) -> FlowRecord {
-        let events = self.app.events();
+        let events = [self.app.events(), self.app.told_events()];
         let facts = self.app.take_facts();
         self.record_with(reason, events, facts)
     }
 
-    fn record_with(&self, reason: EndReason, events: Events, facts: Option<Facts>) -> FlowRecord {
+    fn record_with(&self, reason: EndReason, [events, told_events]: [Events; 2], facts: Option<Facts>) -> FlowRecord {
         let sight = match (reason, self.looked_at().is_some()) {
             (EndReason::FirstLook, false) => Sight::Early,
             (EndReason::FirstLook, true) => Sight::Between,
@@ -315,6 +318,7 @@ impl Flow {
             response_delay: heard.then(|| self.resp.first().since(self.orig.first())),
             facts: facts.map(Box::new),
             events,
+            told_events,
             macs: self.macs,
             vlans: self.vlans,
             tunnel: rare.and_then(|rare| rare.tunnel.clone()),
@@ -339,14 +343,21 @@ impl Flow {
 
     /// What a look at it while it is open shows; nothing at the second where it has moved little.
     pub fn early_record(&self) -> Option<FlowRecord> {
+        (self.looked_at().is_none() || self.does_much()).then(|| self.record(EndReason::FirstLook))
+    }
+
+    /// Is it worth a second look?
+    fn does_much(&self) -> bool {
         let moved = self.orig.payload_bytes().max(self.resp.payload_bytes());
-        let is_due = self.looked_at().is_none() || moved >= MUCH_BYTES;
-        is_due.then(|| self.record(EndReason::FirstLook))
+        moved >= MUCH_BYTES || self.app.events().most() >= MANY_EVENTS
     }
 
     /// Remembers that the flow was looked at while open, at the tick `now`.
     pub fn mark_looked(&mut self, now: Timestamp) {
         if self.looked_at().is_some() {
+            if self.does_much() {
+                self.app.mark_told();
+            }
             self.looked_twice = true;
         } else {
             self.looked_at = now;

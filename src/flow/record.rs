@@ -162,6 +162,8 @@ pub struct FlowRecord {
     pub facts: Option<Box<Facts>>,
     /// What happened within the application in the segment.
     pub events: Events,
+    /// Those of them that a second look has told before.
+    pub told_events: Events,
     /// MAC addresses of initiator and responder on their first packets; zeros where unknown.
     pub macs: [[u8; 6]; 2],
     /// Outermost and next VLAN of the first packet; 0 where there is none.

@@ -81,6 +81,8 @@ impl Inventory {
                 }
             }
             Seen::Dhcp(message) => self.dhcp(sighting, message),
+            // What it calls itself the flow says.
+            Seen::Name(_) => {}
             Seen::Announcement(said) => self.announced(sighting.src_mac, said, at, vlans),
         }
     }

@@ -55,6 +55,9 @@ pub struct Baselines {
     /// The days of which something was heard.
     #[serde(default, skip_serializing_if = "Days::is_empty")]
     pub days: Days,
+    /// Was a connection that is only kept alive taken for silent? It was not in models of earlier versions, whose conversations fall silent by that rule, then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent_when_kept_alive: bool,
     /// Which addresses are one device.
     pub identities: Identities,
     /// By device.
@@ -127,6 +130,7 @@ impl BaselinesBuilder {
             self.baselines.learn_hour(&ended);
         }
         self.baselines.span_minutes = minutes(self.heard());
+        self.baselines.silent_when_kept_alive = true;
         self.baselines
     }
 
@@ -241,6 +245,7 @@ impl Baselines {
 
     fn add(&mut self, other: &Self, is_later: bool) {
         self.days.merge(&other.days);
+        self.silent_when_kept_alive = other.silent_when_kept_alive && (self.silent_when_kept_alive || self.hosts.is_empty());
         let deaf = std::mem::take(&mut self.deaf);
         // In the order of addresses: which of too many are taken must not depend on a hash.
         let mut hosts: Vec<_> = other.hosts.iter().collect();

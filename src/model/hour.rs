@@ -150,14 +150,14 @@ impl Hour {
             self.start = Some(start + Span::from_nanos(hours * LENGTH.nanos()));
             ended = Some(std::mem::take(&mut self.devices));
         }
-        let fails = u32::from(seen.failed) + seen.events.login_failures;
+        let login_failures = if seen.counts_events() { seen.events.login_failures } else { 0 };
+        let fails = u32::from(seen.failed && seen.is_complete()) + login_failures;
         if seen.is_first_sight() {
             let target = Distinct::<4>::place(hash((seen.resp, seen.service)));
             self.devices.begin(seen.orig, target, Distinct::<2>::place(hash(seen.resp)));
         }
         if fails > 0
             && let Some((_, failed)) = self.devices.entry(seen.orig)
-            && seen.is_complete()
         {
             *failed = failed.saturating_add(fails);
         }

@@ -158,7 +158,8 @@ impl Minute {
     /// Counts an observation and what it looked like: its `behaviour`, once complete, and its facts.
     pub fn add(&mut self, seen: &Observation, behaviour: u16) {
         if self.count(seen).is_some() {
-            if seen.is_heard_of_initiator() && (seen.is_critical() || seen.is_of_unknown_kind()) {
+            let is_heard = seen.is_heard_of_initiator() && !seen.is_only_kept_alive();
+            if is_heard && (seen.is_critical() || seen.is_of_unknown_kind()) {
                 let lasts = self.lasting.entry((seen.orig, seen.resp, seen.service)).or_default();
                 lasts.is_critical |= seen.is_critical();
                 lasts.until = lasts.until.max(seen.end);
@@ -201,6 +202,8 @@ impl Minute {
         initiated.failed += u32::from(new_flow && seen.failed);
         if seen.is_complete() {
             initiated.unanswered_pings += u32::from(seen.service.is_ping() && !seen.answered());
+        }
+        if seen.counts_events() {
             initiated.login_failures += seen.events.login_failures;
             initiated.file_changes += seen.events.file_changes;
             if seen.events.names_missing >= SEVERAL_NAMES {

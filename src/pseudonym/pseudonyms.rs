@@ -210,6 +210,8 @@ impl Pseudonyms {
             }
             Seen::Dhcp(message) => message.rename(self),
             Seen::Announcement(said) => self.announcement(said),
+            // A hash that is kept in memory alone.
+            Seen::Name(_) => {}
         }
     }
 

@@ -102,6 +102,7 @@ impl Ends {
             app: (App::Unknown, Basis::None),
             facts: None,
             events: Events::default(),
+            told_events: Events::default(),
             macs: [[0; 6]; 2],
             vlans: [0; 2],
             tunnel: None,

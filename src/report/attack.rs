@@ -11,6 +11,7 @@ pub fn technique(number: &str) -> Option<&'static str> {
         "T1071.001" => "Application Layer Protocol: Web Protocols",
         "T1071.004" => "Application Layer Protocol: DNS",
         "T1110" => "Brute Force",
+        "T1190" => "Exploit Public-Facing Application",
         "T1200" => "Hardware Additions",
         "T1210" => "Exploitation of Remote Services",
         "T1486" => "Data Encrypted for Impact",
@@ -18,6 +19,7 @@ pub fn technique(number: &str) -> Option<&'static str> {
         "T1496" => "Resource Hijacking",
         "T1499" => "Endpoint Denial of Service",
         "T1557" => "Adversary-in-the-Middle",
+        "T1557.001" => "Adversary-in-the-Middle: LLMNR/NBT-NS Poisoning and SMB Relay",
         "T1557.002" => "Adversary-in-the-Middle: ARP Cache Poisoning",
         "T1557.003" => "Adversary-in-the-Middle: DHCP Spoofing",
         "T1558" => "Steal or Forge Kerberos Tickets",
@@ -55,7 +57,8 @@ mod tests {
 
     #[test]
     fn every_class_with_a_technique_has_its_name() {
-        let of_evidence = [Evidence::Leases, Evidence::Routes, Evidence::NewFact(FactKind::Application)].map(Evidence::attack);
+        let of_evidence = [Evidence::Leases, Evidence::Routes, Evidence::NamesGiven, Evidence::NewFact(FactKind::Application)]
+            .map(Evidence::attack);
         for (number, of) in Class::ALL.map(|class| class.info().attack).into_iter().chain(of_evidence).flatten() {
             assert!(technique(number).is_some() && tactic(of).is_some(), "{number} {of}");
         }

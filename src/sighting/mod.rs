@@ -1,4 +1,4 @@
-//! What single frames say of devices themselves: address resolution, neighbour discovery, DHCP, link-layer discovery.
+//! What single frames say of devices themselves: address resolution, neighbour discovery, DHCP, answers for names, link-layer discovery.
 //!
 //! Flows tell what devices do with each other; these frames tell which address belongs to which interface and what a device
 //! calls itself. They are read in the reader's thread, each by itself, without a state. Every packet pays one comparison of its
@@ -10,7 +10,7 @@ mod cdp;
 mod lldp;
 mod neighbour;
 
-use crate::app::{DhcpMessage, dhcp_message};
+use crate::app::{DhcpMessage, LLMNR, NETBIOS, NameAnswer, dhcp_message, name_answer};
 use crate::time::Timestamp;
 use crate::wire::{Addr, Frame, LinkProtocol, Mac, Packet, Skip};
 
@@ -55,6 +55,8 @@ pub enum Seen {
     Neighbour(Neighbour),
     /// An address was asked for, offered or given (DHCP).
     Dhcp(Box<DhcpMessage>),
+    /// A device answered that a name is its own (LLMNR, NetBIOS).
+    Name(NameAnswer),
     /// A device told what it is (LLDP, IEEE 802.1AB; CDP).
     Announcement(Box<Announcement>),
 }
@@ -80,7 +82,7 @@ pub fn of_skipped(frame: &Frame<'_>, skip: Skip) -> Option<Sighting> {
 #[must_use]
 pub fn may_be(packet: &Packet) -> bool {
     match packet.protocol {
-        17 => is_dhcp(packet.dst_port) || is_dhcp(packet.src_port),
+        17 => is_dhcp(packet.dst_port) || is_dhcp(packet.src_port) || matches!(packet.src_port, NETBIOS | LLMNR),
         58 => matches!(packet.src_port, 133..=136),
         _ => false,
     }
@@ -95,6 +97,7 @@ const fn is_dhcp(port: u16) -> bool {
 #[must_use]
 pub fn of_packet(frame: &Frame<'_>, packet: &Packet) -> Option<Sighting> {
     let what = match packet.protocol {
+        17 if matches!(packet.src_port, NETBIOS | LLMNR) => Seen::Name(name_answer(frame.payload(packet), packet.src_port)?),
         17 => Seen::Dhcp(Box::new(dhcp(packet, frame.payload(packet))?)),
         _ => Seen::Neighbour(neighbour::read(frame, packet)?),
     };

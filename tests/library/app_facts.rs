@@ -89,7 +89,7 @@ fn http_heads_are_read_from_the_right_side_only() {
     let state = after(tcp(80), &[(Resp, b"HTTP/1.1 200 OK\r\n\r\n"), (Resp, b"GET / HTTP/1.1\r\nHost: body\r\n\r\n")]);
     assert_eq!(facts(&state), &Facts::Http(HttpFacts { status: Some(200), ..HttpFacts::default() }));
     let state = after(tcp(80), &[(Orig, b"PUT /a HTTP/1.1\r\n\r\n"), (Orig, b"HTTP/1.1 500 body\r\n\r\n")]);
-    assert_eq!(facts(&state), &Facts::Http(HttpFacts { method: Some("PUT"), ..HttpFacts::default() }));
+    assert_eq!(facts(&state), &Facts::Http(HttpFacts { method: Some("PUT"), awaits_body: true, ..HttpFacts::default() }));
 }
 
 #[test]

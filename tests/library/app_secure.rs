@@ -233,6 +233,8 @@ fn frames_of_http_2_are_read_wherever_they_are_cut() {
         user_agent: Some("client/1.0".into()),
         server: Some("envoy".into()),
         http2: true,
+        injection: None,
+        awaits_body: false,
         grpc: true,
         asks_proxy: false,
     };

@@ -49,6 +49,21 @@ fn create(name: &str, options: u32) -> Vec<u8> {
     smb2(5, 0, 0, &[&[57, 0][..], &[0; 34], &[2, 0, 0, 0], &options.to_le_bytes(), &names].concat())
 }
 
+/// The same with this access.
+fn open(name: &str, access: u32) -> Vec<u8> {
+    let mut message = create(name, 0);
+    message[64 + 24..64 + 28].copy_from_slice(&access.to_le_bytes());
+    message
+}
+
+/// Another name for an open file.
+fn rename(name: &str) -> Vec<u8> {
+    let name = wide(name);
+    let to = [&[0; 16][..], &(name.len() as u32).to_le_bytes(), &name].concat();
+    let head = [&[33, 0, 1, 10][..], &(to.len() as u32).to_le_bytes(), &[96, 0], &[0; 22]].concat();
+    smb2(17, 0, 0, &[&head[..], &to].concat())
+}
+
 fn created(action: u32, status: u32) -> Vec<u8> {
     smb2(5, 1, status, &[&[89, 0, 0, 0][..], &action.to_le_bytes(), &[0; 80]].concat())
 }
@@ -89,6 +104,33 @@ fn files_that_are_changed_in_their_place_are_counted_by_what_is_written_to() {
     assert!((36..=44).contains(&counted), "{counted}");
     let call = [&[5, 0, 0, 3, 16, 0, 0, 0, 24, 0, 0, 0, 1, 0, 0, 0][..], &[0; 8]].concat();
     assert_eq!(changes(&netbios(&write(1, &call))), 0, "what goes through a pipe is no file");
+}
+
+#[test]
+fn an_ending_behind_a_name_is_counted_where_it_is_none_of_those_that_people_use() {
+    let appended = |names: &[&str], to: &str| {
+        let asks: Vec<Vec<u8>> = names.iter().map(|name| create(name, 0)).chain([rename(to)]).map(|ask| netbios(&ask)).collect();
+        smb(&after(tcp(445), &[(Orig, &asks.concat())])).endings_appended
+    };
+    let file = "ward\\List.docx";
+    assert_eq!(appended(&[file], "ward\\list.docx.k5bl0ck"), 1);
+    assert_eq!(appended(&[file, "a.txt", "b.txt"], "ward\\list.docx.enc"), 1, "others are open, too");
+    for to in ["ward\\list.docx.bak", "ward\\list.docx.1", "ward\\list.pdf", "ward\\new.docx", "list.docx.enc", "ward\\list"] {
+        assert_eq!(appended(&[file], to), 0, "{to}");
+    }
+    assert_eq!(appended(&["~wrd0001.tmp"], "list.docx"), 0, "saved");
+}
+
+#[test]
+fn policies_of_a_domain_that_are_opened_to_be_changed_are_counted() {
+    let changed = |name: &str, access: u32| {
+        let asks = [tree_connect("\\\\dc1\\SYSVOL"), open(name, access)].map(|ask| netbios(&ask)).concat();
+        smb(&after(tcp(445), &[(Orig, &asks)])).policies_changed
+    };
+    let policy = "hospital.example\\Policies\\{6AC1786C-016F-11D2-945F-00C04FB984F9}\\gpt.ini";
+    assert_eq!([changed(policy, 0x12_019f), changed(policy, 0x12_0089)], [1, 0], "written to, and read");
+    assert_eq!(changed("hospital.example\\scripts\\logon.cmd", 0x4000_0000), 1);
+    assert_eq!(changed("ward\\Policies\\visits.docx", 0x12_019f) + changed("hospital.example\\Policies", 0x12_019f), 0);
 }
 
 fn smb(state: &AppState) -> &SmbFacts {

@@ -228,6 +228,7 @@ impl Fleet {
             app: (app, Basis::Content),
             facts: None,
             events: Events::default(),
+            told_events: Events::default(),
             macs: [[0; 6]; 2],
             vlans: [0; 2],
             tunnel: None,

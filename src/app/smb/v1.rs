@@ -148,7 +148,7 @@ fn create(facts: &mut SmbFacts, header: Header, bytes: &[u8], block: usize) -> O
     let aligned = from + usize::from(header.is_unicode && !from.is_multiple_of(2));
     let name = text(bytes.get(aligned..aligned + length)?, aligned, header)?;
     let end = name.iter().position(|b| *b == 0).unwrap_or(name.len());
-    facts.file(header.tree, name.get(..end)?);
+    facts.file(header.tree, name.get(..end)?, u32_at(bytes, block + 16)?);
     Some(())
 }
 

@@ -57,6 +57,7 @@ fn request(facts: &mut SmbFacts, command: u16, bytes: &[u8]) {
         5 => create(facts, bytes),
         9 => write(facts, bytes),
         11 => control(facts, bytes, 88),
+        17 => rename(facts, bytes),
         _ => None,
     };
 }
@@ -107,7 +108,16 @@ fn create(facts: &mut SmbFacts, bytes: &[u8]) -> Option<()> {
         bump(&mut facts.commands.delete);
     }
     let name = part(bytes, u16_at(bytes, HEADER_BYTES + 44)?.into(), u16_at(bytes, HEADER_BYTES + 46)?.into())?;
-    facts.file(u32_at(bytes, 36)?, &narrow(name));
+    facts.file(u32_at(bytes, 36)?, &narrow(name), u32_at(bytes, HEADER_BYTES + 24)?);
+    Some(())
+}
+
+/// Another name for an open file (MS-SMB2, 2.2.39; MS-FSCC, 2.4.42.2).
+fn rename(facts: &mut SmbFacts, bytes: &[u8]) -> Option<()> {
+    let [1, 10 | 65] = bytes.get(HEADER_BYTES + 2..HEADER_BYTES + 4)? else { return None };
+    let from = usize::from(u16_at(bytes, HEADER_BYTES + 8)?);
+    let name = part(bytes, from + 20, u32_at(bytes, from + 16)? as usize)?;
+    facts.renamed(&narrow(name));
     Some(())
 }
 

@@ -62,7 +62,9 @@ impl Docket {
 
     /// Files an address that two interfaces claim.
     fn dispute(&mut self, sighting: &Sighting) {
-        let dispute = self.filed.claims.observe(sighting).filter(|dispute| !self.config.without.has_kind(dispute.part.evidence));
+        let identities = &self.knowledge.baselines(sighting.time).identities;
+        let dispute = self.filed.claims.observe(sighting, |mac| identities.is_router(mac));
+        let dispute = dispute.filter(|dispute| !self.config.without.has_kind(dispute.part.evidence));
         let Some(Dispute { address, intruder, told, part, at }) = dispute else { return };
         let (victim, host) = (Host(address), Host(intruder.unwrap_or(address)));
         let flow = FlowRef::of_link(host, victim);

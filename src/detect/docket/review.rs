@@ -1,7 +1,7 @@
 //! What cases come to: incidents that open and go on.
 
 use super::super::administrator::administers;
-use super::super::campaign::{Campaign, news};
+use super::super::campaign::{Campaign, News, news};
 use super::super::case::Case;
 use super::super::class::Class;
 use super::super::fit::DOUBT_BITS;
@@ -85,36 +85,37 @@ impl Docket {
                 return None;
             }
             let open = self.filed.incidents.remove(&key);
+            self.filed.campaigns.note(&news(class, case.of_class(class)), host, (host, class), now);
             return case.report(class, host, bits, open);
         }
         let news = news(class, case.of_class(class));
-        let campaign = self.filed.campaigns.of(class, &news, host, now).cloned();
-        if let Some(Campaign { by, devices, .. }) = &campaign {
-            let has_room =
-                self.filed.incidents.get(&(*by, class)).is_some_and(|incident| incident.has_room() && !incident.has_paused);
-            if has_room && let Some(mut incident) = self.filed.incidents.remove(&(*by, class)) {
+        let campaign = self.filed.campaigns.of(class, &news, host, now).map(|(news, campaign)| (news, campaign.clone()));
+        if let Some((of, Campaign { by, devices, .. })) = &campaign {
+            let has_room = self.filed.incidents.get(by).is_some_and(|incident| incident.has_room() && !incident.has_paused);
+            if has_room && let Some(mut incident) = self.filed.incidents.remove(by) {
                 if class == Class::NewDevice {
                     self.filed.introduced.add(host);
                 }
                 incident.share(host, (with.0, exhibit), now);
                 // What it does is not learned.
                 self.filed.habits.suspect(host, now);
-                self.filed.campaigns.note(class, &news, (host, *by), now);
+                self.filed.campaigns.note(&news, host, *by, now);
                 self.tell(&mut incident, now, notices);
-                self.filed.incidents.insert((*by, class), incident);
+                self.filed.incidents.insert(*by, incident);
                 return None;
             }
-            if devices.len() > 1 && devices.contains(&host) {
+            // What it does with a new server after that was told may be another thing.
+            if devices.len() > 1 && devices.contains(&host) && !matches!(of, News::At(_)) {
                 self.counters.repeats += 1;
                 return None;
             }
         }
         let mut incident = case.report(class, host, bits, None)?;
-        let others = campaign.iter().flat_map(|campaign| &campaign.devices).filter(|&&device| device != host);
+        let others = campaign.iter().flat_map(|(_, campaign)| &campaign.devices).filter(|&&device| device != host);
         others.for_each(|&device| incident.add_subject(device));
         incident.is_of_administrator = administers(host, self.knowledge.baselines(now));
         incident.is_shared = campaign.is_some() && !incident.also.is_empty();
-        self.filed.campaigns.note(class, &news, (host, host), now);
+        self.filed.campaigns.note(&news, host, (host, class), now);
         self.counters.incidents += 1;
         self.counters.vague_incidents += u64::from(class.is_vague());
         self.filed.stories.join(&mut incident, now);

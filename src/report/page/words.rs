@@ -26,6 +26,7 @@ fn deed(class: Option<Class>) -> &'static str {
         Some(Class::Flood) => "took part in a flood of connections",
         Some(Class::ArpSpoofing) => "claimed an address that another device claims too",
         Some(Class::FileActivity) => "changed many files on shared folders",
+        Some(Class::WebAttack) => "took part in an attack on a server of web pages",
         Some(Class::CovertApplication) => "ran a program that hides its traffic or works for others",
         Some(Class::Beaconing) => "called the same address again and again like a clock",
         Some(Class::Exfiltration) => "moved an unusual amount of data",

@@ -461,20 +461,23 @@ mod tests {
     }
 
     #[test]
-    fn amplification_is_told_of_who_answers() {
-        let told = |detail: Detail| {
+    fn amplification_and_attacks_on_pages_from_outside_are_told_of_who_answers() {
+        let told = |(class, detail): (Class, Detail)| {
             let knowledge = taught();
             let mut docket = Docket::new(Arc::clone(&knowledge), DetectorConfig::default());
-            let (record, seen) = flow(LATER_MS, 66, 100, 389, true);
+            let (record, mut seen) = flow(LATER_MS, 66, 100, 389, true);
+            (seen.orig_local, seen.resp_local) = (false, true);
             let new = Some(Contribution { detail, ..Contribution::of(Evidence::NewOffer, 1.0, 30.0) });
             let surprise = Surprise { new, unknown_edge: true, ..Surprise::default() };
-            let assessment = Assessment { surprise, context: None, class: Class::Flood, anywhere: None, population: None };
+            let assessment = Assessment { surprise, context: None, class, anywhere: None, population: None };
             docket.file(&seen, &assessment, Later { flow: &|| Some(FlowRef::of(&record)), shape: &|_| () });
             let mut notices = Vec::new();
             docket.tick(seen.seen, &mut notices);
             notices.iter().map(|notice| notice.incident.host).collect::<Vec<_>>()
         };
-        assert_eq!((told(Detail::Amplified), told(Detail::Nothing)), (vec![host(100)], vec![host(66)]));
+        let [flood, page] = [Class::Flood, Class::WebAttack];
+        let hosts = [(flood, Detail::Amplified), (flood, Detail::Nothing), (page, Detail::Nothing)].map(told);
+        assert_eq!(hosts, [100, 66, 100].map(|last| vec![host(last)]));
     }
 
     #[test]
@@ -483,12 +486,8 @@ mod tests {
         let mut docket = Docket::new(Arc::clone(&knowledge), DetectorConfig::default());
         let weighed = (1..=10).map(|n| {
             let seen = flow(LATER_MS + i64::from(n) * 100, n, 100, 5000, true).1;
-            let surprise = Surprise::of(
-                (&seen, Earlier::default()),
-                knowledge.vocabulary.matches(&seen),
-                &knowledge,
-                DetectorConfig::default().without,
-            );
+            let found = knowledge.vocabulary.matches(&seen);
+            let surprise = Surprise::of((&seen, Earlier::default()), found, &knowledge, DetectorConfig::default().without);
             let slow = Some(Contribution::of(Evidence::Rhythm, 60.0, 9.0));
             let context = Context { slow, ..Context::default() };
             docket.weigh(&seen, &Finding { surprise, context, around: Around::default(), anywhere: None, is_known: true }, 0.0)

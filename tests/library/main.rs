@@ -56,6 +56,7 @@ mod eval_oracle;
 mod evidence_cut;
 mod facts_documented;
 mod fleet;
+mod flow_looks;
 mod fuzz_bodies;
 mod layers;
 mod office_support;

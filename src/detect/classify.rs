@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::class::Class;
+use super::domain::{ENDPOINT_MAPPER, KERBEROS_PORT, LDAP_PORT, SMB_PORT};
 use super::evidence::{Contribution, Evidence};
 use super::memory::Earlier;
 use super::prior::tool_of;
@@ -37,13 +38,12 @@ const TUNNEL_QUERY_BYTES: f32 = 80.0;
 const TUNNEL_QUERIES: f32 = 15.0;
 /// Questions for such names, and for records that clients do not ask for.
 const CARRIER_QUERIES: f32 = 4.0;
-const KERBEROS: u16 = 88;
-const LDAP: u16 = 389;
-const SMB: u16 = 445;
-const ENDPOINT_MAPPER: u16 = 135;
 /// Is it a TCP port of log-in and administration?
 const fn is_login_port(port: u16) -> bool {
-    matches!(port, 21 | 22 | 23 | KERBEROS | ENDPOINT_MAPPER | 139 | LDAP | SMB | 1433 | 3306 | 3389 | 5432 | 5900 | 5985)
+    matches!(
+        port,
+        21 | 22 | 23 | KERBEROS_PORT | ENDPOINT_MAPPER | 139 | LDAP_PORT | SMB_PORT | 1433 | 3306 | 3389 | 5432 | 5900 | 5985
+    )
 }
 
 /// What the minute and the hour around a flow say of what it is part of.
@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn only_tickets_that_weigh_more_are_credential_access() {
-        let (_, seen) = super::super::testing::flow(0, 1, 100, KERBEROS, true);
+        let (_, seen) = super::super::testing::flow(0, 1, 100, KERBEROS_PORT, true);
         let class = |prior_bits| {
             let new = Contribution { prior_bits, ..Contribution::of(Evidence::NewFact(FactKind::Ticket), 0.0, 14.0) };
             let surprise = Surprise { new: Some(new), ..Surprise::default() };
@@ -401,7 +401,7 @@ mod tests {
             [Class::Sweep; 2]
         );
         let log_ins = |app: App, failures: u32| {
-            let (mut minute, (_, mut seen)) = (Minute::default(), flow(0, 1, 2, KERBEROS, true));
+            let (mut minute, (_, mut seen)) = (Minute::default(), flow(0, 1, 2, KERBEROS_PORT, true));
             (seen.app, seen.events.login_failures) = (app, failures);
             (0..20).for_each(|_| minute.add(&seen, 0));
             by_count(&seen, &Surprise { unknown_edge: true, ..Surprise::default() }, (&minute, 1))

@@ -8,10 +8,11 @@ use crate::flow::Service;
 use crate::model::{Baselines, Edge, HostBaseline, Kind};
 
 /// Kerberos: what makes a server the controller of a domain. Log-in and shares alone are common to computers that are none of each other.
-pub(super) const KERBEROS: Service = Service { protocol: 6, port: 88 };
-const LDAP_PORT: u16 = 389;
-const SMB_PORT: u16 = 445;
-const ENDPOINT_MAPPER: u16 = 135;
+pub(super) const KERBEROS: Service = Service { protocol: 6, port: KERBEROS_PORT };
+pub(super) const KERBEROS_PORT: u16 = 88;
+pub(super) const LDAP_PORT: u16 = 389;
+pub(super) const SMB_PORT: u16 = 445;
+pub(super) const ENDPOINT_MAPPER: u16 = 135;
 /// By datagram it is asked only where a controller is (MS-ADTS, 6.3.3).
 const FINDS_CONTROLLER: Service = Service { protocol: 17, port: LDAP_PORT };
 /// Interfaces by which a computer logs on to its domain: it asks where they are, logs on, and asks for names.
@@ -24,8 +25,7 @@ pub(super) const SEVERAL: u32 = 3;
 /// Does it ask a directory that several devices ask (Kerberos, LDAP)? That is part of every log-in, and none at the directory itself.
 pub(super) fn asks_directory(seen: &Observation, baselines: &Baselines) -> bool {
     let edge = Edge { service: seen.service, peer: seen.resp };
-    (seen.service.port == KERBEROS.port || seen.service.port == LDAP_PORT)
-        && !baselines.commons.roles_of_several(Kind::Edge, edge).is_empty()
+    matches!(seen.service.port, KERBEROS_PORT | LDAP_PORT) && !baselines.commons.roles_of_several(Kind::Edge, edge).is_empty()
 }
 
 /// Does a device open the shares of a directory, or ask what it offers, as several of its kind do? That is part of a log-in, too, but for calls
@@ -86,14 +86,14 @@ mod tests {
     #[test]
     fn a_directory_is_whom_several_ask() {
         let minutes = (0..120).flat_map(|minute| (1..=4).map(move |n| (minute * 60_000 + i64::from(n) * 3001, n)));
-        let mut learned: Vec<_> = minutes.map(|(at_ms, n)| flow(at_ms, n, 100, KERBEROS.port, true).1).collect();
-        learned.extend((0..120).map(|minute| flow(minute * 60_000, 1, 101, KERBEROS.port, true).1));
+        let mut learned: Vec<_> = minutes.map(|(at_ms, n)| flow(at_ms, n, 100, KERBEROS_PORT, true).1).collect();
+        learned.extend((0..120).map(|minute| flow(minute * 60_000, 1, 101, KERBEROS_PORT, true).1));
         let taught = taught_by(learned, 0.5 / 120.0);
         let asks = |to: u8, port: u16| {
             let (_, seen) = flow(LATER_MS, 9, to, port, true);
             asks_directory(&seen, taught.baselines(seen.seen))
         };
-        assert_eq!([asks(100, KERBEROS.port), asks(101, KERBEROS.port), asks(100, 445)], [true, false, false]);
+        assert_eq!([asks(100, KERBEROS_PORT), asks(101, KERBEROS_PORT), asks(100, 445)], [true, false, false]);
     }
 
     #[test]
@@ -102,7 +102,7 @@ mod tests {
         let minutes = (0..120).flat_map(|minute| (1..=4).map(move |n| (minute * 60_000 + i64::from(n) * 3001, n)));
         let learned = minutes.flat_map(|(at_ms, n)| {
             let shares = [100, 101].map(|to| flow(at_ms + 40, n, to, SMB_PORT, true).1);
-            std::iter::once(flow(at_ms, n, 100, KERBEROS.port, true).1).chain(shares.into_iter().filter(move |_| n < 3))
+            std::iter::once(flow(at_ms, n, 100, KERBEROS_PORT, true).1).chain(shares.into_iter().filter(move |_| n < 3))
         });
         let taught = taught_by(learned.collect(), 0.5 / 120.0);
         let opens = |from: u8, to: u8, port: u16| {
@@ -126,8 +126,10 @@ mod tests {
             seen
         };
         let minutes = (0..120).flat_map(|minute| (1..=4).map(move |n| (minute * 60_000 + i64::from(n) * 3001, n)));
-        let learned =
-            minutes.flat_map(|(at_ms, n)| [flow(at_ms, n, 100, KERBEROS.port, true).1, calls(at_ms + 7, n, 49_672, "netlogon")]);
+        let learned = minutes.flat_map(|(at_ms, n)| {
+            let calls = (n < 4).then(|| calls(at_ms + 7, n, 49_672, "netlogon"));
+            std::iter::once(flow(at_ms, n, 100, KERBEROS_PORT, true).1).chain(calls)
+        });
         let taught = taught_by(learned.collect(), 0.5 / 120.0);
         let logs_on = |seen: &Observation| {
             let baselines = taught.baselines(seen.seen);

@@ -150,6 +150,8 @@ struct About {
     pages: bool,
     #[serde(default)]
     amplified: bool,
+    #[serde(default)]
+    name_of_another: bool,
 }
 
 impl Told {
@@ -179,7 +181,20 @@ impl Told {
 }
 
 fn claim(why: Why) -> Result<(String, Claim), ToldError> {
-    let About { host, peer, service, fact, behaviour, distance, later, odd_hour_days, call_back, pages, amplified } = why.about;
+    let About {
+        host,
+        peer,
+        service,
+        fact,
+        behaviour,
+        distance,
+        later,
+        odd_hour_days,
+        call_back,
+        pages,
+        amplified,
+        name_of_another,
+    } = why.about;
     let parse_service = |text: String| text.parse::<Service>().map_err(|_| ToldError::Value { what: "service", got: text });
     let parse_fact = |text: String| text.parse::<Fact>().map_err(|_| ToldError::Value { what: "fact", got: text });
     let fact = fact.map(parse_fact).transpose()?;
@@ -192,6 +207,7 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         (None, None) if call_back => Detail::CallBack,
         (None, None) if pages => Detail::Pages,
         (None, None) if amplified => Detail::Amplified,
+        (None, None) if name_of_another => Detail::NameOfAnother,
         (None, None) => odd_hour_days.map_or(Detail::Nothing, Detail::OddHour),
     };
     let service = parse_service(service)?;

@@ -47,6 +47,10 @@ impl Finding {
     #[must_use]
     pub(super) const fn with_crowd_of(mut self, responder: &Self) -> Self {
         self.context.crowd = responder.context.crowd;
+        // What leaves or stays at home is its own; of what comes in only the responder's is known.
+        if self.context.hour.is_none() {
+            self.context.hour = responder.context.hour;
+        }
         self
     }
 
@@ -146,14 +150,15 @@ impl Assessor {
         let (knowledge, without) = (&*self.knowledge, self.config.without);
         self.lately.serve(seen);
         self.lately.recent.observe_served(seen);
+        self.lately.recent.observe_asked(seen);
         let crowd = self.lately.recent.crowd(seen, knowledge, without);
-        crowd.as_ref()?;
+        crowd.strongest()?;
         let ends = knowledge.ends(seen);
         let surprise = Surprise::unnamed((seen, Earlier::default()), found, (&knowledge.vocabulary, &ends), without);
-        let context = Context { crowd: crowd.filter(|_| surprise.unknown_client), ..Context::default() };
+        let context = if surprise.unknown_client { crowd } else { Context::default() };
         let is_known = ends.orig.is_some();
         let finding = Finding { surprise, context, around: Around::default(), anywhere: None, is_known };
-        context.crowd.map(|_| finding)
+        context.strongest().map(|_| finding)
     }
 
     /// Somebody was heard, where all are heard here.

@@ -60,7 +60,7 @@ const fn comes(class: Class) -> bool {
 }
 
 /// What is new in each of the loudest of these conversations and may be so in other devices, too: the loudest first. None of what each device is told of by
-/// itself; but much that is fetched from one server at home is one thing, as firmware is by all phones.
+/// itself; but much that is fetched from one server at home is one thing, as firmware is by all phones, and so is much that it is asked.
 pub(super) fn news<'e>(class: Class, conversations: impl Iterator<Item = Shown<'e>>) -> Vec<Vec<News>> {
     let mut loudest: Vec<Shown<'e>> = conversations.collect();
     loudest.sort_by(|a, b| b.1.bits().total_cmp(&a.1.bits()).then(a.0.cmp(&b.0)));
@@ -70,7 +70,7 @@ pub(super) fn news<'e>(class: Class, conversations: impl Iterator<Item = Shown<'
         let news = shown.1.news().filter(|_| is_shared(class));
         // Of what is offered it is news of whom.
         let offered = (class == Class::NewService).then(|| server(shown));
-        let fetched = (class == Class::Exfiltration && shown.1.fetches()).then(|| server(shown));
+        let fetched = (class == Class::Exfiltration && shown.1.fetches() || class == Class::Collection).then(|| server(shown));
         // What is made to attack is told of each.
         let of_new_server = comes(class) && shown.1.is_of_new_server && !shown.1.is_of_tool();
         let of_class = news.chain(offered).chain(fetched).map(|about| News::Of(class, about));

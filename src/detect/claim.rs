@@ -114,6 +114,7 @@ impl Arithmetic {
                 Detail::OddHour(_) => " and the hour",
                 Detail::CallBack => " and who called before",
                 Detail::Amplified => " and how much it answers",
+                Detail::NameOfAnother => " and whose name it is",
                 _ => "",
             };
             sum.steps.push(format!("prior odds of {odds:.0} to 1 for what it touches{hour}: {:.1} bits more", claim.prior_bits));

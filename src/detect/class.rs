@@ -32,6 +32,8 @@ pub enum Class {
     Beaconing,
     /// Far more data moved than usual.
     Exfiltration,
+    /// Far more is asked of a server than usual: records read one after the other, or accounts tried.
+    Collection,
     /// Tickets asked for in a way that lets passwords be guessed from them.
     CredentialAccess,
     /// New access to a clinical or control system.
@@ -73,7 +75,7 @@ pub struct ClassInfo {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Scan,
         Self::Sweep,
         Self::BruteForce,
@@ -86,6 +88,7 @@ impl Class {
         Self::CovertApplication,
         Self::Beaconing,
         Self::Exfiltration,
+        Self::Collection,
         Self::CredentialAccess,
         Self::CriticalAccess,
         Self::LateralMovement,
@@ -148,6 +151,7 @@ impl Class {
                 | Self::CovertApplication
                 | Self::Beaconing
                 | Self::Exfiltration
+                | Self::Collection
                 | Self::CredentialAccess
         )
     }
@@ -220,11 +224,14 @@ impl Class {
                 Evidence::ServedRate | Evidence::ClientRate | Evidence::FlowRate | Evidence::NewFact(FactKind::Tool)
             ),
             Self::ArpSpoofing => matches!(evidence, Evidence::AddressDispute),
-            Self::FileActivity => matches!(evidence, Evidence::FileChanges | Evidence::NewFact(FactKind::Tool)),
+            Self::FileActivity => {
+                matches!(evidence, Evidence::FileChanges | Evidence::Asking | Evidence::NewFact(FactKind::Tool))
+            }
             Self::WebAttack => matches!(evidence, Evidence::NewFact(FactKind::Tool)),
             Self::CovertApplication => matches!(evidence, Evidence::NewFact(_) | Evidence::NewService),
             Self::Beaconing => matches!(evidence, Evidence::Rhythm | Evidence::NameRhythm | Evidence::LongConnection),
-            Self::Exfiltration => matches!(evidence, Evidence::Volume(_)),
+            Self::Exfiltration => matches!(evidence, Evidence::Volume(_) | Evidence::SentOut),
+            Self::Collection => matches!(evidence, Evidence::Asking | Evidence::Asked),
             Self::CredentialAccess => matches!(evidence, Evidence::NewFact(_)),
             Self::CriticalAccess | Self::LateralMovement => {
                 evidence.is_by_initiator() || matches!(evidence, Evidence::RemoteControl)
@@ -253,7 +260,7 @@ impl Class {
 const SCAN_CATEGORY: &str = "Detection of a Network Scan";
 const UNKNOWN_CATEGORY: &str = "Unknown Traffic";
 
-static INFOS: [ClassInfo; 21] = [
+static INFOS: [ClassInfo; 22] = [
     ClassInfo {
         name: "scan",
         title: "port scan",
@@ -367,6 +374,18 @@ static INFOS: [ClassInfo; 21] = [
         severity: 1,
         attack: Some(("T1041", "TA0010")),
         check: &["Was this transfer started by a person or a planned job?", "What data does the source hold?"],
+    },
+    ClassInfo {
+        name: "collection",
+        title: "far more asked of a server than usual",
+        category: "Potential Corporate Privacy Violation",
+        signature_id: 22,
+        severity: 2,
+        attack: Some(("T1213", "TA0009")),
+        check: &[
+            "Whose records or accounts were asked for? The server's log tells, and whether one person had reason to.",
+            "Is it a report, an import or a test that somebody started?",
+        ],
     },
     ClassInfo {
         name: "credential_access",

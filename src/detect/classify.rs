@@ -7,11 +7,12 @@ use super::domain::{ENDPOINT_MAPPER, KERBEROS_PORT, LDAP_PORT, SMB_PORT};
 use super::evidence::{Contribution, Evidence};
 use super::memory::Earlier;
 use super::prior::tool_of;
-use super::range::{BYTES_ORIG, BYTES_RESP};
 use super::recent::Context;
 use super::surprise::Surprise;
 use crate::app::{App, Family};
-use crate::feature::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Fact, FactKind, Observation, attacks_servers, injects};
+use crate::feature::{
+    BYTES_ORIG, BYTES_RESP, DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Fact, FactKind, Observation, attacks_servers, injects,
+};
 use crate::model::{Baselines, CARRIER_NAME_BYTES, HostBaseline, HourOfDevice, Minute, ODD_SHARE, TUNNEL_NAME_BYTES};
 
 /// Different services of one peer within a minute that make a scan.
@@ -106,6 +107,12 @@ pub(super) fn classify(
         _ if evidence == Some(Evidence::NamesMissing) => Class::Dga,
         Some((Evidence::FileChanges, _)) => Class::FileActivity,
         Some((Evidence::LoginFailures, _)) => Class::BruteForce,
+        // Files that are changed one by one are many by the hour, too.
+        Some((Evidence::Asking, _)) if seen.events.file_changes > 0 => Class::FileActivity,
+        Some((Evidence::Asking, _)) if seen.events.login_failures > 0 => Class::BruteForce,
+        // What is new says more than how much of it there is.
+        Some((Evidence::Asking, _)) if !surprise.unknown_edge && !is_new => Class::Collection,
+        Some((Evidence::SentOut, _)) => Class::Exfiltration,
         Some((Evidence::SlowFailures, _)) if seen.events.login_failures > 0 => Class::BruteForce,
         Some((Evidence::SlowTargets, _)) if around.peers >= f64::from(SWEEP_PEERS) && !is_browsing(seen) => Class::Sweep,
         Some((Evidence::SlowTargets, _)) if around.targets >= SCAN_SERVICES_PER_PEER * around.peers => Class::Scan,
@@ -136,6 +143,11 @@ pub(super) fn classify(
         _ if initiator == Initiator::Stranger && seen.orig_local => Class::NewDevice,
         _ => Class::Unusual,
     }
+}
+
+/// What is told of a device of whom too much is asked.
+pub(super) const fn class_of_crowd(evidence: Evidence) -> Class {
+    if matches!(evidence, Evidence::Asked) { Class::Collection } else { Class::Flood }
 }
 
 /// Is it a new client from outside, and nothing else, that is new?
@@ -221,7 +233,7 @@ fn is_new_way_out(seen: &Observation, surprise: &Surprise) -> bool {
 /// Does it move so much that it matters which feature of it stands out? What a remote desktop shows is a picture, and who talks hears as much as is said.
 pub(super) fn moves_much(seen: &Observation) -> bool {
     let [sent, fetched] = [BYTES_ORIG, BYTES_RESP].map(|feature| f64::from(seen.vector[feature]));
-    if seen.app == App::Rtp && sent <= TALK_TIMES * fetched {
+    if matches!(seen.app, App::Rtp | App::Stun | App::Dtls) && sent <= TALK_TIMES * fetched {
         return false;
     }
     let is_picture = matches!(seen.app, App::Rdp | App::Rfb);
@@ -273,6 +285,7 @@ mod tests {
         assert!(moves(App::Smb, 10.0, 2e5) && !moves(App::Rdp, 10.0, 2e5) && !moves(App::Rfb, 10.0, 2e5));
         assert!(moves(App::Rdp, 2e5, 10.0), "what is sent to one is a copy");
         assert!(moves(App::Rtp, 9e5, 2e5) && !moves(App::Rtp, 4e5, 2e5), "nobody sends so much more than he hears");
+        assert!(moves(App::Stun, 9e5, 2e5) && !moves(App::Stun, 4e5, 2e5), "a meeting whose beginning tells what it is");
         let answers = |udp: bool, asked: f32, answered: f32| {
             let seen = moved(App::Ldap, asked, answered);
             let service = Service { protocol: if udp { 17 } else { 6 }, port: 389 };

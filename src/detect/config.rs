@@ -40,7 +40,7 @@ pub enum Part {
     Minute,
     /// Failed logins and changed files of a minute.
     Events,
-    /// Targets and failures of an hour.
+    /// Targets, failures, exchanges and what is sent out of an hour.
     Hour,
     /// Conversations like a clock.
     Rhythm,
@@ -97,7 +97,7 @@ const fn part_of(evidence: Evidence) -> Part {
         | Evidence::NamesMissing
         | Evidence::RemoteControl
         | Evidence::NameBytes => Part::Events,
-        Evidence::SlowTargets | Evidence::SlowFailures => Part::Hour,
+        Evidence::SlowTargets | Evidence::SlowFailures | Evidence::SentOut | Evidence::Asking | Evidence::Asked => Part::Hour,
         Evidence::Rhythm | Evidence::NameRhythm | Evidence::LongConnection => Part::Rhythm,
         Evidence::AddressDispute | Evidence::Leases | Evidence::Routes | Evidence::NamesGiven => Part::AddressDispute,
         Evidence::AddressesAsked => Part::AddressesAsked,

@@ -12,7 +12,7 @@ use super::assessment::Assessment;
 use super::assessor::Finding;
 use super::case::MAX_CONVERSATIONS;
 use super::class::Class;
-use super::classify::{Initiator, classify, opens};
+use super::classify::{Initiator, class_of_crowd, classify, opens};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
 use super::domain::{asks_directory, opens_directory};
@@ -97,8 +97,7 @@ impl Docket {
         self.silent(&mut all.silent, now);
     }
 
-    /// Weighs a finding with what others show at the same time, without filing it; its class is worked out only where it has more than so
-    /// many bits.
+    /// Weighs a finding with what others show at the same time, without filing it; of so many bits at the most it has no class.
     pub fn weigh(&mut self, seen: &Observation, finding: &Finding, least_bits: f64) -> Assessment {
         let &Finding { mut surprise, ref context, ref around, ref anywhere, is_known } = finding;
         let Shared { news, is_change, is_meeting_place } = self.share_with_others(seen, &mut surprise);
@@ -109,8 +108,9 @@ impl Docket {
             Evidence::NameRhythm => !is_change,
             _ => true,
         });
-        // What the hour holds was told, and every further conversation has it for the rest of that hour.
-        context.slow = context.slow.filter(|part| !self.filed.habits.has_told_hour(seen.orig, part, seen.seen));
+        // What the hour holds was told, and every further conversation has it, too.
+        let is_news = |part: &Contribution| !self.filed.habits.has_told_hour(seen, part);
+        (context.slow, context.hour) = (context.slow.filter(is_news), context.hour.filter(is_news));
         let context = context.strongest();
         let is_ordinary = surprise.bits() + context.map_or(0.0, |part| part.bits) <= least_bits && !surprise.is_of_tool();
         let class = if is_ordinary && anywhere.is_none() {
@@ -158,8 +158,7 @@ impl Docket {
         Shared { news: change.and_then(|change| change.news).filter(|_| !is_of_resolving), is_change, is_meeting_place }
     }
 
-    /// Takes an assessed observation as evidence. `later` tells of its flow where that is at hand: without it no incident can be told
-    /// (as in calibration).
+    /// Takes an assessed observation as evidence. `later` tells of its flow where that is at hand (not in calibration).
     pub(super) fn file(&mut self, seen: &Observation, assessment: &Assessment, later: Later<'_>) {
         let ordinary_bits = self.knowledge.calibration.ordinary.of(seen, assessment.regard(seen, &self.knowledge));
         let &Assessment { surprise, mut context, mut class, ref anywhere, ref population } = assessment;
@@ -187,16 +186,18 @@ impl Docket {
         }
         let crowd = context.filter(|part| part.evidence.is_crowd());
         if let Some(crowd) = crowd.filter(|_| seen.resp.is_device()) {
-            let mut exhibit = Exhibit::of(seen, Class::Flood, [Some(crowd), None, None], ordinary_bits);
+            let mut exhibit = Exhibit::of(seen, class_of_crowd(crowd.evidence), [Some(crowd), None, None], ordinary_bits);
             self.file_against(seen.resp, seen.orig, seen, &mut exhibit, later);
             // One of a crowd from outside is no case of its own: its address may even be forged.
-            if !seen.orig_local {
+            if !seen.orig_local && crowd.evidence != Evidence::Asked {
                 return;
             }
         }
         let context = if crowd.is_some() { None } else { context };
         // That a server refuses or does not answer whom it knows says nothing of these: when it restarts they all try again.
+        let is_told_by_hour = context.is_some_and(|part| part.evidence == Evidence::SentOut);
         let shape = surprise.shape.filter(|_| surprise.unknown_edge || !seen.failed);
+        let shape = shape.filter(|part| !(is_told_by_hour && part.is_of_bytes_sent()));
         let mut exhibit = Exhibit::of(seen, class, [surprise.own_new(), shape, context], ordinary_bits);
         exhibit.is_of_new_server = self.knowledge.is_of_new_server(seen);
         // Who asks may be who suffers, and who attacks from outside is one of many: that is told of who answers.

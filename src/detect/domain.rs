@@ -1,9 +1,8 @@
 //! What belongs to a log-on to a domain (Active Directory): its controllers are asked by all of its computers, when they start if not before.
 
-use super::range::BYTES_ORIG;
 use super::surprise::used_by_its_kind;
 use crate::app::App;
-use crate::feature::{Fact, FactKind, Observation};
+use crate::feature::{BYTES_ORIG, Fact, FactKind, Observation};
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, HostBaseline, Kind};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::feature::{FactKind, SCHEMA};
+use crate::feature::{BYTES_ORIG, FactKind, SCHEMA};
 
 /// A kind of surprise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,6 +49,12 @@ pub enum Evidence {
     SlowTargets,
     /// More failed attempts and logins in an hour than usual.
     SlowFailures,
+    /// More bytes carried out of the network in an hour than usual.
+    SentOut,
+    /// More exchanges with a service at home in an hour than usual.
+    Asking,
+    /// More exchanges from outside with a service in an hour than it usually has.
+    Asked,
     /// More flows to a service in a minute than it usually gets.
     ServedRate,
     /// More clients of a service in a minute than it usually has.
@@ -74,7 +80,7 @@ pub enum Evidence {
 }
 
 /// Evidence that is of one kind only, and its name in an alert.
-const NAMES: [(Evidence, &str); 29] = [
+const NAMES: [(Evidence, &str); 32] = [
     (Evidence::NewDevice, "new_device"),
     (Evidence::NewService, "new_service"),
     (Evidence::NewPeer, "new_peer"),
@@ -93,6 +99,9 @@ const NAMES: [(Evidence, &str); 29] = [
     (Evidence::AddressesAsked, "addresses_asked_per_min"),
     (Evidence::SlowTargets, "targets_per_hour"),
     (Evidence::SlowFailures, "failed_per_hour"),
+    (Evidence::SentOut, "bytes_sent_out_per_hour"),
+    (Evidence::Asking, "exchanges_per_hour"),
+    (Evidence::Asked, "exchanges_served_per_hour"),
     (Evidence::ServedRate, "flows_served_per_min"),
     (Evidence::ClientRate, "clients_per_min"),
     (Evidence::Rhythm, "period_s"),
@@ -167,6 +176,9 @@ impl Evidence {
                 | Self::NamesMissing
                 | Self::SlowTargets
                 | Self::SlowFailures
+                | Self::SentOut
+                | Self::Asking
+                | Self::Asked
                 | Self::ServedRate
                 | Self::ClientRate
         )
@@ -187,7 +199,7 @@ impl Evidence {
     /// Does it speak of the responder that got too much, rather than of one initiator?
     #[must_use]
     pub const fn is_crowd(self) -> bool {
-        matches!(self, Self::ServedRate | Self::ClientRate)
+        matches!(self, Self::ServedRate | Self::ClientRate | Self::Asked)
     }
 }
 
@@ -269,6 +281,8 @@ pub enum Detail {
     Pages,
     /// Something new that answers with many times what it is asked.
     Amplified,
+    /// A name by which another device alone called itself.
+    NameOfAnother,
 }
 
 impl Contribution {
@@ -287,6 +301,11 @@ impl Contribution {
             Evidence::NewFact(FactKind::Tool | FactKind::Application | FactKind::Domain | FactKind::RemoteControl)
         );
         is_one && self.prior_bits > 0.0
+    }
+
+    /// Is it of the bytes that its flow sent?
+    pub(super) const fn is_of_bytes_sent(&self) -> bool {
+        matches!(self.evidence, Evidence::Volume(feature) if feature as usize == BYTES_ORIG)
     }
 
     /// Is it something new that other devices may begin at the same time?

@@ -64,6 +64,8 @@ fn kind(evidence: Evidence) -> (&'static str, bool) {
         Evidence::RemoteControl => ("calls", true),
         Evidence::SlowTargets => ("targets/h", true),
         Evidence::SlowFailures => ("failed attempts/h", true),
+        Evidence::SentOut => ("bytes/h", true),
+        Evidence::Asking | Evidence::Asked => ("exchanges/h", true),
         Evidence::ClientRate => ("clients/min", true),
         Evidence::Rhythm | Evidence::NameRhythm => ("s", true),
         Evidence::LongConnection => ("h", true),
@@ -234,6 +236,23 @@ fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String
         Evidence::SlowTargets => {
             format!("{} tried some {:.0} different targets within an hour; {whose} up to {high:.0}", flow.orig, observed)
         }
+        Evidence::SentOut => format!(
+            "{} carried {} out of the network within an hour, most of it to {}; {whose} up to {}",
+            flow.orig,
+            in_words(observed, "bytes"),
+            flow.resp,
+            in_words(high, "bytes")
+        ),
+        Evidence::Asking => {
+            format!(
+                "{} had {observed:.0} {service} exchanges with {} within an hour; {whose} up to {high:.0}",
+                flow.orig, flow.resp
+            )
+        }
+        Evidence::Asked => format!(
+            "{} had {observed:.0} {service} exchanges with clients outside within an hour; {whose} up to {high:.0}",
+            flow.resp
+        ),
         Evidence::SlowFailures => {
             format!("{:.0} attempts to connect or to log in failed within an hour; {whose} up to {high:.0}", observed)
         }
@@ -274,6 +293,7 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
             let why = "; it counts more, since the answer is many times as long as the question, which may bear a forged address";
             (why.to_owned(), prior::MORE_BITS)
         }
+        Detail::NameOfAnother => ("; it counts more, since another device alone called itself so".to_owned(), prior::MORE_BITS),
         _ => (String::new(), 0.0),
     };
     let touches = match flow.app.family() {

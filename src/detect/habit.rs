@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::evidence::{Contribution, Evidence};
-use super::incident::Incident;
+use super::incident::{Cause, Incident};
 use crate::app::App;
 use crate::feature::{Fact, FactKind, Host, Observation};
 use crate::flow::Service;
@@ -18,9 +18,9 @@ const FIRST: Span = Span::from_secs(600);
 /// The same of data that was moved and left home, where each time more is lost, yet people also copy twice. From one device at home to another it is
 /// not lost for being copied again; but what is moved to and from a share may be its encryption.
 const FIRST_OF_TRANSFER: Span = Span::from_secs(3600);
-/// What an hour holds is held for so long, and is news again where it is so much more.
+/// What the hour of a device holds is no news for so long, unless it is so much more.
 const HOUR: Span = Span::from_secs(3600);
-const MUCH_MORE: f64 = 1.5;
+const MORE_OF_HOUR: f64 = 1.5;
 /// What is told twice with at least this time between comes again after as long: a nightly job, a weekly backup, a month's end.
 const SHORTEST_PERIOD: Span = Span::from_secs(12 * 3600);
 /// How much earlier or later than that it may come, as a part of the time between: a tenth, for months are not alike.
@@ -96,8 +96,8 @@ pub(super) struct Habits {
     told: Map<Told, Habit>,
     /// Own and shared bits with which news was told, and until when it holds.
     news: Map<News, (f64, f64, Timestamp)>,
-    /// What was told of an hour of a device: the count, and until when that is no news.
-    hours: Map<(Host, Evidence), (f64, Timestamp)>,
+    /// What was told of an hour: the count, and until when that is no news.
+    hours: Map<HourTold, (f64, Timestamp)>,
     /// Devices of which an incident was told, and until when they are watched for it.
     suspects: Map<Host, Timestamp>,
 }
@@ -133,20 +133,23 @@ impl Habits {
         seen.stays_home() && told.is_some_and(|habit| !habit.class.is_search() && seen.seen < habit.until)
     }
 
-    /// Was so much of a device's hour told in an incident that is closed, or nearly?
-    pub fn has_told_hour(&self, host: Host, part: &Contribution, now: Timestamp) -> bool {
-        let told = self.hours.get(&(host, part.evidence));
-        told.is_some_and(|&(count, until)| now < until && part.observed < MUCH_MORE * count)
+    /// Was so much of an hour of a device, and of its conversation where it is about one, told in an incident that is closed, or nearly?
+    pub fn has_told_hour(&self, seen: &Observation, part: &Contribution) -> bool {
+        let (host, peer) = if part.evidence.is_crowd() { (seen.resp, seen.orig) } else { (seen.orig, seen.resp) };
+        let told = HourTold::of(part.evidence, host, (peer, seen.service)).and_then(|told| self.hours.get(&told));
+        told.is_some_and(|&(count, until)| seen.seen < until && part.observed < MORE_OF_HOUR * count)
     }
 
     fn remember_hours(&mut self, incident: &Incident, now: Timestamp) {
-        let is_of_hour = |evidence| matches!(evidence, Evidence::SlowTargets | Evidence::SlowFailures);
-        for part in incident.reasons.iter().map(|reason| &reason.part).filter(|part| is_of_hour(part.evidence)) {
+        for Cause { part, peer, service, .. } in &incident.reasons {
+            let Some(told) = HourTold::of(part.evidence, incident.host, (*peer, *service)) else { continue };
             if self.hours.len() >= MAX_CONVERSATIONS {
                 self.hours.retain(|_, (_, until)| now < *until);
             }
             if self.hours.len() < MAX_CONVERSATIONS {
-                self.hours.insert((incident.host, part.evidence), (part.observed, now + HOUR));
+                let (count, until) = self.hours.entry(told).or_insert((0.0, now));
+                *count = if now < *until { count.max(part.observed) } else { part.observed };
+                *until = now + told.holds();
             }
         }
     }
@@ -219,6 +222,31 @@ impl Habits {
     }
 }
 
+/// What was told of an hour: of a device, of what it does with a service of a peer, or of a service of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct HourTold {
+    evidence: Evidence,
+    host: Host,
+    with: Option<(Option<Host>, Service)>,
+}
+
+impl HourTold {
+    fn of(evidence: Evidence, host: Host, (peer, service): (Host, Service)) -> Option<Self> {
+        let with = match evidence {
+            Evidence::SlowTargets | Evidence::SlowFailures => None,
+            Evidence::SentOut | Evidence::Asking => Some((Some(peer), service)),
+            Evidence::Asked => Some((None, service)),
+            _ => return None,
+        };
+        Some(Self { evidence, host, with })
+    }
+
+    /// For how long it is no news: what a device does with one service goes on for hours.
+    const fn holds(self) -> Span {
+        if self.with.is_some() { LONGEST } else { HOUR }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::incident::Cause;
@@ -236,8 +264,26 @@ mod tests {
         incident.reasons.push(Cause { part: of_hour(100.0), host: host(1), peer, service, flow });
         let mut habits = Habits::default();
         habits.remember(&incident, now);
-        let has_told = |observed, later| habits.has_told_hour(host(1), &of_hour(observed), now + Span::from_secs(later));
+        let (_, seen) = super::super::testing::flow(0, 1, 9, 443, true);
+        let at = |later: i64, resp: Host, service: Service| Observation {
+            seen: now + Span::from_secs(later),
+            resp,
+            service,
+            ..seen.clone()
+        };
+        let has_told = |observed, later| habits.has_told_hour(&at(later, host(9), seen.service), &of_hour(observed));
         assert_eq!([has_told(149.0, 3599), has_told(150.0, 3599), has_told(100.0, 3600)], [true, false, false]);
+        let carried = Contribution::of(Evidence::SentOut, 1e6, 12.0);
+        let reason = Cause { part: carried, ..incident.reasons[0].clone() };
+        incident.reasons.push(reason);
+        habits.remember(&incident, now);
+        let has_told = |to: Host, service: Service, hours: i64| habits.has_told_hour(&at(hours * 3600, to, service), &carried);
+        assert_eq!([has_told(peer, service, 23), has_told(peer, service, 24)], [true, false], "it goes on for hours");
+        assert_eq!(
+            [has_told(host(8), service, 1), has_told(peer, seen.service, 1)],
+            [false; 2],
+            "another peer, or another service"
+        );
     }
 
     #[test]

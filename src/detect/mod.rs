@@ -39,6 +39,7 @@ mod lease;
 mod life;
 mod memory;
 mod moved;
+mod name_of_another;
 mod newcomer;
 mod newness;
 mod notice;
@@ -67,7 +68,7 @@ mod strongest;
 mod submission;
 mod surprise;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod turned;
 mod twin;
 mod waking;

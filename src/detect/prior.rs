@@ -3,7 +3,7 @@
 //! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here ever used and that exists to
 //! hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative access at an hour at which the device is never at work,
 //! or remote calls that administer another device or take control of it, or listening to all that is published, or requests that change a controller, or tickets
-//! from which passwords can be guessed, or names that are asked for past the resolver at home, or a tool for remote support, tunnels or attacks.
+//! from which passwords can be guessed, or names that are asked for past the resolver at home, or the name of another device, or a tool for remote support, tunnels or attacks.
 
 use super::administrator::is_its_work;
 use super::classify::{amplifies, carries_data, is_login};
@@ -11,6 +11,7 @@ use super::config::{Part, Without};
 use super::domain::asks_directory;
 use super::evidence::{Contribution, Detail, Evidence};
 use super::memory::Earlier;
+use super::name_of_another::takes_name_of_another;
 use super::remote::{call_bits, interface_bits};
 use super::surprise::{DNS, MOST_BITS};
 use crate::app::{App, Family};
@@ -59,6 +60,9 @@ pub(super) fn weigh(
     }
     if part.evidence == Evidence::NewOffer && amplifies(seen) {
         (part.prior_bits, part.detail) = (part.prior_bits + MORE_BITS, Detail::Amplified);
+    }
+    if takes_name_of_another(seen, orig, (part.evidence, part.about), baselines) {
+        (part.prior_bits, part.detail) = (part.prior_bits + MORE_BITS, Detail::NameOfAnother);
     }
     part.bits = (part.bits + part.prior_bits).min(MOST_BITS);
 }

@@ -1,8 +1,12 @@
 //! What is usual: a device's own values, drawn towards those of its role, and these towards those of the network.
 
 use super::evidence::{Evidence, Of};
+use crate::feature::{BYTES_ORIG, BYTES_RESP};
 use crate::flow::Service;
-use crate::model::{Baselines, Histogram, HostBaseline, Kind, Packed, Pooled, Roles, ServiceBaseline, ServiceUse, bucket};
+use crate::model::{
+    Baselines, FEW_BYTES, FEW_EXCHANGES, Histogram, HostBaseline, Kind, Packed, Pooled, Roles, ServiceBaseline, ServiceUse, Side,
+    bucket, upper_edge,
+};
 
 /// The weight of what is drawn towards, in values: this many of its own count as much as all of the others'.
 pub(super) const PRIOR_VALUES: f64 = 20.0;
@@ -18,8 +22,10 @@ pub(super) struct Range<'h> {
     network: &'h Histogram,
     /// Are the values of others the most of each?
     is_busiest: bool,
-    /// Minutes of the device, of its role and of the network, where minutes without any were not counted as values.
+    /// Minutes (or hours) of the device, of its role and of the network, where those without any were not counted as values.
     minutes: [f64; 3],
+    /// Values below were not counted.
+    least: f64,
 }
 
 impl<'h> Range<'h> {
@@ -30,7 +36,14 @@ impl<'h> Range<'h> {
         baselines: &'h Baselines,
         pick: impl Fn(&'h Pooled) -> &'h Histogram,
     ) -> Self {
-        Self { own, role: pick(baselines.like(host)), network: pick(&baselines.pooled), is_busiest: false, minutes: [0.0; 3] }
+        Self {
+            own,
+            role: pick(baselines.like(host)),
+            network: pick(&baselines.pooled),
+            is_busiest: false,
+            minutes: [0.0; 3],
+            least: 1.0,
+        }
     }
 
     /// The range of a count per minute or hour, of the device that it speaks of (the one that serves, of crowds); none of other
@@ -56,6 +69,11 @@ impl<'h> Range<'h> {
                 let pick: fn(&'h Pooled) -> &'h Histogram = pick;
                 Self { is_busiest: true, ..of(None, pick) }
             }
+            Evidence::SentOut | Evidence::Asking | Evidence::Asked if baselines.whole_hours == 0 => return None,
+            Evidence::SentOut => of(host.map(HostBaseline::sent_out_per_hour), |like| &like.sent_out_per_hour)
+                .among_hours(FEW_BYTES, host, baselines),
+            Evidence::Asking => return Self::of_exchanges(Side::Asking, service, host?, baselines),
+            Evidence::Asked => return Self::of_exchanges(Side::Asked, service, host?, baselines),
             Evidence::FlowRate => of(asked().map(|own| own.flows_per_min), |like| &like.any_service.flows_per_min),
             Evidence::TargetRate => of(host.map(HostBaseline::targets_per_min), |like| &like.targets_per_min),
             Evidence::SlowTargets => of(host.map(HostBaseline::targets_per_hour), |like| &like.targets_per_hour),
@@ -74,6 +92,22 @@ impl<'h> Range<'h> {
             Evidence::NamesMissing => of(host.map(HostBaseline::names_missing_per_min), |like| &like.names_missing_per_min)
                 .among_minutes(host, baselines),
             _ => return None,
+        })
+    }
+
+    /// The range of exchanges per hour with a service on one side, of a device that is known, and to offer it; none where it is not, or nobody used or offered it.
+    fn of_exchanges(side: Side, service: Service, host: &'h HostBaseline, baselines: &'h Baselines) -> Option<Self> {
+        let is_known = !host.is_hardly_known() && (side == Side::Asking || host.offers().contains(service));
+        let network = baselines.pooled.asking.of(side, service).filter(|_| is_known)?;
+        let role = baselines.like(Some(host)).asking.of(side, service).unwrap_or(network);
+        let hours = if side == Side::Asking { host.whole_hours() } else { f64::from(baselines.whole_hours) };
+        Some(Self {
+            own: Some(host.exchanges_per_hour(side, service)),
+            role: &role.exchanges,
+            network: &network.exchanges,
+            is_busiest: false,
+            least: f64::from(FEW_EXCHANGES),
+            minutes: [hours, role.hours, network.hours],
         })
     }
 
@@ -133,6 +167,14 @@ impl<'h> Range<'h> {
         self
     }
 
+    /// The same for what is counted only in hours that have so much.
+    fn among_hours(mut self, least: f64, host: Option<&HostBaseline>, baselines: &Baselines) -> Self {
+        let hours = |like: &Pooled| f64::from(like.targets_per_hour.total());
+        self.minutes = [host.map_or(0.0, HostBaseline::whole_hours), hours(baselines.like(host)), hours(&baselines.pooled)];
+        self.least = least;
+        self
+    }
+
     /// The probability of a value at least this large, where it is small enough to be told; none of one within what is usual.
     pub(super) fn rare(&self, value: f64) -> Option<f64> {
         self.rarer(value, f64::INFINITY)
@@ -156,7 +198,7 @@ impl<'h> Range<'h> {
 
     /// Values of its own, and the probability of one at least this large among them.
     fn own_tail(&self, value: f64) -> Option<(u32, f64)> {
-        self.own.map(|own| own.total_and_tail(value, self.minutes[0]))
+        self.own.map(|own| own.total_and_tail(value, self.minutes[0], self.least))
     }
 
     /// The probability of a value at least this large.
@@ -176,10 +218,10 @@ impl<'h> Range<'h> {
         // Of what nobody was looked at for nothing is known.
         let is_known = self.network.total() > 0 || network > 0.0;
         let at = bucket(value);
-        let tail = if is_known { self.network.tail_in(at, value, network) } else { 1.0 };
+        let tail = if is_known { self.network.tail_in(at, value, network, self.least) } else { 1.0 };
         // A device of which nothing is known has no role: both are the network's.
         let is_network = is_known && std::ptr::eq(self.role, self.network) && role == network;
-        let role_tail = if is_network { tail } else { self.role.tail_in(at, value, role) };
+        let role_tail = if is_network { tail } else { self.role.tail_in(at, value, role, self.least) };
         let network = Step { values: f64::from(self.network.total()).max(network), tail, p: tail };
         let role = Step::of((self.role.total(), role_tail), role, network.p);
         (own_tail.map(|own_tail| Step::of(own_tail, own, role.p)), role, network)
@@ -193,6 +235,11 @@ impl<'h> Range<'h> {
             return Some((own.quantile(0.05)?, own.quantile(0.95)?));
         }
         self.usual_of_others()
+    }
+
+    /// The most of the device's own, to within a bucket.
+    pub(super) fn most_of_its_own(&self) -> f64 {
+        self.own.and_then(Packed::most).map_or(self.least, upper_edge).max(self.least)
     }
 
     /// The same of its role, or the network.
@@ -248,8 +295,6 @@ impl Step {
 /// Features whose size is compared with the device's own flows of the service: duration, payload sent and received.
 pub(super) const VOLUMES: [usize; 3] = [DURATION, BYTES_ORIG, BYTES_RESP];
 const DURATION: usize = 0;
-pub(super) const BYTES_ORIG: usize = 3;
-pub(super) const BYTES_RESP: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -262,7 +307,7 @@ mod tests {
     }
 
     fn range<'h>(own: Option<&'h [u8]>, role: &'h Histogram, network: &'h Histogram) -> Range<'h> {
-        Range { own: own.map(Packed::of), role, network, is_busiest: false, minutes: [0.0; 3] }
+        Range { own: own.map(Packed::of), role, network, is_busiest: false, minutes: [0.0; 3], least: 1.0 }
     }
 
     fn steps(range: &Range<'_>, value: f64) -> f64 {

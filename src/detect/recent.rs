@@ -9,15 +9,14 @@ use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence};
 use super::knowledge::{Ends, Knowledge};
 use super::newcomer::follows_others;
-use super::range::{BYTES_ORIG, BYTES_RESP};
 use super::rhythm::{self, Beaten, Beats, Rhythm, Rhythms};
 use super::strongest::Strongest;
 use super::surprise::{DNS, Surprise};
 use super::waking::Waking;
 use crate::app::{App, Events};
-use crate::feature::{Fact, FactKind, Host, Observation};
+use crate::feature::{BYTES_ORIG, BYTES_RESP, Fact, FactKind, Host, Observation};
 use crate::flow::Service;
-use crate::model::{Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Kind, KnownTo, Minute, Roles};
+use crate::model::{Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Kind, KnownTo, Minute, Roles, Side};
 use crate::time::Timestamp;
 
 /// Minutes kept, so that a flow can be judged with what came after it.
@@ -53,6 +52,8 @@ pub(super) struct Context {
     pub crowd: Option<Contribution>,
     /// What its initiator does too slowly for a minute to show.
     pub slow: Option<Contribution>,
+    /// What the hour holds far too much of.
+    pub hour: Option<Contribution>,
 }
 
 impl Context {
@@ -67,7 +68,7 @@ impl Context {
     }
 
     fn most(&self) -> Option<&Contribution> {
-        let parts = [&self.now, &self.crowd, &self.slow].into_iter().flatten();
+        let parts = [&self.now, &self.crowd, &self.slow, &self.hour].into_iter().flatten();
         parts.reduce(|most, part| if part.bits > most.bits { part } else { most })
     }
 }
@@ -111,6 +112,11 @@ impl Recent {
         (context, counted.map(|(counted, _)| counted.initiated.targets))
     }
 
+    /// Counts what the responder of an observation is asked within the hour, where its initiator is looked after elsewhere.
+    pub(super) fn observe_asked(&mut self, seen: &Observation) {
+        self.hour.add_asked(seen);
+    }
+
     /// Counts an observation as one that its responder gets. Returns what its minute counted, and whether that is the one around it.
     pub(super) fn observe_served(&mut self, seen: &Observation) -> Option<(Counted, bool)> {
         let minute = seen.seen.seconds().div_euclid(60);
@@ -138,13 +144,20 @@ impl Recent {
         context((seen, surprise), ends, without, &beside, true)
     }
 
-    /// What the responder of a flow gets in its minute, too much of it for what is usual.
-    pub(super) fn crowd(&self, seen: &Observation, knowledge: &Knowledge, without: Without) -> Option<Contribution> {
+    /// What the responder of a flow gets in its minute, and from outside in the hour, too much of it for what is usual.
+    pub(super) fn crowd(&self, seen: &Observation, knowledge: &Knowledge, without: Without) -> Context {
         let baselines = knowledge.baselines(seen.seen);
-        let served = self.minute_around(seen)?.counted(seen).served;
-        let mut found = Strongest::new(baselines, without, false, false);
-        found.served(seen, served, baselines.host(seen.resp));
-        found.part
+        let host = baselines.host(seen.resp);
+        let of = |count: &dyn Fn(&mut Strongest<'_>)| {
+            let mut found = Strongest::new(baselines, without, false, false);
+            count(&mut found);
+            found.part
+        };
+        let served = || self.minute_around(seen).map(|window| window.counted(seen).served);
+        let crowd = of(&|found| served().into_iter().for_each(|served| found.served(seen, served, host)));
+        let asked = Some(Side::Asked).filter(|&side| Side::of(seen) == Some(side));
+        let hour = of(&|found| asked.into_iter().for_each(|side| found.asked(seen, side, self.hour.exchanges(), host)));
+        Context { crowd, hour, ..Context::default() }
     }
 
     /// What the minute around a flow shows that is an attack on any network.
@@ -200,11 +213,12 @@ struct Beside<'r> {
 /// by itself. What its responder gets is looked at only `with_crowd`.
 fn context(
     (seen, surprise): (&Observation, &Surprise),
-    &Ends { baselines, orig, resp }: &Ends<'_>,
+    ends: &Ends<'_>,
     without: Without,
     &Beside { hour, counted, beats, is_starting }: &Beside<'_>,
     with_crowd: bool,
 ) -> Context {
+    let &Ends { baselines, orig, resp } = ends;
     // One page asks many servers, and the resolver for each.
     let is_of_page =
         seen.orig_local && !seen.failed && if seen.resp_local { DNS.contains(&seen.service) } else { seen.service.is_web() };
@@ -243,7 +257,28 @@ fn context(
         let held = held(seen, (beaten, beats), orig, baselines).filter(|part| part.bits > found.bits());
         found.part = held.or(found.part);
     }
-    found.context()
+    Context { hour: of_hour(seen, surprise, (hour, with_crowd), ends, without), ..found.context() }
+}
+
+/// What the hour around a flow holds far too much of: asked by its initiator, carried out by it, or asked of its responder, which is looked at only
+/// `with_crowd`.
+fn of_hour(
+    seen: &Observation,
+    surprise: &Surprise,
+    (hour, with_crowd): (&Hour, bool),
+    &Ends { baselines, orig, resp }: &Ends<'_>,
+    without: Without,
+) -> Option<Contribution> {
+    let mut found = Strongest::new(baselines, without, false, false);
+    match Side::of(seen) {
+        Some(Side::Asking) => found.asked(seen, Side::Asking, hour.exchanges(), orig),
+        Some(Side::Asked) if with_crowd && surprise.unknown_client => found.asked(seen, Side::Asked, hour.exchanges(), resp),
+        Some(Side::Asked) => {}
+        None => found.sent_out(seen, hour, orig),
+    }
+    // The bytes of a flow are among those of its hour: only the stronger of both counts.
+    let of_flow = surprise.shape.filter(Contribution::is_of_bytes_sent).map_or(0.0, |part| part.bits);
+    found.part.filter(|part| part.evidence != Evidence::SentOut || part.bits > of_flow)
 }
 
 /// Did a device ask several others at home for the service of a flow while it was learned?

@@ -1,8 +1,7 @@
 //! Devices that scan as a matter of habit.
 
 use super::evidence::Evidence;
-use super::range::{BYTES_ORIG, BYTES_RESP};
-use crate::feature::Observation;
+use crate::feature::{BYTES_ORIG, BYTES_RESP, Observation};
 use crate::model::HostBaseline;
 
 /// Attempts that fail within a minute of scanning.

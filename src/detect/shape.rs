@@ -24,10 +24,12 @@ pub(super) fn shape(
     without: Without,
 ) -> Option<Contribution> {
     let volume = volume(seen, orig, baselines, without);
-    // The first packets of a conversation that was under way were not heard: its shape says nothing. Nor does that of a tunnel: it is what goes through.
+    // The first packets of a conversation that was under way were not heard: its shape says nothing. Nor does that of a tunnel: it is what goes through;
+    // nor of what a device of which nothing is known says to a group: each greets in its own way.
     let is_used = || !seen.service.is_web() && orig.is_some_and(|host| host.services.contains(seen.service));
     let is_tunnel = || seen.app.is_tunnel() && is_used();
-    if seen.under_way || is_tunnel() {
+    let greets = || seen.is_to_group() && orig.is_none_or(HostBaseline::is_hardly_known);
+    if seen.under_way || greets() || is_tunnel() {
         return volume;
     }
     let is_known = usize::from(found.behaviour) < vocabulary.behaviours.len();

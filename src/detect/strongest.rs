@@ -11,7 +11,7 @@ use super::scanner::is_usual_scan;
 use super::surprise::Surprise;
 use crate::feature::Observation;
 use crate::flow::Service;
-use crate::model::{Baselines, Counted, HostBaseline, Hour, Roles, Served, bits};
+use crate::model::{Baselines, Counted, Exchanges, HostBaseline, Hour, Roles, Served, Side, bits};
 
 /// Different targets within a minute below which their number says nothing: a name, the time and a page are three.
 const MANY_TARGETS: u32 = 5;
@@ -30,6 +30,12 @@ const MANY_SERVED_AT_FIRST: u32 = 60;
 const CHANCE_DEVIATIONS: f64 = 4.0;
 /// Bits that a burst of pages can bring at the most, as long as others of its kind had such.
 pub(super) const MOST_PAGES_BITS: f64 = 6.0;
+/// Exchanges within an hour below which their number says nothing: one in a minute and a half.
+const MANY_EXCHANGES: u32 = 40;
+/// Bytes carried out of the network within an hour below which their number says nothing.
+const MANY_BYTES: f64 = 128_000.0;
+/// So many times the most of its own hours are many more.
+const MUCH_MORE: f64 = 3.0;
 /// Bits that the context can bring at the most.
 const MOST_BITS: f64 = 30.0;
 
@@ -120,6 +126,40 @@ impl<'k> Strongest<'k> {
         if fails {
             rate(Evidence::SlowFailures, f64::from(hour.failed));
         }
+    }
+
+    /// What its initiator carries out of the network within the hour, where most of it goes where the flow does.
+    pub fn sent_out(&mut self, seen: &Observation, hour: &Hour, host: Option<&HostBaseline>) {
+        // What a proxy or a resolver is asked to carry is its clients'.
+        let is_known = |host: &&HostBaseline| !host.is_hardly_known() && !host.asks_for_others();
+        let (Some(observed), Some(host)) = (hour.sending().of(seen), host.filter(is_known)) else { return };
+        if observed < MANY_BYTES || self.without.has_kind(Evidence::SentOut) {
+            return;
+        }
+        let range = Range::of_count(Evidence::SentOut, Some(host), seen.service, (self.baselines, || Roles::NONE));
+        let Some((range, p)) = range.and_then(|range| Some((range, range.rarer(observed, self.p)?))) else { return };
+        self.much_more(Evidence::SentOut, observed, (&range, p));
+    }
+
+    /// What an hour holds, where that is far more than any of the device's own did.
+    fn much_more(&mut self, evidence: Evidence, observed: f64, (range, p): (&Range<'_>, f64)) {
+        let usual = (0.0, range.most_of_its_own());
+        if observed > MUCH_MORE * usual.1 {
+            let part = Contribution { usual, ..Contribution::of(evidence, observed, bits(p).min(MOST_BITS)) };
+            (self.part, self.p) = (Some(part), p);
+        }
+    }
+
+    /// What is asked within the hour in its conversation, or of its responder.
+    pub fn asked(&mut self, seen: &Observation, side: Side, exchanges: &Exchanges, host: Option<&HostBaseline>) {
+        let observed = exchanges.of(seen, side);
+        let evidence = if side == Side::Asking { Evidence::Asking } else { Evidence::Asked };
+        if observed < MANY_EXCHANGES || self.without.has_kind(evidence) {
+            return;
+        }
+        let Some(range) = Range::of_count(evidence, host, seen.service, (self.baselines, || Roles::NONE)) else { return };
+        let Some(p) = range.rarer(observed.into(), self.p) else { return };
+        self.much_more(evidence, observed.into(), (&range, p));
     }
 
     /// What its responder gets in this minute.
@@ -309,5 +349,98 @@ mod tests {
         assert!((page.bits - MOST_PAGES_BITS).abs() < 1e-9 && page.detail == Detail::Pages, "{page:?}");
         assert!(other.bits > 10.0 && other.detail == Detail::Nothing && other.of == Of::Device, "{other:?}");
         assert!(sweep.bits > MOST_PAGES_BITS && sweep.detail == Detail::Nothing, "{sweep:?}");
+    }
+
+    /// A flow at this minute in which so many exchanges happen, or so many bytes are sent.
+    fn busy(minute: i64, (from, to): (u8, u8), exchanges: u32, bytes: f32) -> Observation {
+        let (_, mut seen) = super::super::testing::flow(minute * 60_000, from, to, 80, true);
+        seen.vector[crate::feature::TURNS] = 2.0 * exchanges as f32;
+        seen.vector[crate::feature::BYTES_ORIG] = bytes;
+        seen.vector[crate::feature::BYTES_RESP] = if to < 200 { 9.0 * bytes } else { 0.0 };
+        (seen.orig_local, seen.resp_local) = (from < 200, to < 200);
+        seen
+    }
+
+    /// What was learned of two days: devices 1 to 5 ask device 100 in every hour twenty times, strangers ask it thirty times, and device 1 sends out
+    /// three times 30 kB.
+    fn two_days() -> Baselines {
+        learned(2880)
+    }
+
+    /// The same of so many minutes.
+    fn learned(minutes: i64) -> Baselines {
+        let mut builder = crate::model::BaselinesBuilder::default();
+        for minute in 0..minutes {
+            for device in (1..=5).filter(|device| minute % 60 == i64::from(*device)) {
+                builder.add(&busy(minute, (device, 100), 20, 100.0), 0);
+            }
+            if (7..10).contains(&(minute % 60)) {
+                builder.add(&busy(minute, (1, 250), 1, 30_000.0), 0);
+            }
+            if minute % 2 == 0 {
+                builder.add(&busy(minute, (200 + (minute % 50) as u8, 100), 1, 100.0), 0);
+            }
+        }
+        let mut baselines = builder.finish();
+        baselines.pool(1);
+        baselines
+    }
+
+    /// The evidence of the last of these flows, all of one hour.
+    fn last_of(baselines: &Baselines, flows: &[Observation]) -> Option<Contribution> {
+        let mut hour = Hour::default();
+        flows.iter().for_each(|seen| _ = hour.add(seen));
+        let seen = flows.last()?;
+        let side = Side::of(seen);
+        let mut found = Strongest::new(baselines, Without::default(), false, false);
+        let host = baselines.host(if side == Some(Side::Asked) { seen.resp } else { seen.orig });
+        side.into_iter().for_each(|side| found.asked(seen, side, hour.exchanges(), host));
+        found.sent_out(seen, &hour, host);
+        found.part
+    }
+
+    #[test]
+    fn who_reads_far_more_of_a_server_than_it_ever_did_is_told_and_a_busy_day_is_not() {
+        let baselines = two_days();
+        let asks = |pieces: u32, each: u32| {
+            let flows: Vec<_> = (0..pieces).map(|n| busy(n.into(), (1, 100), each, 100.0)).collect();
+            last_of(&baselines, &flows).map(|part| (part.evidence, part.observed))
+        };
+        assert_eq!([asks(12, 9), asks(1, 108)], [Some((Evidence::Asking, 108.0)); 2], "in twelve connections, or in one");
+        assert_eq!([asks(6, 10), asks(1, 60)], [None; 2], "three times the usual");
+        let part = last_of(&baselines, &[busy(0, (1, 100), 108, 100.0)]).unwrap();
+        assert!(part.bits > 9.0 && part.bits < 20.0 && part.usual.1 > 19.0 && part.usual.1 < 24.0, "{part:?}");
+        assert_eq!(last_of(&baselines, &[busy(0, (9, 100), 108, 100.0)]), None, "nothing is known of it");
+    }
+
+    #[test]
+    fn many_strangers_that_ask_a_server_are_told_of_it_and_one_is_not_told_of_the_others() {
+        let baselines = two_days();
+        let crowd: Vec<_> = (0..40_u8).map(|n| busy(0, (200 + n, 100), 8, 100.0)).collect();
+        let part = last_of(&baselines, &crowd).unwrap();
+        assert!(part.evidence == Evidence::Asked && part.observed >= 200.0 && part.bits > 9.0, "{part:?}");
+        let one: Vec<_> = [busy(0, (201, 100), 400, 100.0), busy(1, (202, 100), 1, 100.0)].into();
+        assert_eq!(last_of(&baselines, &one), None);
+    }
+
+    #[test]
+    fn pieces_that_leave_add_up_over_the_hour() {
+        let baselines = two_days();
+        let sends = |pieces: i64, each: f32| {
+            let flows: Vec<_> = (0..pieces).map(|n| busy(n, (1, 240), 1, each)).collect();
+            last_of(&baselines, &flows).map(|part| (part.evidence, part.observed, part.bits > 8.0))
+        };
+        assert_eq!(sends(40, 25_000.0), Some((Evidence::SentOut, 1e6, true)));
+        assert_eq!(sends(8, 25_000.0), None, "three times the usual");
+        let mut of_earlier_version = baselines.clone();
+        of_earlier_version.whole_hours = 0;
+        assert_eq!(sends(1, 1e6), None, "its own volume tells");
+        let sends: Vec<_> = (0..40).map(|n| busy(n, (1, 240), 1, 25_000.0)).collect();
+        let asks = [busy(0, (1, 100), 108, 100.0)];
+        assert!(last_of(&baselines, &sends).is_some() && last_of(&baselines, &asks).is_some());
+        let of_no_whole_hour = learned(45);
+        for baselines in [&of_earlier_version, &of_no_whole_hour] {
+            assert_eq!([last_of(baselines, &sends), last_of(baselines, &asks)], [None; 2]);
+        }
     }
 }

@@ -92,13 +92,21 @@ mod tests {
 
     type Flows = Vec<(Box<FlowRecord>, Observation)>;
 
-    /// A device scans; a crowd of others, from home and from outside, turns to another; many begin the same new thing.
+    /// A device scans; a crowd of others, from home and from outside, turns to another; many begin the same new thing; one asks the other far more than
+    /// ever, and so do some from outside.
     fn busy_hour() -> Flows {
         let scan = (0..200_u16).map(|n| flow(LATER_MS + i64::from(n) * 10, 1, 100, 1000 + n, false));
         let crowd = (0..400_u16).map(|n| flow(LATER_MS + 60_000 + i64::from(n) * 40, 120 + (n % 120) as u8, 100, 80, n % 3 == 0));
         let change = (1..=10_u8).flat_map(|n| (0..2).map(move |k| (LATER_MS + 200_000 + i64::from(n) * 20_000 + k * 900, n)));
         let change = change.map(|(ms, n)| flow(ms, n, 200, 8443, true));
-        let mut flows: Flows = scan.chain(crowd).chain(change).collect();
+        let asks = |(n, from): (i64, u8), exchanges: u16| {
+            let (record, mut seen) = flow(LATER_MS + 600_000 + n * 1700, from, 100, 80, true);
+            seen.vector[crate::feature::TURNS] = f32::from(2 * exchanges);
+            (record, seen)
+        };
+        let reads = (0..9).map(|n| asks((n, 3), 150));
+        let guesses = (0..60).map(|n| asks((n * 4, 125 + n as u8), 20));
+        let mut flows: Flows = scan.chain(crowd).chain(change).chain(reads).chain(guesses).collect();
         flows.iter_mut().for_each(|(_, seen)| {
             seen.orig_local = !(123..=239).any(|n| seen.orig == host(n));
         });
@@ -147,9 +155,12 @@ mod tests {
         let flows = busy_hour();
         let text = |notices: Vec<Notice>| notices.iter().map(|it| format!("{it:?}")).collect::<Vec<_>>();
         let whole = text(show(&mut detector(&taught()), flows.clone()));
-        for class in ["Scan", "Flood", "PopulationChange"] {
+        for class in ["Scan", "Flood", "PopulationChange", "Collection"] {
             assert!(whole.iter().any(|notice| notice.contains(&format!("class: {class},"))), "no {class} in {whole:#?}");
         }
+        let of_server =
+            |notice: &&String| notice.contains("class: Collection,") && notice.contains(&format!("host: {:?}", host(100)));
+        assert!(whole.iter().filter(of_server).count() > 0, "{whole:#?}");
         for shares in [1, 3, 64] {
             assert_eq!(text(show_shared(shares, &flows)), whole, "{shares} shares");
         }

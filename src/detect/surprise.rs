@@ -12,14 +12,13 @@ use super::knowledge::{Ends, Knowledge};
 use super::memory::Earlier;
 use super::newness::Newness;
 use super::prior::{MORE_BITS, weigh};
-use super::range::BYTES_RESP;
 use super::recent::asks_many;
 use super::scanner::is_probe_of_scanner;
 use super::shape::{name_shape, shape, volume};
 use super::turned::is_known_turned;
 use super::twin::stands_in;
 use crate::app::App;
-use crate::feature::Observation;
+use crate::feature::{BYTES_RESP, Observation};
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Match, Roles, Vocabulary};
 

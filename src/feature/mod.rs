@@ -15,7 +15,7 @@ pub use extract::extract;
 pub use fact::{
     Fact, FactKind, POLICY_CHANGE, ParseFactError, READ_REQUEST, SUBSCRIBE_ALL, WEAK_TICKETS, fact_texts, names_service,
 };
-pub use observation::{DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Host, NamesAsked, Observation};
+pub use observation::{BYTES_ORIG, BYTES_RESP, DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Host, NamesAsked, Observation, TURNS};
 pub use packing::{pack, unpack};
 pub use schema::{COUNT, Feature, SCHEMA, Scale, hex, markdown, schema_hash};
 pub use tool::{attacks_servers, injects, labels_of_tool};

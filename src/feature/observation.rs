@@ -82,11 +82,17 @@ impl<'de> Deserialize<'de> for Host {
     }
 }
 
-/// Index of the feature `packets_orig`.
+/// Index of the feature `packets_orig`; that of the responder follows.
 const PACKETS_ORIG: usize = 1;
-/// Index of the feature `bytes_orig`; that of the responder follows each.
-const BYTES_ORIG: usize = 3;
+/// Index of the feature `payload_bytes_orig`.
+pub const BYTES_ORIG: usize = 3;
+/// Index of the feature `payload_bytes_resp`.
+pub const BYTES_RESP: usize = 4;
 const TCP: u8 = 6;
+/// What carries out sends so many times what it gets.
+const MORE_SENT: f32 = 2.0;
+/// Index of the feature `turns`.
+pub const TURNS: usize = 19;
 /// Index of the feature `answered`.
 const ANSWERED: usize = 26;
 /// Index of the feature `dns_queries`.
@@ -233,6 +239,31 @@ impl Observation {
         (self.end.since(self.start).as_seconds() / 60.0).max(1.0)
     }
 
+    /// Does it ask by a connection and bring about as much as it takes? Whoever types has no answer to each key, a study has as many images as it
+    /// has, what a proxy is asked for is asked of others, and who hands in results, mail or images is answered with a word for each.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        let is_other = matches!(self.app, App::Dicom | App::Rdp | App::Rfb | App::Ssh | App::Telnet);
+        let brings = 2.0 * self.vector[BYTES_RESP] >= self.vector[BYTES_ORIG];
+        self.service.connects() && !self.passed_on && !is_other && brings
+    }
+
+    /// Bytes that it carries out of the network, being complete and sending more than it brings. Over datagrams people talk and meet, but for what
+    /// carries pages.
+    #[must_use]
+    pub fn carries_out(&self) -> Option<f32> {
+        let [sent, got] = [self.vector[BYTES_ORIG], self.vector[BYTES_RESP]];
+        let leaves = self.orig_local && !self.resp_local && self.orig.is_device() && self.is_complete();
+        let is_kind = self.service.connects() || self.app == App::Quic;
+        (leaves && is_kind && sent > 0.0 && sent >= MORE_SENT * got).then_some(sent)
+    }
+
+    /// How often its initiator said something and was answered, about.
+    #[must_use]
+    pub fn exchanges(&self) -> u32 {
+        (self.vector[TURNS] as u32).div_ceil(2)
+    }
+
     /// Is it met for the first time?
     #[must_use]
     pub fn is_first_sight(&self) -> bool {
@@ -349,6 +380,7 @@ mod tests {
 
     #[test]
     fn the_index_is_the_feature() {
-        assert_eq!([ANSWERED, PACKETS_ORIG].map(|place| crate::feature::SCHEMA[place].name), ["answered", "packets_orig"]);
+        let names = [ANSWERED, PACKETS_ORIG, TURNS, BYTES_ORIG, BYTES_RESP].map(|place| crate::feature::SCHEMA[place].name);
+        assert_eq!(names, ["answered", "packets_orig", "turns", "payload_bytes_orig", "payload_bytes_resp"]);
     }
 }

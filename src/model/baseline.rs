@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::commons::{Commons, Kind, Roles};
+use super::exchanges::Side;
 use super::family::Family as _;
 use super::histogram::Histogram;
 use super::host::HostBaseline;
-use super::hour::{Devices, Hour};
+use super::hour::{Hour, HourCounts};
 use super::hours::Days;
 use super::identity::{Identities, Names};
 use super::order::Order;
-use super::pooled::{Busiest, Newness, Pooled};
+use super::pooled::{Asking, Busiest, Newness, Pooled};
 use super::role::{self, Role};
 use super::steady::{Deaf, Steady};
 use super::window::{Edge, Map, Minute, sorted};
-use crate::feature::{Host, Observation};
+use crate::feature::{BYTES_ORIG, BYTES_RESP, Host, Observation};
 use crate::flow::Service;
 use crate::time::Timestamp;
 
@@ -58,6 +59,10 @@ pub struct Baselines {
     /// Was a connection that is only kept alive taken for silent? It was not in models of earlier versions, whose conversations fall silent by that rule, then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent_when_kept_alive: bool,
+    /// Whole hours in which exchanges, and bytes that leave, were counted. None were in models of earlier versions, or where parts of the time were too
+    /// short: nothing is said of them, then.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub whole_hours: u32,
     /// Which addresses are one device.
     pub identities: Identities,
     /// By device.
@@ -92,9 +97,17 @@ pub struct BaselinesBuilder {
     hour: Hour,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
+    /// It sees one minute in so many; of 0 all.
+    sample: u32,
 }
 
 impl BaselinesBuilder {
+    /// One that sees one minute in so many, so that an hour holds so many times what it counts.
+    #[must_use]
+    pub fn of_sample(sample: u32) -> Self {
+        Self { sample, ..Self::default() }
+    }
+
     /// Learns an observation that looked like `behaviour`.
     pub fn add(&mut self, seen: &Observation, behaviour: u16) {
         let minute = seen.seen.seconds().div_euclid(60);
@@ -106,7 +119,7 @@ impl BaselinesBuilder {
         self.first = Some(self.first.map_or(seen.seen, |first| first.min(seen.seen)));
         self.last = Some(self.last.map_or(seen.seen, |last| last.max(seen.seen)));
         if let Some(ended) = self.hour.add(seen) {
-            self.baselines.learn_hour(&ended);
+            self.baselines.learn_hour(&ended, self.sample.max(1));
         }
         self.window.add(seen, behaviour);
         // At the bidding of whoever is outside a device asks for nobody.
@@ -127,7 +140,7 @@ impl BaselinesBuilder {
     pub fn finish(mut self) -> Baselines {
         self.close_minute();
         if let Some(ended) = self.last.and_then(|last| std::mem::take(&mut self.hour).finish(last)) {
-            self.baselines.learn_hour(&ended);
+            self.baselines.learn_hour(&ended, self.sample.max(1));
         }
         self.baselines.span_minutes = minutes(self.heard());
         self.baselines.silent_when_kept_alive = true;
@@ -207,6 +220,12 @@ impl BaselinesBuilder {
     }
 }
 
+/// For what is left out of a file.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 /// The share of a server's clients whose conversations of an unknown kind must go on.
 const STEADY_SHARE: f64 = 0.9;
 
@@ -217,14 +236,26 @@ fn minutes(heard: Option<(Timestamp, Timestamp)>) -> f64 {
 
 /// Indices of the features whose volume is judged by device and service.
 pub(super) const DURATION: usize = 0;
-pub(super) const BYTES_ORIG: usize = 3;
-pub(super) const BYTES_RESP: usize = 4;
 
 impl Baselines {
-    fn learn_hour(&mut self, ended: &Devices) {
-        for (host, told) in ended.in_order() {
+    /// Learns an hour, of which one minute in `sample` was seen.
+    fn learn_hour(&mut self, ended: &HourCounts, sample: u32) {
+        self.whole_hours += 1;
+        for (host, told) in ended.devices.in_order() {
             if let Some(baseline) = self.hosts.get_mut(&host) {
                 baseline.learn_hour(told.targets(), f64::from(told.failed));
+            }
+        }
+        for (host, bytes) in ended.sending.in_order() {
+            if let Some(baseline) = self.hosts.get_mut(&host) {
+                baseline.learn_sent_out(bytes * f64::from(sample));
+            }
+        }
+        for side in [Side::Asking, Side::Asked] {
+            for ((host, service), exchanges) in ended.exchanges.in_order(side) {
+                if let Some(baseline) = self.hosts.get_mut(&host) {
+                    baseline.learn_exchanges(side, service, exchanges.saturating_mul(sample));
+                }
             }
         }
     }
@@ -245,7 +276,12 @@ impl Baselines {
 
     fn add(&mut self, other: &Self, is_later: bool) {
         self.days.merge(&other.days);
-        self.silent_when_kept_alive = other.silent_when_kept_alive && (self.silent_when_kept_alive || self.hosts.is_empty());
+        let is_first = self.hosts.is_empty();
+        self.silent_when_kept_alive = other.silent_when_kept_alive && (self.silent_when_kept_alive || is_first);
+        if is_first || self.whole_hours > 0 {
+            self.whole_hours =
+                if is_later { self.whole_hours + other.whole_hours } else { self.whole_hours.max(other.whole_hours) };
+        }
         let deaf = std::mem::take(&mut self.deaf);
         // In the order of addresses: which of too many are taken must not depend on a hash.
         let mut hosts: Vec<_> = other.hosts.iter().collect();
@@ -287,7 +323,7 @@ impl Baselines {
             let of_role = hosts.iter().filter(|(address, host)| is_of_role(address, host)).map(|(_, host)| &***host);
             role.pooled = Pooled::of(of_role, &self.commons, &self.pooled.newness);
         }
-        self.draw_busiest();
+        self.draw_most();
     }
 
     /// Of what nobody knows, only what goes on for all that use it of the same server: where one of them pauses, the others may.
@@ -308,22 +344,24 @@ impl Baselines {
         move |host| host.local || !any_local
     }
 
-    /// Draws the busiest minutes and hours of those that are pooled.
-    fn draw_busiest(&mut self) {
+    /// Draws the busiest minutes and hours of those that are pooled, and how much they ask within an hour.
+    fn draw_most(&mut self) {
         let is_pooled = self.is_pooled();
         let pools = std::iter::once(&mut self.pooled).chain(self.roles.iter_mut().map(|role| &mut role.pooled));
-        pools.for_each(|pooled| pooled.busiest = Busiest::default());
+        pools.for_each(|pooled| (pooled.busiest, pooled.asking) = (Busiest::default(), Asking::default()));
         for (address, host) in self.hosts.iter().filter(|(_, host)| is_pooled(host) && !host.is_hardly_known()) {
-            self.pooled.busiest.add(host);
             let role = self.roles.get_mut(usize::from(host.role)).filter(|_| address.is_device());
-            role.into_iter().for_each(|role| role.pooled.busiest.add(host));
+            for pooled in std::iter::once(&mut self.pooled).chain(role.map(|role| &mut role.pooled)) {
+                pooled.busiest.add(host);
+                pooled.asking.add(host, f64::from(self.whole_hours));
+            }
         }
     }
 
     /// Draws what is not stored: after loading.
     pub(super) fn prepare(&mut self) {
         self.prepare_devices();
-        self.draw_busiest();
+        self.draw_most();
     }
 
     fn prepare_devices(&mut self) {

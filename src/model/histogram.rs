@@ -112,6 +112,12 @@ impl Histogram {
         }
     }
 
+    /// Was nothing counted?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
     /// Values counted.
     #[must_use]
     pub const fn total(&self) -> u32 {
@@ -142,14 +148,14 @@ impl Histogram {
     /// without traffic, are windows too; fewer than were counted has no effect).
     #[must_use]
     pub fn tail(&self, value: f64, windows: f64) -> f64 {
-        self.tail_in(bucket(value), value, windows)
+        self.tail_in(bucket(value), value, windows, 1.0)
     }
 
-    /// The same of a value whose bucket is known.
-    pub(crate) fn tail_in(&self, at: i16, value: f64, windows: f64) -> f64 {
+    /// The same of a value whose bucket is known, where values below `least` were not counted.
+    pub(crate) fn tail_in(&self, at: i16, value: f64, windows: f64, least: f64) -> f64 {
         let total = f64::from(self.total()).max(windows);
         let at_least = self.sums().at_least(at);
-        tail_of(value, at_least, total, self.buckets.last().map(|&(bucket, _)| bucket))
+        tail_of(value, at_least, total, (self.buckets.last().map(|&(bucket, _)| bucket), least))
     }
 
     fn sums(&self) -> &Sums {
@@ -171,10 +177,10 @@ impl Histogram {
     }
 }
 
-/// The probability of a value at least this large, from how many of all values were and the largest bucket with any.
-pub(super) fn tail_of(value: f64, at_least: u32, total: f64, largest: Option<i16>) -> f64 {
+/// The probability of a value at least this large, from how many of all values were and the largest bucket with any, or the least value that is counted.
+pub(super) fn tail_of(value: f64, at_least: u32, total: f64, (largest, least): (Option<i16>, f64)) -> f64 {
     // The edge counts only beyond all that was seen.
-    let largest = if at_least > 0 { f64::INFINITY } else { largest.map_or(1.0, |bucket| upper_edge(bucket).max(1.0)) };
+    let largest = if at_least > 0 { f64::INFINITY } else { largest.map_or(least, upper_edge).max(least) };
     tail_probability(value, f64::from(at_least), total, largest, ALPHA)
 }
 
@@ -212,7 +218,7 @@ fn edge_above(bucket: i16) -> f64 {
 }
 
 /// The largest value of a bucket.
-pub(super) fn upper_edge(bucket: i16) -> f64 {
+pub(crate) fn upper_edge(bucket: i16) -> f64 {
     if bucket == i16::MIN {
         return 0.0;
     }

@@ -7,16 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use super::baseline::{ServedBaseline, ServiceBaseline};
 use super::counts::{Counts, Life};
+use super::exchanges::Side;
 use super::histogram::Histogram;
 use super::hours::Hours;
 use super::lasting::Lasting;
 use super::measured::{
     BYTES_ORIG, BYTES_RESP, CLIENTS_PER_MIN, DURATION_MS, FAILED_PER_HOUR, FAILED_PER_MIN, FILE_CHANGES_PER_MIN, FLOWS_PER_MIN,
-    LOGIN_FAILURES_PER_MIN, Measured, NAMES_MISSING_PER_MIN, Of, ServiceServed, ServiceUse, TARGETS_PER_HOUR, TARGETS_PER_MIN,
-    counted_of,
+    LOGIN_FAILURES_PER_MIN, Measured, NAMES_MISSING_PER_MIN, Of, SENT_OUT_PER_HOUR, ServiceServed, ServiceUse, TARGETS_PER_HOUR,
+    TARGETS_PER_MIN,
 };
 use super::packed::{Packed, counted};
 use super::steady::{Deaf, Steady};
+use super::stored_host::Stored;
 use super::window::{Edge, Initiated, Served, Shape};
 use crate::feature::{Fact, Host};
 use crate::flow::Service;
@@ -25,6 +27,11 @@ use crate::flow::Service;
 const MAX_SERVICES: usize = 256;
 /// Services of a device that does little: a medical or other single-purpose one.
 const FEW_SERVICES: usize = 12;
+
+/// Hours in which less was carried out of the network are as good as none.
+pub const FEW_BYTES: f64 = 16_000.0;
+/// Hours with fewer exchanges are as good as none.
+pub const FEW_EXCHANGES: u32 = 8;
 
 /// A device with fewer active minutes is hardly known.
 const HARDLY_MINUTES: u32 = 5;
@@ -60,11 +67,18 @@ pub struct HostBaseline {
     pub(super) measured: Measured,
 }
 
+pub(super) const fn of_side(side: Side) -> Of {
+    match side {
+        Side::Asking => Of::AskingPerHour,
+        Side::Asked => Of::AskedPerHour,
+    }
+}
+
 /// What a device serves.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Serving {
-    offers: Counts<Service>,
-    clients: Counts<Edge>,
+    pub(super) offers: Counts<Service>,
+    pub(super) clients: Counts<Edge>,
 }
 
 /// What resolvers offer. Over TCP a refusal is an answer too: whoever was scanned offers that, for all that is known.
@@ -182,6 +196,12 @@ impl HostBaseline {
         self.measured.of_device(NAMES_MISSING_PER_MIN)
     }
 
+    /// Bytes carried out of the network per hour, in hours that had 16 kB or more.
+    #[must_use]
+    pub fn sent_out_per_hour(&self) -> Packed<'_> {
+        self.measured.of_device(SENT_OUT_PER_HOUR)
+    }
+
     /// Different targets per hour, in hours that had any; about.
     #[must_use]
     pub fn targets_per_hour(&self) -> Packed<'_> {
@@ -194,11 +214,32 @@ impl HostBaseline {
         self.measured.of_device(FAILED_PER_HOUR)
     }
 
+    /// Exchanges per hour with a service at home, or from outside with a service of its own, in hours that had eight or more.
+    #[must_use]
+    pub fn exchanges_per_hour(&self, side: Side, service: Service) -> Packed<'_> {
+        self.measured.per_hour(of_side(side), service)
+    }
+
+    /// Whole hours in which it began anything.
+    #[must_use]
+    pub fn whole_hours(&self) -> f64 {
+        f64::from(self.targets_per_hour().total())
+    }
+
+    /// The same of all services that had such hours.
+    pub(super) fn all_exchanges_per_hour(&self, side: Side) -> impl Iterator<Item = (Service, Packed<'_>)> {
+        self.measured.all_per_hour(of_side(side))
+    }
+
+    pub(super) fn stored_exchanges(&self, side: Side) -> BTreeMap<Service, Histogram> {
+        self.all_exchanges_per_hour(side).map(|(service, exchanges)| (service, exchanges.into())).collect()
+    }
+
     /// One of which nothing else is known.
     #[cfg(test)]
     pub(crate) fn with_targets_per_min(targets_per_min: &Histogram) -> Self {
         let mut host = Self::default();
-        host.measured.add_of_device(&counted_of(&[targets_per_min]));
+        host.measured.add_of_device(&super::measured::counted_of(&[targets_per_min]));
         host
     }
 
@@ -313,119 +354,20 @@ impl HostBaseline {
         }
     }
 
+    pub(super) fn learn_exchanges(&mut self, side: Side, service: Service, exchanges: u32) {
+        if exchanges >= FEW_EXCHANGES {
+            self.measured.add_of_service(of_side(side), service, &[(0, counted(f64::from(exchanges)))], MAX_SERVICES);
+        }
+    }
+
+    pub(super) fn learn_sent_out(&mut self, bytes: f64) {
+        if bytes >= FEW_BYTES {
+            self.measured.add_of_device(&[(SENT_OUT_PER_HOUR, counted(bytes))]);
+        }
+    }
+
     pub(super) fn learn_hour(&mut self, targets: f64, failed: f64) {
         self.measured.add_of_device(&[(TARGETS_PER_HOUR, counted(targets)), (FAILED_PER_HOUR, counted(failed))]);
-    }
-}
-
-/// As a model holds it.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    local: bool,
-    role: u16,
-    minutes: u32,
-    late_minutes: u32,
-    #[serde(default, skip_serializing_if = "Hours::is_empty")]
-    hours: Hours,
-    services: Counts<Service>,
-    edges: Counts<Edge>,
-    facts: Counts<Fact>,
-    shapes: Counts<Shape>,
-    offers: Counts<Service>,
-    clients: Counts<Edge>,
-    #[serde(with = "super::keys")]
-    steady: BTreeMap<Edge, Steady>,
-    #[serde(with = "super::keys")]
-    asked: BTreeMap<Service, ServiceBaseline>,
-    #[serde(with = "super::keys")]
-    continued: BTreeMap<Service, ServiceBaseline>,
-    #[serde(with = "super::keys")]
-    served: BTreeMap<Service, ServedBaseline>,
-    targets_per_min: Histogram,
-    failed_per_min: Histogram,
-    login_failures_per_min: Histogram,
-    file_changes_per_min: Histogram,
-    targets_per_hour: Histogram,
-    failed_per_hour: Histogram,
-    #[serde(default)]
-    names_missing_per_min: Histogram,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    passes_on: bool,
-}
-
-impl From<HostBaseline> for Stored {
-    fn from(mut host: HostBaseline) -> Self {
-        let Serving { offers, clients } = host.serving.take().map_or_else(Serving::default, |serving| *serving);
-        Self {
-            asked: host.measured.stored_use(Of::Asked).collect(),
-            continued: host.measured.stored_use(Of::Continued).collect(),
-            served: host.measured.stored_served().collect(),
-            targets_per_min: host.targets_per_min().into(),
-            failed_per_min: host.failed_per_min().into(),
-            login_failures_per_min: host.login_failures_per_min().into(),
-            file_changes_per_min: host.file_changes_per_min().into(),
-            targets_per_hour: host.targets_per_hour().into(),
-            failed_per_hour: host.failed_per_hour().into(),
-            names_missing_per_min: host.names_missing_per_min().into(),
-            local: host.local,
-            role: host.role,
-            minutes: host.minutes,
-            late_minutes: host.late_minutes,
-            hours: host.hours,
-            services: host.services,
-            edges: host.edges,
-            facts: host.facts,
-            shapes: host.shapes,
-            offers,
-            clients,
-            passes_on: host.passes_on,
-            steady: host.steady.into(),
-        }
-    }
-}
-
-impl From<Stored> for HostBaseline {
-    fn from(stored: Stored) -> Self {
-        let mut measured = Measured::default();
-        let mut add = |of: Of, service: Service, histograms: &[&Histogram]| {
-            measured.add_of_service(of, service, &counted_of(histograms), usize::MAX);
-        };
-        for (of, by_service) in [(Of::Asked, &stored.asked), (Of::Continued, &stored.continued)] {
-            for (&service, used) in by_service {
-                add(of, service, &[&used.flows_per_min, &used.bytes_orig, &used.bytes_resp, &used.duration_ms]);
-            }
-        }
-        for (&service, served) in &stored.served {
-            add(Of::Served, service, &[&served.flows_per_min, &served.clients_per_min]);
-        }
-        let of_device = counted_of(&[
-            &stored.targets_per_min,
-            &stored.failed_per_min,
-            &stored.login_failures_per_min,
-            &stored.file_changes_per_min,
-            &stored.targets_per_hour,
-            &stored.failed_per_hour,
-            &stored.names_missing_per_min,
-        ]);
-        if !of_device.is_empty() {
-            measured.add_of_device(&of_device);
-        }
-        let serving = Serving { offers: stored.offers, clients: stored.clients };
-        Self {
-            local: stored.local,
-            passes_on: stored.passes_on,
-            role: stored.role,
-            minutes: stored.minutes,
-            late_minutes: stored.late_minutes,
-            hours: stored.hours,
-            services: stored.services,
-            edges: stored.edges,
-            facts: stored.facts,
-            shapes: stored.shapes,
-            serving: (serving != Serving::default()).then(|| Box::new(serving)),
-            steady: stored.steady.into(),
-            measured,
-        }
     }
 }
 
@@ -445,6 +387,9 @@ mod tests {
             host.learn_initiated(Initiated { targets: n, failed: n % 2, ..Initiated::default() });
             host.learn_served(HL7, Served { flows: n, clients: 1, answered: true, local: true });
             host.learn_hour(f64::from(n), 0.0);
+            host.learn_sent_out(f64::from(n) * 9e3);
+            host.learn_exchanges(Side::Asking, HL7, 7 + n);
+            host.learn_exchanges(Side::Asked, HL7, 20 * n);
         }
         host
     }

@@ -5,6 +5,8 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::exchanges::{Exchanges, Side};
+use super::sending::Sending;
 use super::window::Map;
 use crate::feature::{Host, Observation};
 use crate::time::{Span, Timestamp};
@@ -132,7 +134,18 @@ fn of_few(places: &[u8; FEW], targets: usize, peers: usize) -> (Distinct<4>, Dis
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Hour {
     start: Option<Timestamp>,
-    devices: Devices,
+    counts: HourCounts,
+}
+
+/// What was counted of one hour.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct HourCounts {
+    /// What devices began.
+    pub devices: Devices,
+    /// What they asked, and were asked.
+    pub exchanges: Exchanges,
+    /// What they sent out of the network.
+    pub sending: Sending,
 }
 
 impl Hour {
@@ -142,38 +155,68 @@ impl Hour {
     }
 
     /// Counts an observation. Returns what the hour before held, when a new one begins with it and that one was whole.
-    pub fn add(&mut self, seen: &Observation) -> Option<Devices> {
-        let start = *self.start.get_or_insert(seen.seen);
-        let mut ended = None;
-        if seen.seen.since(start) >= LENGTH {
-            let hours = seen.seen.since(start).nanos() / LENGTH.nanos();
-            self.start = Some(start + Span::from_nanos(hours * LENGTH.nanos()));
-            ended = Some(std::mem::take(&mut self.devices));
+    pub fn add(&mut self, seen: &Observation) -> Option<HourCounts> {
+        let ended = self.begin_next(seen.seen);
+        if let Some(side) = Side::of(seen).filter(|_| seen.is_complete()) {
+            self.counts.exchanges.add(seen, side);
         }
+        self.counts.sending.add(seen);
+        let devices = &mut self.counts.devices;
         let login_failures = if seen.counts_events() { seen.events.login_failures } else { 0 };
         let fails = u32::from(seen.failed && seen.is_complete()) + login_failures;
         if seen.is_first_sight() {
             let target = Distinct::<4>::place(hash((seen.resp, seen.service)));
-            self.devices.begin(seen.orig, target, Distinct::<2>::place(hash(seen.resp)));
+            devices.begin(seen.orig, target, Distinct::<2>::place(hash(seen.resp)));
         }
         if fails > 0
-            && let Some((_, failed)) = self.devices.entry(seen.orig)
+            && let Some((_, failed)) = devices.entry(seen.orig)
         {
             *failed = failed.saturating_add(fails);
         }
         ended
     }
 
+    /// Counts what its responder is asked, where its initiator is looked after elsewhere.
+    pub fn add_asked(&mut self, seen: &Observation) {
+        self.begin_next(seen.seen);
+        if seen.is_complete() && Side::of(seen) == Some(Side::Asked) {
+            self.counts.exchanges.add(seen, Side::Asked);
+        }
+    }
+
+    /// Begins the hour of `at`. Returns what the one before held, where `at` is no longer in it.
+    fn begin_next(&mut self, at: Timestamp) -> Option<HourCounts> {
+        let start = *self.start.get_or_insert(at);
+        if at.since(start) < LENGTH {
+            return None;
+        }
+        let hours = at.since(start).nanos() / LENGTH.nanos();
+        self.start = Some(start + Span::from_nanos(hours * LENGTH.nanos()));
+        Some(std::mem::take(&mut self.counts))
+    }
+
     /// What is left at the end, if that was nearly an hour by `last`.
     #[must_use]
-    pub fn finish(self, last: Timestamp) -> Option<Devices> {
-        self.start.filter(|&start| last.since(start) >= ENOUGH).map(|_| self.devices)
+    pub fn finish(self, last: Timestamp) -> Option<HourCounts> {
+        self.start.filter(|&start| last.since(start) >= ENOUGH).map(|_| self.counts)
     }
 
     /// What a device has begun so far in this hour.
     #[must_use]
     pub fn of(&self, device: Host) -> HourOfDevice {
-        self.devices.of(device)
+        self.counts.devices.of(device)
+    }
+
+    /// What was sent out of the network so far in this hour.
+    #[must_use]
+    pub const fn sending(&self) -> &Sending {
+        &self.counts.sending
+    }
+
+    /// What was asked so far in this hour.
+    #[must_use]
+    pub const fn exchanges(&self) -> &Exchanges {
+        &self.counts.exchanges
     }
 }
 

@@ -20,18 +20,26 @@ pub(super) enum Of {
     Continued,
     /// How a service of it is used.
     Served,
+    /// How much it asks of a service at home within an hour.
+    AskingPerHour,
+    /// How much is asked of a service of it from outside within an hour.
+    AskedPerHour,
 }
 
 impl Of {
     /// How many histograms there are.
     const fn width(self) -> usize {
         match self {
-            Self::Device => 7,
+            Self::Device => 8,
             Self::Asked | Self::Continued => 4,
             Self::Served => 2,
+            Self::AskingPerHour | Self::AskedPerHour => 1,
         }
     }
 }
+
+/// All of them, in their order.
+const KINDS: [Of; 6] = [Of::Device, Of::Asked, Of::Continued, Of::Served, Of::AskingPerHour, Of::AskedPerHour];
 
 /// Of what, and of which service.
 type Key = (Of, Service);
@@ -49,6 +57,7 @@ pub(super) const FILE_CHANGES_PER_MIN: usize = 3;
 pub(super) const TARGETS_PER_HOUR: usize = 4;
 pub(super) const FAILED_PER_HOUR: usize = 5;
 pub(super) const NAMES_MISSING_PER_MIN: usize = 6;
+pub(super) const SENT_OUT_PER_HOUR: usize = 7;
 /// Of [`Of::Asked`], [`Of::Continued`] and [`Of::Served`].
 pub(super) const FLOWS_PER_MIN: usize = 0;
 /// Of [`Of::Asked`] and [`Of::Continued`].
@@ -132,7 +141,7 @@ fn histograms(mut bytes: &[u8]) -> impl Iterator<Item = Packed<'_>> {
 }
 
 fn key_of([of, protocol, high, low]: [u8; KEY_BYTES]) -> Key {
-    let of = [Of::Device, Of::Asked, Of::Continued, Of::Served][usize::from(of).min(3)];
+    let of = KINDS[usize::from(of).min(KINDS.len() - 1)];
     (of, Service { protocol, port: u16::from_be_bytes([high, low]) })
 }
 
@@ -239,6 +248,16 @@ impl Measured {
         self.find((Of::Served, service)).map(ServiceServed::of)
     }
 
+    /// How much was asked of all services within an hour, on one side.
+    pub(super) fn all_per_hour(&self, of: Of) -> impl Iterator<Item = (Service, Packed<'_>)> {
+        self.all(of).map(|record| (record.key.1, histograms(record.histograms).next().unwrap_or_default()))
+    }
+
+    /// How much was asked of a service within an hour, on one side; nothing where it never was much.
+    pub(super) fn per_hour(&self, of: Of, service: Service) -> Packed<'_> {
+        self.find((of, service)).and_then(|found| histograms(found).next()).unwrap_or_default()
+    }
+
     /// Counts values of the device as a whole, each in the histogram at its place.
     pub(super) fn add_of_device(&mut self, values: &[(usize, Counted)]) {
         self.add((Of::Device, NONE), values, usize::MAX);
@@ -255,7 +274,7 @@ impl Measured {
     }
 
     fn merged(&self, other: &Self, most: usize) -> Box<[u8]> {
-        let mut room = [most; 4];
+        let mut room = [most; KINDS.len()];
         for record in self.records() {
             let kind = &mut room[record.key.0 as usize];
             *kind = kind.saturating_sub(1);
@@ -435,8 +454,8 @@ mod tests {
     proptest! {
         #[test]
         fn merging_is_counting_one_after_the_other(
-            mine in prop::collection::vec((0..4_u8, 0..9_u16, 0..4_usize, -41..90_i16, 1..300_u32), 0..40),
-            theirs in prop::collection::vec((0..4_u8, 0..9_u16, 0..4_usize, -41..90_i16, 1..300_u32), 0..40),
+            mine in prop::collection::vec((0..6_u8, 0..9_u16, 0..4_usize, -41..90_i16, 1..300_u32), 0..40),
+            theirs in prop::collection::vec((0..6_u8, 0..9_u16, 0..4_usize, -41..90_i16, 1..300_u32), 0..40),
             most in 1..6_usize,
         ) {
             let measured = |values: &[(u8, u16, usize, i16, u32)]| {

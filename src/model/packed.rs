@@ -146,7 +146,8 @@ impl<'h> Packed<'h> {
     }
 
     /// The last bucket with any value.
-    pub(super) fn most(self) -> Option<i16> {
+    #[must_use]
+    pub fn most(self) -> Option<i16> {
         self.buckets().last().map(|(bucket, _)| bucket)
     }
 
@@ -157,9 +158,9 @@ impl<'h> Packed<'h> {
         self.buckets().filter(|&(bucket, _)| bucket >= at).fold(0, |sum, (_, count)| sum.saturating_add(count))
     }
 
-    /// Values counted, and as [`Histogram::tail`].
+    /// Values counted, and as [`Histogram::tail`]; values below `least` were not counted.
     #[must_use]
-    pub fn total_and_tail(self, value: f64, windows: f64) -> (u32, f64) {
+    pub fn total_and_tail(self, value: f64, windows: f64, least: f64) -> (u32, f64) {
         let at = bucket(value);
         let (mut total, mut at_least, mut largest) = (0_u32, 0_u32, None);
         for (bucket, count) in self.buckets() {
@@ -167,7 +168,7 @@ impl<'h> Packed<'h> {
             at_least += if bucket >= at { count } else { 0 };
             largest = Some(bucket);
         }
-        (total, tail_of(value, at_least, f64::from(total).max(windows), largest))
+        (total, tail_of(value, at_least, f64::from(total).max(windows), (largest, least)))
     }
 
     /// Writes it with more values.
@@ -232,7 +233,7 @@ mod tests {
             let packed = Packed::of(&bytes);
             prop_assert_eq!(&Histogram::from(packed), &histogram);
             prop_assert_eq!(packed.total(), histogram.total());
-            prop_assert_eq!(packed.total_and_tail(value, windows), (histogram.total(), histogram.tail(value, windows)));
+            prop_assert_eq!(packed.total_and_tail(value, windows, 1.0), (histogram.total(), histogram.tail(value, windows)));
             for q in [0.05, 0.5, 0.95, 1.0] {
                 prop_assert_eq!(packed.quantile(q), histogram.quantile(q));
             }

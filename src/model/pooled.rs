@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::baseline::{ServedBaseline, ServiceBaseline};
 use super::commons::{Commons, Kind, KnownTo};
 use super::counts::{Counts, Value};
+use super::exchanges::Side;
 use super::histogram::Histogram;
 use super::host::HostBaseline;
+use super::window::Map;
 use crate::feature::{Fact, FactKind};
+use crate::flow::Service;
 
 /// How often a device meets a value that it never had, and who else has it then.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,6 +125,47 @@ impl Busiest {
     }
 }
 
+/// Exchanges per hour with one service, of all devices that use it or offer it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PerHour {
+    /// Those of hours that had many.
+    pub exchanges: Histogram,
+    /// Whole hours in which these devices might have had some.
+    pub hours: f64,
+}
+
+/// Exchanges per hour by service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asking {
+    asking: Map<Service, PerHour>,
+    asked: Map<Service, PerHour>,
+}
+
+impl Asking {
+    /// Those with one service, on one side; none where nobody uses or offers it.
+    #[must_use]
+    pub fn of(&self, side: Side, service: Service) -> Option<&PerHour> {
+        match side {
+            Side::Asking => self.asking.get(&service),
+            Side::Asked => self.asked.get(&service),
+        }
+    }
+
+    /// Counts the exchanges of a device, and the time in which it might have had some: in which it began anything, or, of what it offers, `whole_hours`.
+    pub(super) fn add(&mut self, host: &HostBaseline, whole_hours: f64) {
+        let asking = (Side::Asking, &mut self.asking, &host.services, host.whole_hours());
+        let asked = (Side::Asked, &mut self.asked, host.offers(), whole_hours);
+        for (side, by_service, services, hours) in [asking, asked] {
+            for (service, _) in services.iter().filter(|(service, _)| service.connects()) {
+                by_service.entry(service).or_default().hours += hours;
+            }
+            for (service, exchanges) in host.all_exchanges_per_hour(side) {
+                by_service.entry(service).or_default().exchanges.merge_packed(exchanges);
+            }
+        }
+    }
+}
+
 /// What devices do together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pooled {
@@ -148,6 +192,9 @@ pub struct Pooled {
     /// Different names that do not exist per minute, over all devices.
     #[serde(default)]
     pub names_missing_per_min: Histogram,
+    /// Bytes carried out of the network per hour, over all devices.
+    #[serde(default, skip_serializing_if = "Histogram::is_empty")]
+    pub sent_out_per_hour: Histogram,
     /// Different targets per hour, over all devices.
     pub targets_per_hour: Histogram,
     /// Failed attempts and logins per hour, over all devices.
@@ -155,6 +202,9 @@ pub struct Pooled {
     /// The most of each device that is more than hardly known. Drawn from the devices.
     #[serde(skip)]
     pub busiest: Busiest,
+    /// Exchanges per hour. Drawn from the devices.
+    #[serde(skip)]
+    pub asking: Asking,
 }
 
 /// The weight of the network's shares in a role's, in values.
@@ -229,6 +279,7 @@ impl Pooled {
         self.login_failures_per_min.merge_packed(host.login_failures_per_min());
         self.file_changes_per_min.merge_packed(host.file_changes_per_min());
         self.names_missing_per_min.merge_packed(host.names_missing_per_min());
+        self.sent_out_per_hour.merge_packed(host.sent_out_per_hour());
         self.targets_per_hour.merge_packed(host.targets_per_hour());
         self.failed_per_hour.merge_packed(host.failed_per_hour());
     }

@@ -41,6 +41,11 @@ pub(super) struct Adaptation {
     incidents_before: u64,
 }
 
+/// What learns on, from one minute in so many.
+fn lesson() -> BaselinesBuilder {
+    BaselinesBuilder::of_sample(MINUTES_PER_LESSON as u32)
+}
+
 impl Adaptation {
     /// One that begins with a model; `anchor` is the one that was trained, where the model has learned on already.
     pub(super) fn new(adapt: Adapt, anchor: &Model) -> Result<Self, ModelError> {
@@ -51,7 +56,7 @@ impl Adaptation {
             seed: anchor.provenance.seed,
             anchor: Knowledge::new(vocabulary, baselines, anchor.calibration.clone(), threshold),
             anchor_digest: anchor.digest()?,
-            builder: BaselinesBuilder::default(),
+            builder: lesson(),
             waiting: VecDeque::new(),
             next: None,
             learned: 0,
@@ -102,7 +107,7 @@ impl Adaptation {
         let incidents = vague - std::mem::replace(&mut self.incidents_before, vague);
         let mut model = model.clone();
         let parent = model.digest()?;
-        model.baselines.merge(&std::mem::take(&mut self.builder).finish());
+        model.baselines.merge(&std::mem::replace(&mut self.builder, lesson()).finish());
         model.baselines.pool(self.seed);
         model.calibration.adapt(incidents, self.adapt.every.as_seconds() / 86_400.0, model.budget);
         model.provenance.adapted = Some(Adapted {

@@ -14,6 +14,7 @@ pub fn technique(number: &str) -> Option<&'static str> {
         "T1190" => "Exploit Public-Facing Application",
         "T1200" => "Hardware Additions",
         "T1210" => "Exploitation of Remote Services",
+        "T1213" => "Data from Information Repositories",
         "T1486" => "Data Encrypted for Impact",
         "T1489" => "Service Stop",
         "T1496" => "Resource Hijacking",
@@ -57,8 +58,9 @@ mod tests {
 
     #[test]
     fn every_class_with_a_technique_has_its_name() {
-        let of_evidence = [Evidence::Leases, Evidence::Routes, Evidence::NamesGiven, Evidence::NewFact(FactKind::Application)]
-            .map(Evidence::attack);
+        let application = Evidence::NewFact(FactKind::Application);
+        let of_evidence = [Evidence::Leases, Evidence::Routes, Evidence::NamesGiven, application];
+        let of_evidence = of_evidence.map(Evidence::attack);
         for (number, of) in Class::ALL.map(|class| class.info().attack).into_iter().chain(of_evidence).flatten() {
             assert!(technique(number).is_some() && tactic(of).is_some(), "{number} {of}");
         }

@@ -132,7 +132,8 @@ fn heard(name: &str) -> Vec<Observation> {
 fn minutes(model: &Model) -> BTreeMap<Host, serde_json::Value> {
     let told = |host: &HostBaseline| {
         let mut told = serde_json::to_value(host).unwrap();
-        ["targets_per_hour", "failed_per_hour"].iter().for_each(|&name| told[name] = serde_json::Value::Null);
+        let of_hours = ["targets_per_hour", "failed_per_hour", "asking_per_hour", "asked_per_hour", "sent_out_per_hour"];
+        of_hours.iter().for_each(|&name| told[name] = serde_json::Value::Null);
         told
     };
     model.baselines.hosts.iter().map(|(&host, baseline)| (host, told(baseline))).collect()

@@ -30,6 +30,7 @@ fn deed(class: Option<Class>) -> &'static str {
         Some(Class::CovertApplication) => "ran a program that hides its traffic or works for others",
         Some(Class::Beaconing) => "called the same address again and again like a clock",
         Some(Class::Exfiltration) => "moved an unusual amount of data",
+        Some(Class::Collection) => "asked a server for far more than usual, or was asked for it",
         Some(Class::CredentialAccess) => "asked for tickets from which passwords can be guessed",
         Some(Class::CriticalAccess) => "reached clinical or control systems in a way it had not before",
         Some(Class::LateralMovement) => "used administrative access to other devices for the first time",

@@ -237,7 +237,7 @@ impl<'h> Range<'h> {
         self.usual_of_others()
     }
 
-    /// The most of the device's own, to within a bucket.
+    /// The most of the device's own, to within a bucket; the least that is counted where it had less.
     pub(super) fn most_of_its_own(&self) -> f64 {
         self.own.and_then(Packed::most).map_or(self.least, upper_edge).max(self.least)
     }

@@ -7,7 +7,8 @@ use crate::model::{Baselines, HostBaseline, Kind, value_key};
 /// So many names are those of others.
 const SEVERAL_NAMES: usize = 3;
 
-/// Does a known device call itself, to another at home, by the name by which one other alone did while it was learned? What comes in the place of another is seldom known.
+/// Does a known device call itself, to another at home, by the name by which one other alone did while it was learned? What comes in the place of
+/// another is seldom known.
 pub(super) fn takes_name_of_another(
     seen: &Observation,
     orig: Option<&HostBaseline>,

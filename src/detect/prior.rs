@@ -3,7 +3,8 @@
 //! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here ever used and that exists to
 //! hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative access at an hour at which the device is never at work,
 //! or remote calls that administer another device or take control of it, or listening to all that is published, or requests that change a controller, or tickets
-//! from which passwords can be guessed, or names that are asked for past the resolver at home, or the name of another device, or a tool for remote support, tunnels or attacks.
+//! from which passwords can be guessed, or names that are asked for past the resolver at home, or the name of another device, or a tool for remote support,
+//! tunnels or attacks.
 
 use super::administrator::is_its_work;
 use super::classify::{amplifies, carries_data, is_login};

@@ -274,7 +274,7 @@ fn of_hour(
         Some(Side::Asking) => found.asked(seen, Side::Asking, hour.exchanges(), orig),
         Some(Side::Asked) if with_crowd && surprise.unknown_client => found.asked(seen, Side::Asked, hour.exchanges(), resp),
         Some(Side::Asked) => {}
-        None => found.sent_out(seen, hour, orig),
+        None => found.sent_out(seen, hour.sending(), orig),
     }
     // The bytes of a flow are among those of its hour: only the stronger of both counts.
     let of_flow = surprise.shape.filter(Contribution::is_of_bytes_sent).map_or(0.0, |part| part.bits);

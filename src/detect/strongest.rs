@@ -11,7 +11,7 @@ use super::scanner::is_usual_scan;
 use super::surprise::Surprise;
 use crate::feature::Observation;
 use crate::flow::Service;
-use crate::model::{Baselines, Counted, Exchanges, HostBaseline, Hour, Roles, Served, Side, bits};
+use crate::model::{Baselines, Counted, Exchanges, HostBaseline, Hour, Roles, Sending, Served, Side, bits};
 
 /// Different targets within a minute below which their number says nothing: a name, the time and a page are three.
 const MANY_TARGETS: u32 = 5;
@@ -129,10 +129,10 @@ impl<'k> Strongest<'k> {
     }
 
     /// What its initiator carries out of the network within the hour, where most of it goes where the flow does.
-    pub fn sent_out(&mut self, seen: &Observation, hour: &Hour, host: Option<&HostBaseline>) {
+    pub fn sent_out(&mut self, seen: &Observation, sending: &Sending, host: Option<&HostBaseline>) {
         // What a proxy or a resolver is asked to carry is its clients'.
         let is_known = |host: &&HostBaseline| !host.is_hardly_known() && !host.asks_for_others();
-        let (Some(observed), Some(host)) = (hour.sending().of(seen), host.filter(is_known)) else { return };
+        let (Some(observed), Some(host)) = (sending.of(seen), host.filter(is_known)) else { return };
         if observed < MANY_BYTES || self.without.has_kind(Evidence::SentOut) {
             return;
         }
@@ -395,7 +395,7 @@ mod tests {
         let mut found = Strongest::new(baselines, Without::default(), false, false);
         let host = baselines.host(if side == Some(Side::Asked) { seen.resp } else { seen.orig });
         side.into_iter().for_each(|side| found.asked(seen, side, hour.exchanges(), host));
-        found.sent_out(seen, &hour, host);
+        found.sent_out(seen, hour.sending(), host);
         found.part
     }
 

@@ -28,7 +28,7 @@ const MAX_SERVICES: usize = 256;
 /// Services of a device that does little: a medical or other single-purpose one.
 const FEW_SERVICES: usize = 12;
 
-/// Hours in which less was carried out of the network are as good as none.
+/// Hours in which less was carried out of the network are as good as none; in bytes.
 pub const FEW_BYTES: f64 = 16_000.0;
 /// Hours with fewer exchanges are as good as none.
 pub const FEW_EXCHANGES: u32 = 8;
@@ -67,6 +67,7 @@ pub struct HostBaseline {
     pub(super) measured: Measured,
 }
 
+/// What is measured of a side.
 pub(super) const fn of_side(side: Side) -> Of {
     match side {
         Side::Asking => Of::AskingPerHour,
@@ -214,16 +215,16 @@ impl HostBaseline {
         self.measured.of_device(FAILED_PER_HOUR)
     }
 
-    /// Exchanges per hour with a service at home, or from outside with a service of its own, in hours that had eight or more.
-    #[must_use]
-    pub fn exchanges_per_hour(&self, side: Side, service: Service) -> Packed<'_> {
-        self.measured.per_hour(of_side(side), service)
-    }
-
     /// Whole hours in which it began anything.
     #[must_use]
     pub fn whole_hours(&self) -> f64 {
         f64::from(self.targets_per_hour().total())
+    }
+
+    /// Exchanges per hour with a service at home, or from outside with a service of its own, in hours that had eight or more.
+    #[must_use]
+    pub fn exchanges_per_hour(&self, side: Side, service: Service) -> Packed<'_> {
+        self.measured.per_hour(of_side(side), service)
     }
 
     /// The same of all services that had such hours.
@@ -231,6 +232,7 @@ impl HostBaseline {
         self.measured.all_per_hour(of_side(side))
     }
 
+    /// The same as a model holds it.
     pub(super) fn stored_exchanges(&self, side: Side) -> BTreeMap<Service, Histogram> {
         self.all_exchanges_per_hour(side).map(|(service, exchanges)| (service, exchanges.into())).collect()
     }

@@ -21,7 +21,7 @@ struct Sent {
     /// Of the flow with the most.
     largest: f32,
     to: Host,
-    /// By how much that one is ahead of all others (Boyer and Moore 1991, majority vote).
+    /// What is left of its bytes when those of others are taken off, at most as many as it got (Boyer and Moore 1991, majority vote).
     ahead: f32,
 }
 

@@ -95,8 +95,9 @@ pub struct HttpFacts {
     /// Is another server than the one that hears it asked for: by CONNECT, or by a whole address of `http` (RFC 9112, 3.2.2)?
     #[serde(skip)]
     pub asks_proxy: bool,
-    /// What the request tries to have the server do: `shell command`, `server script`, `SQL injection`, `path traversal`, `loading look-up` or `cross-site
-    /// scripting`. Only the first request of a connection is looked at, its target, its header fields and the start of its form, 1024 bytes of each.
+    /// What the request tries to have the server do: `shell command`, `server script`, `SQL injection`, `path traversal`, `loading look-up`,
+    /// `cross-site scripting` or, where it runs a script among them, `script in a folder of uploads`. Only the first request of a connection is looked at,
+    /// its target, its header fields and the start of its form, 1024 bytes of each.
     pub injection: Option<&'static str>,
     /// Is the body of the request still to come?
     #[serde(skip)]

@@ -13,8 +13,12 @@ pub const TRAVERSAL: &str = "path traversal";
 pub const LOOK_UP: &str = "loading look-up";
 /// A script for whoever reads the page (CWE-79).
 pub const CROSS_SITE: &str = "cross-site scripting";
+/// A script for the server where people put their files: what a web shell is, mostly.
+pub const UPLOADED: &str = "script in a folder of uploads";
+/// A heartbeat of TLS that reads more than it may (CVE-2014-0160).
+pub const HEARTBLEED: &str = "Heartbleed";
 /// All of them.
-pub const INJECTIONS: [&str; 6] = [COMMAND, SCRIPT, SQL, TRAVERSAL, LOOK_UP, CROSS_SITE];
+pub const INJECTIONS: [&str; 8] = [COMMAND, SCRIPT, SQL, TRAVERSAL, LOOK_UP, CROSS_SITE, UPLOADED, HEARTBLEED];
 
 /// As much of a request's target, or of its body, is looked at.
 const MOST_BYTES: usize = 1024;
@@ -106,17 +110,38 @@ const WORDS: [&str; 21] = [
     "wget",
     "whoami",
 ];
+/// Endings of files that servers run.
+const SCRIPT_ENDINGS: [&str; 13] =
+    ["asp", "aspx", "ashx", "cfm", "cgi", "jsp", "jspx", "phar", "php", "php5", "php7", "phtml", "pl"];
+/// Folders that are made for what people send, in which programs have no place.
+const FOLDERS_OF_UPLOADS: [&str; 5] = ["upload", "uploaded", "uploads", "userfiles", "user_uploads"];
+/// How programs are called that take what is sent, or hand it out, and may lie there.
+const TAKERS: [&str; 10] =
+    ["default", "download", "fileupload", "get", "handler", "index", "server", "upload", "uploader", "uploadhandler"];
 const PARAMETERS: [&str; 6] = ["cmd", "exec", "execute", "command", "shell", "run"];
 
 /// What the target of a request tries.
 pub(super) fn in_target(target: &[u8]) -> Option<&'static str> {
     // Most ask for a plain path.
     if !target.iter().any(|byte| matches!(byte, b'?' | b'%' | b'\'' | b'<' | b'$' | b'\\')) && !has(target, b"../../") {
-        return None;
+        return is_uploaded_script(target).then_some(UPLOADED);
     }
     let plain = Plain::of(target);
     let query = target.iter().position(|&byte| byte == b'?').map_or(&[][..], |at| &target[at + 1..]);
-    plain.tells().or_else(|| in_parameters(query))
+    let uploaded = || is_uploaded_script(plain.bytes()).then_some(UPLOADED);
+    plain.tells().or_else(|| in_parameters(query)).or_else(uploaded)
+}
+
+/// Is a script asked for that lies in a folder of uploads, and is none of those that take them?
+fn is_uploaded_script(target: &[u8]) -> bool {
+    let path = target.get(..MOST_BYTES).unwrap_or(target).split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+    let is_one_of = |words: &[&str], text: &[u8]| words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
+    let mut parts = path.split(|&byte| byte == b'/').skip_while(|part| !is_one_of(&FOLDERS_OF_UPLOADS, part));
+    parts.any(|part| {
+        let file = part.split(|&byte| byte == b';').next().unwrap_or_default();
+        let Some(dot) = file.iter().rposition(|&byte| byte == b'.') else { return false };
+        is_one_of(&SCRIPT_ENDINGS, &file[dot + 1..]) && !is_one_of(&TAKERS, &file[..dot])
+    })
 }
 
 /// What a form tries, or what is sent in its place. In one of several parts a file may be sent, of which only scripts for the server count.
@@ -252,6 +277,17 @@ mod tests {
             ("/../a?x=100%", None),
             ("/form?state=NC+-+North+Carolina&company=Net+Group+Ltd&note=Thanks;+PS&cols=name|id", None),
             ("/x?host=a;ls+-la", Some(COMMAND)),
+            ("/uploads/2026/thumb_1.php", Some(UPLOADED)),
+            ("/app/Upload/img.ASPX?x=1", Some(UPLOADED)),
+            ("/uploads/thumb.php?x=' or 1=1", Some(SQL)),
+            ("/uploads/x%2Ephp", Some(UPLOADED)),
+            ("/uploads/x.php;a=1/b", Some(UPLOADED)),
+            ("/uploads/thumb_1.png?next=a.php", None),
+            ("/upload/handler.ashx", None),
+            ("/upload/index.php?id=3", None),
+            ("/temp/report.aspx", None),
+            ("/upload.php", None),
+            ("/php/uploads/", None),
         ];
         for (target, want) in targets {
             assert_eq!(in_target(target.as_bytes()), want, "{target}");

@@ -1,18 +1,25 @@
-//! MQTT: who connects how, and how many packets of which kind (OASIS MQTT 3.1.1 and 5.0, chapters 2 and 3). Topics, user names
-//! and payloads are not kept; of the client's identifier a hash is.
+//! MQTT: who connects how, and how many packets of which kind (OASIS MQTT 3.1.1 and 5.0, chapters 2 and 3). User names and payloads are not
+//! kept; of the client's identifier, and of the topics that it publishes, hashes are.
 
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
+use super::count;
 use super::heads;
-use super::listed::count;
+use super::listed::count as add;
 use super::listen::{Heard, Listen, Place};
 use super::reader::Reader;
 
+/// Where brokers listen, so that who publishes is told in a connection from before the capture, too.
+const PORT: u16 = 1883;
 /// Longest CONNECT packet that is put together, in bytes.
 const MAX_CONNECT_BYTES: usize = 4096;
 /// Bytes of a packet whose topic filters are looked at.
 const MAX_SUBSCRIBE_BYTES: usize = 512;
+/// Longest topic of which a hash is kept, in bytes.
+const MAX_TOPIC_BYTES: usize = 256;
+/// Topics of which hashes are kept.
+const MAX_TOPICS: usize = 8;
 /// Distinct return codes that are counted.
 const MAX_CODES: usize = 8;
 /// Hexadecimal digits of a client's hash.
@@ -45,6 +52,9 @@ pub struct MqttFacts {
     /// most.
     #[serde(serialize_with = "by_code")]
     pub connack_codes: Vec<(u8, u32)>,
+    /// The first 8 topics that the client publishes, as hashes in the same way. None is kept that is longer than 256 bytes, or of which version 5 has an
+    /// alias in its place.
+    pub topics_sha256: Topics,
     /// PUBLISH packets.
     pub publish: u32,
     /// PUBLISH packets by quality of service: at most once, at least once, exactly once.
@@ -79,6 +89,54 @@ pub struct MqttQos {
     pub exactly_once: u32,
 }
 
+/// Hashes of topics, in the order in which they came. Serialized as these.
+#[derive(Clone, Debug, Default, Eq)]
+pub struct Topics {
+    hashes: Vec<Box<str>>,
+    /// Numbers of the same topics, so that what is published again and again is not hashed again and again.
+    numbers: Vec<u64>,
+}
+
+impl Topics {
+    fn note(&mut self, topic: &[u8]) {
+        if self.numbers.len() >= MAX_TOPICS {
+            return;
+        }
+        let number = count::hash(topic.iter().copied());
+        if !self.numbers.contains(&number) {
+            self.numbers.push(number);
+            self.hashes.push(hash(topic));
+        }
+    }
+
+    /// The hashes.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.hashes.iter().map(|hash| &**hash)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Box<str>> {
+        self.hashes.iter_mut()
+    }
+}
+
+impl FromIterator<Box<str>> for Topics {
+    fn from_iter<I: IntoIterator<Item = Box<str>>>(hashes: I) -> Self {
+        Self { hashes: hashes.into_iter().collect(), numbers: Vec::new() }
+    }
+}
+
+impl PartialEq for Topics {
+    fn eq(&self, other: &Self) -> bool {
+        self.hashes == other.hashes
+    }
+}
+
+impl Serialize for Topics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.hashes)
+    }
+}
+
 fn by_code<S: Serializer>(codes: &[(u8, u32)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(codes.iter().copied())
 }
@@ -87,15 +145,15 @@ impl Listen for MqttFacts {
     const MOST_LOOKS: Option<u8> = None;
 
     fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
-        heads::messages(place, &heard.payload, head, |packet| self.packet(packet));
+        heads::messages(place, &heard.payload, head, |packet| self.packet(packet, heard.is_for(PORT)));
         true
     }
 }
 
 impl MqttFacts {
-    fn packet(&mut self, packet: &[u8]) -> Option<u32> {
+    fn packet(&mut self, packet: &[u8], is_of_client: bool) -> Option<u32> {
         let (first, bytes, body) = header(packet)?;
-        count(match first >> 4 {
+        add(match first >> 4 {
             1 => {
                 self.connect_options(body);
                 &mut self.connect
@@ -106,6 +164,9 @@ impl MqttFacts {
             }
             3 => {
                 self.published(first);
+                if is_of_client {
+                    self.topic(body);
+                }
                 &mut self.publish
             }
             8 => {
@@ -144,27 +205,34 @@ impl MqttFacts {
     /// Counts an answer to a CONNECT packet.
     fn answer(&mut self, body: &[u8]) {
         let Some(code) = body.get(1) else {
-            count(&mut self.other);
+            add(&mut self.other);
             return;
         };
         if *code != 0 {
-            count(&mut self.refused);
+            add(&mut self.refused);
         }
         if let Some((_, times)) = self.connack_codes.iter_mut().find(|(known, _)| known == code) {
-            count(times);
+            add(times);
         } else if self.connack_codes.len() < MAX_CODES {
             self.connack_codes.push((*code, 1));
         }
     }
 
     const fn published(&mut self, first: u8) {
-        count(match first >> 1 & 3 {
+        add(match first >> 1 & 3 {
             0 => &mut self.publish_qos.at_most_once,
             1 => &mut self.publish_qos.at_least_once,
             _ => &mut self.publish_qos.exactly_once,
         });
         if first & 1 == 1 {
-            count(&mut self.retained);
+            add(&mut self.retained);
+        }
+    }
+
+    /// Keeps a hash of what a PUBLISH packet is about.
+    fn topic(&mut self, body: &[u8]) {
+        if let Some(topic) = Reader(body).vec16().filter(|topic| (1..=MAX_TOPIC_BYTES).contains(&topic.len())) {
+            self.topics_sha256.note(topic);
         }
     }
 
@@ -187,7 +255,7 @@ impl MqttFacts {
             }
         };
         if asks_for_all().is_some() {
-            count(&mut self.subscribe_all);
+            add(&mut self.subscribe_all);
         }
     }
 }
@@ -222,6 +290,10 @@ fn head(packet: &[u8]) -> Option<usize> {
     Some(match first >> 4 {
         1 if bytes <= MAX_CONNECT_BYTES => bytes,
         2 => bytes.min(fixed + 2),
+        3 => match body {
+            [high, low, ..] => bytes.min(fixed + 2 + usize::from(u16::from_be_bytes([*high, *low])).min(MAX_TOPIC_BYTES)),
+            _ => bytes.min(fixed + 2),
+        },
         8 if bytes <= MAX_SUBSCRIBE_BYTES => bytes,
         _ => fixed,
     })

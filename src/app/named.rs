@@ -61,8 +61,8 @@ impl Facts {
                 mailbox.software.iter_mut().for_each(|text| to.greeting(text));
                 start_tls(&mut mailbox.tls, to);
             }
-            // Not its text, but the same for every client of the same name.
-            Self::Mqtt(mqtt) => names(&mut mqtt.client_id_sha256, to),
+            // Not their texts, but the same for every client, or topic, of the same name.
+            Self::Mqtt(mqtt) => names(mqtt.client_id_sha256.iter_mut().chain(mqtt.topics_sha256.iter_mut()), to),
             Self::Mysql(mysql) => {
                 texts(&mut mysql.version, to);
                 start_tls(&mut mysql.tls, to);

@@ -10,12 +10,15 @@ use super::held::Message;
 use super::hello::{self, CLIENT_HELLO, Carrier, SERVER_HELLO};
 use super::listen::{Heard, Listen, Payload, Place};
 use super::reader::Reader;
-use super::{cipher, framing};
+use super::{Side, cipher, framing};
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
+const HEARTBEAT: u8 = 24;
+/// Bytes of a heartbeat before its payload (RFC 6520, 4).
+const HEARTBEAT_HEAD_BYTES: u16 = 3;
 
 /// The kind of a handshake's message that holds a certificate.
 const CERTIFICATE: u8 = 11;
@@ -56,6 +59,12 @@ pub struct TlsFacts {
     pub alerts: u16,
     /// What the last of them says (RFC 8446, 6): 40 is a failed handshake, 48 an unknown authority.
     pub last_alert: u8,
+    /// Did a heartbeat that says that it is longer than it is get an answer, which holds what was in the other end's memory (Heartbleed, CVE-2014-0160)? Told
+    /// where both are in the clear.
+    pub heartbleed: bool,
+    /// Who sent such a heartbeat last, and the bytes that it had.
+    #[serde(skip)]
+    pub asked_too_much: Option<(Side, u16)>,
 }
 
 /// As EVE spells it.
@@ -103,11 +112,19 @@ impl TlsFacts {
     fn records(&mut self, payload: &Payload<'_>, place: &mut Place) -> bool {
         let mut has_ended = false;
         framing::messages(&mut place.skip, payload.bytes, payload.wire_bytes, |record| {
-            let [kind @ CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4, high, low, body @ ..] = record else { return None };
+            let [kind @ CHANGE_CIPHER_SPEC..=HEARTBEAT, 3, 0..=4, high, low, body @ ..] = record else { return None };
             let bytes = u16::from_be_bytes([*high, *low]);
             match (*kind, bytes, body) {
                 (CHANGE_CIPHER_SPEC | APPLICATION_DATA, ..) => has_ended |= self.version_chosen != 0,
                 (ALERT, 2, [1 | 2, code, ..]) => self.alert(*code),
+                (HEARTBEAT, _, [1, high, low, ..]) if self.version_chosen != 0 => {
+                    let is_too_much = u16::from_be_bytes([*high, *low]).saturating_add(HEARTBEAT_HEAD_BYTES) > bytes;
+                    self.asked_too_much = is_too_much.then_some((payload.side, bytes));
+                }
+                (HEARTBEAT, _, [2, ..]) => {
+                    let is_more = |(side, asked)| side != payload.side && bytes > asked;
+                    self.heartbleed |= self.asked_too_much.take().is_some_and(is_more);
+                }
                 _ => {}
             }
             Some(5 + u32::from(bytes))
@@ -276,4 +293,29 @@ pub(super) const fn is_alert(payload: &[u8]) -> bool {
 /// Is this the server's hello?
 pub(super) fn is_server_hello(payload: &[u8]) -> bool {
     is_hello(payload) && payload.get(5) == Some(&SERVER_HELLO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_that_is_answered_with_more_than_it_brought_is_told() {
+        let is_told = |said: &[(Side, &[u8])]| {
+            let mut places = [Place::default(), Place::default()];
+            let mut tls = TlsFacts { version_chosen: TLS_1_2, ..TlsFacts::default() };
+            for &(side, bytes) in said {
+                let payload = Payload::new(side, bytes, bytes.len() as u32);
+                tls.records(&payload, &mut places[usize::from(side == Side::Resp)]);
+            }
+            tls.heartbleed
+        };
+        let (bad, answer) = ([24, 3, 2, 0, 3, 1, 0x40, 0], [&[24, 3, 2, 0, 100, 2, 0, 81][..], &[7; 97]].concat());
+        let sound = [&[24, 3, 2, 0, 100, 1, 0, 81][..], &[7; 97]].concat();
+        assert!(is_told(&[(Side::Orig, &bad), (Side::Resp, &answer)]));
+        assert!(!is_told(&[(Side::Orig, &bad), (Side::Resp, &[21, 3, 2, 0, 2, 2, 10])]), "it was turned down");
+        assert!(!is_told(&[(Side::Orig, &sound), (Side::Resp, &answer)]), "it brought as much");
+        assert!(!is_told(&[(Side::Orig, &bad), (Side::Orig, &answer)]), "nobody answered");
+        assert!(!is_told(&[(Side::Orig, &bad), (Side::Orig, &sound), (Side::Resp, &answer)]), "the sound one was answered");
+    }
 }

@@ -1,6 +1,6 @@
 //! What controllers are asked to do, in the same words whatever the protocol.
 
-use super::fact::{FactKind, READ_REQUEST, seen};
+use super::fact::{FactKind, READ_REQUEST, UPLOAD_REQUEST, seen};
 use crate::app::{BacnetFacts, Dnp3Facts, EnipFacts, Iec104Facts, ModbusFacts, S7Facts};
 
 pub(super) fn modbus(modbus: &ModbusFacts, found: &mut Vec<(FactKind, &str)>) {
@@ -15,6 +15,7 @@ pub(super) fn s7(s7: &S7Facts, found: &mut Vec<(FactKind, &str)>) {
         (s7.plc_stop, "stop"),
         (s7.plc_control, "control"),
         (s7.download, "download"),
+        (s7.upload, UPLOAD_REQUEST),
         (s7.userdata_security, "password"),
     ];
     asked(&requests, found);
@@ -62,7 +63,7 @@ pub(super) fn iec104(iec104: &Iec104Facts, found: &mut Vec<(FactKind, &str)>) {
 
 fn asked(requests: &[(u32, &'static str)], found: &mut Vec<(FactKind, &str)>) {
     found.extend(seen(requests).map(|request| (FactKind::ControllerRequest, request)));
-    let changes = seen(requests).filter(|&request| request != READ_REQUEST);
+    let changes = seen(requests).filter(|&request| request != READ_REQUEST && request != UPLOAD_REQUEST);
     found.extend(changes.map(|request| (FactKind::ControllerChange, request)));
 }
 
@@ -83,6 +84,8 @@ mod tests {
             asked
         };
         assert_eq!(asked(Facts::S7(S7Facts { setup: 1, read: 9, plc_stop: 1, ..S7Facts::default() })), ["read", "stop"]);
+        let takes = Facts::S7(S7Facts { upload: 1, ..S7Facts::default() });
+        assert_eq!(said(&takes), [(FactKind::ControllerRequest, UPLOAD_REQUEST)], "it changes nothing");
         assert_eq!(
             asked(Facts::Dnp3(Dnp3Facts { direct_operate: 1, restart: 1, ..Dnp3Facts::default() })),
             ["operate", "restart"]

@@ -8,7 +8,9 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{controller, tool};
-use crate::app::{App, Basis, DceRpcFacts, DicomFacts, Facts, Hl7Facts, KerberosFacts, MqttFacts, Ports, SHORT_LABEL, SmbFacts};
+use crate::app::{
+    App, Basis, DceRpcFacts, DicomFacts, Facts, HEARTBLEED, Hl7Facts, KerberosFacts, MqttFacts, Ports, SHORT_LABEL, SmbFacts,
+};
 use crate::flow::{FlowRecord, Service};
 use crate::wire::Addr;
 
@@ -51,10 +53,14 @@ pub enum FactKind {
     Ticket,
     /// A tool that lets others in, hides where traffic goes or turns a server against others, known by the name of its server or by what it does.
     Tool,
+    /// A country that is called by telephone.
+    CountryCalled,
+    /// What a device publishes over MQTT, by a hash.
+    MqttTopic,
 }
 
 impl FactKind {
-    const ALL: [(Self, &'static str, &'static str); 18] = [
+    const ALL: [(Self, &'static str, &'static str); 20] = [
         (Self::Domain, "domain", "domain"),
         (Self::Name, "name", "name"),
         (Self::CallingAe, "calling_ae", "calling AE title"),
@@ -73,6 +79,8 @@ impl FactKind {
         (Self::Application, "application", "application on this port"),
         (Self::Ticket, "ticket", "kind of ticket"),
         (Self::Tool, "tool", "tool"),
+        (Self::CountryCalled, "country_called", "country called"),
+        (Self::MqttTopic, "mqtt_topic", "MQTT topic"),
     ];
 
     /// All kinds.
@@ -94,6 +102,7 @@ impl FactKind {
                 | Self::ControllerRequest
                 | Self::ControllerChange
                 | Self::Ticket
+                | Self::CountryCalled
         )
     }
 
@@ -119,8 +128,10 @@ pub const POLICY_CHANGE: &str = "change of a domain's policies";
 /// anybody gets.
 pub const WEAK_TICKETS: [&str; 2] = ["weak cipher", "without proof"];
 
-/// The text of a [`FactKind::ControllerRequest`] that leaves the controller as it is. All others change it.
+/// The text of a [`FactKind::ControllerRequest`] that every station gives all day. All others change the controller, or give away its program.
 pub const READ_REQUEST: &str = "read";
+/// The text of one that asks for a controller's program.
+pub const UPLOAD_REQUEST: &str = "upload";
 
 /// A fact as a baseline keeps it: its kind and a hash of its text, enough to tell known from new, not enough to read it.
 /// In 12 bytes, because devices keep many.
@@ -222,7 +233,10 @@ pub(super) fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
             found.extend(http.method.map(|method| (FactKind::HttpMethod, method)));
         }
         Facts::Ssh(ssh) => found.extend(ssh.software_orig.as_deref().map(|text| (FactKind::SshSoftware, text))),
-        Facts::Tls(tls) => found.extend(tls.alpn.as_deref().map(|text| (FactKind::Alpn, text))),
+        Facts::Tls(tls) => {
+            found.extend(tls.heartbleed.then_some((FactKind::Tool, HEARTBLEED)));
+            found.extend(tls.alpn.as_deref().map(|text| (FactKind::Alpn, text)));
+        }
         Facts::DceRpc(calls) => of_calls(calls, &mut found),
         Facts::Smb(smb) => of_smb(smb, &mut found),
         Facts::Modbus(modbus) => controller::modbus(modbus, &mut found),
@@ -232,6 +246,7 @@ pub(super) fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
         Facts::Bacnet(bacnet) => controller::bacnet(bacnet, &mut found),
         Facts::Iec104(iec104) => controller::iec104(iec104, &mut found),
         Facts::Kerberos(kerberos) => of_kerberos(kerberos, &mut found),
+        Facts::Sip(sip) => found.extend(sip.countries_called.iter().map(|&country| (FactKind::CountryCalled, country))),
         _ => {}
     }
     found
@@ -272,6 +287,7 @@ fn of_mqtt<'f>(mqtt: &'f MqttFacts, found: &mut Vec<(FactKind, &'f str)>) {
         (mqtt.subscribe_all, SUBSCRIBE_ALL),
     ];
     found.extend(seen(&packets).map(|packet| (FactKind::MqttPacket, packet)));
+    found.extend(mqtt.topics_sha256.iter().map(|topic| (FactKind::MqttTopic, topic)));
 }
 
 fn of_calls<'f>(calls: &'f DceRpcFacts, found: &mut Vec<(FactKind, &'f str)>) {

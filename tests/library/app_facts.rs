@@ -298,6 +298,8 @@ fn mqtt_packets_are_counted_by_kind() {
         connect: 1,
         refused: 1,
         connack_codes: vec![(5, 1)],
+        // printf a/b | sha256sum
+        topics_sha256: std::iter::once("c14cddc033f64b9d".into()).collect(),
         publish: 2,
         publish_qos: MqttQos { at_most_once: 2, ..MqttQos::default() },
         subscribe: 1,

@@ -177,6 +177,7 @@ fn mqtt_is_told_however_it_is_cut() {
         will: true,
         connect: 1,
         connack_codes: vec![(0, 1)],
+        topics_sha256: [digest(b"ward/SECRET").into(), digest(b"a").into()].into_iter().collect(),
         publish: 3,
         publish_qos: MqttQos { at_most_once: 1, at_least_once: 1, exactly_once: 1 },
         retained: 1,

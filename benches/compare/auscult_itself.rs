@@ -16,7 +16,7 @@ use super::clusters::Found;
 use super::recording::{Recording, Step};
 
 /// The parts that the ablation leaves out, one line each.
-pub const PARTS: [(&str, &[Part]); 24] = [
+pub const PARTS: [(&str, &[Part]); 25] = [
     ("nothing", &[]),
     ("newness (with names)", &[Part::Newness]),
     ("new devices", &[Part::NewDevice]),
@@ -36,6 +36,7 @@ pub const PARTS: [(&str, &[Part]); 24] = [
     ("all rates (host context)", &[Part::Minute, Part::Hour, Part::Events]),
     ("rhythm", &[Part::Rhythm]),
     ("rarity", &[Part::Rarity]),
+    ("what was told of both ends", &[Part::Incident]),
     ("identity by MAC", &[]),
     ("population changes", &[Part::Population]),
     ("silence", &[Part::Silence]),

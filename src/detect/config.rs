@@ -46,6 +46,8 @@ pub enum Part {
     Rhythm,
     /// How seldom a flow is where nothing about it is new.
     Rarity,
+    /// What was told of its two ends.
+    Incident,
     /// The same new thing in many devices.
     Population,
     /// Conversations that stopped.

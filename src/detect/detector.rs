@@ -29,6 +29,8 @@ use crate::time::{Span, Timestamp};
 
 /// How long a scored flow is held back so that it can carry the surprise of what came after it.
 const HOLD: Span = Span::from_secs(300);
+/// Bits that a flow has at the most for what was told of its two ends.
+const MOST_TOLD_BITS: f64 = 20.0;
 /// Flows held back at the most; beyond, the oldest is let go early.
 const MAX_HELD: usize = 200_000;
 
@@ -175,11 +177,12 @@ impl Detector {
         }
     }
 
-    /// The capture is over: closes every incident and lets go of every flow.
+    /// The capture is over: lets go of every flow and closes every incident.
     pub fn finish(&mut self, now: Timestamp, notices: &mut Vec<Notice>, flows: &mut Vec<ScoredFlow>) {
         self.tick(now, notices, flows);
-        self.docket.finish(now, notices);
+        // They have the bits of incidents that are open.
         self.let_go(flows);
+        self.docket.finish(now, notices);
     }
 
     /// Lets go of every flow that is held.
@@ -258,17 +261,20 @@ impl Detector {
     fn release_one(&mut self, flows: &mut Vec<ScoredFlow>) {
         let Some(Held { seen, surprise, record }) = self.held.pop_front() else { return };
         let context = self.assessor.context(&seen, &surprise, &self.knowledge);
-        let baselines = self.knowledge.baselines(seen.seen);
-        let rarity = if self.config.without.has(Part::Rarity) { 0.0 } else { rarity(&seen, &surprise, baselines) };
+        let (baselines, without) = (self.knowledge.baselines(seen.seen), self.config.without);
+        let rarity = if without.has(Part::Rarity) { 0.0 } else { rarity(&seen, &surprise, baselines) };
         let attack = self.assessor.anywhere(&seen);
         let around = context.map_or(0.0, |part| part.bits).max(attack.map_or(0.0, |attack| attack.part.bits));
-        let bits = surprise.bits() + around + rarity;
+        let ends = [seen.orig, seen.resp];
+        let told = if without.has(Part::Incident) { 0.0 } else { self.docket.filed().bits_between(ends).min(MOST_TOLD_BITS) };
+        let bits = surprise.bits() + around + told + rarity;
         flows.push(ScoredFlow { record, bits, behaviour: surprise.behaviour });
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::Without;
     use super::super::testing::{LATER_MS, detector, flow, host, show, taught, taught_by};
     use super::super::{Class, IncidentState};
     use super::*;
@@ -291,6 +297,25 @@ mod tests {
         let last = &notices[notices.len() - 1].incident;
         assert_eq!((last.class, last.host, last.peers.contains_key(&host(100))), (Class::Scan, host(1), true));
         assert!(!last.reasons.is_empty());
+    }
+
+    #[test]
+    fn a_flow_between_two_of_whom_was_told_has_the_bits_of_what_was_told() {
+        let taught = taught();
+        let bits = |without: Without, from: u8| {
+            let config = DetectorConfig { score_flows: true, without, ..DetectorConfig::default() };
+            let mut detector = Detector::new(Arc::clone(&taught), config);
+            let mut all = scan(LATER_MS, 200);
+            all.push(flow(LATER_MS + 10_000, from, 100, 80, true));
+            show(&mut detector, all);
+            let mut scored = Vec::new();
+            detector.finish(Timestamp::from_parts(LATER_MS / 1000 + 20, 0), &mut Vec::new(), &mut scored);
+            scored.last().map_or(0.0, |scored| scored.bits)
+        };
+        let of = |from| [Without::default(), Without::parts(&[Part::Incident])].map(|without| bits(without, from));
+        let ([told, left_out], other) = (of(1), of(2));
+        assert!(told > left_out + 9.0, "{told} {left_out}");
+        assert!((other[0] - other[1]).abs() < 1e-9, "nothing was told of the other: {other:?}");
     }
 
     #[test]

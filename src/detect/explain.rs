@@ -4,7 +4,7 @@ use super::evidence::{Contribution, Detail, Evidence, Of};
 use super::flow_ref::FlowRef;
 use super::incident::Cause;
 use super::prior::{self, hour_bits};
-use crate::app::{App, Family, INJECTIONS};
+use crate::app::{AT_HOME, App, Family, INJECTIONS};
 use crate::feature::{FactKind, POLICY_CHANGE, SCHEMA, size_in_words};
 use crate::flow::Service;
 
@@ -204,9 +204,14 @@ fn fact_text(kind: FactKind, part: &Contribution, flow: &FlowRef) -> String {
         FactKind::RemoteControl if text == POLICY_CHANGE => {
             format!("{} never changed the policies of a domain ({}) before{life}", flow.orig, flow.resp)
         }
+        FactKind::CountryCalled => format!("{} never called a number {} before{life}", flow.orig, where_called(text)),
         FactKind::Ticket => format!("{} never asked {} for a ticket of this kind ({text}) before{life}", flow.orig, flow.resp),
         _ => format!("{} never used the {} {text} before{life}", flow.orig, kind.phrase()),
     }
+}
+
+fn where_called(country: &str) -> String {
+    if country == AT_HOME { "within the country".to_owned() } else { format!("of {country}") }
 }
 
 fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String {
@@ -293,6 +298,9 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
             let why = "; it counts more, since the answer is many times as long as the question, which may bear a forged address";
             (why.to_owned(), prior::MORE_BITS)
         }
+        Detail::NameOfAnother if part.evidence == Evidence::NewFact(FactKind::MqttTopic) => {
+            ("; it counts more, since another device alone published that".to_owned(), prior::MORE_BITS)
+        }
         Detail::NameOfAnother => ("; it counts more, since another device alone called itself so".to_owned(), prior::MORE_BITS),
         _ => (String::new(), 0.0),
     };
@@ -306,7 +314,10 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
             "; it counts more, being for the administration of devices, by a device whose kind does none"
         }
         _ if matches!(part.evidence, Evidence::NewFact(FactKind::ControllerRequest | FactKind::ControllerChange)) => {
-            "; it counts more, since it changes what a controller does"
+            "; it counts more, since it changes what a controller does, or gives away its program"
+        }
+        _ if part.evidence == Evidence::NewFact(FactKind::CountryCalled) => {
+            "; it counts more, since hardly anybody here calls there, and such calls may be made for what they cost"
         }
         _ if part.evidence == Evidence::NewFact(FactKind::Ticket) => {
             "; it counts more, since passwords can be guessed from such tickets"

@@ -168,6 +168,16 @@ pub(super) struct Filed {
 }
 
 impl Filed {
+    /// The most bits of an open incident of one of these that names the other.
+    pub fn bits_between(&self, ends: [Host; 2]) -> f64 {
+        let [one, other] = ends;
+        let of = |host: Host, peer: Host| {
+            let open = self.incidents.range((host, Class::Scan)..=(host, Class::Unusual));
+            open.filter(move |(_, incident)| incident.peers.contains_key(&peer)).map(|(_, incident)| incident.bits)
+        };
+        of(one, other).chain(of(other, one)).fold(0.0, f64::max)
+    }
+
     fn take_up(&mut self, notice: &Notice) {
         let Notice { raised, state, incident, .. } = notice;
         self.incidents.retain(|_, open| open.id != incident.id);

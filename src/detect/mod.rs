@@ -19,6 +19,7 @@ mod class;
 mod classify;
 mod config;
 mod counters;
+mod deed;
 mod detector;
 mod docket;
 mod domain;

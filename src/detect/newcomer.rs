@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::case::WINDOW;
 use super::evidence::Evidence;
 use super::incident::Incident;
-use crate::feature::{Host, Observation};
+use crate::feature::{FactKind, Host, Observation};
 use crate::model::{Baselines, Edge, Kind, KnownTo};
 
 /// Devices remembered as told new at the most; beyond, they may be told again.
@@ -23,11 +23,19 @@ pub(super) fn newcomer(baselines: &Baselines) -> (f64, f64) {
 }
 
 /// Is it what several devices do: the same service of the same peer, with commands that devices of their roles give? What it calls itself is
-/// its own.
+/// its own. Nobody follows others who changes what a machine does: that is for devices that are known.
 pub(super) fn follows_others(seen: &Observation, baselines: &Baselines) -> bool {
+    if changes_machine(seen) {
+        return false;
+    }
     let roles = baselines.roles_for(None, Edge { service: seen.service, peer: seen.resp });
     let is_theirs = |kind, fact| baselines.commons.known_to(Kind::Fact(kind), fact, roles) == KnownTo::Role;
     !roles.is_empty() && seen.facts.iter().all(|&fact| !fact.kind.is_asked() || is_theirs(fact.kind, fact))
+}
+
+/// Is a controller asked to change what it does?
+pub(super) fn changes_machine(seen: &Observation) -> bool {
+    seen.facts.iter().any(|fact| fact.kind == FactKind::ControllerChange)
 }
 
 /// Devices of which was told that they are new. Bounded.
@@ -63,7 +71,6 @@ mod tests {
     use super::super::testing::{LATER_MS, detector, flow, show, taught_by};
     use super::super::{Class, IncidentState, Notice};
     use super::*;
-    use crate::feature::FactKind;
     use crate::model::Roles;
 
     const HOUR_MS: i64 = 3_600_000;
@@ -124,5 +131,22 @@ mod tests {
         assert!(follows_others(&seen, knowledge.baselines(seen.seen)), "with a title of its own");
         seen.facts.push(retrieve);
         assert!(!follows_others(&seen, knowledge.baselines(seen.seen)));
+    }
+
+    #[test]
+    fn who_changes_what_a_machine_does_follows_nobody() {
+        use crate::feature::Fact;
+        let asks = |minute: i64, n: u8, kind: FactKind| {
+            let (_, mut seen) = flow(minute * 60_000 + i64::from(n) * 3001, n, 100, 502, true);
+            seen.facts = vec![Fact::new(kind, "write")];
+            seen
+        };
+        let follows = |kind: FactKind| {
+            let learned = (0..120).flat_map(|minute| (1..=4).map(move |n| (minute, n)));
+            let knowledge = taught_by(learned.map(|(minute, n)| asks(minute, n, kind)).collect(), 1e-6);
+            let seen = asks(300, 77, kind);
+            follows_others(&seen, knowledge.baselines(seen.seen))
+        };
+        assert_eq!([FactKind::ControllerRequest, FactKind::ControllerChange].map(follows), [true, false]);
     }
 }

@@ -2,39 +2,45 @@
 //!
 //! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here ever used and that exists to
 //! hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative access at an hour at which the device is never at work,
-//! or remote calls that administer another device or take control of it, or listening to all that is published, or requests that change a controller, or tickets
-//! from which passwords can be guessed, or names that are asked for past the resolver at home, or the name of another device, or a tool for remote support,
-//! tunnels or attacks.
+//! or [deeds](super::deed), or names that are asked for past the resolver at home, or the name of another device, or a log-in from outside, or a tool for
+//! remote support, tunnels or attacks.
 
 use super::administrator::is_its_work;
 use super::classify::{amplifies, carries_data, is_login};
 use super::config::{Part, Without};
+use super::deed::asked_bits;
 use super::domain::asks_directory;
 use super::evidence::{Contribution, Detail, Evidence};
 use super::memory::Earlier;
 use super::name_of_another::takes_name_of_another;
-use super::remote::{call_bits, interface_bits};
+use super::newcomer::changes_machine;
 use super::surprise::{DNS, MOST_BITS};
-use crate::app::{App, Family};
-use crate::feature::{Fact, FactKind, Observation, READ_REQUEST, SUBSCRIBE_ALL, WEAK_TICKETS};
+use crate::app::{AT_HOME, App, Family, UPLOADED};
+use crate::feature::{Fact, FactKind, Observation};
 use crate::model::{Baselines, Edge, Family as _, HostBaseline, Kind, KnownTo, Roles, value_key};
 
 /// Odds of 64 to 1.
 pub(super) const BITS: f64 = 6.0;
 /// Clients that make a server one for whoever comes.
 const SEVERAL: usize = 3;
-/// How often something new of a kind comes of which nothing was learned, at the least: half a value in one.
-const NEVER_MET: f64 = 0.5;
 /// Odds of 256 to 1.
 pub(super) const MORE_BITS: f64 = 8.0;
 /// Odds of 4096 to 1 of a tool that nobody at home uses: as of one that hands out addresses and never did.
 pub(super) const TOOL_BITS: f64 = 12.0;
 
 /// Days on which a device that begins something new with another at home was never at work at such an hour; none where that does not
-/// count: what is neither log-in nor clinical nor control, or where too few days were heard.
-fn odd_hour(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> Option<u32> {
+/// count: what is neither log-in nor clinical nor control nor a call abroad, or where too few days were heard.
+fn odd_hour(
+    seen: &Observation,
+    orig: Option<&HostBaseline>,
+    (evidence, about): (Evidence, u64),
+    baselines: &Baselines,
+) -> Option<u32> {
     let is_edge = matches!(evidence, Evidence::NewService | Evidence::NewPeer | Evidence::NewClient);
-    let touches = is_edge && seen.orig_local && seen.resp_local && (is_login(seen) || seen.is_critical());
+    let is_touched = || is_edge && seen.orig_local && seen.resp_local && (is_login(seen) || seen.is_critical());
+    let at_home = Fact::new(FactKind::CountryCalled, AT_HOME);
+    let calls_abroad = evidence == Evidence::NewFact(at_home.kind) && about != value_key(Kind::Fact(at_home.kind), at_home);
+    let touches = calls_abroad && seen.orig_local || is_touched();
     orig.filter(|_| touches).and_then(|host| baselines.days.without(host.hours, seen.seen))
 }
 
@@ -53,7 +59,7 @@ pub(super) fn weigh(
     if without.has(Part::Prior) {
         return;
     }
-    let days = odd_hour(seen, orig, part.evidence, baselines);
+    let days = odd_hour(seen, orig, (part.evidence, part.about), baselines);
     part.prior_bits = prior_bits((seen, earlier), orig, (part.evidence, part.about), baselines) + days.map_or(0.0, hour_bits);
     part.detail = days.map_or(part.detail, Detail::OddHour);
     if earlier.is_call_back && matches!(part.evidence, Evidence::NewService | Evidence::NewPeer) {
@@ -88,7 +94,9 @@ fn prior_bits(
         return domain.map_or(BITS, |&domain| hostile_bits(commons.known_to(Kind::Fact(domain.kind), domain, roles())));
     }
     if evidence == Evidence::NewFact(FactKind::Tool) {
-        let tool = tool_of(seen, about);
+        // A site elsewhere may be built as it likes.
+        let is_elsewhere = |tool: &Fact| !seen.resp_local && *tool == Fact::new(FactKind::Tool, UPLOADED);
+        let tool = tool_of(seen, about).filter(|tool| !is_elsewhere(tool));
         return tool.map_or(0.0, |tool| tool_bits(commons.known_to_several(Kind::Fact(tool.kind), tool, roles())));
     }
     if !matters(evidence) {
@@ -97,21 +105,10 @@ fn prior_bits(
     if asks_outside(seen, orig, evidence, baselines) {
         return if commons.known_to(Kind::Edge, edge, roles()) == KnownTo::Nobody { MORE_BITS } else { 0.0 };
     }
-    if evidence == Evidence::NewFact(FactKind::MqttPacket) {
-        let all = Fact::new(FactKind::MqttPacket, SUBSCRIBE_ALL);
-        let is_new = seen.facts.contains(&all) && !orig.is_some_and(|host| host.facts.contains(all));
-        if is_new {
-            return hostile_bits(commons.known_to(Kind::Fact(all.kind), all, roles()));
-        }
-    }
-    if evidence == Evidence::NewFact(FactKind::RemoteControl) {
-        return call_bits(seen, orig, (baselines, roles()));
-    }
-    if evidence == Evidence::NewFact(FactKind::RemoteInterface) {
-        return interface_bits(seen, orig, (baselines, roles()));
-    }
-    if let Evidence::NewFact(kind @ (FactKind::ControllerRequest | FactKind::ControllerChange | FactKind::Ticket)) = evidence {
-        return deed_bits(seen, orig, kind, (baselines, roles()));
+    if let Evidence::NewFact(kind) = evidence
+        && let Some(bits) = asked_bits(seen, orig, kind, (baselines, roles()))
+    {
+        return bits;
     }
     if evidence == Evidence::NewFact(FactKind::Application) {
         let speaks = seen.facts.iter().find(|fact| fact.kind == FactKind::Application);
@@ -125,6 +122,10 @@ fn prior_bits(
     if is_other && seen.answered() && baselines.is_critical(seen.resp) {
         return BITS;
     }
+    // Who logs in from outside, where nobody did, came in.
+    if evidence == Evidence::NewOffer && seen.comes_in() && is_login(seen) && seen.answered() {
+        return hostile_bits(commons.known_to(Kind::Offer, seen.service, Roles::NONE));
+    }
     let known = || commons.known_to(Kind::Service, seen.service, roles());
     match seen.app.family() {
         Family::Clinical | Family::Industrial => {
@@ -133,8 +134,10 @@ fn prior_bits(
             match leaves(seen) {
                 true if is_new() => MORE_BITS,
                 true => BITS,
-                // That one of its kind does so says nothing of the rest.
-                false if commons.known_to_several(Kind::Service, seen.service, roles()) != KnownTo::Role => BITS,
+                // That one of its kind does so says nothing of the rest. Who also changes what it does is no mere reader.
+                false if commons.known_to_several(Kind::Service, seen.service, roles()) != KnownTo::Role => {
+                    if changes_machine(seen) { MORE_BITS } else { BITS }
+                }
                 false => 0.0,
             }
         }
@@ -159,21 +162,6 @@ fn login_bits(seen: &Observation, orig: Option<&HostBaseline>, (baselines, roles
     // To go to one more is what an administrator's device is there for.
     let of_kind = if orig.is_some_and(|orig| is_its_work(seen, orig, baselines)) { 0.0 } else { hostile_bits(known) / 2.0 };
     of_kind + towards
-}
-
-/// Bits of a request that changes a controller, by a device that never made such, or not of this one; and of one for a ticket that gives a password
-/// away. Where none of its kind was learned (a model of an earlier version, or of a network without controllers) that says nothing.
-fn deed_bits(seen: &Observation, orig: Option<&HostBaseline>, kind: FactKind, (baselines, roles): (&Baselines, Roles)) -> f64 {
-    if baselines.pooled.newness.of(Kind::Fact(kind)).any >= NEVER_MET {
-        return 0.0;
-    }
-    let is_new = |fact: &Fact| !orig.is_some_and(|host| host.facts.contains(*fact));
-    let counts = |fact: &Fact| match kind {
-        FactKind::Ticket => WEAK_TICKETS.iter().any(|text| *fact == Fact::new(kind, text)),
-        _ => *fact != Fact::new(FactKind::ControllerRequest, READ_REQUEST),
-    };
-    let deeds = seen.facts.iter().filter(|&fact| fact.kind == kind && is_new(fact) && counts(fact));
-    deeds.map(|&request| hostile_bits(baselines.commons.known_to(Kind::Fact(kind), request, roles))).fold(0.0, f64::max)
 }
 
 /// Did several use this service of the responder while it was learned? The address by which a network lets its people in from outside is none of those at home.
@@ -240,7 +228,6 @@ const fn matters(evidence: Evidence) -> bool {
 mod tests {
     use super::super::testing::flow;
     use super::*;
-    use crate::flow::Service;
     use crate::model::BaselinesBuilder;
 
     const HOUR_MS: i64 = 3_600_000;
@@ -257,91 +244,42 @@ mod tests {
     #[test]
     fn administration_at_night_by_a_device_that_works_by_day_counts_more() {
         let baselines = ten_days();
-        let days = |day: i64, hour: i64, device: u8, port: u16, evidence| {
+        let of = |day: i64, hour: i64, device: u8, port: u16, (evidence, about): (Evidence, u64)| {
             let (_, seen) = flow((day * 24 + hour) * HOUR_MS, device, 101, port, true);
-            odd_hour(&seen, baselines.host(seen.orig), evidence, &baselines)
+            odd_hour(&seen, baselines.host(seen.orig), (evidence, about), &baselines)
         };
+        let days = |day: i64, hour: i64, device: u8, port: u16, evidence| of(day, hour, device, port, (evidence, 0));
         let new_peer = Evidence::NewPeer;
         assert_eq!((days(11, 3, 1, 22, new_peer), days(11, 11, 1, 22, new_peer)), (Some(7), None));
         assert_eq!(days(11, 3, 1, 80, new_peer), None, "no page of the intranet");
         assert_eq!(days(11, 3, 1, 22, Evidence::NewShape), None, "a known pair may meet at any hour");
         assert_eq!(days(11, 3, 2, 22, new_peer), None, "nothing is known of the device");
         assert_eq!(days(16, 3, 1, 22, new_peer), None, "one weekend says nothing");
+        let call = |hour: i64, to: &str| {
+            let country = Fact::new(FactKind::CountryCalled, to);
+            of(11, hour, 1, 5060, (Evidence::NewFact(country.kind), value_key(Kind::Fact(country.kind), country)))
+        };
+        assert_eq!([call(3, "+252 (Somalia)"), call(11, "+252 (Somalia)"), call(3, AT_HOME)], [Some(7), None, None]);
     }
 
     #[test]
-    fn a_request_that_changes_a_controller_counts_more_where_requests_are_known() {
-        const AT: [u8; 2] = [100, 101];
-        let to = |last| (super::super::testing::host(last).0, Service { protocol: 6, port: 102 });
-        let request = |text: &str| Fact::new(FactKind::ControllerRequest, text);
-        let change = |at, text: &str| Fact::of(FactKind::ControllerChange, text, to(at));
-        let baselines = |asks: &[&str]| {
+    fn who_logs_in_from_outside_where_nobody_did_counts_more() {
+        let bits = |offered: bool, port: u16, comes_in: bool, answered: bool| {
             let mut builder = BaselinesBuilder::default();
             for minute in 0..60 {
-                let (_, mut seen) = flow(minute * 60_000, 1, 100, 102, true);
-                seen.facts = asks.iter().map(|text| request(text)).collect();
-                seen.facts.extend(asks.iter().filter(|text| **text != READ_REQUEST).map(|text| change(AT[0], text)));
-                builder.add(&seen, 0);
-            }
-            let mut baselines = builder.finish();
-            baselines.pool(1);
-            baselines
-        };
-        let bits = |asks: &[&str], asked: &str| {
-            let (_, mut seen) = flow(HOUR_MS * 2, 1, 100, 102, true);
-            seen.facts = vec![request(READ_REQUEST), request(asked)];
-            let baselines = baselines(asks);
-            prior_bits(
-                (&seen, Earlier::default()),
-                baselines.host(seen.orig),
-                (Evidence::NewFact(FactKind::ControllerRequest), 0),
-                &baselines,
-            )
-        };
-        assert_eq!((bits(&[READ_REQUEST], "stop"), bits(&[READ_REQUEST], READ_REQUEST)), (MORE_BITS, 0.0));
-        assert_eq!(bits(&[READ_REQUEST, "stop"], "stop"), 0.0, "it does so every day");
-        assert_eq!(bits(&[], "stop"), 0.0, "a model that knows of no requests");
-        let bits_at = |at: u8| {
-            let (_, mut seen) = flow(HOUR_MS * 2, 1, at, 102, true);
-            seen.facts = vec![request("write"), change(at, "write")];
-            let baselines = baselines(&[READ_REQUEST, "write"]);
-            prior_bits(
-                (&seen, Earlier::default()),
-                baselines.host(seen.orig),
-                (Evidence::NewFact(FactKind::ControllerChange), 0),
-                &baselines,
-            )
-        };
-        assert_eq!(AT.map(bits_at), [0.0, MORE_BITS], "one that it never changed");
-    }
-
-    #[test]
-    fn a_ticket_that_gives_a_password_away_counts_more_where_tickets_are_known() {
-        let ticket = |text: &str| Fact::new(FactKind::Ticket, text);
-        let [weak, bare] = WEAK_TICKETS;
-        let bits = |usual: &[&str], asked: &str| {
-            let mut builder = BaselinesBuilder::default();
-            for minute in 0..60 {
-                for n in 1..=3 {
-                    let (_, mut seen) = flow(minute * 60_000 + i64::from(n), n, 100, 88, true);
-                    seen.facts = usual.iter().map(|text| ticket(text)).collect();
-                    builder.add(&seen, 0);
+                builder.add(&flow(minute * 60_000, 1, 100, 80, true).1, 0);
+                if offered {
+                    builder.add(&flow(minute * 60_000 + 9, 2, 101, port, true).1, 0);
                 }
             }
             let mut baselines = builder.finish();
-            baselines.pool(1);
-            let (_, mut seen) = flow(HOUR_MS * 2, 1, 100, 88, true);
-            seen.facts = vec![ticket("usual"), ticket(asked)];
-            prior_bits(
-                (&seen, Earlier::default()),
-                baselines.host(seen.orig),
-                (Evidence::NewFact(FactKind::Ticket), 0),
-                &baselines,
-            )
+            baselines.pool_as_one();
+            let (_, mut seen) = flow(HOUR_MS * 2, 200, 100, port, answered);
+            (seen.orig_local, seen.failed) = (!comes_in, !answered);
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), (Evidence::NewOffer, 0), &baselines)
         };
-        assert_eq!([bits(&["usual"], weak), bits(&["usual"], bare), bits(&[bare], "usual")], [MORE_BITS, MORE_BITS, 0.0]);
-        assert_eq!(bits(&["usual", weak], weak), 0.0, "it does so every day");
-        assert_eq!(bits(&[], weak), 0.0, "a model that knows of no tickets");
+        assert_eq!([bits(false, 23, true, true), bits(true, 23, true, true)], [MORE_BITS, BITS]);
+        assert_eq!([bits(false, 23, true, false), bits(false, 8080, true, true)], [0.0; 2], "an attempt, and no log-in");
     }
 
     #[test]

@@ -2,12 +2,18 @@
 
 use std::hash::Hash;
 
+use super::config::Without;
+use super::newness::Newness;
 use super::surprise::Surprise;
 use crate::feature::Observation;
-use crate::model::{Baselines, Counts, Edge, HostBaseline, Kind, Shape, Value};
+use crate::model::{Baselines, Counts, Edge, Family, HostBaseline, Kind, KnownTo, Roles, Shape, Value, bits};
+
+/// How much rarity counts of what several devices of the role show.
+const OF_SEVERAL: f64 = 0.5;
 
 /// Bits of a flow's device, service, peer, behaviour and names by how seldom the device, and all together, showed each while learning.
-/// They depend on each other: beside the strongest the others count half.
+/// They depend on each other: beside the strongest the others count half. What a device never showed is for the device itself no rarer than anything new
+/// is: a person visits a new site every day. What several devices of its role show counts half: each of them may do it seldom.
 ///
 /// It adds to the score of a flow and opens no incident: what was seen once in the learning time, an attacker's too, is no news,
 /// and still what should be looked at before what is seen all day.
@@ -43,8 +49,19 @@ impl Rarity<'_> {
         if is_outside { 0.0 } else { self.baselines.commons.rarity_of_device(self.host.map_or(0, |host| host.minutes)) }
     }
 
-    fn of<K: Value + Hash>(&self, kind: Kind, counts: impl Fn(&HostBaseline) -> &Counts<K>, value: K) -> f64 {
-        self.baselines.commons.rarity(kind, value, self.host.map(|host| counts(host).get(value)))
+    fn of<K: Value + Family + Hash>(&self, kind: Kind, counts: impl Fn(&HostBaseline) -> &Counts<K>, value: K) -> f64 {
+        let commons = &self.baselines.commons;
+        let minutes = self.host.map(|host| counts(host).get(value));
+        let (mut own, together) = commons.rarity(kind, value, minutes);
+        if minutes.is_none_or(|minutes| minutes == 0) {
+            let newness = Newness { host: self.host, baselines: self.baselines, without: Without::default() };
+            let odds = newness.odds(kind, &counts, value);
+            let new = odds.map(|odds| odds.unseen.map_or(odds.like, |unseen| unseen.p()));
+            own = new.map_or(own, |new| own.min(bits(new)));
+        }
+        let roles = self.host.filter(|host| host.local).map_or(Roles::NONE, |host| Roles::of(host.role));
+        let is_of_several = commons.known_to_several(kind, value, roles) == KnownTo::Role;
+        (own + together) * if is_of_several { OF_SEVERAL } else { 1.0 }
     }
 }
 
@@ -65,5 +82,29 @@ mod tests {
         assert!(usual < 2.0 && strange > usual + 10.0, "{usual} {strange}");
         let new = of(77, 100, 80);
         assert!(new > usual && new < strange, "a device never seen is rare, what it does need not be: {new}");
+    }
+
+    #[test]
+    fn what_several_of_its_kind_do_is_half_as_rare_and_what_is_new_to_who_meets_much_less() {
+        use super::super::testing::taught_by;
+        // Devices 1 to 9 ask device 100 all day; 2 to 5 ask device 101 once. Device 9 asks another server each minute.
+        let mut flows = Vec::new();
+        for minute in 0..120_i64 {
+            let at = |n: u8| minute * 60_000 + i64::from(n) * 3001;
+            flows.extend((1..=9).map(|n| flow(at(n), n, 100, 80, true).1));
+            flows.extend((minute == 50).then(|| (2..=5).map(|n| flow(at(n) + 7, n, 101, 80, true).1)).into_iter().flatten());
+            flows.extend((minute == 50).then(|| flow(at(1) + 9, 1, 102, 80, true).1));
+            flows.push(flow(at(9) + 11, 9, 103 + minute as u8, 80, true).1);
+        }
+        let taught = taught_by(flows, 1e-6);
+        let of = |from: u8, to: u8| {
+            let (_, seen) = flow(LATER_MS, from, to, 80, true);
+            let rarity = Rarity { host: taught.host(seen.orig), baselines: taught.baselines(seen.seen) };
+            rarity.of(Kind::Edge, |host| &host.edges, Edge { service: seen.service, peer: seen.resp })
+        };
+        let (of_several, of_one) = (of(2, 101), of(1, 102));
+        assert!(of_several < 0.6 * of_one, "{of_several} {of_one}");
+        let (of_curious, of_steady) = (of(9, 240), of(1, 240));
+        assert!(of_curious + 3.0 < of_steady, "{of_curious} {of_steady}");
     }
 }

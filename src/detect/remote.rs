@@ -1,9 +1,9 @@
 //! What remote calls weigh more than their rarity says: those that administer another device, and those that take control of it or of a domain.
 
 use super::domain::is_controller;
-use super::prior::{BITS, TOOL_BITS, hostile_bits, tool_bits};
+use super::prior::{BITS, TOOL_BITS, tool_bits};
 use crate::app::REPLICATES;
-use crate::feature::{Fact, FactKind, Observation, POLICY_CHANGE};
+use crate::feature::{Fact, FactKind, Observation};
 use crate::model::{Baselines, HostBaseline, Kind, KnownTo, Roles};
 
 /// Interfaces, and shares, by which devices are administered from afar: services, tasks, accounts, registry, logs, the directory, files of the system. What
@@ -43,8 +43,7 @@ pub(super) fn call_bits(seen: &Observation, orig: Option<&HostBaseline>, (baseli
         // By these everything in the domain is reached at once; controllers ask each other, and nobody else is like them in that.
         match known {
             _ if is(REPLICATES) && !orig.is_some_and(is_controller) => TOOL_BITS,
-            known if is(REPLICATES) || is(POLICY_CHANGE) => tool_bits(known),
-            known => hostile_bits(known),
+            known => tool_bits(known),
         }
     };
     calls.map(of_call).fold(0.0, f64::max)

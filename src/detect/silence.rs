@@ -100,7 +100,8 @@ impl Silences {
         if !(seen.is_critical() || seen.is_of_unknown_kind()) || !seen.resp_local || !seen.is_heard_of_initiator() {
             return;
         }
-        if baselines.silent_when_kept_alive && seen.is_only_kept_alive() {
+        // Who only tries, or holds a connection open, gets nothing through.
+        if baselines.silent_when_kept_alive && seen.is_only_kept_alive() || baselines.silent_when_failed && seen.failed {
             return;
         }
         let edge = Edge { service: seen.service, peer: seen.resp };
@@ -206,6 +207,24 @@ mod tests {
         assert!(look(&mut silences, 300).is_empty(), "once");
         hear(&mut silences, &baselines, 301);
         assert_eq!(look(&mut silences, 330).len(), 1, "again");
+    }
+
+    #[test]
+    fn what_is_refused_is_silent_where_it_was_learned_so() {
+        let told = |learned_so: bool| {
+            let mut baselines = taught();
+            assert!(std::mem::replace(&mut baselines.silent_when_failed, learned_so), "a model of this version");
+            let mut silences = Silences::default();
+            (200..220).step_by(2).for_each(|at| hear(&mut silences, &baselines, at));
+            for at in (220..240).step_by(2) {
+                let (record, mut seen) = channel(at * 60_000, 1);
+                seen.failed = true;
+                silences.anybody(seen.seen);
+                silences.observe(&seen, &record, &baselines);
+            }
+            look(&mut silences, 240).len()
+        };
+        assert_eq!([told(true), told(false)], [1, 0]);
     }
 
     #[test]

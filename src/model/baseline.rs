@@ -59,6 +59,9 @@ pub struct Baselines {
     /// Was a connection that is only kept alive taken for silent? It was not in models of earlier versions, whose conversations fall silent by that rule, then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent_when_kept_alive: bool,
+    /// Was one that only failed, and was a controller's program that is asked for a request of its own? In the same way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent_when_failed: bool,
     /// Whole hours in which exchanges, and bytes that leave, were counted. None were in models of earlier versions, or where parts of the time were too
     /// short: nothing is said of them, then.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -143,7 +146,7 @@ impl BaselinesBuilder {
             self.baselines.learn_hour(&ended, self.sample.max(1));
         }
         self.baselines.span_minutes = minutes(self.heard());
-        self.baselines.silent_when_kept_alive = true;
+        (self.baselines.silent_when_kept_alive, self.baselines.silent_when_failed) = (true, true);
         self.baselines
     }
 
@@ -278,6 +281,7 @@ impl Baselines {
         self.days.merge(&other.days);
         let is_first = self.hosts.is_empty();
         self.silent_when_kept_alive = other.silent_when_kept_alive && (self.silent_when_kept_alive || is_first);
+        self.silent_when_failed = other.silent_when_failed && (self.silent_when_failed || is_first);
         if is_first || self.whole_hours > 0 {
             self.whole_hours =
                 if is_later { self.whole_hours + other.whole_hours } else { self.whole_hours.max(other.whole_hours) };

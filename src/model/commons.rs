@@ -202,6 +202,12 @@ impl Commons {
         self.values.get(&value_key(kind, value)).map_or(0, |spread| spread.devices)
     }
 
+    /// Minutes in which devices had it, over all of them.
+    #[must_use]
+    pub fn minutes_with<V: Hash>(&self, kind: Kind, value: V) -> u32 {
+        self.values.get(&value_key(kind, value)).map_or(0, |spread| spread.minutes)
+    }
+
     /// Who knows a value that a device of one of these roles never had.
     #[must_use]
     pub fn known_to<V: Hash>(&self, kind: Kind, value: V, roles: Roles) -> KnownTo {
@@ -252,11 +258,11 @@ impl Commons {
     /// Bits of a value that a device had in so many minutes of its life: how seldom a device shows one that it shows so seldom,
     /// and all devices together one that they show so seldom. A device of which nothing is known counts as all together.
     #[must_use]
-    pub fn rarity<V: Hash>(&self, kind: Kind, value: V, own: Option<u32>) -> f64 {
-        let Some([of_one, of_all]) = self.shares.get(&kind) else { return 0.0 };
-        let minutes = self.values.get(&value_key(kind, value)).map_or(0, |spread| spread.minutes);
+    pub fn rarity<V: Hash>(&self, kind: Kind, value: V, own: Option<u32>) -> (f64, f64) {
+        let Some([of_one, of_all]) = self.shares.get(&kind) else { return (0.0, 0.0) };
+        let minutes = self.minutes_with(kind, value);
         let together = bits(of_all.at_most(minutes));
-        together + own.map_or(together, |own| bits(of_one.at_most(own)))
+        (own.map_or(together, |own| bits(of_one.at_most(own))), together)
     }
 
     /// Bits of a device that was active in so many minutes: how seldom one is that is active so seldom.
@@ -363,10 +369,13 @@ mod tests {
         hosts.push(host(0, &[WEB, SSH]));
         hosts.iter_mut().for_each(|host| host.services.add(WEB, 99));
         let commons = commons(hosts);
-        let rarity = |service, own| commons.rarity(Kind::Service, service, own);
+        let rarity = |service, own| {
+            let (own, together) = commons.rarity(Kind::Service, service, own);
+            own + together
+        };
         assert!(rarity(SSH, Some(1)) > 2.0 * rarity(WEB, Some(1)) - 1.0 && rarity(WEB, Some(100)) < 0.1);
         assert!(rarity(SSH, Some(0)) > rarity(SSH, Some(1)) && rarity(WEB, None) < 0.1);
-        assert_eq!(commons.rarity(Kind::Offer, SSH, Some(0)), 0.0, "nobody offers anything");
+        assert_eq!(commons.rarity(Kind::Offer, SSH, Some(0)), (0.0, 0.0), "nobody offers anything");
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl Minute {
     /// Counts an observation and what it looked like: its `behaviour`, once complete, and its facts.
     pub fn add(&mut self, seen: &Observation, behaviour: u16) {
         if self.count(seen).is_some() {
-            let is_heard = seen.is_heard_of_initiator() && !seen.is_only_kept_alive();
+            let is_heard = seen.is_heard_of_initiator() && !seen.is_only_kept_alive() && !seen.failed;
             if is_heard && (seen.is_critical() || seen.is_of_unknown_kind()) {
                 let lasts = self.lasting.entry((seen.orig, seen.resp, seen.service)).or_default();
                 lasts.is_critical |= seen.is_critical();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::teach::WINDOW;
 use super::together::{ROUNDS, Statistic};
+use crate::app::Family;
 use crate::feature::Observation;
 use crate::flow::Service;
 use crate::model::{Conversation, EXTRAORDINARY, OrdinaryBits, Regard};
@@ -37,6 +38,8 @@ enum Way {
     Newcomer,
     /// It comes from outside.
     In,
+    /// It leaves or comes in, and is of a program that hides its traffic or works for others.
+    Covert,
     /// Out, and what is new about it is a name, and nothing has one that a person could look for; or it asks for a name.
     Name,
     /// The same where it has one.
@@ -52,6 +55,7 @@ impl Way {
             (true, _) if seen.is_critical() => Self::Critical,
             (true, _) if is_newcomer => Self::Newcomer,
             (true, _) => Self::Home,
+            _ if matches!(seen.app.family(), Family::Covert) => Self::Covert,
             (false, true) => Self::Out(seen.service),
             (false, false) if seen.comes_in() => Self::In,
             (false, false) if is_unusual => Self::Name,
@@ -148,13 +152,14 @@ impl Bits {
     /// How many conversations in windows there were, and the bits that all but one in a hundred do not exceed; where there are enough of them and that is
     /// less, those that all but one in two hundred do not exceed: of those at home, of those that are care or control, and of those that lead out without
     /// a new name, apart by services. Of new names that are merely unusual, and of devices at home that scan by habit, those that all but one in a hundred of
-    /// these do not exceed, where that is more. Who comes from outside is a stranger each time, and says nothing of the devices at home; nor do scanners.
+    /// these do not exceed, where that is more. Who comes from outside is a stranger each time, and says nothing of the devices at home; nor do scanners, nor
+    /// one device that shares files with half the world.
     pub fn ordinary(&self) -> (f64, OrdinaryBits) {
         let all = self.together(|_| true);
         let of_all = all.exceeded_by(EXTRAORDINARY);
         let one_in_a_hundred =
             |counted: &Counted| if counted.conversations() >= ENOUGH { counted.exceeded_by(EXTRAORDINARY) } else { of_all };
-        let any = one_in_a_hundred(&self.together(|way| !matches!(way, Way::In | Way::Scanner)));
+        let any = one_in_a_hundred(&self.together(|way| !matches!(way, Way::In | Way::Scanner | Way::Covert)));
         let apart =
             |counted: &Counted| (counted.conversations() >= ENOUGH).then(|| counted.exceeded_by(EXTRAORDINARY_APART).min(any));
         let (mut out, mut services) = (Counted::default(), BTreeMap::new());
@@ -261,6 +266,22 @@ mod tests {
             }
         }
         ordinary.finish().ordinary().1
+    }
+
+    #[test]
+    fn who_shares_files_with_half_the_world_says_nothing_of_the_others() {
+        let any = |app: crate::app::App| {
+            let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
+            (seen.orig_local, seen.resp_local) = (true, false);
+            for n in 0..1200 {
+                let shares = n % 30 == 0;
+                seen.app = if shares { app } else { crate::app::App::Http };
+                ordinary.add(&seen, if shares { 25.0 } else { 5.0 }, Regard::default());
+                seen.seen = seen.seen + WINDOW + Span::from_secs(1);
+            }
+            ordinary.finish().ordinary().1.any
+        };
+        assert_eq!([any(crate::app::App::BitTorrent), any(crate::app::App::Tls)], [5.0, 25.0]);
     }
 
     #[test]

@@ -152,7 +152,13 @@ fn found(note: &mut Note, seen: &Observation, vocabulary: &Vocabulary) -> Match 
     *note.found.get_or_insert_with(|| vocabulary.matches(seen))
 }
 
-/// How often a device at home appeared that the blocks before had not seen; of the first block nothing can be told.
+/// Devices that come to a network within a day, of those that it has, before any was seen to come.
+const NEWCOMERS_A_DAY: f64 = 0.02;
+/// How much of a day that counts as.
+const PRIOR_DAYS: f64 = 0.25;
+
+/// How often a device at home appeared that the blocks before had not seen; of the first block nothing can be told. An hour in which none came says
+/// little of a day: it is drawn towards what is usual for so many devices.
 fn newcomers_per_minute(blocks: &[Baselines]) -> f64 {
     let mut known = BTreeSet::new();
     let (mut newcomers, mut minutes) = (0_u32, 0.0);
@@ -164,7 +170,7 @@ fn newcomers_per_minute(blocks: &[Baselines]) -> f64 {
             minutes += block.span_minutes;
         }
     }
-    (f64::from(newcomers) + 0.5) / f64::max(minutes, 1.0)
+    (f64::from(newcomers) + NEWCOMERS_A_DAY * PRIOR_DAYS * known.len() as f64) / (minutes + PRIOR_DAYS * 1440.0)
 }
 
 impl Taught {
@@ -293,6 +299,25 @@ mod tests {
         }
         shard.finish(&limits, at(second + 60), &mut out);
         Observation::of(&out[0], at(second + 60), &home)
+    }
+
+    #[test]
+    fn newcomers_are_counted_and_few_hours_without_any_say_little() {
+        let block = |from: i64, clients: u32| {
+            let mut builder = BaselinesBuilder::default();
+            for (minute, client) in (0..60).flat_map(|minute| (1..=clients).map(move |client| (minute, client))) {
+                builder.add(&look_up((from + minute) * 60 + i64::from(client), client, 30), 0);
+            }
+            builder.finish()
+        };
+        let a_day = |clients: [u32; 3]| {
+            let blocks: Vec<Baselines> = (0..3).map(|n| block(n * 60, clients[n as usize])).collect();
+            newcomers_per_minute(&blocks) * 1440.0
+        };
+        let (none, one) = (a_day([10, 10, 10]), a_day([10, 10, 11]));
+        // Ten clients and their resolver, of whom a fiftieth comes a day, which counts as six hours.
+        assert!((none - 11.0 * 0.02 * 0.25 / (0.25 + 2.0 / 24.0)).abs() < 0.02, "{none}");
+        assert!((one - none - 3.0).abs() < 0.1, "one in the third of a day that eight hours are: {one}");
     }
 
     /// An hour of three clients that ask once a minute each.

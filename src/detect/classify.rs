@@ -230,10 +230,16 @@ fn is_new_way_out(seen: &Observation, surprise: &Surprise) -> bool {
     is_new && seen.service.protocol == 6 && seen.orig_local && !seen.resp_local && seen.answered()
 }
 
+/// Is it a call or a meeting, in which as much is heard as said, or more?
+pub(super) fn is_talk(seen: &Observation) -> bool {
+    let [sent, fetched] = [BYTES_ORIG, BYTES_RESP].map(|feature| f64::from(seen.vector[feature]));
+    matches!(seen.app, App::Rtp | App::Stun | App::Dtls) && sent <= TALK_TIMES * fetched
+}
+
 /// Does it move so much that it matters which feature of it stands out? What a remote desktop shows is a picture, and who talks hears as much as is said.
 pub(super) fn moves_much(seen: &Observation) -> bool {
     let [sent, fetched] = [BYTES_ORIG, BYTES_RESP].map(|feature| f64::from(seen.vector[feature]));
-    if matches!(seen.app, App::Rtp | App::Stun | App::Dtls) && sent <= TALK_TIMES * fetched {
+    if is_talk(seen) {
         return false;
     }
     let is_picture = matches!(seen.app, App::Rdp | App::Rfb);

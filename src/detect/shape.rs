@@ -1,5 +1,6 @@
 //! What is odd about the shape of a flow: how far it is from what was learned, and how much more it is than usual.
 
+use super::classify::is_talk;
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Detail, Evidence, Of, keep};
 use super::newness::Newness;
@@ -70,7 +71,8 @@ pub(super) fn volume(
     baselines: &Baselines,
     without: Without,
 ) -> Option<Contribution> {
-    if without.has(Part::Volume) {
+    // A meeting brings as much as there is to see.
+    if without.has(Part::Volume) || is_talk(seen) {
         return None;
     }
     let edge = Edge { service: seen.service, peer: seen.resp };
@@ -134,5 +136,18 @@ mod tests {
             Surprise::of((&seen, Earlier::default()), found, &knowledge, Without::default()).shape.is_some()
         };
         assert_eq!([is_odd(1, App::WireGuard), is_odd(1, App::Unknown), is_odd(7, App::WireGuard)], [false, true, true]);
+    }
+
+    #[test]
+    fn a_meeting_brings_as_much_as_there_is_to_see() {
+        use crate::feature::{BYTES_ORIG, BYTES_RESP};
+        let knowledge = taught_by((0..120).map(|minute| flow(minute * 60_000, 1, 100, 8801, true).1).collect(), 1e-6);
+        let is_much = |app: App, sent: f32, fetched: f32| {
+            let (_, mut seen) = flow(LATER_MS, 1, 100, 8801, true);
+            (seen.app, seen.vector[BYTES_ORIG], seen.vector[BYTES_RESP]) = (app, sent, fetched);
+            volume(&seen, knowledge.host(seen.orig), knowledge.baselines(seen.seen), Without::default()).is_some()
+        };
+        assert_eq!([is_much(App::Unknown, 1e6, 2e6), is_much(App::Stun, 1e6, 2e6)], [true, false]);
+        assert!(is_much(App::Stun, 9e6, 1e6), "what is sent without being answered");
     }
 }

@@ -4,9 +4,9 @@
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-use super::count;
+use super::count::hash as number_of;
 use super::heads;
-use super::listed::count as add;
+use super::listed::count;
 use super::listen::{Heard, Listen, Place};
 use super::reader::Reader;
 
@@ -102,7 +102,7 @@ impl Topics {
         if self.numbers.len() >= MAX_TOPICS {
             return;
         }
-        let number = count::hash(topic.iter().copied());
+        let number = number_of(topic.iter().copied());
         if !self.numbers.contains(&number) {
             self.numbers.push(number);
             self.hashes.push(hash(topic));
@@ -153,7 +153,7 @@ impl Listen for MqttFacts {
 impl MqttFacts {
     fn packet(&mut self, packet: &[u8], is_of_client: bool) -> Option<u32> {
         let (first, bytes, body) = header(packet)?;
-        add(match first >> 4 {
+        count(match first >> 4 {
             1 => {
                 self.connect_options(body);
                 &mut self.connect
@@ -205,27 +205,27 @@ impl MqttFacts {
     /// Counts an answer to a CONNECT packet.
     fn answer(&mut self, body: &[u8]) {
         let Some(code) = body.get(1) else {
-            add(&mut self.other);
+            count(&mut self.other);
             return;
         };
         if *code != 0 {
-            add(&mut self.refused);
+            count(&mut self.refused);
         }
         if let Some((_, times)) = self.connack_codes.iter_mut().find(|(known, _)| known == code) {
-            add(times);
+            count(times);
         } else if self.connack_codes.len() < MAX_CODES {
             self.connack_codes.push((*code, 1));
         }
     }
 
     const fn published(&mut self, first: u8) {
-        add(match first >> 1 & 3 {
+        count(match first >> 1 & 3 {
             0 => &mut self.publish_qos.at_most_once,
             1 => &mut self.publish_qos.at_least_once,
             _ => &mut self.publish_qos.exactly_once,
         });
         if first & 1 == 1 {
-            add(&mut self.retained);
+            count(&mut self.retained);
         }
     }
 
@@ -255,7 +255,7 @@ impl MqttFacts {
             }
         };
         if asks_for_all().is_some() {
-            add(&mut self.subscribe_all);
+            count(&mut self.subscribe_all);
         }
     }
 }

@@ -24,7 +24,7 @@ pub enum Class {
     ArpSpoofing,
     /// Many files changed on shares, as ransomware does.
     FileActivity,
-    /// Requests that try to have a server of pages run commands, scripts or SQL, or give away its files.
+    /// Requests that try to have a server of pages run commands, scripts or SQL, or give away its files or what is in its memory.
     WebAttack,
     /// A program that hides traffic or works for others.
     CovertApplication,

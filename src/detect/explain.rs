@@ -184,7 +184,7 @@ const fn whose(of: Of) -> &'static str {
     }
 }
 
-/// What was counted in a minute or an hour.
+/// A name, title or command that is new.
 fn fact_text(kind: FactKind, part: &Contribution, flow: &FlowRef) -> String {
     let (text, life) = (flow.fact(kind, part.about).unwrap_or_default(), life(part.observed));
     match kind {
@@ -204,16 +204,19 @@ fn fact_text(kind: FactKind, part: &Contribution, flow: &FlowRef) -> String {
         FactKind::RemoteControl if text == POLICY_CHANGE => {
             format!("{} never changed the policies of a domain ({}) before{life}", flow.orig, flow.resp)
         }
+        FactKind::MqttTopic => format!("{} never published to the topic with the hash {text} before{life}", flow.orig),
         FactKind::CountryCalled => format!("{} never called a number {} before{life}", flow.orig, where_called(text)),
         FactKind::Ticket => format!("{} never asked {} for a ticket of this kind ({text}) before{life}", flow.orig, flow.resp),
         _ => format!("{} never used the {} {text} before{life}", flow.orig, kind.phrase()),
     }
 }
 
+/// Where a number is that was called.
 fn where_called(country: &str) -> String {
     if country == AT_HOME { "within the country".to_owned() } else { format!("of {country}") }
 }
 
+/// What was counted in a minute or an hour.
 fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String {
     let service = super::incident::service_in_words(flow);
     let whose = whose(part.of);

@@ -304,6 +304,22 @@ mod tests {
     }
 
     #[test]
+    fn a_script_among_uploads_counts_more_on_a_server_at_home_alone() {
+        let script = Fact::new(FactKind::Tool, UPLOADED);
+        let mut builder = BaselinesBuilder::default();
+        (0..120).for_each(|minute| builder.add(&flow(minute * 60_000, 1, 100, 80, true).1, 0));
+        let mut baselines = builder.finish();
+        baselines.pool_as_one();
+        let bits = |resp_local: bool| {
+            let (_, mut seen) = flow(HOUR_MS * 3, 1, 100, 80, true);
+            (seen.resp_local, seen.facts) = (resp_local, vec![script]);
+            let new = (Evidence::NewFact(script.kind), value_key(Kind::Fact(script.kind), script));
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), new, &baselines)
+        };
+        assert_eq!([true, false].map(bits), [TOOL_BITS, 0.0]);
+    }
+
+    #[test]
     fn a_log_in_that_leaves_home_counts_more_by_whom_nobody_knows() {
         let mut builder = BaselinesBuilder::default();
         (0..120).for_each(|minute| builder.add(&flow(minute * 60_000, 1, 100, 443, true).1, 0));

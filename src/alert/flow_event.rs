@@ -167,6 +167,7 @@ struct Happened {
     login_failures: u32,
     file_changes: u32,
     names_missing: u32,
+    refusals: u32,
 }
 
 #[derive(Serialize)]
@@ -300,7 +301,7 @@ fn tcp(record: &FlowRecord) -> Tcp {
 }
 
 fn product<'r>(record: &'r FlowRecord, judged: Option<(f64, &'r str)>) -> Product<'r> {
-    let Events { login_failures, file_changes, names_missing } = record.events;
+    let Events { login_failures, file_changes, names_missing, refusals } = record.events;
     let fragments = InFragments { packets: record.fragments.packets, odd: record.fragments.odd };
     Product {
         segment: record.segment,
@@ -318,7 +319,12 @@ fn product<'r>(record: &'r FlowRecord, judged: Option<(f64, &'r str)>) -> Produc
         resp: side(&record.resp),
         history: (record.key.protocol == 6).then(|| record.history.as_str()),
         facts: record.facts.as_deref().and_then(fact_object),
-        events: (record.events != Events::default()).then_some(Happened { login_failures, file_changes, names_missing }),
+        events: (record.events != Events::default()).then_some(Happened {
+            login_failures,
+            file_changes,
+            names_missing,
+            refusals,
+        }),
         fragments: (fragments.packets > 0).then_some(fragments),
         icmp_error: record.icmp_error.map(|error| Refusal { r#type: error.kind, code: error.code, count: error.count }),
         about: record.quoted.as_deref().map(about),

@@ -76,7 +76,7 @@ pub trait FlowTable {
 
 use ColumnKind::{Integer, Number, Text, Time};
 
-const FIXED: [(&str, ColumnKind); 45] = [
+const FIXED: [(&str, ColumnKind); 46] = [
     ("flow_id", Integer),
     ("community_id", Text),
     ("src_ip", Text),
@@ -120,6 +120,7 @@ const FIXED: [(&str, ColumnKind); 45] = [
     ("auscult_events_login_failures", Integer),
     ("auscult_events_file_changes", Integer),
     ("auscult_events_names_missing", Integer),
+    ("auscult_events_refusals", Integer),
     ("ether_src_mac", Text),
     ("ether_dest_mac", Text),
 ];
@@ -178,7 +179,7 @@ pub fn cells(record: &FlowRecord) -> Vec<Cell> {
 }
 
 /// What else a detector must be told to judge the record as it judges the flow.
-fn told(record: &FlowRecord) -> [Cell; 7] {
+fn told(record: &FlowRecord) -> [Cell; 8] {
     let mac = |mac: [u8; 6]| Cell::Text(if mac == [0; 6] { Cow::Borrowed("") } else { Cow::Owned(Mac(mac).to_string()) });
     [
         Cell::Text(Cow::Borrowed(record.reason.name())),
@@ -186,6 +187,7 @@ fn told(record: &FlowRecord) -> [Cell; 7] {
         Cell::Integer(record.events.login_failures.into()),
         Cell::Integer(record.events.file_changes.into()),
         Cell::Integer(record.events.names_missing.into()),
+        Cell::Integer(record.events.refusals.into()),
         mac(record.macs[0]),
         mac(record.macs[1]),
     ]
@@ -312,7 +314,7 @@ mod tests {
         CsvTable::new(&mut bytes).unwrap().write(&record).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         assert!(text.contains(r#",20,0,,,,0,0,0,0,0,0,0,0,0,"{""sni"":""pacs.example""}","#), "{text}");
-        assert!(text.contains(",shutdown,0,0,0,0,,,"), "{text}");
+        assert!(text.contains(",shutdown,0,0,0,0,0,,,"), "{text}");
     }
 
     proptest! {

@@ -70,6 +70,7 @@ mod recognise;
 mod rfb;
 mod rtp;
 mod s7comm;
+mod shell;
 mod sip;
 mod smb;
 mod smtp;

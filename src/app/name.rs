@@ -117,6 +117,8 @@ applications! {
     Rtp = "rtp",
     /// Siemens S7 controllers, over ISO on TCP (RFC 1006).
     S7Comm = "s7comm",
+    /// Command line that is given to somebody else.
+    Shell = "shell",
     /// Session initiation (RFC 3261).
     Sip = "sip",
     /// Server message block, versions 1 to 3 (MS-SMB2).
@@ -179,7 +181,7 @@ impl App {
             Self::Ftp | Self::Kerberos | Self::Ldap | Self::Rdp | Self::Rfb | Self::Smb | Self::Ssh | Self::Telnet => {
                 Family::Access
             }
-            Self::BitTorrent | Self::Irc | Self::OpenVpn | Self::Stratum | Self::WireGuard => Family::Covert,
+            Self::BitTorrent | Self::Irc | Self::OpenVpn | Self::Shell | Self::Stratum | Self::WireGuard => Family::Covert,
             _ => Family::Other,
         }
     }

@@ -1,6 +1,8 @@
 //! From a payload to the application that sent it.
 
-use super::{App, Ports, banner, ber, bittorrent, datagram, dicom, dns, hl7, http, http2, irc, mqtt, stratum, stream, tls, vpn};
+use super::{
+    App, Ports, banner, ber, bittorrent, datagram, dicom, dns, hl7, http, http2, irc, mqtt, shell, stratum, stream, tls, vpn,
+};
 
 /// The application whose message starts here, if it can be told.
 pub(super) fn recognise(ports: Ports, payload: &[u8]) -> Option<App> {
@@ -31,6 +33,7 @@ fn over_tcp(ports: Ports, payload: &[u8]) -> Option<App> {
         () if vpn::is_openvpn_stream(payload) => Some(App::OpenVpn),
         () if irc::is_start(ports, payload) => Some(App::Irc),
         () if stratum::is_message(payload) => Some(App::Stratum),
+        () if shell::is_start(ports, payload) => Some(App::Shell),
         () => stream::recognise(ports, payload).or_else(|| banner::stream(ports, payload)),
     }
 }

@@ -56,6 +56,9 @@ pub struct SipFacts {
     pub responses: SipResponses,
     /// Requests with a proof of who asks (`Authorization`) that were turned down (RFC 3261, 22).
     pub login_failure: u32,
+    /// Answers that somebody is not there or not allowed (403, 404, 484, 604): those of calls that are merely not taken are no such.
+    #[serde(skip)]
+    pub refused: u32,
     /// Such requests that were not answered yet.
     #[serde(skip)]
     pub awaiting: u32,
@@ -108,6 +111,9 @@ impl SipFacts {
             is_stale |= is([b"www-authenticate", b"proxy-authenticate"]) && holds(value, b"stale=true");
         }
         self.awaiting = self.awaiting.saturating_add(proves.into()) - u32::from(is_answer);
+        if is_response && matches!(first.get(8..11), Some(b"403" | b"404" | b"484" | b"604")) {
+            bump(&mut self.refused);
+        }
         if is_answer && !is_stale && matches!(first.get(8..11), Some(b"401" | b"407")) {
             bump(&mut self.login_failure);
         }

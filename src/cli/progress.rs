@@ -116,7 +116,8 @@ impl Stages {
 
 /// `reading (1 of 5)`
 fn title(phase: Phase) -> String {
-    format!("{} ({} of {})", phase.name(), phase as usize + 1, Phase::ALL.len())
+    let place = phase as usize + 1;
+    format!("{} ({place} of {})", phase.name(), place.max(Phase::ALL.len()))
 }
 
 /// `40 s`, `3 min`, `2.5 h`
@@ -155,6 +156,7 @@ mod tests {
         for (place, &phase) in Phase::ALL.iter().enumerate() {
             assert!(title(phase).ends_with(&format!("({} of 5)", place + 1)), "{}", title(phase));
         }
+        assert_eq!(title(Phase::LeavingOut), "leaving out attacks (6 of 6)");
         assert_eq!([59.6, 150.0, 9000.0].map(duration), ["60 s", "2 min", "2.5 h"]);
     }
 }

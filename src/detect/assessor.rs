@@ -221,3 +221,34 @@ impl Assessor {
         self.lately = lately;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Class;
+    use super::super::testing::{LATER_MS, detector, flow, taught};
+    use crate::app::App;
+
+    #[test]
+    fn who_is_turned_down_everywhere_scans_and_who_has_many_servers_does_not() {
+        // Device 1 tries ports of device 100; every so often one of a clinical service answers and is asked nothing.
+        let classes = |answered_too: bool| {
+            let mut detector = detector(&taught());
+            let class = |n: i64| {
+                let is_clinical = n % 5 == 4;
+                let port = if is_clinical { 104 } else { 2000 + n as u16 };
+                let peer = if is_clinical { 100 + (n / 5) as u8 } else { 100 };
+                let (_, mut seen) = flow(LATER_MS + n * 20, 1, peer, port, is_clinical || answered_too);
+                (seen.app, seen.resp_local) = (if is_clinical { App::Dicom } else { App::Unknown }, true);
+                seen.vector[3..=4].fill(0.0);
+                let found = detector.knowledge().vocabulary.matches(&seen);
+                is_clinical.then(|| detector.assess(&seen, found).class).or_else(|| {
+                    detector.assess(&seen, found);
+                    None
+                })
+            };
+            (0..45).filter_map(class).collect::<Vec<_>>()
+        };
+        assert!(classes(false)[3..].iter().all(|&class| class == Class::Scan), "{:?}", classes(false));
+        assert!(classes(true)[..2].iter().all(|&class| class == Class::CriticalAccess), "{:?}", classes(true));
+    }
+}

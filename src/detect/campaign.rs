@@ -73,7 +73,9 @@ pub(super) fn news<'e>(class: Class, conversations: impl Iterator<Item = Shown<'
         let fetched = (class == Class::Exfiltration && shown.1.fetches() || class == Class::Collection).then(|| server(shown));
         // What is made to attack is told of each.
         let of_new_server = comes(class) && shown.1.is_of_new_server && !shown.1.is_of_tool();
-        let of_class = news.chain(offered).chain(fetched).map(|about| News::Of(class, about));
+        // From one site several devices fetch the same.
+        let led_to = (class == Class::NewWayOut).then(|| server(shown));
+        let of_class = news.chain(offered).chain(fetched).chain(led_to).map(|about| News::Of(class, about));
         of_class.chain(of_new_server.then_some(News::At(shown.0.0))).collect()
     };
     loudest.map(of_one).collect()
@@ -163,6 +165,11 @@ mod tests {
         let server = value_key(Kind::Edge, Edge { service: Service::ARP, peer: host(2) });
         let offered = [7, server].map(|about| News::Of(Class::NewService, about)).to_vec();
         assert_eq!(shown(Class::NewService), vec![offered], "the service, and who offers it");
+        assert_eq!(
+            shown(Class::NewWayOut),
+            vec![vec![News::Of(Class::NewWayOut, server)]],
+            "several fetch the same from one site"
+        );
         assert_eq!(
             (shown(Class::Unusual), shown(Class::LateralMovement)),
             (vec![vec![News::Of(Class::Unusual, 7)]], vec![vec![]]),

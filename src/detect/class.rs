@@ -207,7 +207,9 @@ impl Class {
                     | Evidence::SlowFailures
                     | Evidence::AddressesAsked
             ),
-            Self::BruteForce => matches!(evidence, Evidence::LoginFailures | Evidence::FlowRate | Evidence::FailedRate),
+            Self::BruteForce => {
+                matches!(evidence, Evidence::LoginFailures | Evidence::FlowRate | Evidence::FailedRate | Evidence::Refusals)
+            }
             Self::Tunnel => {
                 matches!(
                     evidence,
@@ -234,7 +236,7 @@ impl Class {
             Self::Collection => matches!(evidence, Evidence::Asking | Evidence::Asked),
             Self::CredentialAccess => matches!(evidence, Evidence::NewFact(_)),
             Self::CriticalAccess | Self::LateralMovement => {
-                evidence.is_by_initiator() || matches!(evidence, Evidence::RemoteControl)
+                evidence.is_by_initiator() || matches!(evidence, Evidence::RemoteControl | Evidence::Refusals)
             }
             Self::NewWayOut => matches!(evidence, Evidence::NewService),
             Self::SilentChannel => matches!(evidence, Evidence::Silence),

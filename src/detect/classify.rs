@@ -19,6 +19,8 @@ use crate::model::{Baselines, CARRIER_NAME_BYTES, HostBaseline, HourOfDevice, Mi
 const SCAN_SERVICES: u32 = 15;
 /// Different peers of one service within a minute that make a sweep.
 const SWEEP_PEERS: u32 = 10;
+/// Targets within a minute with which failures are those of a search, rather than of one that is asked again.
+const SEVERAL_TARGETS: u32 = 3;
 /// Bits with which something new names what it is.
 const TELLING_BITS: f64 = 4.0;
 /// Targets per peer within an hour that make a scan.
@@ -53,6 +55,8 @@ pub(super) struct Around {
     /// What the minute's counts make it.
     counted: Option<Class>,
     is_tunnel: bool,
+    /// Does the initiator go on to the next target where one turns it down?
+    goes_on: bool,
     /// Targets and peers of the initiator in the hour, where they are too many.
     targets: f64,
     peers: f64,
@@ -66,10 +70,17 @@ impl Around {
         (minute, targets): (Option<&Minute>, Option<u32>),
         hour: impl Fn() -> HourOfDevice,
     ) -> Self {
+        let initiated = minute.and_then(|minute| minute.initiated.get(&seen.orig));
         let by_count = minute.and_then(|minute| by_count(seen, surprise, (minute, targets.unwrap_or(u32::MAX))));
         let counted = by_count.or_else(|| earlier.is_probe.then_some(Class::Scan));
         let hour = context.slow.filter(|slow| slow.evidence == Evidence::SlowTargets).map(|_| hour()).unwrap_or_default();
-        Self { counted, is_tunnel: earlier.carries || is_tunnel(seen, minute), targets: hour.targets(), peers: hour.peers() }
+        Self {
+            counted,
+            is_tunnel: earlier.carries || is_tunnel(seen, minute),
+            goes_on: initiated.is_some_and(|it| it.targets >= SEVERAL_TARGETS && it.failed < 2 * it.targets),
+            targets: hour.targets(),
+            peers: hour.peers(),
+        }
     }
 }
 
@@ -107,6 +118,9 @@ pub(super) fn classify(
         _ if evidence == Some(Evidence::NamesMissing) => Class::Dga,
         Some((Evidence::FileChanges, _)) => Class::FileActivity,
         Some((Evidence::LoginFailures, _)) => Class::BruteForce,
+        Some((Evidence::Refusals, _)) if matches!(family, Family::Clinical | Family::Industrial) => Class::CriticalAccess,
+        // Numbers and their passwords are tried. What mail or file servers turn down is seldom more than a list that is out of date.
+        Some((Evidence::Refusals, _)) if seen.app == App::Sip => Class::BruteForce,
         // Files that are changed one by one are many by the hour, too.
         Some((Evidence::Asking, _)) if seen.events.file_changes > 0 => Class::FileActivity,
         Some((Evidence::Asking, _)) if seen.events.login_failures > 0 => Class::BruteForce,
@@ -116,6 +130,8 @@ pub(super) fn classify(
         Some((Evidence::SlowFailures, _)) if seen.events.login_failures > 0 => Class::BruteForce,
         Some((Evidence::SlowTargets, _)) if around.peers >= f64::from(SWEEP_PEERS) && !is_browsing(seen) => Class::Sweep,
         Some((Evidence::SlowTargets, _)) if around.targets >= SCAN_SERVICES_PER_PEER * around.peers => Class::Scan,
+        // Whoever is turned down and goes on to the next looks for what there is, and used none of it yet.
+        _ if is_probe(seen, surprise) && around.goes_on && evidence == Some(Evidence::FailedRate) => Class::Scan,
         _ if is_new && family == Family::Covert && !is_dialled(seen, surprise) => Class::CovertApplication,
         // What a clock's clients are is asked to have the answer sent to somebody else.
         Some((Evidence::NewFact(FactKind::Tool), _)) if seen.app == App::Ntp => Class::Flood,
@@ -166,6 +182,10 @@ fn by_count(seen: &Observation, surprise: &Surprise, (window, targets): (&Minute
     if may_be(SWEEP_PEERS) && !is_browsing(seen) && peers() >= SWEEP_PEERS {
         return Some(Class::Sweep);
     }
+    let failed = window.initiated.get(&seen.orig).map_or(0, |initiated| initiated.failed);
+    if may_be(SCAN_SERVICES) && is_bare(seen) && targets <= failed.saturating_mul(2) {
+        return Some(Class::Scan);
+    }
     let flows = || count(window.conversations.get(&(seen.orig, seen.resp, seen.service)));
     // Whom it knows is asked again and again while he does not answer, with no password.
     let asks = surprise.unknown_edge || !seen.failed;
@@ -174,6 +194,17 @@ fn by_count(seen: &Observation, surprise: &Surprise, (window, targets): (&Minute
     // Every log-in to a domain asks for many tickets, and what failed is read from the answers.
     let is_ticket = seen.app == App::Kerberos && seen.events.login_failures == 0;
     (is_login(seen) && asks && !is_probe && !is_ticket && flows() >= LOGIN_FLOWS).then_some(Class::BruteForce)
+}
+
+/// Is it such a connection to whom its initiator never had one, by a service whose use would be told of by itself?
+fn is_probe(seen: &Observation, surprise: &Surprise) -> bool {
+    surprise.unknown_edge && is_bare(seen) && !matches!(seen.app.family(), Family::Access | Family::Other)
+}
+
+/// Is it a connection at home that brought nothing, answered or not?
+fn is_bare(seen: &Observation) -> bool {
+    let bytes = [BYTES_ORIG, BYTES_RESP].map(|feature| seen.vector[feature]);
+    seen.service.protocol == 6 && seen.resp_local && !seen.under_way && bytes == [0.0; 2]
 }
 
 /// Does a server of pages outside answer? One page may come from dozens of them.
@@ -236,14 +267,15 @@ pub(super) fn is_talk(seen: &Observation) -> bool {
     matches!(seen.app, App::Rtp | App::Stun | App::Dtls) && sent <= TALK_TIMES * fetched
 }
 
-/// Does it move so much that it matters which feature of it stands out? What a remote desktop shows is a picture, and who talks hears as much as is said.
+/// Does it move so much that it matters which feature of it stands out? What a remote desktop shows is a picture, who talks hears as much as is said, and what a
+/// proxy brings is what pages are made of.
 pub(super) fn moves_much(seen: &Observation) -> bool {
     let [sent, fetched] = [BYTES_ORIG, BYTES_RESP].map(|feature| f64::from(seen.vector[feature]));
     if is_talk(seen) {
         return false;
     }
     let is_picture = matches!(seen.app, App::Rdp | App::Rfb);
-    sent >= TRANSFER_BYTES || fetched >= TRANSFER_BYTES && seen.resp_local && !is_picture
+    sent >= TRANSFER_BYTES || fetched >= TRANSFER_BYTES && seen.resp_local && !is_picture && !seen.passed_on
 }
 
 /// Does it answer somebody outside with many times what it is asked, by datagrams? The question may bear a forged address, to which the answer goes.
@@ -288,6 +320,8 @@ mod tests {
             seen
         };
         let moves = |app, sent, fetched| moves_much(&moved(app, sent, fetched));
+        let by_proxy = |sent, fetched| moves_much(&Observation { passed_on: true, ..moved(App::Http, sent, fetched) });
+        assert!(by_proxy(2e5, 10.0) && !by_proxy(10.0, 2e5), "what a proxy brings comes from outside");
         assert!(moves(App::Smb, 10.0, 2e5) && !moves(App::Rdp, 10.0, 2e5) && !moves(App::Rfb, 10.0, 2e5));
         assert!(moves(App::Rdp, 2e5, 10.0), "what is sent to one is a copy");
         assert!(moves(App::Rtp, 9e5, 2e5) && !moves(App::Rtp, 4e5, 2e5), "nobody sends so much more than he hears");
@@ -317,6 +351,35 @@ mod tests {
         assert!(asks(40, 40, 2).contains(&Class::Dga));
         assert!(!asks(40, 2, 2).contains(&Class::Dga));
         assert!(asks(1, 1, 40).contains(&Class::Dga), "all from one port");
+    }
+
+    #[test]
+    fn what_is_turned_down_is_named_by_whom_it_is_asked_of() {
+        let class = |app: App| {
+            let (_, mut seen) = super::super::testing::flow(0, 1, 2, 5000, true);
+            (seen.app, seen.events.refusals) = (app, 50);
+            let context = Some(Contribution::of(Evidence::Refusals, 50.0, 12.0));
+            classify(&seen, &Surprise::default(), context, &Around::default(), Initiator::Known)
+        };
+        let classes = [App::Modbus, App::Dicom, App::Sip, App::Smtp].map(class);
+        assert_eq!(classes, [Class::CriticalAccess, Class::CriticalAccess, Class::BruteForce, Class::Unusual]);
+    }
+
+    #[test]
+    fn a_connection_that_brings_nothing_to_whom_others_turn_down_is_a_probe_and_no_access() {
+        let class = |bytes: f32, evidence: Evidence, port: u16, goes_on: bool| {
+            let (_, mut seen) = super::super::testing::flow(0, 1, 2, port, true);
+            (seen.vector[BYTES_ORIG], seen.vector[BYTES_RESP], seen.resp_local) = (bytes, 0.0, true);
+            seen.app = if port == 104 { App::Dicom } else { App::Ssh };
+            let new = Some(Contribution::of(Evidence::NewService, 60.0, 12.0));
+            let surprise = Surprise { new, unknown_edge: true, ..Surprise::default() };
+            let around = Around { goes_on, ..Around::default() };
+            classify(&seen, &surprise, Some(Contribution::of(evidence, 9.0, 3.0)), &around, Initiator::Known)
+        };
+        assert_eq!(class(0.0, Evidence::FailedRate, 104, true), Class::Scan);
+        assert_eq!(class(0.0, Evidence::FailedRate, 104, false), Class::CriticalAccess, "one is asked again and again");
+        assert_eq!(class(90.0, Evidence::FailedRate, 104, true), Class::CriticalAccess, "it was asked something");
+        assert_eq!(class(0.0, Evidence::FailedRate, 22, true), Class::LateralMovement, "a worm logs in");
     }
 
     #[test]

@@ -97,6 +97,7 @@ const fn part_of(evidence: Evidence) -> Part {
         Evidence::LoginFailures
         | Evidence::FileChanges
         | Evidence::NamesMissing
+        | Evidence::Refusals
         | Evidence::RemoteControl
         | Evidence::NameBytes => Part::Events,
         Evidence::SlowTargets | Evidence::SlowFailures | Evidence::SentOut | Evidence::Asking | Evidence::Asked => Part::Hour,

@@ -39,6 +39,8 @@ pub enum Evidence {
     FileChanges,
     /// More names in a minute that do not exist than usual.
     NamesMissing,
+    /// More requests turned down in a minute than usual.
+    Refusals,
     /// A remote call that takes control of another device or of a domain, where nothing is known of who does so.
     RemoteControl,
     /// Many long names asked for in one domain, where nothing is known of who does so.
@@ -80,7 +82,7 @@ pub enum Evidence {
 }
 
 /// Evidence that is of one kind only, and its name in an alert.
-const NAMES: [(Evidence, &str); 32] = [
+const NAMES: [(Evidence, &str); 33] = [
     (Evidence::NewDevice, "new_device"),
     (Evidence::NewService, "new_service"),
     (Evidence::NewPeer, "new_peer"),
@@ -94,6 +96,7 @@ const NAMES: [(Evidence, &str); 32] = [
     (Evidence::LoginFailures, "login_failures_per_min"),
     (Evidence::FileChanges, "file_changes_per_min"),
     (Evidence::NamesMissing, "names_missing_per_min"),
+    (Evidence::Refusals, "refusals_per_min"),
     (Evidence::RemoteControl, "remote_control_calls"),
     (Evidence::NameBytes, "dns_name_bytes_per_min"),
     (Evidence::AddressesAsked, "addresses_asked_per_min"),
@@ -174,6 +177,7 @@ impl Evidence {
                 | Self::LoginFailures
                 | Self::FileChanges
                 | Self::NamesMissing
+                | Self::Refusals
                 | Self::SlowTargets
                 | Self::SlowFailures
                 | Self::SentOut

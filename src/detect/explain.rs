@@ -61,6 +61,7 @@ fn kind(evidence: Evidence) -> (&'static str, bool) {
         Evidence::LoginFailures => ("failed logins/min", true),
         Evidence::FileChanges => ("files/min", true),
         Evidence::NamesMissing => ("names/min", true),
+        Evidence::Refusals => ("requests/min", true),
         Evidence::RemoteControl => ("calls", true),
         Evidence::SlowTargets => ("targets/h", true),
         Evidence::SlowFailures => ("failed attempts/h", true),
@@ -228,18 +229,17 @@ fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String
         Evidence::TargetRate => {
             format!("{} tried {:.0} different targets within a minute; {whose} up to {high:.0}", flow.orig, observed)
         }
-        Evidence::FailedRate => {
-            format!("{:.0} attempts to connect failed within a minute; {whose} up to {high:.0}", observed)
-        }
-        Evidence::LoginFailures => {
-            format!("{:.0} logins failed within a minute; {whose} up to {high:.0}", observed)
-        }
+        Evidence::FailedRate => format!("{observed:.0} attempts to connect failed within a minute; {whose} up to {high:.0}"),
+        Evidence::LoginFailures => format!("{observed:.0} logins failed within a minute; {whose} up to {high:.0}"),
         Evidence::FileChanges => format!(
             "{} created, overwrote, renamed or deleted {:.0} files on shares within a minute; {whose} up to {high:.0}",
             flow.orig, observed
         ),
         Evidence::NamesMissing => {
             format!("{} asked for {observed:.0} names that do not exist within a minute; {whose} up to {high:.0}", flow.orig)
+        }
+        Evidence::Refusals => {
+            format!("{observed:.0} {service} requests were turned down within a minute; {whose} up to {high:.0}")
         }
         Evidence::SlowTargets => {
             format!("{} tried some {:.0} different targets within an hour; {whose} up to {high:.0}", flow.orig, observed)
@@ -350,6 +350,7 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         }
         Family::Clinical => "; it counts more, being clinical traffic of a device whose kind has none, or leaving home",
         Family::Industrial => "; it counts more, being control traffic of a device whose kind has none, or leaving home",
+        Family::Covert if flow.app == App::Shell => "; it counts more, being a command line that is given away",
         Family::Covert => "; it counts more, being made to hide traffic or to work for others",
         _ => {
             "; it counts more, being for log-in or administration, by a service that few devices of its kind use, by a device of which little is known, or of one that cares for patients or controls machines"

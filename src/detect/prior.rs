@@ -112,9 +112,9 @@ fn prior_bits(
     }
     if evidence == Evidence::NewFact(FactKind::Application) {
         let speaks = seen.facts.iter().find(|fact| fact.kind == FactKind::Application);
-        // Who can log in through the port of another application tunnels what he likes.
-        let is_tunnel = seen.app.family() == Family::Access && leaves(seen);
-        let bits = if is_tunnel { tool_bits } else { hostile_bits };
+        // Who can log in through the port of another application tunnels what he likes, and a command line that is given away has no other use.
+        let is_way_in = seen.app == App::Shell || seen.app.family() == Family::Access && leaves(seen);
+        let bits = if is_way_in { tool_bits } else { hostile_bits };
         return speaks.map_or(0.0, |&fact| bits(commons.known_to(Kind::Fact(fact.kind), fact, roles())));
     }
     // A device that cares for patients or controls machines is built for what it offers: nobody puts something else on it. Consoles weigh by who sits at them.
@@ -126,7 +126,6 @@ fn prior_bits(
     if evidence == Evidence::NewOffer && seen.comes_in() && is_login(seen) && seen.answered() {
         return hostile_bits(commons.known_to(Kind::Offer, seen.service, Roles::NONE));
     }
-    let known = || commons.known_to(Kind::Service, seen.service, roles());
     match seen.app.family() {
         Family::Clinical | Family::Industrial => {
             // To a place to which the device never sent any, it may not come back.
@@ -142,9 +141,9 @@ fn prior_bits(
             }
         }
         // Who dials in to a server that offers that is one more.
-        Family::Covert if seen.comes_in() && evidence == Evidence::NewClient => 0.0,
+        Family::Covert if seen.app != App::Shell && seen.comes_in() && evidence == Evidence::NewClient => 0.0,
         Family::Covert if !seen.orig_local && serves_several(seen, baselines) => 0.0,
-        Family::Covert => hostile_bits(known()),
+        Family::Covert => program_bits(seen, orig, (baselines, roles())),
         // Somebody with valid credentials is not told apart by what he does. That one device of its kind administers others says nothing of the rest.
         // What one does of whom nothing is known is seldom news; that he logs in elsewhere from here is.
         Family::Access if leaves(seen) && !seen.failed && orig.is_none_or(HostBaseline::is_hardly_known) => BITS,
@@ -184,6 +183,24 @@ fn asks_outside(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evide
         })
     };
     orig.is_some_and(|host| asked(host, true) && !asked(host, false))
+}
+
+/// Bits of such a program, on whichever port; none of one that its user used before. Where only the port told it, and by a model of an earlier version, the port
+/// tells who else uses it.
+fn program_bits(seen: &Observation, orig: Option<&HostBaseline>, (baselines, roles): (&Baselines, Roles)) -> f64 {
+    let commons = &baselines.commons;
+    match seen.facts.iter().find(|fact| fact.kind == FactKind::Program) {
+        Some(&program) if baselines.rules > 0 => {
+            let is_used = orig.is_some_and(|host| host.facts.contains(program));
+            if is_used { 0.0 } else { covert_bits(seen.app, commons.known_to(Kind::Fact(program.kind), program, roles)) }
+        }
+        _ => covert_bits(seen.app, commons.known_to(Kind::Service, seen.service, roles)),
+    }
+}
+
+/// Bits of programs that hide traffic or work for others. A command line that is given away has no other use, and work for miners none at a workplace.
+const fn covert_bits(app: App, known: KnownTo) -> f64 {
+    if matches!(app, App::Shell | App::Stratum) { tool_bits(known) } else { hostile_bits(known) }
 }
 
 /// Bits of what exists to take control or to hide.
@@ -229,6 +246,33 @@ mod tests {
     use super::super::testing::flow;
     use super::*;
     use crate::model::BaselinesBuilder;
+
+    #[test]
+    fn a_program_that_hides_weighs_on_any_port_and_only_for_who_never_used_it() {
+        let uses = |at_ms: i64, from: u8, port: u16, app: App| {
+            let (_, mut seen) = flow(at_ms, from, 200, port, true);
+            (seen.app, seen.resp_local, seen.facts) = (app, false, vec![Fact::new(FactKind::Program, app.name())]);
+            seen
+        };
+        let mut builder = BaselinesBuilder::default();
+        for minute in 0..60 {
+            builder.add(&uses(minute * 60_000, 1, 20_000 + minute as u16, App::BitTorrent), 0);
+            builder.add(&flow(minute * 60_000 + 7, 2, 100, 80, true).1, 0);
+        }
+        let mut baselines = builder.finish();
+        baselines.pool(1);
+        let bits = |baselines: &Baselines, from: u8, app: App| {
+            let seen = uses(7_200_000, from, 33_333, app);
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), (Evidence::NewService, 0), baselines)
+        };
+        assert_eq!([1, 77].map(|from| bits(&baselines, from, App::BitTorrent)), [0.0, BITS], "another device uses it");
+        assert_eq!([App::Irc, App::Shell, App::Stratum].map(|app| bits(&baselines, 1, app)), [MORE_BITS, TOOL_BITS, TOOL_BITS]);
+        let seen = Observation { facts: Vec::new(), ..uses(7_200_000, 1, 33_333, App::BitTorrent) };
+        let by_port = prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), (Evidence::NewService, 0), &baselines);
+        assert_eq!(by_port, MORE_BITS, "told by its port alone");
+        baselines.rules = 0;
+        assert_eq!(bits(&baselines, 1, App::BitTorrent), MORE_BITS, "a model of an earlier version knows ports alone");
+    }
 
     const HOUR_MS: i64 = 3_600_000;
 

@@ -89,6 +89,10 @@ impl<'h> Range<'h> {
             Evidence::FileChanges => {
                 of(host.map(HostBaseline::file_changes_per_min), |like| &like.file_changes_per_min).among_minutes(host, baselines)
             }
+            Evidence::Refusals if baselines.rules == 0 => return None,
+            Evidence::Refusals => {
+                of(host.map(HostBaseline::refusals_per_min), |like| &like.refusals_per_min).among_minutes(host, baselines)
+            }
             Evidence::NamesMissing => of(host.map(HostBaseline::names_missing_per_min), |like| &like.names_missing_per_min)
                 .among_minutes(host, baselines),
             _ => return None,

@@ -19,6 +19,8 @@ const MANY_TARGETS: u32 = 5;
 const MANY_CHANGES: u32 = 8;
 /// Log-ins that failed within a minute below which their number says nothing: somebody does not remember a password.
 const MANY_LOGINS: u32 = 5;
+/// Requests turned down within a minute below which their number says nothing: a value that is not there is asked for again.
+const MANY_REFUSALS: u32 = 10;
 /// Names that do not exist, asked for within a minute, below which they say nothing: a browser's start and a list of suffixes ask for some.
 const MANY_NAMES: u32 = 8;
 /// Flows that a device gets within a minute below which they are no flood, however little it had before.
@@ -102,6 +104,9 @@ impl<'k> Strongest<'k> {
         }
         if seen.events.login_failures > 0 && initiated.login_failures >= MANY_LOGINS {
             rate(Evidence::LoginFailures, initiated.login_failures);
+        }
+        if seen.events.refusals > 0 && initiated.refusals >= MANY_REFUSALS {
+            rate(Evidence::Refusals, initiated.refusals);
         }
         if seen.events.file_changes > 0 && initiated.file_changes >= MANY_CHANGES {
             rate(Evidence::FileChanges, initiated.file_changes);
@@ -310,6 +315,23 @@ mod tests {
             found.bits()
         };
         assert!(bits(4) == 0.0 && bits(5) > 9.0, "{}", bits(5));
+    }
+
+    #[test]
+    fn what_is_turned_down_counts_where_it_was_counted_while_learning() {
+        let mut baselines = Baselines::default();
+        baselines.pooled.minutes = 10_000.0;
+        let (_, mut seen) = super::super::testing::flow(0, 1, 100, 502, true);
+        seen.events.refusals = 1;
+        let bits = |baselines: &Baselines, refusals| {
+            let mut found = Strongest::new(baselines, Without::default(), false, false);
+            let initiated = crate::model::Initiated { refusals, ..Default::default() };
+            found.initiated(&seen, &Surprise::default(), &Counted { initiated, ..Counted::default() }, None);
+            found.bits()
+        };
+        assert_eq!(bits(&baselines, 500), 0.0, "a model of an earlier version");
+        baselines.rules = crate::model::RULES;
+        assert!(bits(&baselines, 9) == 0.0 && bits(&baselines, 10) > 9.0, "{}", bits(&baselines, 10));
     }
 
     #[test]

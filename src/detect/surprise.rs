@@ -18,7 +18,7 @@ use super::shape::{name_shape, shape, volume};
 use super::turned::is_known_turned;
 use super::twin::stands_in;
 use crate::app::App;
-use crate::feature::{BYTES_RESP, Observation};
+use crate::feature::{BYTES_RESP, FactKind, Observation};
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Match, Roles, Vocabulary};
 
@@ -213,7 +213,8 @@ fn newness(
     };
     note(service);
     note(peer);
-    for &fact in &seen.facts {
+    // Which program it is says how much its service and its peer weigh.
+    for &fact in seen.facts.iter().filter(|fact| fact.kind != FactKind::Program) {
         note(by_asker.of(Evidence::NewFact(fact.kind), Kind::Fact(fact.kind), |host| &host.facts, fact));
     }
     if let Some(server) = resp.filter(|host| host.local) {

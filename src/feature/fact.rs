@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{controller, tool};
 use crate::app::{
-    App, Basis, DceRpcFacts, DicomFacts, Facts, HEARTBLEED, Hl7Facts, KerberosFacts, MqttFacts, Ports, SHORT_LABEL, SmbFacts,
+    App, Basis, DceRpcFacts, DicomFacts, Facts, Family, HEARTBLEED, Hl7Facts, KerberosFacts, MqttFacts, Ports, SHORT_LABEL,
+    SmbFacts,
 };
 use crate::flow::{FlowRecord, Service};
 use crate::wire::Addr;
@@ -57,10 +58,12 @@ pub enum FactKind {
     CountryCalled,
     /// What a device publishes over MQTT, by a hash.
     MqttTopic,
+    /// A program that hides traffic, works for others or gives a command line away, known by how it speaks.
+    Program,
 }
 
 impl FactKind {
-    const ALL: [(Self, &'static str, &'static str); 20] = [
+    const ALL: [(Self, &'static str, &'static str); 21] = [
         (Self::Domain, "domain", "domain"),
         (Self::Name, "name", "name"),
         (Self::CallingAe, "calling_ae", "calling AE title"),
@@ -81,6 +84,7 @@ impl FactKind {
         (Self::Tool, "tool", "tool"),
         (Self::CountryCalled, "country_called", "country called"),
         (Self::MqttTopic, "mqtt_topic", "MQTT topic"),
+        (Self::Program, "program", "program"),
     ];
 
     /// All kinds.
@@ -203,14 +207,12 @@ pub fn fact_texts(record: &FlowRecord) -> Vec<(FactKind, &str)> {
     let mut found = record.facts.as_deref().map_or_else(Vec::new, said);
     found.extend(tool::seen_in(record).map(|tool| (FactKind::Tool, tool)));
     let (app, basis) = record.app;
+    found.extend((basis == Basis::Content && app.family() == Family::Covert).then(|| (FactKind::Program, app.name())));
     let usual = Ports { protocol: record.key.protocol, orig: 0, resp: record.resp_port() }.app();
-    if basis == Basis::Content && !matches!(usual, App::Unknown | App::Icmp) && usual != app {
-        found.push((FactKind::Application, app.name()));
-    }
-    // Something of which the application is told by its port was heard, and is something else.
-    if (app, basis) == (App::Unknown, Basis::None) && !matches!(usual, App::Unknown | App::Icmp) {
-        found.push((FactKind::Application, app.name()));
-    }
+    let is_known = !matches!(usual, App::Unknown | App::Icmp);
+    // What was heard on the port of an application and is something else.
+    let is_other = basis == Basis::Content && usual != app || (app, basis) == (App::Unknown, Basis::None);
+    found.extend((is_known && is_other).then(|| (FactKind::Application, app.name())));
     found
 }
 

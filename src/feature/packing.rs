@@ -55,6 +55,7 @@ pub fn pack(seen: &Observation, out: &mut Vec<u8>) {
     out.extend(events.login_failures.to_le_bytes());
     out.extend(events.file_changes.to_le_bytes());
     out.extend(events.names_missing.to_le_bytes());
+    out.extend(events.refusals.to_le_bytes());
     // The applications bound their lists to far fewer.
     let facts = &facts[..facts.len().min(usize::from(u16::MAX))];
     out.extend((facts.len() as u16).to_le_bytes());
@@ -97,7 +98,7 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
     let turned = if is_turned { Some(Service { port: u16::from_le_bytes(take(bytes)?), ..service }) } else { None };
     let app = *App::ALL.get(usize::from(take::<1>(bytes)?[0]))?;
     let mut count = || take(bytes).map(u32::from_le_bytes);
-    let [login_failures, file_changes, names_missing] = [count()?, count()?, count()?];
+    let [login_failures, file_changes, names_missing, refusals] = [count()?, count()?, count()?, count()?];
     let mut facts = Vec::new();
     for _ in 0..u16::from_le_bytes(take(bytes)?) {
         let kind = *KINDS.get(usize::from(take::<1>(bytes)?[0]))?;
@@ -110,7 +111,7 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
             *value = f32::from_le_bytes(take(bytes)?);
         }
     }
-    let events = Events { login_failures, file_changes, names_missing };
+    let events = Events { login_failures, file_changes, names_missing, refusals };
     Some(Observation {
         seen,
         first_seen,
@@ -178,7 +179,7 @@ pub mod tests {
         let sight = prop_oneof![Just(Sight::Whole), Just(Sight::Early), Just(Sight::Again), Just(Sight::Between)];
         let value = prop_oneof![Just(0.0), Just(-0.0), any::<f32>()];
         let ends = (address(), address(), any::<[[u8; 6]; 2]>(), any::<[bool; 8]>());
-        let app = (any::<(u8, u16, Option<u16>)>(), 0..App::ALL.len(), prop::collection::vec(fact, 0..4), any::<[u32; 3]>());
+        let app = (any::<(u8, u16, Option<u16>)>(), 0..App::ALL.len(), prop::collection::vec(fact, 0..4), any::<[u32; 4]>());
         let vector = prop::collection::vec(value, COUNT);
         (any::<[i64; 4]>(), ends, app, sight, vector).prop_map(|(times, ends, (service, app, facts, events), sight, values)| {
             let (orig, resp, macs, [orig_local, resp_local, failed, under_way, continued, passed_on, orig_leased, resp_leased]) =
@@ -202,7 +203,12 @@ pub mod tests {
                 facts,
                 sight,
                 failed,
-                events: Events { login_failures: events[0], file_changes: events[1], names_missing: events[2] },
+                events: Events {
+                    login_failures: events[0],
+                    file_changes: events[1],
+                    names_missing: events[2],
+                    refusals: events[3],
+                },
                 under_way,
                 turned: service.2.map(|port| Service { protocol: service.0, port }),
                 continued,

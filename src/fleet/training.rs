@@ -25,7 +25,7 @@ use crate::train::{Colleagues, ROUNDS, Statistic, TogetherError};
 const MOST_PACKED_BYTES: usize = 2 << 30;
 const MOST_UNPACKED_BYTES: usize = 16 << 30;
 const FORM: Envelope =
-    Envelope { magic: *b"AUST", version: 1, most_bytes: MOST_PACKED_BYTES, most_unpacked_bytes: MOST_UNPACKED_BYTES };
+    Envelope { magic: *b"AUST", version: 2, most_bytes: MOST_PACKED_BYTES, most_unpacked_bytes: MOST_UNPACKED_BYTES };
 /// How long statistics are kept where nobody is done with them.
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// How often what is waited for is looked for.
@@ -96,6 +96,8 @@ pub struct Training {
     config: TrainingConfig,
     connection: Nats,
     run: u64,
+    /// The last round that was added up.
+    last: &'static str,
 }
 
 impl Training {
@@ -106,7 +108,7 @@ impl Training {
     /// within the patience, or on `stop`.
     pub fn open(config: TrainingConfig) -> Result<Self, NatsError> {
         let connection = Nats::connect(&config.address, &config.access, &format!("auscult train {}", config.job))?;
-        let mut training = Self { config, connection, run: 0 };
+        let mut training = Self { config, connection, run: 0, last: ROUNDS[0] };
         if let Part::Coordinator(_) = training.config.part {
             let (files, keys) = training.stores();
             insist(&training.config.tell, || training.connection.make_stores(&files, &keys, training.config.replicas, KEPT))?;
@@ -203,7 +205,7 @@ impl Training {
     pub fn finish(self) -> Result<(), NatsError> {
         let Part::Coordinator(_) = self.config.part else { return Ok(()) };
         let (files, _) = self.stores();
-        for round in &ROUNDS[..ROUNDS.len() - 1] {
+        for round in ROUNDS.iter().take_while(|round| **round != self.last) {
             self.connection.remove_file(&files, &self.name_of_sum(round))?;
         }
         if let (revision, Some(job)) = self.job()?
@@ -335,6 +337,7 @@ impl Colleagues for Training {
                 self.wait_for(&name, &format!("the {} of all", S::ROUND)).map_err(told)?
             }
         };
+        self.last = S::ROUND;
         unpacked(&bytes, "all")
     }
 }

@@ -48,6 +48,9 @@ pub struct ServedBaseline {
     pub clients_per_min: Histogram,
 }
 
+/// The rules of today: requests that are turned down are counted, and programs that hide are known by how they speak (1).
+pub const RULES: u32 = 1;
+
 /// All baselines: counts that add.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Baselines {
@@ -62,6 +65,9 @@ pub struct Baselines {
     /// Was one that only failed, and was a controller's program that is asked for a request of its own? In the same way.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent_when_failed: bool,
+    /// The rules by which it was counted: [`RULES`] today, 0 in models of earlier versions, which know nothing of what is counted since.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rules: u32,
     /// Whole hours in which exchanges, and bytes that leave, were counted. None were in models of earlier versions, or where parts of the time were too
     /// short: nothing is said of them, then.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -147,6 +153,7 @@ impl BaselinesBuilder {
         }
         self.baselines.span_minutes = minutes(self.heard());
         (self.baselines.silent_when_kept_alive, self.baselines.silent_when_failed) = (true, true);
+        self.baselines.rules = RULES;
         self.baselines
     }
 
@@ -282,6 +289,7 @@ impl Baselines {
         let is_first = self.hosts.is_empty();
         self.silent_when_kept_alive = other.silent_when_kept_alive && (self.silent_when_kept_alive || is_first);
         self.silent_when_failed = other.silent_when_failed && (self.silent_when_failed || is_first);
+        self.rules = if is_first { other.rules } else { self.rules.min(other.rules) };
         if is_first || self.whole_hours > 0 {
             self.whole_hours =
                 if is_later { self.whole_hours + other.whole_hours } else { self.whole_hours.max(other.whole_hours) };

@@ -17,6 +17,9 @@ const MIN_BITS_PER_DOUBLING: f64 = 1.0;
 const MIN_THRESHOLD_BITS: f64 = 9.0;
 /// Bits beyond the threshold of what has no name, at the least: eight times as improbable, and twice over.
 pub const UNNAMED_BITS: f64 = 5.0;
+/// Halvings of the rate by which the tail is extended at the most: a time that is shorter than a sixteenth of what the budget asks for says nothing of what
+/// that promises.
+const MOST_HALVINGS: f64 = 4.0;
 /// Scores of each kind that are kept, the highest.
 const MOST_SCORES: usize = 1000;
 /// The share of conversations in a window whose bits count at all: those above the ordinary.
@@ -206,7 +209,7 @@ impl Calibration {
     ///
     /// Where the held-out span shows that many, it is the score at that rank (split conformal, Vovk et al. 2005). Where it is
     /// too short, the tail is extended: every halving of the rate costs as many bits as the highest fifth of the scores
-    /// show, at least one. Never below what bits promise by themselves: a score of b bits beyond the ordinary comes in about one
+    /// show, at least one, for four halvings at the most. Never below what bits promise by themselves: a score of b bits beyond the ordinary comes in about one
     /// conversation in 100 · 2^b (1.5 at the most, where some are looked at apart); and never below nine bits.
     #[must_use]
     pub fn threshold(&self, budget: Budget) -> f64 {
@@ -232,7 +235,7 @@ impl Calibration {
             return scores[rank - 1];
         }
         let halvings = (1.0 / allowed.max(1e-9)).log2().max(0.0);
-        scores.first().map_or(0.0, |highest| highest + halvings * bits_per_doubling(scores))
+        scores.first().map_or(0.0, |highest| highest + halvings.min(MOST_HALVINGS) * bits_per_doubling(scores))
     }
 
     /// Can the held-out span tell the budget, or had the tail to be extended?
@@ -283,7 +286,8 @@ mod tests {
     fn a_short_span_is_extended_and_says_so() {
         let c = of(&[10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0], 1.0 / 64.0);
         let budget = Budget { per_day: 1.0 };
-        assert!((c.threshold(budget) - 16.0).abs() < 1e-9);
+        assert_eq!(c.threshold(budget), 10.0 + MOST_HALVINGS, "not six");
+        assert!((of(&[10.0], 1.0 / 8.0).threshold(budget) - 13.0).abs() < 1e-9);
         assert!(!c.resolves(budget));
     }
 

@@ -150,9 +150,12 @@ fn stood_out(model: &Model) -> String {
     if stood_out.is_empty() {
         return String::from("\nstood out while it learned: nothing\n");
     }
-    let mut page = String::from("\nstood out while it learned (an attack among these is normal to it now):\n");
-    for StoodOut { at, host, class, peer, service, bits } in stood_out.iter().take(MOST_TOLD) {
-        let _ = writeln!(page, "  {bits:6.1} bits  {at}  {:<20} {host} with {peer} {service}", class.replace('_', " "));
+    let mut page =
+        String::from("\nstood out while it learned (an attack among these is normal to it now, unless it was left out):\n");
+    for StoodOut { at, host, class, peer, service, bits, is_left_out } in stood_out.iter().take(MOST_TOLD) {
+        let class = class.replace('_', " ");
+        let left_out = if *is_left_out { "; left out, not learned" } else { "" };
+        let _ = writeln!(page, "  {bits:6.1} bits  {at}  {class:<20} {host} with {peer} {service}{left_out}");
     }
     if stood_out.len() > MOST_TOLD {
         let _ = writeln!(page, "  … and {} more with fewer bits", stood_out.len() - MOST_TOLD);

@@ -13,8 +13,8 @@ use super::hours::Hours;
 use super::lasting::Lasting;
 use super::measured::{
     BYTES_ORIG, BYTES_RESP, CLIENTS_PER_MIN, DURATION_MS, FAILED_PER_HOUR, FAILED_PER_MIN, FILE_CHANGES_PER_MIN, FLOWS_PER_MIN,
-    LOGIN_FAILURES_PER_MIN, Measured, NAMES_MISSING_PER_MIN, Of, SENT_OUT_PER_HOUR, ServiceServed, ServiceUse, TARGETS_PER_HOUR,
-    TARGETS_PER_MIN,
+    LOGIN_FAILURES_PER_MIN, Measured, NAMES_MISSING_PER_MIN, Of, REFUSALS_PER_MIN, SENT_OUT_PER_HOUR, ServiceServed, ServiceUse,
+    TARGETS_PER_HOUR, TARGETS_PER_MIN,
 };
 use super::packed::{Packed, counted};
 use super::steady::{Deaf, Steady};
@@ -197,6 +197,12 @@ impl HostBaseline {
         self.measured.of_device(NAMES_MISSING_PER_MIN)
     }
 
+    /// Requests, other than log-ins, that were turned down per minute, in minutes that had any.
+    #[must_use]
+    pub fn refusals_per_min(&self) -> Packed<'_> {
+        self.measured.of_device(REFUSALS_PER_MIN)
+    }
+
     /// Bytes carried out of the network per hour, in hours that had 16 kB or more.
     #[must_use]
     pub fn sent_out_per_hour(&self) -> Packed<'_> {
@@ -334,6 +340,7 @@ impl HostBaseline {
             (LOGIN_FAILURES_PER_MIN, told.login_failures),
             (FILE_CHANGES_PER_MIN, told.file_changes),
             (NAMES_MISSING_PER_MIN, told.names_missing),
+            (REFUSALS_PER_MIN, told.refusals),
         ];
         let values = more.into_iter().filter(|&(_, count)| count > 0).chain([(TARGETS_PER_MIN, told.targets)]);
         let values: Vec<_> = values.map(|(place, count)| (place, counted(f64::from(count)))).collect();

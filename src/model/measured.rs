@@ -30,7 +30,7 @@ impl Of {
     /// How many histograms there are.
     const fn width(self) -> usize {
         match self {
-            Self::Device => 8,
+            Self::Device => 9,
             Self::Asked | Self::Continued => 4,
             Self::Served => 2,
             Self::AskingPerHour | Self::AskedPerHour => 1,
@@ -58,6 +58,7 @@ pub(super) const TARGETS_PER_HOUR: usize = 4;
 pub(super) const FAILED_PER_HOUR: usize = 5;
 pub(super) const NAMES_MISSING_PER_MIN: usize = 6;
 pub(super) const SENT_OUT_PER_HOUR: usize = 7;
+pub(super) const REFUSALS_PER_MIN: usize = 8;
 /// Of [`Of::Asked`], [`Of::Continued`] and [`Of::Served`].
 pub(super) const FLOWS_PER_MIN: usize = 0;
 /// Of [`Of::Asked`] and [`Of::Continued`].

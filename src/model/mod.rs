@@ -42,7 +42,7 @@ mod tail;
 mod text;
 mod window;
 
-pub use baseline::{Baselines, BaselinesBuilder, ServedBaseline, ServiceBaseline};
+pub use baseline::{Baselines, BaselinesBuilder, RULES, ServedBaseline, ServiceBaseline};
 pub use behaviour::{Behaviour, MIN_FLOWS, Match, TRIMMED_SHARE, Vocabulary};
 pub use calibration::{Budget, Calibration, EXTRAORDINARY, OrdinaryBits, Regard, UNNAMED_BITS};
 pub use card::{card, card_json};

@@ -192,6 +192,9 @@ pub struct Pooled {
     /// Different names that do not exist per minute, over all devices.
     #[serde(default)]
     pub names_missing_per_min: Histogram,
+    /// Requests, other than log-ins, that were turned down per minute, over all devices.
+    #[serde(default, skip_serializing_if = "Histogram::is_empty")]
+    pub refusals_per_min: Histogram,
     /// Bytes carried out of the network per hour, over all devices.
     #[serde(default, skip_serializing_if = "Histogram::is_empty")]
     pub sent_out_per_hour: Histogram,
@@ -279,6 +282,7 @@ impl Pooled {
         self.login_failures_per_min.merge_packed(host.login_failures_per_min());
         self.file_changes_per_min.merge_packed(host.file_changes_per_min());
         self.names_missing_per_min.merge_packed(host.names_missing_per_min());
+        self.refusals_per_min.merge_packed(host.refusals_per_min());
         self.sent_out_per_hour.merge_packed(host.sent_out_per_hour());
         self.targets_per_hour.merge_packed(host.targets_per_hour());
         self.failed_per_hour.merge_packed(host.failed_per_hour());

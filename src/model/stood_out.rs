@@ -8,7 +8,7 @@ use crate::feature::Host;
 pub const MOST_STOOD_OUT: usize = 64;
 
 /// The highest score of a device in a window of five minutes of the learning time, by baselines of other parts of that time. If
-/// it was an attack, it is normal to the model now, and a person should know.
+/// it was an attack, it is normal to the model now, unless it was left out, and a person should know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoodOut {
     /// The end of the window, as text.
@@ -23,4 +23,7 @@ pub struct StoodOut {
     pub service: String,
     /// The score.
     pub bits: f64,
+    /// Was the conversation left out of what was learned, around the times at which it stood out?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_left_out: bool,
 }

@@ -49,6 +49,8 @@ pub(super) struct Stored {
     names_missing_per_min: Histogram,
     #[serde(default, skip_serializing_if = "Histogram::is_empty")]
     sent_out_per_hour: Histogram,
+    #[serde(default, skip_serializing_if = "Histogram::is_empty")]
+    refusals_per_min: Histogram,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     passes_on: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "super::keys")]
@@ -74,6 +76,7 @@ impl From<HostBaseline> for Stored {
             failed_per_hour: host.failed_per_hour().into(),
             names_missing_per_min: host.names_missing_per_min().into(),
             sent_out_per_hour: host.sent_out_per_hour().into(),
+            refusals_per_min: host.refusals_per_min().into(),
             local: host.local,
             role: host.role,
             minutes: host.minutes,
@@ -117,6 +120,7 @@ impl From<Stored> for HostBaseline {
             &stored.failed_per_hour,
             &stored.names_missing_per_min,
             &stored.sent_out_per_hour,
+            &stored.refusals_per_min,
         ]);
         if !of_device.is_empty() {
             measured.add_of_device(&of_device);

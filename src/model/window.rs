@@ -68,6 +68,8 @@ pub struct Initiated {
     pub file_changes: u32,
     /// Different names asked for that do not exist; of a flow that asks for fewer than eight, one.
     pub names_missing: u32,
+    /// Requests, other than log-ins, that were turned down.
+    pub refusals: u32,
     /// Is the device at home?
     pub local: bool,
 }
@@ -116,6 +118,7 @@ impl Counted {
         mine.login_failures = mine.login_failures.max(theirs.login_failures);
         mine.file_changes = mine.file_changes.max(theirs.file_changes);
         mine.names_missing = mine.names_missing.max(theirs.names_missing);
+        mine.refusals = mine.refusals.max(theirs.refusals);
         self
     }
 }
@@ -206,6 +209,7 @@ impl Minute {
         if seen.counts_events() {
             initiated.login_failures += seen.events.login_failures;
             initiated.file_changes += seen.events.file_changes;
+            initiated.refusals = initiated.refusals.saturating_add(seen.events.refusals);
             if seen.events.names_missing >= SEVERAL_NAMES {
                 initiated.names_missing += (f64::from(seen.events.names_missing) / seen.minutes()) as u32;
             } else if seen.events.names_missing > 0

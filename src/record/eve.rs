@@ -155,6 +155,7 @@ fn own(row: &dyn Row, record: &mut FlowRecord) -> Result<(), Wrong> {
         login_failures: count32(row, &["auscult.events.login_failures"])?,
         file_changes: count32(row, &["auscult.events.file_changes"])?,
         names_missing: count32(row, &["auscult.events.names_missing"])?,
+        refusals: count32(row, &["auscult.events.refusals"])?,
     };
     record.fragments =
         Fragments { packets: count32(row, &["auscult.fragments.packets"])?, odd: count32(row, &["auscult.fragments.odd"])? };
@@ -220,7 +221,7 @@ mod tests {
     #[test]
     fn our_own_event_is_seen_as_the_flow_was() {
         let mut flow = record(&exchange());
-        flow.events = Events { login_failures: 3, file_changes: 0, names_missing: 2 };
+        flow.events = Events { login_failures: 3, file_changes: 0, names_missing: 2, refusals: 4 };
         let seen = Timestamp::from_parts(9, 0);
         let want = Observation::of(&flow, seen, &HomeNets::default());
         let draft = again(&serde_json::to_value(flow_event(&flow, None)).unwrap());

@@ -23,10 +23,12 @@ pub enum Phase {
     Judging,
     /// Takes the highest scores.
     Calibrating,
+    /// Counts what each device does again, without what was an attack by them. Only where there was one.
+    LeavingOut,
 }
 
 impl Phase {
-    /// All of them.
+    /// All that there are each time.
     pub const ALL: [Self; 5] = [Self::Reading, Self::Behaviours, Self::Baselines, Self::Judging, Self::Calibrating];
 
     /// In words.
@@ -38,6 +40,7 @@ impl Phase {
             Self::Baselines => "learning baselines",
             Self::Judging => "judging held-out time",
             Self::Calibrating => "calibrating",
+            Self::LeavingOut => "leaving out attacks",
         }
     }
 }

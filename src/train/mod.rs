@@ -7,6 +7,7 @@
 mod blocks;
 mod counts;
 mod holders;
+mod left_out;
 mod lesson;
 mod listener;
 mod matches;

@@ -156,7 +156,8 @@ impl Bits {
     /// one device that shares files with half the world.
     pub fn ordinary(&self) -> (f64, OrdinaryBits) {
         let all = self.together(|_| true);
-        let of_all = all.exceeded_by(EXTRAORDINARY);
+        let others = self.together(|way| way != Way::Covert);
+        let of_all = if 2 * others.conversations() >= all.conversations() { &others } else { &all }.exceeded_by(EXTRAORDINARY);
         let one_in_a_hundred =
             |counted: &Counted| if counted.conversations() >= ENOUGH { counted.exceeded_by(EXTRAORDINARY) } else { of_all };
         let any = one_in_a_hundred(&self.together(|way| !matches!(way, Way::In | Way::Scanner | Way::Covert)));
@@ -426,6 +427,23 @@ mod tests {
         };
         assert_eq!([named_of(1000, 20), named_of(1000, 5)], [(7.0, Some(17.0)), (7.0, Some(7.0))]);
         assert_eq!(named_of(900, 20), (7.0, Some(7.0)), "too few to be looked at apart");
+    }
+
+    #[test]
+    fn one_device_that_shares_files_sets_no_measure_for_few_others() {
+        let any_of = |others: i64| {
+            let (mut ordinary, mut seen) = (Ordinary::default(), observation_now());
+            (seen.orig_local, seen.resp_local) = (true, false);
+            for n in 0..others + 100 {
+                (seen.app, seen.service.port) =
+                    if n < 100 { (crate::app::App::BitTorrent, 6881) } else { (crate::app::App::Tls, 443) };
+                ordinary.add(&seen, if n < 100 { 22.0 } else { 6.0 }, Regard::default());
+                seen.seen = seen.seen + WINDOW + Span::from_secs(1);
+            }
+            ordinary.finish().ordinary().1.any
+        };
+        assert_eq!(any_of(300), 6.0);
+        assert_eq!(any_of(90), 22.0, "where it is most of what there is, that is what is ordinary");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::left_out::LeftOut;
 use super::together::{ROUNDS, Statistic};
 use crate::detect::{Class, HostRank};
 use crate::model::{MOST_STOOD_OUT, StoodOut};
@@ -46,7 +47,7 @@ impl Scores {
     }
 
     /// What a person should know of, of what was told once.
-    pub fn stood_out(&self) -> Vec<StoodOut> {
+    fn stood_out(&self, left_out: &LeftOut) -> Vec<StoodOut> {
         let notable = self.0.iter().take(MOST_STOOD_OUT).take_while(|(_, rank)| rank.bits >= MIN_NOTABLE_BITS);
         let told = |(at, rank): &(Timestamp, HostRank)| StoodOut {
             at: at.to_string(),
@@ -55,6 +56,7 @@ impl Scores {
             peer: rank.with.0,
             service: rank.with.1.to_string(),
             bits: (rank.bits * 1000.0).round() / 1000.0,
+            is_left_out: left_out.has_told(*at, rank),
         };
         notable.map(told).collect()
     }
@@ -82,9 +84,15 @@ impl Scores {
 pub(super) struct AllScores {
     pub stretches: Scores,
     pub apart: Option<Scores>,
+    pub left_out: LeftOut,
 }
 
 impl AllScores {
+    /// What a person should know of.
+    pub fn stood_out(&self) -> Vec<StoodOut> {
+        self.stretches.stood_out(&self.left_out)
+    }
+
     /// The scores that calibrate, as [`Scores::calibrating`]: of both the mean of the highest, of the next, and so on (quantiles are
     /// averaged; Vincent 1912).
     pub fn calibrating(&self, devices: usize) -> [Vec<f64>; 2] {
@@ -105,6 +113,7 @@ impl Statistic for AllScores {
 
     fn join(&mut self, other: Self) {
         self.stretches.join(other.stretches);
+        self.left_out.join(other.left_out);
         if let (Some(scores), Some(others)) = (&mut self.apart, other.apart) {
             scores.join(others);
         }
@@ -147,7 +156,7 @@ mod tests {
             let (host, service) = (Host(Addr::v4([10, 0, 0, n])), Service { protocol: 6, port: 80 });
             (at(60 * minute), HostRank { host, bits, class: Class::Unusual, with: (host, service) })
         };
-        let kept = once(vec![rank(1, 5.0, 1), rank(2, 9.0, 1), rank(3, 3.9, 2), rank(4, 7.0, 3)]).stood_out();
+        let kept = once(vec![rank(1, 5.0, 1), rank(2, 9.0, 1), rank(3, 3.9, 2), rank(4, 7.0, 3)]).stood_out(&LeftOut::default());
         let told: Vec<_> = kept.iter().map(|it| (it.bits, &it.at[14..16], it.service.as_str())).collect();
         assert_eq!(told, [(9.0, "02", "tcp/80"), (7.0, "04", "tcp/80")]);
     }
@@ -175,7 +184,11 @@ mod tests {
             };
             once(bits.iter().enumerate().map(rank).collect())
         };
-        let all = |apart: Option<&[f64]>| AllScores { stretches: scores(&[16.0, 9.0]), apart: apart.map(&scores) };
+        let all = |apart: Option<&[f64]>| AllScores {
+            stretches: scores(&[16.0, 9.0]),
+            apart: apart.map(&scores),
+            left_out: LeftOut::default(),
+        };
         assert_eq!(all(None).calibrating(0)[0], [16.0, 9.0]);
         assert_eq!(all(Some(&[8.0, 7.0, 2.0])).calibrating(0)[0], [12.0, 8.0, 1.0]);
         let mut joined = all(Some(&[]));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::blocks::{Blocks, Cut, PARTS};
 use super::counts::Counts;
+use super::left_out::{CountsAgain, LeftOut};
 use super::material::{Material, Note, Phase};
 use super::ordinary::Ordinary;
 use super::scores::{AllScores, Scores};
@@ -82,7 +83,7 @@ pub fn teach_by<M: Material>(
     material: &mut M,
     seed: u64,
     trim: Trim,
-    left_out: Without,
+    parts_left_out: Without,
     fit: impl FnOnce(&[&Observation]) -> Result<Vocabulary, ClusterError>,
 ) -> Result<Taught, M::Error> {
     let Survey { mut identities, sample, span } = Survey::of(material)?;
@@ -96,30 +97,27 @@ pub fn teach_by<M: Material>(
     };
     material.identify(&identities);
     let blocks = Blocks::of(span, trim == Trim::SelfTaught);
-    let mut builders: Vec<BaselinesBuilder> = blocks.ends().iter().map(|_| BaselinesBuilder::default()).collect();
-    material.each(Phase::Baselines, &mut |seen, note| {
-        builders[blocks.at(seen.seen)].add(seen, found(note, seen, &vocabulary).behaviour);
-    })?;
-    let learned = material.sum(Counts::of(builders))?.into_blocks();
+    let counts = count(material, Phase::Baselines, &blocks, &vocabulary, &LeftOut::default())?;
+    let learned = material.sum(counts)?.into_blocks();
     let newcomers_per_minute = newcomers_per_minute(&learned);
     let order = material.order();
-    let merged = |without: Option<(usize, Cut)>| {
+    let merged = |learned: &[Baselines], without: Option<(usize, Cut)>| {
         let mut sum = Baselines::default();
         sum.order = order.clone();
         sum.newcomers_per_minute = newcomers_per_minute;
         sum.identities = identities.clone();
         let is_held_out = |block: usize| without.is_some_and(|(part, cut)| blocks.part(block, cut) == part);
         learned.iter().enumerate().filter(|&(block, _)| !is_held_out(block)).for_each(|(_, block)| sum.merge(block));
-        if left_out.has(Part::Roles) {
+        if parts_left_out.has(Part::Roles) {
             sum.pool_as_one()
         } else {
             sum.pool(seed)
         }
         Arc::new(sum)
     };
-    let baselines = merged(None);
+    let baselines = merged(&learned, None);
     let held_out = |&cut: &Cut| {
-        let others: Vec<_> = (0..PARTS).map(|part| merged(Some((part, cut)))).collect();
+        let others: Vec<_> = (0..PARTS).map(|part| merged(&learned, Some((part, cut)))).collect();
         let of_block = |(block, &end)| (end, Arc::clone(&others[blocks.part(block, cut)]));
         let mut held_out: HeldOut = blocks.ends().iter().enumerate().map(of_block).collect();
         // What comes after all that was learned from is judged by all of it.
@@ -131,7 +129,7 @@ pub fn teach_by<M: Material>(
     drop(learned);
     let mut silent = Knowledge::by_parts(Arc::clone(&vocabulary), Vec::clone(&parts), Calibration::default(), f64::INFINITY);
     silent.judges_itself = trim == Trim::SelfTaught;
-    let config = DetectorConfig { without: left_out, ..DetectorConfig::default() };
+    let config = DetectorConfig { without: parts_left_out, ..DetectorConfig::default() };
     let silent = Arc::new(silent);
     let mut assessor = Detector::new(Arc::clone(&silent), config);
     let mut ordinary = Ordinary::default();
@@ -143,8 +141,30 @@ pub fn teach_by<M: Material>(
     let calibration = Calibration::default();
     let mut taught = Taught { vocabulary, parts, apart, baselines, calibration, assessor, config, trim, stood_out: Vec::new() };
     (taught.calibration.conversations, taught.calibration.ordinary) = material.sum(ordinary.finish())?.ordinary();
-    taught.calibrate(material, span)?;
+    let left_out = taught.calibrate(material, span)?;
+    if trim == Trim::Training && !left_out.is_empty() {
+        let counts = CountsAgain(count(material, Phase::LeavingOut, &blocks, &taught.vocabulary, &left_out)?);
+        taught.baselines = merged(&material.sum(counts)?.0.into_blocks(), None);
+    }
     Ok(taught)
+}
+
+/// What devices did in each block of the time, but for what is left out.
+fn count<M: Material>(
+    material: &mut M,
+    phase: Phase,
+    blocks: &Blocks,
+    vocabulary: &Vocabulary,
+    left_out: &LeftOut,
+) -> Result<Counts, M::Error> {
+    let mut builders: Vec<BaselinesBuilder> = blocks.ends().iter().map(|_| BaselinesBuilder::default()).collect();
+    material.each(phase, &mut |seen, note| {
+        let behaviour = found(note, seen, vocabulary).behaviour;
+        if !left_out.has(seen) {
+            builders[blocks.at(seen.seen)].add(seen, behaviour);
+        }
+    })?;
+    Ok(Counts::of(builders))
 }
 
 /// What an observation resembles, looked up where it is not known yet.
@@ -211,9 +231,10 @@ impl Taught {
         Detector::new(Arc::new(Knowledge::by_parts(vocabulary, parts, calibration, f64::INFINITY)), self.config)
     }
 
-    /// The highest score of every device in every window of held-out time, where it does not speak of the same conversation again.
-    fn calibrate<M: Material>(&mut self, material: &mut M, span: Option<(Timestamp, Timestamp)>) -> Result<(), M::Error> {
-        let Some((first, last)) = span else { return Ok(()) };
+    /// The highest score of every device in every window of held-out time, where it does not speak of the same conversation again; tells what should
+    /// not have been learned.
+    fn calibrate<M: Material>(&mut self, material: &mut M, span: Option<(Timestamp, Timestamp)>) -> Result<LeftOut, M::Error> {
+        let Some((first, last)) = span else { return Ok(LeftOut::default()) };
         let mut stretches = Windows::new(self.detector(self.parts.clone()), first);
         // Nothing else asks for them. What is ordinary of conversations is that of the stretches for both.
         let mut apart = self.apart.take().map(|parts| Windows::new(self.detector(parts), first));
@@ -222,7 +243,9 @@ impl Taught {
             stretches.take(seen, found, note.assessment.as_ref());
             apart.iter_mut().for_each(|windows| windows.take(seen, found, None));
         })?;
-        let scores = material.sum(AllScores { stretches: stretches.finish(), apart: apart.map(Windows::finish) })?;
+        let (stretches, left_out) = stretches.finish();
+        let apart = apart.map(|windows| windows.finish().0);
+        let scores = material.sum(AllScores { stretches, apart, left_out })?;
         let span = last.since(first).max(Span::from_secs(1));
         let windows = (span.as_seconds() / WINDOW.as_seconds()).max(1.0) * self.local_hosts().max(1) as f64;
         let trimmed = (self.local_hosts() as f64 * self.trim.share()).ceil() as usize;
@@ -230,8 +253,8 @@ impl Taught {
         let days = span.as_seconds() / 86_400.0;
         let ordinary = (self.calibration.conversations, std::mem::take(&mut self.calibration.ordinary));
         self.calibration = Calibration::new(kept, days, windows, ordinary);
-        self.stood_out = scores.stretches.stood_out();
-        Ok(())
+        self.stood_out = scores.stood_out();
+        Ok(scores.left_out)
     }
 }
 
@@ -239,13 +262,14 @@ impl Taught {
 struct Windows {
     detector: Detector,
     scores: Scores,
+    left_out: LeftOut,
     now: Timestamp,
     end: Timestamp,
 }
 
 impl Windows {
     fn new(detector: Detector, first: Timestamp) -> Self {
-        Self { detector, scores: Scores::default(), now: first, end: first + WINDOW }
+        Self { detector, scores: Scores::default(), left_out: LeftOut::default(), now: first, end: first + WINDOW }
     }
 
     /// Takes an observation, assessed by the same baselines or not yet.
@@ -255,7 +279,7 @@ impl Windows {
             self.now = seen.seen;
         }
         if self.now >= self.end {
-            self.scores.add(self.now, self.detector.take_ranks());
+            self.note(self.end);
             self.end = self.now + WINDOW;
         }
         match assessment {
@@ -267,10 +291,17 @@ impl Windows {
         }
     }
 
-    fn finish(mut self) -> Scores {
+    /// Notes the scores of the window that ends then.
+    fn note(&mut self, end: Timestamp) {
+        let ranks: Vec<_> = self.detector.take_ranks().collect();
+        ranks.iter().for_each(|rank| self.left_out.add(end, rank));
+        self.scores.add(end, ranks);
+    }
+
+    fn finish(mut self) -> (Scores, LeftOut) {
         self.detector.tick(self.now, &mut Vec::new(), &mut Vec::new());
-        self.scores.add(self.now, self.detector.take_ranks());
-        self.scores.once()
+        self.note(self.now);
+        (self.scores.once(), self.left_out)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Several learn one model, each from flows of its own: what each counts adds, and all go on with the sum.
 //!
-//! Learning goes through its material five times, and what one time finds decides what the next looks for. So there are rounds:
+//! Learning goes through its material five times or six, and what one time finds decides what the next looks for. So there are rounds:
 //! in each, everybody tells what he counted and is told the sum of all. What crosses is counts, a sample of flows and the highest
 //! scores, never all flows; and who learned from nothing ends with the same model as the others.
 
@@ -22,8 +22,8 @@ pub trait Statistic: Serialize + DeserializeOwned {
     fn join(&mut self, other: Self);
 }
 
-/// The rounds, in their order.
-pub const ROUNDS: [&str; 5] = ["tally", "survey", "counts", "bits", "scores"];
+/// The rounds, in their order. The last is only where something is left out.
+pub const ROUNDS: [&str; 6] = ["tally", "survey", "counts", "bits", "scores", "again"];
 
 /// Why others could not be learned with.
 #[derive(Debug, thiserror::Error)]

@@ -209,3 +209,13 @@ fn who_has_nothing_to_learn_from_ends_with_the_same_model() {
     same_baselines(&one, &with_an_idle_one);
     assert_eq!(one.calibration, with_an_idle_one.calibration, "nothing was assessed elsewhere");
 }
+
+#[test]
+fn what_stood_out_as_an_attack_is_left_out_by_all() {
+    let flows = heard("intrusion-loud");
+    let (one, with_an_idle_one) = (learned(&flows, 1, |_| 0), learned(&flows, 2, |_| 1));
+    let left_out: Vec<_> = one.provenance.stood_out.iter().filter(|it| it.is_left_out).collect();
+    assert!(!left_out.is_empty() && left_out.iter().all(|it| it.bits >= 14.0), "{left_out:?}");
+    same_baselines(&one, &with_an_idle_one);
+    assert_eq!(one.provenance.stood_out, with_an_idle_one.provenance.stood_out);
+}

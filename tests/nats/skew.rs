@@ -80,7 +80,9 @@ fn captures_of_clocks_that_are_apart_are_judged_whole_and_once() {
         // What happened minutes before and what happened now is told as one incident or as two.
         assert!(apart.len().abs_diff(together.len()) <= 2, "{by_s:?}: {apart:#?}\n{together:#?}");
         // What is merely unusual is told or not by what else there was in its five minutes, which clocks that are apart move.
-        let is_named = |(class, _): &&(String, String)| class != "\"unusual\"";
+        // Whether a connection that brings nothing is part of a search is told by its minute.
+        let of_minute = |class: &str| by_s[1] > 60 && ["\"scan\"", "\"critical_access\""].contains(&class);
+        let is_named = |(class, _): &&(String, String)| class != "\"unusual\"" && !of_minute(class);
         let of = |all: &BTreeMap<String, (String, String)>| all.values().filter(is_named).cloned().collect::<BTreeSet<_>>();
         assert_eq!(of(&apart), of(&together), "{by_s:?}");
     }

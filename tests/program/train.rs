@@ -160,6 +160,24 @@ fn the_card_says_what_was_sampled() {
     assert!(card.contains("an even sample of 40000 flow records"), "{card}");
 }
 
+#[test]
+fn an_attack_that_is_under_way_is_named_left_out_and_told_when_it_comes_again() {
+    let folder = Folder::new();
+    let capture = clinic();
+    // Attacks are a third of its flows.
+    train(&folder, &[text(&capture)], "model.json", &[]).ended(0);
+    let model = folder.name("model.json");
+    let card = String::from_utf8(auscult(&["inspect", &model]).ended(0).stdout).unwrap();
+    let stood_out: Vec<&str> = card.lines().filter(|line| line.contains(" bits  2026-")).collect();
+    let is_left_out = |of: &str| stood_out.iter().any(|line| line.contains(of) && line.ends_with("; left out, not learned"));
+    assert!(is_left_out("tunnel               10.77.0.63 with 10.77.0.2 udp/53"), "{card}");
+    assert!(!is_left_out("exfiltration"), "what a backup does is learned: {card}");
+    let run = auscult(&["replay", text(&capture), "--from", CLINIC_SPLIT, "--model", &model, "--alerts", "-"]).ended(0);
+    let told: Vec<Value> = run.lines();
+    let of_tunnel = |line: &Value| line["alert"]["signature"] == "auscult: data hidden in another protocol";
+    assert!(told.iter().any(|line| of_tunnel(line) && line["src_ip"] == "10.77.0.63"), "{told:?}");
+}
+
 /// A training with a scratch folder, and what it needs.
 struct Trial {
     folder: Folder,

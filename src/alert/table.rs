@@ -239,7 +239,9 @@ impl<W: Write> FlowTable for CsvTable<W> {
                 self.row.push(b',');
             }
             match cell {
-                Cell::Text(text) if text.contains(['"', ',']) => write!(self.row, "\"{}\"", text.replace('"', "\"\""))?,
+                Cell::Text(text) if text.bytes().any(|byte| matches!(byte, b'"' | b',')) => {
+                    write!(self.row, "\"{}\"", text.replace('"', "\"\""))?;
+                }
                 Cell::Text(text) => self.row.extend_from_slice(text.as_bytes()),
                 Cell::Integer(value) => self.row.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
                 Cell::Time(micros) => write!(self.row, "{}", Timestamp::from_nanos(micros * 1000))?,

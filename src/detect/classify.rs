@@ -15,11 +15,11 @@ use crate::feature::{
 };
 use crate::model::{Baselines, CARRIER_NAME_BYTES, HostBaseline, HourOfDevice, Minute, ODD_SHARE, TUNNEL_NAME_BYTES};
 
-/// Different services of one peer within a minute that make a scan.
+/// Different services of one peer within a minute that make a scan; targets of which half turn the device down that make one.
 const SCAN_SERVICES: u32 = 15;
 /// Different peers of one service within a minute that make a sweep.
 const SWEEP_PEERS: u32 = 10;
-/// Targets within a minute with which failures are those of a search, rather than of one that is asked again.
+/// Targets within a minute from which on failures are a search's.
 const SEVERAL_TARGETS: u32 = 3;
 /// Bits with which something new names what it is.
 const TELLING_BITS: f64 = 4.0;

@@ -224,7 +224,8 @@ impl<'k> Strongest<'k> {
 mod tests {
     use super::super::config::Part;
     use super::*;
-    use crate::model::Histogram;
+    use crate::app::Events;
+    use crate::model::{Histogram, Initiated, RULES};
 
     const HTTP: Service = Service { protocol: 6, port: 80 };
 
@@ -302,36 +303,30 @@ mod tests {
         assert!(served(59, None) == 0.0 && served(60, None) > 3.0, "the first clients of a new server are no flood");
     }
 
+    /// Bits of a device's minute in a network where nobody fails at anything, and nothing is turned down.
+    fn bits_of_minute(rules: u32, events: Events, initiated: Initiated) -> f64 {
+        let mut baselines = Baselines::default();
+        (baselines.rules, baselines.pooled.minutes) = (rules, 10_000.0);
+        let (_, mut seen) = super::super::testing::flow(0, 1, 100, 88, true);
+        seen.events = events;
+        let mut found = Strongest::new(&baselines, Without::default(), false, false);
+        found.initiated(&seen, &Surprise::default(), &Counted { initiated, ..Counted::default() }, None);
+        found.bits()
+    }
+
     #[test]
     fn a_password_that_was_forgotten_is_no_guessing() {
-        let mut baselines = Baselines::default();
-        baselines.pooled.minutes = 10_000.0;
-        let (_, mut seen) = super::super::testing::flow(0, 1, 100, 88, true);
-        seen.events.login_failures = 1;
-        let bits = |login_failures| {
-            let mut found = Strongest::new(&baselines, Without::default(), false, false);
-            let initiated = crate::model::Initiated { login_failures, ..Default::default() };
-            found.initiated(&seen, &Surprise::default(), &Counted { initiated, ..Counted::default() }, None);
-            found.bits()
-        };
+        let event = Events { login_failures: 1, ..Events::default() };
+        let bits = |login_failures| bits_of_minute(0, event, Initiated { login_failures, ..Initiated::default() });
         assert!(bits(4) == 0.0 && bits(5) > 9.0, "{}", bits(5));
     }
 
     #[test]
     fn what_is_turned_down_counts_where_it_was_counted_while_learning() {
-        let mut baselines = Baselines::default();
-        baselines.pooled.minutes = 10_000.0;
-        let (_, mut seen) = super::super::testing::flow(0, 1, 100, 502, true);
-        seen.events.refusals = 1;
-        let bits = |baselines: &Baselines, refusals| {
-            let mut found = Strongest::new(baselines, Without::default(), false, false);
-            let initiated = crate::model::Initiated { refusals, ..Default::default() };
-            found.initiated(&seen, &Surprise::default(), &Counted { initiated, ..Counted::default() }, None);
-            found.bits()
-        };
-        assert_eq!(bits(&baselines, 500), 0.0, "a model of an earlier version");
-        baselines.rules = crate::model::RULES;
-        assert!(bits(&baselines, 9) == 0.0 && bits(&baselines, 10) > 9.0, "{}", bits(&baselines, 10));
+        let event = Events { refusals: 1, ..Events::default() };
+        let bits = |rules, refusals| bits_of_minute(rules, event, Initiated { refusals, ..Initiated::default() });
+        assert_eq!(bits(0, 500), 0.0, "a model of an earlier version");
+        assert!(bits(RULES, 9) == 0.0 && bits(RULES, 10) > 9.0, "{}", bits(RULES, 10));
     }
 
     #[test]

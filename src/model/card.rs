@@ -178,7 +178,7 @@ fn limits(model: &Model) -> String {
         said(working, ENOUGH_WORKING_DAYS),
         said(weekend, ENOUGH_WEEKEND_DAYS)
     );
-    let _ = writeln!(page, "  Attacks that were under way while it learned are normal to it.");
+    let _ = writeln!(page, "  Attacks that were under way while it learned are normal to it, but for those that were left out.");
     page
 }
 

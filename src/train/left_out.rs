@@ -21,9 +21,33 @@ const AROUND: Span = Span::from_secs(3600);
 /// Stretches kept at the most, some 100 bytes each; further ones are learned.
 const MOST: usize = 100_000;
 
-/// The two ends of a conversation, the lower first, its service, and from when until when it is left out. It is the loudest of a device in five minutes:
-/// what a scan tried beside it is learned.
-type Stretch = (Host, Host, Service, Timestamp, Timestamp);
+/// A conversation, and from when until when it is left out: the loudest of a device in five minutes. What a scan tried beside it is learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Stretch {
+    /// The lower of its ends.
+    low: Host,
+    /// The higher.
+    high: Host,
+    service: Service,
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Stretch {
+    /// What is left out for the score of a window that ended then.
+    fn of(rank: &HostRank, at: Timestamp) -> Self {
+        Self { from: at - AROUND, to: at + AROUND, ..Self::always((rank.host, rank.with.0), rank.with.1) }
+    }
+
+    /// All of the time of a conversation.
+    fn always((a, b): (Host, Host), service: Service) -> Self {
+        Self { low: a.min(b), high: a.max(b), service, from: Timestamp::MIN, to: Timestamp::MAX }
+    }
+
+    fn has(&self, at: Timestamp) -> bool {
+        (self.from..=self.to).contains(&at)
+    }
+}
 
 /// Conversations, each with the stretches of time in which it is not learned.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -34,19 +58,19 @@ impl LeftOut {
     pub fn add(&mut self, at: Timestamp, rank: &HostRank) {
         // Where no conversation speaks of it, there is none to leave out.
         if is_deed(rank.class) && rank.bits >= LEAST_BITS && rank.with.0 != rank.host {
-            self.insert(stretch(rank, at));
+            self.insert(Stretch::of(rank, at));
         }
     }
 
     /// Is it of a conversation that is left out then?
     pub fn has(&self, seen: &Observation) -> bool {
         let of_any = !self.0.is_empty();
-        of_any && self.stretches((seen.orig, seen.resp), seen.service).any(|it| (it.3..=it.4).contains(&seen.seen))
+        of_any && self.stretches((seen.orig, seen.resp), seen.service).any(|it| it.has(seen.seen))
     }
 
     /// Is the conversation that this score of a window which ended then speaks of left out at that time?
     pub fn has_told(&self, at: Timestamp, rank: &HostRank) -> bool {
-        self.stretches((rank.host, rank.with.0), rank.with.1).any(|it| (it.3..=it.4).contains(&at))
+        self.stretches((rank.host, rank.with.0), rank.with.1).any(|it| it.has(at))
     }
 
     /// Is nothing left out?
@@ -60,26 +84,26 @@ impl LeftOut {
     }
 
     /// Joins it with those that it touches.
-    fn insert(&mut self, (low, high, service, mut from, mut to): Stretch) {
-        let touched: Vec<Stretch> =
-            self.stretches((low, high), service).filter(|it| it.3 <= to && it.4 >= from).copied().collect();
+    fn insert(&mut self, mut new: Stretch) {
+        let of_same = self.stretches((new.low, new.high), new.service);
+        let touched: Vec<Stretch> = of_same.filter(|it| it.from <= new.to && it.to >= new.from).copied().collect();
         for stretch in touched {
             self.0.remove(&stretch);
-            (from, to) = (from.min(stretch.3), to.max(stretch.4));
+            (new.from, new.to) = (new.from.min(stretch.from), new.to.max(stretch.to));
         }
         if self.0.len() < MOST {
-            self.0.insert((low, high, service, from, to));
+            self.0.insert(new);
         }
     }
 
     fn stretches(&self, ends: (Host, Host), service: Service) -> impl Iterator<Item = &Stretch> {
-        let (low, high) = in_order(ends);
-        self.0.range((low, high, service, Timestamp::MIN, Timestamp::MIN)..=(low, high, service, Timestamp::MAX, Timestamp::MAX))
+        let always = Stretch::always(ends, service);
+        self.0.range(Stretch { to: Timestamp::MIN, ..always }..=Stretch { from: Timestamp::MAX, ..always })
     }
 }
 
-/// Is it named as something that hardly any network does of itself? Data that is moved and files that are changed may be a backup, access that is new an administrator's, and what is
-/// new or unusual alone is most often nothing.
+/// Is it named as something that hardly any network does of itself? Data that is moved and files that are changed may be a backup, access that is new an
+/// administrator's, and what is new or unusual alone is most often nothing.
 const fn is_deed(class: Class) -> bool {
     matches!(
         class,
@@ -95,15 +119,6 @@ const fn is_deed(class: Class) -> bool {
             | Class::Beaconing
             | Class::CredentialAccess
     )
-}
-
-fn in_order((a, b): (Host, Host)) -> (Host, Host) {
-    (a.min(b), a.max(b))
-}
-
-fn stretch(rank: &HostRank, at: Timestamp) -> Stretch {
-    let (low, high) = in_order((rank.host, rank.with.0));
-    (low, high, rank.with.1, at - AROUND, at + AROUND)
 }
 
 /// What devices did but for what is left out: counted again, in a round of its own.
@@ -167,6 +182,12 @@ mod tests {
         let mut joined = LeftOut::default();
         joined.join(known);
         assert_eq!(joined.0, left_out.0, "as others are told");
+        let mut of_another = LeftOut::default();
+        of_another.add(at(700), &rank(Class::Tunnel, 20.0));
+        of_another.add(at(600), &HostRank { host: host(8), ..rank(Class::Tunnel, 20.0) });
+        joined.join(of_another);
+        assert_eq!(joined.0.len(), 3, "one more of a device that another heard, one that goes on: {joined:?}");
+        assert!(joined.has_told(at(760), &rank(Class::Tunnel, 20.0)) && !joined.has_told(at(761), &rank(Class::Tunnel, 20.0)));
     }
 
     #[test]

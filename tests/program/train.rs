@@ -171,7 +171,8 @@ fn an_attack_that_is_under_way_is_named_left_out_and_told_when_it_comes_again() 
     let stood_out: Vec<&str> = card.lines().filter(|line| line.contains(" bits  2026-")).collect();
     let is_left_out = |of: &str| stood_out.iter().any(|line| line.contains(of) && line.ends_with("; left out, not learned"));
     assert!(is_left_out("tunnel               10.77.0.63 with 10.77.0.2 udp/53"), "{card}");
-    assert!(!is_left_out("exfiltration"), "what a backup does is learned: {card}");
+    let moved: Vec<&&str> = stood_out.iter().filter(|line| line.contains("exfiltration")).collect();
+    assert!(!moved.is_empty() && moved.iter().all(|line| !line.ends_with("left out, not learned")), "as a backup does: {card}");
     let run = auscult(&["replay", text(&capture), "--from", CLINIC_SPLIT, "--model", &model, "--alerts", "-"]).ended(0);
     let told: Vec<Value> = run.lines();
     let of_tunnel = |line: &Value| line["alert"]["signature"] == "auscult: data hidden in another protocol";

@@ -65,7 +65,7 @@ fn card(page: &Page<'_>, known: &KnownModel) -> Markup {
         ul {
             li { "It knows " (number(hours)) " hours. What happens less often than that is new to it." }
             @if hours < 24.0 { li { "Less than a day: it cannot tell day from night." } }
-            li { "Attacks that were under way while it learned are normal to it." }
+            li { "Attacks that were under way while it learned are normal to it, but for those that were left out." }
         }
         dl class="facts" {
             div { dt { "Model" } dd { code class="digest" { (digest) } } }

@@ -13,7 +13,7 @@ use auscult::flow::{FlowLimits, FlowRecord, HomeNets, Service};
 use auscult::pipeline::{Consumer, Emitted, PipelineConfig, run};
 use auscult::sighting::Sighting;
 use auscult::time::Timestamp;
-use auscult::train::Lesson;
+use auscult::train::{Holders, Lesson};
 use auscult::wire::Mac;
 
 use super::Options;
@@ -50,6 +50,26 @@ impl Consumer for Steps {
     fn tick(&mut self, now: Timestamp) {
         self.0.push(Step::Tick(now));
     }
+}
+
+/// What is learned, under the devices that had the addresses at the time, as `auscult train` has it.
+#[derive(Default)]
+struct Heard {
+    lesson: Lesson,
+    holders: Holders,
+}
+
+impl Consumer for Heard {
+    fn record(&mut self, mut emitted: Emitted) {
+        self.holders.apply(&mut emitted.observation);
+        self.lesson.record(emitted);
+    }
+
+    fn sighting(&mut self, sighting: Sighting) {
+        self.holders.observe(&sighting);
+    }
+
+    fn tick(&mut self, _now: Timestamp) {}
 }
 
 /// What devices did in the learning time.
@@ -127,9 +147,9 @@ impl Recording {
 
 /// What is learned from a capture.
 fn observations(path: &Path, to: Option<Timestamp>) -> anyhow::Result<Arc<Vec<Observation>>> {
-    let mut lesson = Lesson::default();
-    play(path, (None, to), &mut lesson)?;
-    Ok(Arc::new(lesson.observations))
+    let mut heard = Heard::default();
+    play(path, (None, to), &mut heard)?;
+    Ok(Arc::new(heard.lesson.observations))
 }
 
 /// Reads a capture as `auscult` does by default.

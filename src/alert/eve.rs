@@ -161,6 +161,7 @@ fn why(cause: &Cause) -> Value {
         Detail::CallBack => about["call_back"] = json!(true),
         Detail::Pages => about["pages"] = json!(true),
         Detail::Amplified => about["amplified"] = json!(true),
+        Detail::Flooding => about["flooding"] = json!(true),
         Detail::NameOfAnother => about["name_of_another"] = json!(true),
     }
     let mut why = in_words(&reason);

@@ -151,6 +151,8 @@ struct About {
     #[serde(default)]
     amplified: bool,
     #[serde(default)]
+    flooding: bool,
+    #[serde(default)]
     name_of_another: bool,
 }
 
@@ -193,6 +195,7 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         call_back,
         pages,
         amplified,
+        flooding,
         name_of_another,
     } = why.about;
     let parse_service = |text: String| text.parse::<Service>().map_err(|_| ToldError::Value { what: "service", got: text });
@@ -207,6 +210,7 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         (None, None) if call_back => Detail::CallBack,
         (None, None) if pages => Detail::Pages,
         (None, None) if amplified => Detail::Amplified,
+        (None, None) if flooding => Detail::Flooding,
         (None, None) if name_of_another => Detail::NameOfAnother,
         (None, None) => odd_hour_days.map_or(Detail::Nothing, Detail::OddHour),
     };

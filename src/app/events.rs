@@ -7,7 +7,7 @@ use super::Facts;
 /// Counts of a flow, or of one segment of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Events {
-    /// Logins that failed, where the protocol tells.
+    /// Logins that failed, where the protocol tells, or its lengths do.
     pub login_failures: u32,
     /// Files that were created, written to, renamed or deleted on a share.
     pub file_changes: u32,
@@ -55,6 +55,7 @@ fn login_failures(facts: &Facts) -> u32 {
         Facts::Sip(sip) => sip.login_failure,
         Facts::Smb(smb) => smb.errors.logon_failure,
         Facts::Smtp(smtp) => smtp.login_failure,
+        Facts::Ssh(ssh) => ssh.login_failure,
         Facts::Tds(tds) => tds.login_failure,
         _ => 0,
     }

@@ -1,11 +1,14 @@
-//! SSH: the identification strings and the lists of the key exchange, which are in the clear (RFC 4253, 4.2 and 7.1).
+//! SSH: the identification strings and the lists of the key exchange, which are in the clear (RFC 4253, 4.2 and 7.1), and what the lengths of
+//! the answers behind it tell of log-ins.
+
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
 use super::Side;
 use super::fingerprint::md5_hex;
 use super::held::Message;
-use super::listen::{Heard, Listen, Place};
+use super::listen::{Heard, Listen, Payload, Place};
 use super::reader::{Reader, first_line};
 use super::text::{NAME_BYTES, printable};
 
@@ -31,14 +34,87 @@ pub struct SshFacts {
     pub hassh: Option<Box<str>>,
     /// HASSH of the server in the same way.
     pub hassh_server: Option<Box<str>>,
+    /// Log-ins that failed, as the lengths of the server's answers tell when the connection is closed; none where a session followed.
+    pub login_failure: u32,
+    /// Where logging in stands.
+    #[serde(skip)]
+    pub login: Login,
+}
+
+/// What comes before keys are in use, in the clear (RFC 4253, 6 and 7.3): a message of 12 bytes, 10 of them padding, that says so.
+const NEW_KEYS: [u8; 6] = [0, 0, 0, 12, 10, 21];
+const NEW_KEYS_BYTES: u32 = 16;
+/// Lengths of answers that turn a log-in down: a list of methods (RFC 4252, 5.1), with what the cipher adds. What a session says to a key that is pressed is shorter.
+const ANSWER_BYTES: RangeInclusive<u32> = 40..=256;
+/// Answers of one length at the most: servers end a connection after fewer.
+const MOST_ANSWERS: u32 = 12;
+
+/// A client asks to log in and the server answers, one after the other (RFC 4252, 5); all answers that turn a password down list the same methods, and so are
+/// of one length. That to the question for the methods, and prompts (RFC 4256), may have another. When a session follows the server speaks unasked (RFC 4254),
+/// at length, or in a third length.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Login {
+    /// Keys are not in use yet.
+    #[default]
+    Keys,
+    /// The service is asked for.
+    Service {
+        /// Did the client say something that was not answered yet?
+        is_asked: bool,
+    },
+    /// Log-ins are asked for.
+    Asked {
+        /// Did the client say something that was not answered yet?
+        is_asked: bool,
+        /// The lengths of answers, and how many had them.
+        answers: [(u32, u32); 2],
+    },
+    /// There is nothing more to be told.
+    Over,
+}
+
+impl Login {
+    /// Hears the next payload.
+    fn hear(&mut self, payload: &Payload<'_>) {
+        if payload.missing_bytes > 0 || payload.late {
+            *self = Self::Over;
+        }
+        let (is_answer, bytes) = (payload.side == Side::Resp, payload.wire_bytes);
+        match self {
+            // With its keys a client often asks for the service.
+            Self::Keys if payload.bytes.windows(NEW_KEYS.len()).any(|bytes| bytes == NEW_KEYS) => {
+                *self = Self::Service { is_asked: !is_answer && bytes > NEW_KEYS_BYTES };
+            }
+            Self::Service { is_asked } | Self::Asked { is_asked, .. } if !is_answer => *is_asked = true,
+            Self::Service { is_asked: true } => *self = Self::Asked { is_asked: false, answers: [(0, 0); 2] },
+            Self::Asked { is_asked: is_asked @ true, answers } if ANSWER_BYTES.contains(&bytes) => {
+                *is_asked = false;
+                match answers.iter_mut().find(|(length, count)| *count == 0 || *length == bytes) {
+                    Some(answer) if answer.1 < MOST_ANSWERS => *answer = (bytes, answer.1 + 1),
+                    _ => *self = Self::Over,
+                }
+            }
+            Self::Asked { .. } => *self = Self::Over,
+            Self::Keys | Self::Service { .. } | Self::Over => {}
+        }
+    }
+
+    /// Log-ins that failed, of a connection that has ended: of each length the first may be something else, unless it is all that was asked.
+    fn failed(&self) -> u32 {
+        match self {
+            Self::Asked { is_asked: false, answers: [(_, 1), (_, 0)] } => 1,
+            Self::Asked { answers, .. } => answers.iter().map(|(_, count)| count.saturating_sub(1)).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
 }
 
 /// Longest protocol version that is kept, in bytes.
 const VERSION_BYTES: usize = 8;
 
 impl Listen for SshFacts {
-    /// The strings, and lists that may take two packets on each side.
-    const MOST_LOOKS: Option<u8> = Some(12);
+    /// The strings, lists that may take two packets on each side, and as many log-ins as a server lets a connection try.
+    const MOST_LOOKS: Option<u8> = Some(48);
 
     fn hear(&mut self, heard: &Heard<'_>, place: &mut Place) -> bool {
         let payload = &heard.payload;
@@ -49,11 +125,17 @@ impl Listen for SshFacts {
             Message::Part | Message::Lost if is_start => self.read(payload.side, payload.bytes),
             Message::Part | Message::Lost => {}
         }
-        !self.is_complete()
+        self.login.hear(payload);
+        !(self.is_complete() && self.login == Login::Over)
     }
 }
 
 impl SshFacts {
+    /// The connection has ended, and what was not a session by then were log-ins that failed.
+    pub(super) fn end(&mut self) {
+        (self.login_failure, self.login) = (self.login.failed(), Login::Over);
+    }
+
     fn read(&mut self, side: Side, stream: &[u8]) {
         self.banner(side, stream);
         // The initiator is the client: a flow whose start was not seen shows no key exchange either.

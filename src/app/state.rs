@@ -126,10 +126,15 @@ impl AppState {
         self.listener.as_deref().map(|listener| &listener.facts)
     }
 
-    /// The same, taken out: the flow is over.
+    /// The flow is over: what was counted in its last segment, those of them that were told, and the metadata, taken out. A connection that
+    /// `is_closed` answers nothing any more.
     #[must_use]
-    pub fn take_facts(&mut self) -> Option<Facts> {
-        self.listener.take().map(|listener| listener.facts)
+    pub fn finish(&mut self, is_closed: bool) -> ([Events; 2], Option<Facts>) {
+        if let Some(Facts::Ssh(ssh)) = self.listener.as_deref_mut().map(|listener| &mut listener.facts).filter(|_| is_closed) {
+            ssh.end();
+        }
+        let events = [self.events(), self.told_events()];
+        (events, self.listener.take().map(|listener| listener.facts))
     }
 
     /// What was counted in the current segment of the flow.

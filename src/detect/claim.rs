@@ -114,6 +114,7 @@ impl Arithmetic {
                 Detail::OddHour(_) => " and the hour",
                 Detail::CallBack => " and who called before",
                 Detail::Amplified => " and how much it answers",
+                Detail::Flooding => " and how much it sends",
                 Detail::NameOfAnother => " and whose name it is",
                 _ => "",
             };

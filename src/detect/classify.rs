@@ -30,11 +30,9 @@ const LOGIN_FLOWS: u32 = 10;
 /// Flows to one target within a minute that make a flood.
 const FLOOD_FLOWS: f64 = 30.0;
 /// Payload of a flow that makes a transfer worth its name, in bytes.
-const TRANSFER_BYTES: f64 = 100_000.0;
+pub(super) const TRANSFER_BYTES: f64 = 100_000.0;
 /// Media of which no more than so many times as much is sent as comes back is talk.
 const TALK_TIMES: f64 = 4.0;
-/// Answers that are so many times as long as what was asked amplify it.
-const AMPLIFIED_TIMES: f64 = 5.0;
 /// Mean payload of queries, in bytes, that tells a tunnel where the capture cut the names.
 const TUNNEL_QUERY_BYTES: f32 = 80.0;
 /// DNS queries within a minute, in one flow or in many, that can carry data worth its name.
@@ -147,7 +145,7 @@ pub(super) fn classify(
         // Tickets of the usual kind are new to whoever begins to log in.
         Some((Evidence::NewFact(FactKind::Ticket), _)) if surprise.is_critical() => Class::CredentialAccess,
         Some((Evidence::FlowRate, flows)) if flows >= FLOOD_FLOWS => Class::Flood,
-        _ if surprise.is_amplified() => Class::Flood,
+        _ if surprise.floods() => Class::Flood,
         _ if evidence.is_some_and(Evidence::is_rhythm) => Class::Beaconing,
         _ if is_transfer(seen, surprise) && !(initiator == Initiator::LikeOthers && seen.resp_local) => Class::Exfiltration,
         // What it does is no news; that it does so is.
@@ -278,25 +276,12 @@ pub(super) fn moves_much(seen: &Observation) -> bool {
     sent >= TRANSFER_BYTES || fetched >= TRANSFER_BYTES && seen.resp_local && !is_picture && !seen.passed_on
 }
 
-/// Does it answer somebody outside with many times what it is asked, by datagrams? The question may bear a forged address, to which the answer goes.
-pub(super) fn amplifies(seen: &Observation) -> bool {
-    let [asked, answered] = [BYTES_ORIG, BYTES_RESP].map(|feature| f64::from(seen.vector[feature]));
-    // What sets up a connection first has seen that the address is no forged one.
-    let connects = matches!(seen.app, App::Quic | App::Dtls | App::Rtp) || seen.app.family() == Family::Covert;
-    seen.comes_in()
-        && seen.service.protocol == 17
-        && !connects
-        && answered >= TRANSFER_BYTES
-        && answered >= AMPLIFIED_TIMES * asked
-}
-
 /// Index of a feature.
 const PAYLOAD_MEAN_ORIG: usize = 7;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::Service;
     use crate::model::{Kind, value_key};
 
     #[test]
@@ -312,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_and_talk_are_no_transfer_and_long_answers_to_strangers_amplify() {
+    fn a_picture_and_talk_are_no_transfer() {
         let moved = |app: App, sent: f32, fetched: f32| {
             let (_, mut seen) = super::super::testing::flow(0, 1, 2, 3389, true);
             (seen.app, seen.resp_local) = (app, true);
@@ -326,12 +311,6 @@ mod tests {
         assert!(moves(App::Rdp, 2e5, 10.0), "what is sent to one is a copy");
         assert!(moves(App::Rtp, 9e5, 2e5) && !moves(App::Rtp, 4e5, 2e5), "nobody sends so much more than he hears");
         assert!(moves(App::Stun, 9e5, 2e5) && !moves(App::Stun, 4e5, 2e5), "a meeting whose beginning tells what it is");
-        let answers = |udp: bool, asked: f32, answered: f32| {
-            let seen = moved(App::Ldap, asked, answered);
-            let service = Service { protocol: if udp { 17 } else { 6 }, port: 389 };
-            amplifies(&Observation { service, orig_local: false, ..seen })
-        };
-        assert!(answers(true, 2e4, 6e5) && !answers(false, 2e4, 6e5) && !answers(true, 2e5, 6e5) && !answers(true, 1e2, 9e3));
     }
 
     #[test]

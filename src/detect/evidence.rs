@@ -285,6 +285,8 @@ pub enum Detail {
     Pages,
     /// Something new that answers with many times what it is asked.
     Amplified,
+    /// Something new that sends packets without end, of which none is answered.
+    Flooding,
     /// A name by which another device alone called itself.
     NameOfAnother,
 }

@@ -301,6 +301,9 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
             let why = "; it counts more, since the answer is many times as long as the question, which may bear a forged address";
             (why.to_owned(), prior::MORE_BITS)
         }
+        Detail::Flooding => {
+            ("; it counts more, since it sends packets without end, and none is answered".to_owned(), prior::MORE_BITS)
+        }
         Detail::NameOfAnother if part.evidence == Evidence::NewFact(FactKind::MqttTopic) => {
             ("; it counts more, since another device alone published that".to_owned(), prior::MORE_BITS)
         }

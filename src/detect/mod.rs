@@ -29,6 +29,7 @@ mod exhibit;
 mod exhibits;
 mod explain;
 mod fit;
+mod flooding;
 mod flow_ref;
 mod giver;
 mod habit;

@@ -6,11 +6,12 @@
 //! remote support, tunnels or attacks.
 
 use super::administrator::is_its_work;
-use super::classify::{amplifies, carries_data, is_login};
+use super::classify::{carries_data, is_login};
 use super::config::{Part, Without};
 use super::deed::asked_bits;
 use super::domain::asks_directory;
 use super::evidence::{Contribution, Detail, Evidence};
+use super::flooding::{amplifies, floods};
 use super::memory::Earlier;
 use super::name_of_another::takes_name_of_another;
 use super::newcomer::changes_machine;
@@ -67,6 +68,11 @@ pub(super) fn weigh(
     }
     if part.evidence == Evidence::NewOffer && amplifies(seen) {
         (part.prior_bits, part.detail) = (part.prior_bits + MORE_BITS, Detail::Amplified);
+    }
+    if matches!(part.evidence, Evidence::NewService | Evidence::NewPeer | Evidence::NewClient | Evidence::NewOffer)
+        && floods(seen)
+    {
+        (part.prior_bits, part.detail) = (part.prior_bits + MORE_BITS, Detail::Flooding);
     }
     if takes_name_of_another(seen, orig, (part.evidence, part.about), baselines) {
         (part.prior_bits, part.detail) = (part.prior_bits + MORE_BITS, Detail::NameOfAnother);

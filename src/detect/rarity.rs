@@ -23,10 +23,14 @@ pub(super) fn rarity(seen: &Observation, surprise: &Surprise, baselines: &Baseli
         return 0.0;
     }
     let service = seen.service;
+    let shape = Shape { service, behaviour: surprise.behaviour };
+    let has_shape = !seen.continued && !seen.under_way;
+    // Who is let in is a visitor; who fails may bear a forged address.
+    if seen.comes_in() && !seen.failed {
+        return of_stranger(seen, has_shape.then_some(shape), baselines);
+    }
     let rarity = Rarity { host: baselines.host(seen.orig), baselines };
     let facts = seen.facts.iter().map(|&fact| rarity.of(Kind::Fact(fact.kind), |host| &host.facts, fact));
-    let has_shape = !seen.continued && !seen.under_way;
-    let shape = Shape { service, behaviour: surprise.behaviour };
     let parts = [
         rarity.of(Kind::Service, |host| &host.services, service),
         rarity.of(Kind::Edge, |host| &host.edges, Edge { service, peer: seen.resp }),
@@ -34,7 +38,22 @@ pub(super) fn rarity(seen: &Observation, surprise: &Surprise, baselines: &Baseli
         facts.fold(0.0, f64::max),
         rarity.of_device(),
     ];
-    f64::midpoint(parts.into_iter().fold(0.0, f64::max), parts.iter().sum())
+    dependent(&parts)
+}
+
+/// Of who comes from outside, whom the network knows by what he asks for alone: how seldom the device at home offers that, how seldom somebody comes to it whom
+/// it does not know, and how seldom anybody at home shows such a flow. Whom all the world visits is visited by strangers each minute.
+fn of_stranger(seen: &Observation, shape: Option<Shape>, baselines: &Baselines) -> f64 {
+    let rarity = Rarity { host: baselines.host(seen.resp), baselines };
+    let client = Edge { service: seen.service, peer: seen.orig };
+    let of_client = 2.0 * rarity.own(Kind::Client, HostBaseline::clients, client).0;
+    let of_shape = shape.map_or(0.0, |shape| baselines.commons.rarity(Kind::Shape, shape, None).0);
+    dependent(&[rarity.of(Kind::Offer, HostBaseline::offers, seen.service), of_client, of_shape.min(of_client)])
+}
+
+/// The sum of bits that depend on each other: beside the strongest the others count half.
+fn dependent(parts: &[f64]) -> f64 {
+    f64::midpoint(parts.iter().copied().fold(0.0, f64::max), parts.iter().sum())
 }
 
 struct Rarity<'b> {
@@ -50,18 +69,23 @@ impl Rarity<'_> {
     }
 
     fn of<K: Value + Family + Hash>(&self, kind: Kind, counts: impl Fn(&HostBaseline) -> &Counts<K>, value: K) -> f64 {
-        let commons = &self.baselines.commons;
+        let (own, together) = self.own(kind, &counts, value);
+        let roles = self.host.filter(|host| host.local).map_or(Roles::NONE, |host| Roles::of(host.role));
+        let is_of_several = self.baselines.commons.known_to_several(kind, value, roles) == KnownTo::Role;
+        (own + together) * if is_of_several { OF_SEVERAL } else { 1.0 }
+    }
+
+    /// How seldom the device, and all together, showed a value.
+    fn own<K: Value + Family + Hash>(&self, kind: Kind, counts: impl Fn(&HostBaseline) -> &Counts<K>, value: K) -> (f64, f64) {
         let minutes = self.host.map(|host| counts(host).get(value));
-        let (mut own, together) = commons.rarity(kind, value, minutes);
+        let (mut own, together) = self.baselines.commons.rarity(kind, value, minutes);
         if minutes.is_none_or(|minutes| minutes == 0) {
             let newness = Newness { host: self.host, baselines: self.baselines, without: Without::default() };
             let odds = newness.odds(kind, &counts, value);
             let new = odds.map(|odds| odds.unseen.map_or(odds.like, |unseen| unseen.p()));
             own = new.map_or(own, |new| own.min(bits(new)));
         }
-        let roles = self.host.filter(|host| host.local).map_or(Roles::NONE, |host| Roles::of(host.role));
-        let is_of_several = commons.known_to_several(kind, value, roles) == KnownTo::Role;
-        (own + together) * if is_of_several { OF_SEVERAL } else { 1.0 }
+        (own, together)
     }
 }
 
@@ -106,5 +130,26 @@ mod tests {
         assert!(of_several < 0.6 * of_one, "{of_several} {of_one}");
         let (of_curious, of_steady) = (of(9, 240), of(1, 240));
         assert!(of_curious + 3.0 < of_steady, "{of_curious} {of_steady}");
+    }
+
+    #[test]
+    fn a_stranger_is_rare_where_none_comes_and_not_where_one_comes_each_minute() {
+        use super::super::testing::taught_by;
+        let from_outside = |at, from: u8, to| Observation { orig_local: false, ..flow(at, from, to, 80, true).1 };
+        let mut flows = Vec::new();
+        for minute in 0..120_i64 {
+            let at = |n: i64| minute * 60_000 + n * 3001;
+            // Device 100 is visited by somebody else each minute, device 101 by one partner; both have their clients at home.
+            flows.extend([from_outside(at(1), 103 + minute as u8, 100), from_outside(at(2), 102, 101)]);
+            flows.extend([100, 101].map(|server| flow(at(i64::from(server)), 1, server, 80, true).1));
+        }
+        let taught = taught_by(flows, 1e-6);
+        let of = |from: u8, to: u8| {
+            let seen = from_outside(LATER_MS, from, to);
+            let surprise = Surprise { behaviour: taught.vocabulary.matches(&seen).behaviour, ..Surprise::default() };
+            rarity(&seen, &surprise, taught.baselines(seen.seen))
+        };
+        let (at_the_busy, at_the_other, partner) = (of(250, 100), of(250, 101), of(102, 101));
+        assert!(at_the_other > at_the_busy + 5.0 && at_the_other > partner + 5.0, "{at_the_busy} {at_the_other} {partner}");
     }
 }

@@ -3,22 +3,22 @@
 use serde::{Deserialize, Serialize};
 
 use super::administrator::is_its_work;
-use super::classify::amplifies;
 use super::config::Without;
 use super::domain::{SEVERAL, logs_on};
 use super::drawn::{is_of_call, known_as};
 use super::evidence::{Contribution, Detail, Evidence, keep};
+use super::flooding::{amplified, amplifies, reflects};
 use super::knowledge::{Ends, Knowledge};
 use super::memory::Earlier;
 use super::newness::Newness;
-use super::prior::{MORE_BITS, weigh};
+use super::prior::weigh;
 use super::recent::asks_many;
 use super::scanner::is_probe_of_scanner;
 use super::shape::{name_shape, shape, volume};
 use super::turned::is_known_turned;
 use super::twin::stands_in;
 use crate::app::App;
-use crate::feature::{BYTES_RESP, FactKind, Observation};
+use crate::feature::{FactKind, Observation};
 use crate::flow::Service;
 use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Match, Roles, Vocabulary};
 
@@ -60,7 +60,16 @@ impl Surprise {
 
     /// Does it answer with many times what it was asked, perhaps by somebody else than who gets the answer?
     pub(super) fn is_amplified(&self) -> bool {
-        [self.new, self.shape].into_iter().flatten().any(|part| part.detail == Detail::Amplified)
+        self.has(Detail::Amplified)
+    }
+
+    /// Does it flood somebody, who asked for it or did not?
+    pub(super) fn floods(&self) -> bool {
+        self.is_amplified() || self.has(Detail::Flooding)
+    }
+
+    fn has(&self, detail: Detail) -> bool {
+        [self.new, self.shape].into_iter().flatten().any(|part| part.detail == detail)
     }
 
     /// Is the strongest thing that is new a name that was asked for?
@@ -156,24 +165,6 @@ impl Surprise {
             name_shape(part, seen, found, vocabulary);
         }
     }
-}
-
-/// Does a service answer that is used to reflect what is asked (US-CERT TA14-017A), rather than one for sound or pictures?
-const fn reflects(seen: &Observation) -> bool {
-    matches!(
-        seen.app,
-        App::Dns | App::Ntp | App::Ldap | App::Snmp | App::Ssdp | App::Mdns | App::Tftp | App::WsDiscovery | App::NbtNs
-    )
-}
-
-/// So much that was answered counts more, where what was asked for it may bear a forged address.
-fn amplified(part: Contribution) -> Contribution {
-    // Of later segments of a flow it was told.
-    if part.evidence != Evidence::Volume(BYTES_RESP as u8) || part.detail != Detail::Nothing {
-        return part;
-    }
-    let bits = (part.bits + MORE_BITS).min(MOST_BITS);
-    Contribution { bits, prior_bits: bits - part.bits, detail: Detail::Amplified, ..part }
 }
 
 /// Does a device look around its link for others and what they offer, as several do? Most do it when they start, which one may not have done while it was learned.

@@ -277,8 +277,7 @@ impl Flow {
     /// The record of the last segment: what the application said is taken out of the flow.
     #[must_use]
     pub fn last_record(&mut self, reason: EndReason) -> FlowRecord {
-        let events = [self.app.events(), self.app.told_events()];
-        let facts = self.app.take_facts();
+        let (events, facts) = self.app.finish(self.tcp.closed());
         self.record_with(reason, events, facts)
     }
 

@@ -48,8 +48,8 @@ pub struct ServedBaseline {
     pub clients_per_min: Histogram,
 }
 
-/// The rules of today: requests that are turned down are counted, and programs that hide are known by how they speak (1).
-pub const RULES: u32 = 1;
+/// The rules of today: requests that are turned down are counted, and programs that hide are known by how they speak (1); log-ins by SSH that fail are, too (2).
+pub const RULES: u32 = 2;
 
 /// All baselines: counts that add.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -35,13 +35,16 @@ pub struct Identities {
     /// Interfaces behind which there are several devices.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     routers: BTreeSet<Mac>,
+    /// Interfaces of devices that have an address of their own, and pass on what comes from abroad: a further address behind one is not its own.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    gateways: BTreeSet<Mac>,
     /// Networks at home that nobody named.
     #[serde(default, with = "home::text", skip_serializing_if = "Vec::is_empty")]
     home: Vec<Net>,
     /// What each address stands for, where that is another. Drawn from the devices.
     #[serde(skip)]
     by_address: Map<Host, Host>,
-    /// The device behind each interface. Drawn from the devices: a table by hash is asked sooner than a tree.
+    /// The device behind each interface that is no gateway's. Drawn from the devices: a table by hash is asked sooner than a tree.
     #[serde(skip)]
     by_interface: Map<Mac, Host>,
     /// Addresses that several devices have had, one after the other. Drawn from the devices.
@@ -110,6 +113,11 @@ impl Interface {
     /// Are there several devices behind it?
     fn is_router(&self) -> bool {
         self.own() >= ROUTER_IPV4 || self.has_many_v6()
+    }
+
+    /// Is it the way to others? That has an address of its own still.
+    fn leads_out(&self) -> bool {
+        self.abroad.len() >= ROUTER_IPV4
     }
 
     /// Is there one device behind it? What it had before it was heard being leased an address is one more.
@@ -181,16 +189,15 @@ impl IdentitiesBuilder {
         self.interfaces.values_mut().for_each(|interface| interface.abroad.clear());
     }
 
-    /// Networks at home that nobody named; what interfaces have of them is theirs from now on.
+    /// Networks at home that nobody named; what interfaces have of them is theirs from now on, and only what is abroad is left there.
     fn take_home(&mut self) -> Vec<Net> {
         let of_device = |interface: &&Interface| interface.own() <= 1 && !interface.abroad.is_empty();
         let home = home::found(self.interfaces.values().filter(of_device).map(|interface| &interface.abroad));
         for interface in self.interfaces.values_mut() {
-            let abroad = std::mem::take(&mut interface.abroad);
-            abroad
-                .into_iter()
-                .filter(|host| home.iter().any(|net| net.contains(host.0)))
-                .for_each(|host| interface.add(host, false));
+            let is_home = |host: &Host| home.iter().any(|net| net.contains(host.0));
+            let (own, abroad) = std::mem::take(&mut interface.abroad).into_iter().partition::<BTreeSet<Host>, _>(is_home);
+            interface.abroad = abroad;
+            own.into_iter().for_each(|host| interface.add(host, false));
         }
         home
     }
@@ -207,6 +214,9 @@ impl IdentitiesBuilder {
             if interface.is_router() {
                 identities.routers.insert(mac);
             } else if interface.is_device() {
+                if interface.leads_out() {
+                    identities.gateways.insert(mac);
+                }
                 identities.devices.insert(mac, interface.device(mac, is_shared));
             }
         }
@@ -233,7 +243,8 @@ impl Identities {
         by_address
             .retain(|address, device| address != device && !several.contains(address) && !names_of_several.contains(device));
         self.by_address = by_address;
-        self.by_interface = self.devices.iter().filter_map(|(&mac, addresses)| Some((mac, *addresses.first()?))).collect();
+        let of_one = self.devices.iter().filter(|(mac, _)| !self.gateways.contains(mac));
+        self.by_interface = of_one.filter_map(|(&mac, addresses)| Some((mac, *addresses.first()?))).collect();
         let is_pooled = |(_, device): &(&Mac, &Host)| device.interface().is_some();
         let moving = self.by_interface.iter().filter(is_pooled).filter_map(|(mac, _)| self.devices.get(mac)).flatten();
         self.pooled = moving.filter(|address| several.contains(address)).map(|&address| (address, ())).collect();
@@ -400,6 +411,19 @@ mod tests {
         assert!(identities.is_router(ROUTER) && !identities.is_router(MAC));
         let moved = learned(&[from("10.1.0.1", MAC), from("10.1.0.2", MAC)]);
         assert!(!moved.is_router(MAC), "a device whose address has changed");
+    }
+
+    #[test]
+    fn who_comes_through_a_gateway_is_not_the_gateway() {
+        let of = |servers: u8| {
+            let outside = (1..=servers).map(|n| Observation { orig_local: false, ..from(&format!("203.0.{n}.1"), ROUTER) });
+            let flows: Vec<_> = outside.chain([from("10.1.0.1", ROUTER), from("fd00::1", ROUTER)]).collect();
+            let identities = learned(&flows);
+            assert_eq!(identities.of(host("fd00::1"), ROUTER, |_| false), host("10.1.0.1"), "it is one device still");
+            identities.of(host("10.2.0.7"), ROUTER, |_| false)
+        };
+        assert_eq!(of(3), host("10.2.0.7"), "a guest");
+        assert_eq!(of(2), host("10.1.0.1"), "a device with a new lease");
     }
 
     /// A flow from an address that was leased to this interface, whatever is before it.

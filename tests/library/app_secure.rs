@@ -1,6 +1,8 @@
 //! Encrypted protocols and HTTP/2: exchanges made by hand, cut at every byte, out of order, and what only looks like them.
 
-use auscult::app::{App, AppState, ContentClass, Facts, HttpFacts, Payload, Ports, QuicFacts, Side, SshFacts, TlsFacts};
+use auscult::app::{App, AppState, ContentClass, Facts, HttpFacts, Payload, Ports, QuicFacts, Side, TlsFacts};
+
+use serde_json::json;
 
 use crate::app_support::{after, alone, client_hello, extension, facts, server_hello, tcp, udp, vec8, vec16};
 use crate::secure_support::{
@@ -286,26 +288,71 @@ fn key_exchanges_of_ssh_have_their_fingerprints() {
     let lists = ["kex", "host", "c1", "c2", "m1", "m2", "z1", "z2", "", ""];
     let packet = ssh_packet(&kexinit(&lists));
     let client = [&b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"[..], &packet].concat();
-    let want = SshFacts {
-        version_orig: Some("2.0".into()),
-        version_resp: Some("1.99".into()),
-        software_orig: Some("OpenSSH_9.2p1 Debian-2".into()),
-        software_resp: Some("dropbear".into()),
-        // MD5 of "kex;c1;m1;z1" and of "kex;c2;m2;z2".
-        hassh: Some("b7ea5e4a02d023fc931bfc64be2280ab".into()),
-        hassh_server: Some("0a86ab390e3dc6f92443ef61250130db".into()),
-    };
+    // MD5 of "kex;c1;m1;z1" and of "kex;c2;m2;z2".
+    let want = json!({
+        "version_orig": "2.0", "version_resp": "1.99", "software_orig": "OpenSSH_9.2p1 Debian-2", "software_resp": "dropbear",
+        "hassh": "b7ea5e4a02d023fc931bfc64be2280ab", "hassh_server": "0a86ab390e3dc6f92443ef61250130db", "login_failure": 0,
+    });
     let banner = b"SSH-1.99-dropbear\r\n";
     for split in 33..client.len() {
         let state = after(
             tcp(22),
             &[(Resp, banner), (Orig, &client[..split]), (Orig, &client[split..]), (Resp, &packet[..9]), (Resp, &packet[9..])],
         );
-        assert_eq!(facts(&state), &Facts::Ssh(want.clone()), "split at {split}");
-        assert!(!state.wants_more());
+        assert!(matches!(facts(&state), Facts::Ssh(ssh) if serde_json::to_value(ssh).unwrap() == want), "split at {split}");
+        assert!(state.wants_more(), "keys and log-ins follow");
         let cut = after(tcp(22), &[(Orig, &client[..split])]);
         assert!(matches!(facts(&cut), Facts::Ssh(ssh) if ssh.hassh.is_none()), "cut at {split}");
     }
+}
+
+/// What becomes of a connection by SSH whose log-ins have these lengths: of requests, and of what the server says next. The new keys of one side are seen, with
+/// the client's its request for the service.
+fn logs_in_behind(keys: Side, payloads: &[(Side, usize)], is_closed: bool) -> u32 {
+    let packet = ssh_packet(&kexinit(&["kex", "host", "c1", "c2", "m1", "m2", "z1", "z2", "", ""]));
+    let new_keys = [&[0, 0, 0, 12, 10, 21][..], &[0; 10]].concat();
+    let reply = [&ssh_packet(&[33; 200])[..], if keys == Resp { &new_keys } else { &[] }].concat();
+    let (banner, request) = (&b"SSH-2.0-OpenSSH_9.6\r\n"[..], ssh_packet(&[32; 36]));
+    let encrypted = vec![0xa5; 4000];
+    let exchange = [(Orig, banner), (Resp, banner), (Orig, &packet), (Resp, &packet), (Orig, &request), (Resp, &reply)];
+    let mut state = after(tcp(22), &exchange);
+    if keys == Orig {
+        state.observe(tcp(22), &Payload::new(Orig, &[&new_keys[..], &encrypted[..52]].concat(), 68));
+    }
+    for &(side, bytes) in payloads {
+        state.observe(tcp(22), &Payload::new(side, &encrypted[..bytes], bytes as u32));
+    }
+    let ([events, _], facts) = state.finish(is_closed);
+    assert!(matches!(facts, Some(Facts::Ssh(ssh)) if ssh.login_failure == events.login_failures));
+    events.login_failures
+}
+
+fn logs_in(payloads: &[(Side, usize)], is_closed: bool) -> u32 {
+    logs_in_behind(Resp, payloads, is_closed)
+}
+
+#[test]
+fn log_ins_by_ssh_that_fail_are_told_by_the_lengths_of_the_answers() {
+    let service = [(Orig, 68), (Resp, 52)];
+    let asks = |answers: &[usize]| {
+        [&service[..], &answers.iter().flat_map(|&bytes| [(Orig, 84), (Resp, bytes)]).collect::<Vec<_>>()].concat()
+    };
+    assert_eq!(logs_in(&asks(&[52]), true), 1, "one guess");
+    assert_eq!(logs_in(&asks(&[52]), false), 0, "somebody thinks about his password");
+    assert_eq!(logs_in(&asks(&[68, 68, 68, 68]), true), 3, "the first asks for the methods");
+    assert_eq!(logs_in(&asks(&[68, 84, 68, 84, 68]), true), 2, "a prompt comes before each");
+    assert_eq!(logs_in(&asks(&[60, 52, 52, 52]), true), 2, "the methods are another list");
+    assert_eq!(logs_in(&asks(&[68, 68, 68, 52, 84]), true), 0, "three lengths: it was let in");
+    assert_eq!(logs_in(&asks(&[68, 52]), true), 0, "it was let in, and left");
+    let session = [(Resp, 600), (Orig, 100), (Resp, 52)];
+    assert_eq!(logs_in(&[&asks(&[68, 68, 52])[..], &session].concat(), true), 0, "in the end it was let in");
+    assert_eq!(logs_in(&[&service[..], &[(Resp, 320)], &asks(&[68])[2..]].concat(), true), 0, "the server speaks unasked");
+    assert_eq!(logs_in(&[&[(Resp, 320)], &asks(&[68, 68])[..]].concat(), true), 1, "but it says what it can do before");
+    assert_eq!(logs_in(&asks(&[68, 68, 68]), false), 0, "it may still be let in");
+    assert_eq!(logs_in(&asks(&[68, 36, 36, 36]), true), 0, "keys are pressed");
+    assert_eq!(logs_in(&asks(&[52; 20]), true), 0, "no server lets anybody try so often");
+    assert_eq!(logs_in(&[(Orig, 68)], true), 0, "nobody asked to log in");
+    assert_eq!(logs_in_behind(Orig, &asks(&[52, 52])[1..], true), 1, "the client says that its keys are new, too");
 }
 
 #[test]

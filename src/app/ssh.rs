@@ -46,7 +46,7 @@ const NEW_KEYS: [u8; 6] = [0, 0, 0, 12, 10, 21];
 const NEW_KEYS_BYTES: u32 = 16;
 /// Lengths of answers that turn a log-in down: a list of methods (RFC 4252, 5.1), with what the cipher adds. What a session says to a key that is pressed is shorter.
 const ANSWER_BYTES: RangeInclusive<u32> = 40..=256;
-/// Answers of one length at the most: servers end a connection after fewer.
+/// Answers at the most: servers end a connection after fewer, and more are not listened to.
 const MOST_ANSWERS: u32 = 12;
 
 /// A client asks to log in and the server answers, one after the other (RFC 4252, 5); all answers that turn a password down list the same methods, and so are
@@ -76,7 +76,7 @@ pub enum Login {
 impl Login {
     /// Hears the next payload.
     fn hear(&mut self, payload: &Payload<'_>) {
-        if payload.missing_bytes > 0 || payload.late {
+        if payload.missing_bytes > 0 {
             *self = Self::Over;
         }
         let (is_answer, bytes) = (payload.side == Side::Resp, payload.wire_bytes);
@@ -89,8 +89,9 @@ impl Login {
             Self::Service { is_asked: true } => *self = Self::Asked { is_asked: false, answers: [(0, 0); 2] },
             Self::Asked { is_asked: is_asked @ true, answers } if ANSWER_BYTES.contains(&bytes) => {
                 *is_asked = false;
+                let has_room = answers[0].1 + answers[1].1 < MOST_ANSWERS;
                 match answers.iter_mut().find(|(length, count)| *count == 0 || *length == bytes) {
-                    Some(answer) if answer.1 < MOST_ANSWERS => *answer = (bytes, answer.1 + 1),
+                    Some(answer) if has_room => *answer = (bytes, answer.1 + 1),
                     _ => *self = Self::Over,
                 }
             }

@@ -21,7 +21,6 @@ use super::rarity::rarity;
 use super::shape::name_shape;
 use super::submission::Submission;
 use super::surprise::Surprise;
-use crate::app::App;
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
 use crate::model::{Match, Regard};
@@ -152,12 +151,7 @@ impl Detector {
     /// Puts devices in the place of the addresses of an observation: those that the model knows by them, or by the interface to which a
     /// frame said that they belong now.
     pub fn identify(&self, seen: &mut Observation) {
-        let baselines = self.knowledge.baselines(seen.seen);
-        self.docket.filed().leases.apply(seen, baselines);
-        // Who fails so every day was not counted yet.
-        if baselines.rules < 2 && seen.app == App::Ssh {
-            seen.events.login_failures = 0;
-        }
+        self.docket.filed().leases.apply(seen, self.knowledge.baselines(seen.seen));
     }
 
     /// A device has this address now: what is told of it names that one.

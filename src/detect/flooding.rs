@@ -7,13 +7,14 @@ use super::surprise::MOST_BITS;
 use crate::app::{App, Family};
 use crate::feature::{BYTES_ORIG, BYTES_RESP, Observation};
 
-/// Answers are that many times as long as the questions, of services that send much to strangers: where an attacker has somebody else's address answered.
+/// Answers are that many times as long as the questions.
 const AMPLIFIED_TIMES: f64 = 5.0;
 /// Indices of features.
 const DURATION: usize = 0;
 const PACKETS_ORIG: usize = 1;
 const PACKETS_RESP: usize = 2;
-/// Packets that get no answer, of a kind that nobody knows, and that many a second: at home more than sound, curves and counters have, which go one way, too.
+/// Packets that get no answer, of a kind that nobody knows, and that many a second to somebody outside: at home more than sound, curves and counters have, which go
+/// one way, too.
 const FLOOD_PACKETS: f32 = 1000.0;
 const FLOOD_PACKETS_PER_S: f32 = 10.0;
 const FLOOD_PACKETS_PER_S_AT_HOME: f32 = 100.0;
@@ -51,7 +52,7 @@ pub(super) fn amplified(part: Contribution) -> Contribution {
 /// Does it send one device datagrams of no known kind, one after the other, of which none is answered?
 pub(super) fn floods(seen: &Observation) -> bool {
     let [seconds, sent, answers] = [DURATION, PACKETS_ORIG, PACKETS_RESP].map(|feature| seen.vector[feature]);
-    let per_s = if seen.stays_home() { FLOOD_PACKETS_PER_S_AT_HOME } else { FLOOD_PACKETS_PER_S };
+    let per_s = if seen.orig_local && !seen.resp_local { FLOOD_PACKETS_PER_S } else { FLOOD_PACKETS_PER_S_AT_HOME };
     seen.service.protocol == 17
         && seen.app == App::Unknown
         && seen.resp.is_device()

@@ -15,6 +15,8 @@ const OF_SEVERAL: f64 = 0.5;
 /// They depend on each other: beside the strongest the others count half. What a device never showed is for the device itself no rarer than anything new
 /// is: a person visits a new site every day. What several devices of its role show counts half: each of them may do it seldom.
 ///
+/// Who comes from outside is judged by whom he visits.
+///
 /// It adds to the score of a flow and opens no incident: what was seen once in the learning time, an attacker's too, is no news,
 /// and still what should be looked at before what is seen all day.
 pub(super) fn rarity(seen: &Observation, surprise: &Surprise, baselines: &Baselines) -> f64 {
@@ -25,8 +27,8 @@ pub(super) fn rarity(seen: &Observation, surprise: &Surprise, baselines: &Baseli
     let service = seen.service;
     let shape = Shape { service, behaviour: surprise.behaviour };
     let has_shape = !seen.continued && !seen.under_way;
-    // Who is let in is a visitor; who fails may bear a forged address.
-    if seen.comes_in() && !seen.failed {
+    // Who is answered is a visitor; who is not may bear a forged address.
+    if seen.comes_in() && seen.answered() && !seen.failed {
         return of_stranger(seen, has_shape.then_some(shape), baselines);
     }
     let rarity = Rarity { host: baselines.host(seen.orig), baselines };
@@ -41,11 +43,12 @@ pub(super) fn rarity(seen: &Observation, surprise: &Surprise, baselines: &Baseli
     dependent(&parts)
 }
 
-/// Of who comes from outside, whom the network knows by what he asks for alone: how seldom the device at home offers that, how seldom somebody comes to it whom
+/// Of who comes from outside, and whose names and programs nobody learned: how seldom the device at home offers that, how seldom somebody comes to it whom
 /// it does not know, and how seldom anybody at home shows such a flow. Whom all the world visits is visited by strangers each minute.
 fn of_stranger(seen: &Observation, shape: Option<Shape>, baselines: &Baselines) -> f64 {
     let rarity = Rarity { host: baselines.host(seen.resp), baselines };
     let client = Edge { service: seen.service, peer: seen.orig };
+    // As much as that a device and all together never showed a thing.
     let of_client = 2.0 * rarity.own(Kind::Client, HostBaseline::clients, client).0;
     let of_shape = shape.map_or(0.0, |shape| baselines.commons.rarity(Kind::Shape, shape, None).0);
     dependent(&[rarity.of(Kind::Offer, HostBaseline::offers, seen.service), of_client, of_shape.min(of_client)])

@@ -85,6 +85,10 @@ impl<'k> Strongest<'k> {
         if !seen.orig_local || !seen.orig.is_device() || seen.service.is_icmp_error() {
             return;
         }
+        // Who comes through a gateway was there before: nobody heard who is behind it.
+        if self.baselines.identities.is_gateway(seen.macs[0]) {
+            return;
+        }
         let (per_minute, p) = newcomer(self.baselines);
         let part = Contribution::of(Evidence::NewDevice, per_minute * 1440.0, bits(p).min(MOST_BITS));
         (self.part, self.p) = (Some(Contribution { of: Of::Network, ..part }), p);

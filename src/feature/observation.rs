@@ -300,6 +300,13 @@ impl Observation {
         self.orig_local && !self.resp_local && !is_named && !matches!(self.app, App::Dns)
     }
 
+    /// Takes away the log-ins by SSH that failed.
+    pub fn forget_logins_by_ssh(&mut self) {
+        if self.app == App::Ssh {
+            self.events.login_failures = 0;
+        }
+    }
+
     /// Does it come from outside?
     #[must_use]
     pub const fn comes_in(&self) -> bool {

@@ -50,6 +50,8 @@ pub struct ServedBaseline {
 
 /// The rules of today: requests that are turned down are counted, and programs that hide are known by how they speak (1); log-ins by SSH that fail are, too (2).
 pub const RULES: u32 = 2;
+/// The first by which log-ins by SSH that fail are counted.
+const SSH_LOGINS: u32 = 2;
 
 /// All baselines: counts that add.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -388,8 +390,12 @@ impl Baselines {
         Names { identities: self.identities.clone(), known: self.hosts.keys().copied().collect() }
     }
 
-    /// Puts devices in the place of the addresses of an observation.
+    /// Puts devices in the place of the addresses of an observation, and takes away what was not counted yet when this was learned: who fails to log in by
+    /// SSH every day would be news.
     pub fn identify(&self, seen: &mut Observation) {
+        if self.rules < SSH_LOGINS {
+            seen.forget_logins_by_ssh();
+        }
         self.identities.apply(seen, |host| self.hosts.contains_key(&host));
     }
 

@@ -44,7 +44,7 @@ pub struct Identities {
     /// What each address stands for, where that is another. Drawn from the devices.
     #[serde(skip)]
     by_address: Map<Host, Host>,
-    /// The device behind each interface that is no gateway's. Drawn from the devices: a table by hash is asked sooner than a tree.
+    /// The device behind each interface. Drawn from the devices: a table by hash is asked sooner than a tree.
     #[serde(skip)]
     by_interface: Map<Mac, Host>,
     /// Addresses that several devices have had, one after the other. Drawn from the devices.
@@ -117,7 +117,7 @@ impl Interface {
 
     /// Is it the way to others? That has an address of its own still.
     fn leads_out(&self) -> bool {
-        self.abroad.len() >= ROUTER_IPV4
+        !home::is_of_few_links(&self.abroad)
     }
 
     /// Is there one device behind it? What it had before it was heard being leased an address is one more.
@@ -149,6 +149,9 @@ impl Interface {
 pub struct IdentitiesBuilder {
     #[serde(with = "super::keys")]
     interfaces: BTreeMap<Mac, Interface>,
+    /// Said before it is finished, not sent.
+    #[serde(skip)]
+    home_is_named: bool,
 }
 
 impl IdentitiesBuilder {
@@ -186,11 +189,14 @@ impl IdentitiesBuilder {
 
     /// The networks at home were named: no others are looked for.
     pub fn home_is_named(&mut self) {
-        self.interfaces.values_mut().for_each(|interface| interface.abroad.clear());
+        self.home_is_named = true;
     }
 
     /// Networks at home that nobody named; what interfaces have of them is theirs from now on, and only what is abroad is left there.
     fn take_home(&mut self) -> Vec<Net> {
+        if self.home_is_named {
+            return Vec::new();
+        }
         let of_device = |interface: &&Interface| interface.own() <= 1 && !interface.abroad.is_empty();
         let home = home::found(self.interfaces.values().filter(of_device).map(|interface| &interface.abroad));
         for interface in self.interfaces.values_mut() {
@@ -243,8 +249,7 @@ impl Identities {
         by_address
             .retain(|address, device| address != device && !several.contains(address) && !names_of_several.contains(device));
         self.by_address = by_address;
-        let of_one = self.devices.iter().filter(|(mac, _)| !self.gateways.contains(mac));
-        self.by_interface = of_one.filter_map(|(&mac, addresses)| Some((mac, *addresses.first()?))).collect();
+        self.by_interface = self.devices.iter().filter_map(|(&mac, addresses)| Some((mac, *addresses.first()?))).collect();
         let is_pooled = |(_, device): &(&Mac, &Host)| device.interface().is_some();
         let moving = self.by_interface.iter().filter(is_pooled).filter_map(|(mac, _)| self.devices.get(mac)).flatten();
         self.pooled = moving.filter(|address| several.contains(address)).map(|&address| (address, ())).collect();
@@ -256,13 +261,18 @@ impl Identities {
     pub fn of(&self, host: Host, mac: Mac, is_known: impl Fn(Host) -> bool) -> Host {
         if let Some(&device) = self.by_address.get(&host) {
             // Addresses of devices that move are leased to others, too: the frame says to whom by now, unless it is a router's.
-            let has_it_now = device.interface().and_then(|_| self.by_interface.get(&mac).copied());
+            let has_it_now = device.interface().and_then(|_| self.behind(mac));
             return has_it_now.unwrap_or(device);
         }
         if !host.is_device() || !self.is_pooled(host) && is_known(host) {
             return host;
         }
-        self.by_interface.get(&mac).copied().unwrap_or(host)
+        self.behind(mac).unwrap_or(host)
+    }
+
+    /// The device behind an interface by which nobody else sends.
+    fn behind(&self, mac: Mac) -> Option<Host> {
+        self.by_interface.get(&mac).filter(|_| !self.is_gateway(mac)).copied()
     }
 
     /// The device of an interface to which an address was leased: a stranger is none of those that the model knows by the address.
@@ -312,6 +322,12 @@ impl Identities {
     #[must_use]
     pub fn is_router(&self, mac: Mac) -> bool {
         self.routers.contains(&mac)
+    }
+
+    /// Does a device with an address of its own pass on what comes from elsewhere by this interface?
+    #[must_use]
+    pub fn is_gateway(&self, mac: Mac) -> bool {
+        self.gateways.contains(&mac)
     }
 
     /// Devices with more than one address.
@@ -419,6 +435,12 @@ mod tests {
             let outside = (1..=servers).map(|n| Observation { orig_local: false, ..from(&format!("203.0.{n}.1"), ROUTER) });
             let flows: Vec<_> = outside.chain([from("10.1.0.1", ROUTER), from("fd00::1", ROUTER)]).collect();
             let identities = learned(&flows);
+            assert_eq!(identities.is_gateway(ROUTER), servers > 2);
+            assert_eq!(identities.leased(host("10.1.0.1"), ROUTER, |_| true), host("10.1.0.1"), "its own lease");
+            let mut named = IdentitiesBuilder::default();
+            flows.iter().for_each(|seen| named.add(seen));
+            named.home_is_named();
+            assert_eq!(named.finish().gateways, identities.gateways);
             assert_eq!(identities.of(host("fd00::1"), ROUTER, |_| false), host("10.1.0.1"), "it is one device still");
             identities.of(host("10.2.0.7"), ROUTER, |_| false)
         };

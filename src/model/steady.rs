@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 /// Minutes in which one must have been heard …
 const MIN_MINUTES: u32 = 30;
-/// … and fewer of one that was never silent for longer than this: of a connection that stays open every fifth minute tells of it.
+/// … and fewer of one that was followed for as long as this and never silent for longer than that, in minutes: of a connection that stays open every fifth minute
+/// tells of it.
 const MIN_MINUTES_OPEN: u32 = 20;
+const OPEN_MINUTES: i64 = 95;
 const MOST_GAP_OPEN: u16 = 10;
 /// It must have gone on for this many times its longest silence.
 const MIN_TIMES: i64 = 12;
@@ -71,7 +73,7 @@ impl Steady {
     pub fn is_steady(&self) -> bool {
         let known = i64::from(self.last) - i64::from(self.first);
         let is_long = self.is_critical || known >= LONG_MINUTES && self.longest_gap <= MOST_GAP;
-        let least = if self.longest_gap <= MOST_GAP_OPEN { MIN_MINUTES_OPEN } else { MIN_MINUTES };
+        let least = if known >= OPEN_MINUTES && self.longest_gap <= MOST_GAP_OPEN { MIN_MINUTES_OPEN } else { MIN_MINUTES };
         is_long && self.minutes >= least && known >= MIN_TIMES * i64::from(self.longest_gap)
     }
 
@@ -237,14 +239,14 @@ mod tests {
 
     #[test]
     fn a_few_minutes_show_nothing() {
-        let mut steady = Steady::new(0, 0, true);
-        (1..19).for_each(|n| follow(&mut steady, n));
-        assert!(!steady.is_steady());
-        follow(&mut steady, 19);
-        assert!(steady.is_steady(), "it stays open");
-        let mut seldom = Steady::new(0, 0, true);
-        (1..29).for_each(|n| follow(&mut seldom, 11 * n));
-        assert!(!seldom.is_steady() && seldom.longest_gap() == 11);
+        let after = |times: i64, every: i64| {
+            let mut steady = Steady::new(0, 0, true);
+            (1..times).for_each(|n| follow(&mut steady, every * n));
+            steady.is_steady()
+        };
+        assert!(!after(29, 1) && after(30, 1));
+        assert!(!after(19, 5) && after(20, 5), "it stays open");
+        assert!(!after(29, 11), "it is silent for longer");
     }
 
     #[test]

@@ -351,6 +351,7 @@ fn log_ins_by_ssh_that_fail_are_told_by_the_lengths_of_the_answers() {
     assert_eq!(logs_in(&asks(&[68, 68, 68]), false), 0, "it may still be let in");
     assert_eq!(logs_in(&asks(&[68, 36, 36, 36]), true), 0, "keys are pressed");
     assert_eq!(logs_in(&asks(&[52; 20]), true), 0, "no server lets anybody try so often");
+    assert_eq!(logs_in(&asks(&[52, 68].repeat(7)), true), 0, "nor in two lengths");
     assert_eq!(logs_in(&[(Orig, 68)], true), 0, "nobody asked to log in");
     assert_eq!(logs_in_behind(Orig, &asks(&[52, 52])[1..], true), 1, "the client says that its keys are new, too");
 }

@@ -5,14 +5,10 @@ use super::evidence::{Contribution, Detail, Evidence};
 use super::prior::MORE_BITS;
 use super::surprise::MOST_BITS;
 use crate::app::{App, Family};
-use crate::feature::{BYTES_ORIG, BYTES_RESP, Observation};
+use crate::feature::{BYTES_ORIG, BYTES_RESP, DURATION, Observation, PACKETS_ORIG, PACKETS_RESP};
 
 /// Answers are that many times as long as the questions.
 const AMPLIFIED_TIMES: f64 = 5.0;
-/// Indices of features.
-const DURATION: usize = 0;
-const PACKETS_ORIG: usize = 1;
-const PACKETS_RESP: usize = 2;
 /// Packets that get no answer, of a kind that nobody knows, and that many a second to somebody outside: at home more than sound, curves and counters have, which go
 /// one way, too.
 const FLOOD_PACKETS: f32 = 1000.0;
@@ -62,9 +58,40 @@ pub(super) fn floods(seen: &Observation) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::flow;
+    use std::sync::Arc;
+
+    use super::super::assessor::Finding;
+    use super::super::class::Class;
+    use super::super::classify::Around;
+    use super::super::config::{DetectorConfig, Without};
+    use super::super::docket::Docket;
+    use super::super::memory::Earlier;
+    use super::super::surprise::Surprise;
+    use super::super::testing::{LATER_MS, flow, taught};
     use super::*;
     use crate::flow::Service;
+
+    #[test]
+    fn a_flood_that_is_new_counts_more_and_is_told_as_one() {
+        let knowledge = taught();
+        let told = |packets: f32| {
+            let (_, mut seen) = flow(LATER_MS, 1, 55, 9999, false);
+            (seen.app, seen.service, seen.resp_local) = (App::Unknown, Service { protocol: 17, port: 9999 }, false);
+            (seen.vector[DURATION], seen.vector[PACKETS_ORIG], seen.vector[PACKETS_RESP]) = (48.0, packets, 0.0);
+            let found = knowledge.vocabulary.matches(&seen);
+            let surprise = Surprise::of((&seen, Earlier::default()), found, &knowledge, Without::default());
+            let (context, around) = (Default::default(), Around::default());
+            let finding = Finding { surprise, context, around, anywhere: None, is_known: true };
+            let class = Docket::new(Arc::clone(&knowledge), DetectorConfig::default()).weigh(&seen, &finding, 0.0).class;
+            (surprise.new.map(|new| (new.detail, new.prior_bits)), class)
+        };
+        assert_eq!(told(14_000.0), (Some((Detail::Flooding, MORE_BITS)), Class::Flood));
+        let (new, class) = told(999.0);
+        assert!(
+            new.is_some_and(|(detail, bits)| detail == Detail::Nothing && bits == 0.0) && class != Class::Flood,
+            "{new:?} {class:?}"
+        );
+    }
 
     /// A flow by which device 1 asked device 2.
     fn moved(udp: bool, app: App) -> Observation {

@@ -90,8 +90,8 @@ impl Leases {
 mod tests {
     use super::super::testing::{LATER_MS, flow, host};
     use super::*;
-    use crate::app::DhcpMessage;
-    use crate::model::{BaselinesBuilder, IdentitiesBuilder};
+    use crate::app::{App, DhcpMessage};
+    use crate::model::{BaselinesBuilder, IdentitiesBuilder, RULES};
     use crate::sighting::Arp;
     use crate::wire::Mac;
 
@@ -192,5 +192,18 @@ mod tests {
         assert_eq!(taken_for(&leases, 6, &baselines), host(5));
         leases.observe(&claim(ROUTER, 79), &baselines);
         assert_eq!(taken_for(&leases, 79, &baselines), host(79), "behind a router there are several");
+    }
+
+    #[test]
+    fn log_ins_by_ssh_are_no_news_to_a_model_that_did_not_count_them() {
+        let failures = |rules: u32, app: App| {
+            let (_, mut seen) = flow(LATER_MS, 5, 100, 22, true);
+            (seen.app, seen.events.login_failures) = (app, 3);
+            let mut baselines = baselines();
+            baselines.rules = rules;
+            Leases::default().apply(&mut seen, &baselines);
+            seen.events.login_failures
+        };
+        assert_eq!([failures(1, App::Ssh), failures(RULES, App::Ssh), failures(1, App::Ftp)], [0, 3, 3]);
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here ever used and that exists to
 //! hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative access at an hour at which the device is never at work,
-//! or [deeds](super::deed), or names that are asked for past the resolver at home, or the name of another device, or a log-in from outside, or a tool for
-//! remote support, tunnels or attacks.
+//! or [deeds](super::deed), or names that are asked for past the resolver at home, or the name of another device, or a log-in from outside, or a [flood](super::flooding), or a
+//! tool for remote support, tunnels or attacks.
 
 use super::administrator::is_its_work;
 use super::classify::{carries_data, is_login};

@@ -1,7 +1,7 @@
 //! What is usual: a device's own values, drawn towards those of its role, and these towards those of the network.
 
 use super::evidence::{Evidence, Of};
-use crate::feature::{BYTES_ORIG, BYTES_RESP};
+use crate::feature::{BYTES_ORIG, BYTES_RESP, DURATION};
 use crate::flow::Service;
 use crate::model::{
     Baselines, FEW_BYTES, FEW_EXCHANGES, Histogram, HostBaseline, Kind, Packed, Pooled, Roles, ServiceBaseline, ServiceUse, Side,
@@ -298,7 +298,6 @@ impl Step {
 
 /// Features whose size is compared with the device's own flows of the service: duration, payload sent and received.
 pub(super) const VOLUMES: [usize; 3] = [DURATION, BYTES_ORIG, BYTES_RESP];
-const DURATION: usize = 0;
 
 #[cfg(test)]
 mod tests {

@@ -319,6 +319,27 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_through_a_gateway_is_not_told_of_as_new() {
+        use crate::model::IdentitiesBuilder;
+        use crate::wire::Mac;
+        let [gateway, other] = [1, 2].map(|last| Mac([2, 0, 0, 0, 0, last]));
+        let (_, own) = super::super::testing::flow(0, 1, 100, 80, true);
+        let mut identities = IdentitiesBuilder::default();
+        for outside in [None, Some("198.51.100.1"), Some("203.0.113.1"), Some("192.0.2.1")] {
+            let orig = outside.map_or(own.orig, |text| text.parse().unwrap());
+            identities.add(&Observation { orig, orig_local: outside.is_none(), macs: [gateway, other], ..own.clone() });
+        }
+        let mut baselines = Baselines::default();
+        (baselines.identities, baselines.newcomers_per_minute) = (identities.finish(), 1e-6);
+        let bits = |mac| {
+            let mut found = Strongest::new(&baselines, Without::default(), false, false);
+            found.newcomer(&Observation { macs: [mac, other], ..super::super::testing::flow(0, 77, 100, 80, true).1 });
+            found.bits()
+        };
+        assert!(bits(gateway) == 0.0 && bits(other) > 6.0, "{} {}", bits(gateway), bits(other));
+    }
+
+    #[test]
     fn a_password_that_was_forgotten_is_no_guessing() {
         let event = Events { login_failures: 1, ..Events::default() };
         let bits = |login_failures| bits_of_minute(0, event, Initiated { login_failures, ..Initiated::default() });

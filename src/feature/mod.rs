@@ -16,7 +16,10 @@ pub use fact::{
     Fact, FactKind, POLICY_CHANGE, ParseFactError, READ_REQUEST, SUBSCRIBE_ALL, UPLOAD_REQUEST, WEAK_TICKETS, fact_texts,
     names_service,
 };
-pub use observation::{BYTES_ORIG, BYTES_RESP, DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, Host, NamesAsked, Observation, TURNS};
+pub use observation::{
+    BYTES_ORIG, BYTES_RESP, DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, DURATION, Host, NamesAsked, Observation, PACKETS_ORIG,
+    PACKETS_RESP, TURNS,
+};
 pub use packing::{pack, unpack};
 pub use schema::{COUNT, Feature, SCHEMA, Scale, hex, markdown, schema_hash};
 pub use tool::{attacks_servers, injects, labels_of_tool};

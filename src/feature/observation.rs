@@ -82,8 +82,12 @@ impl<'de> Deserialize<'de> for Host {
     }
 }
 
-/// Index of the feature `packets_orig`; that of the responder follows.
-const PACKETS_ORIG: usize = 1;
+/// Index of the feature `duration_s`.
+pub const DURATION: usize = 0;
+/// Index of the feature `packets_orig`.
+pub const PACKETS_ORIG: usize = 1;
+/// Index of the feature `packets_resp`.
+pub const PACKETS_RESP: usize = 2;
 /// Index of the feature `payload_bytes_orig`.
 pub const BYTES_ORIG: usize = 3;
 /// Index of the feature `payload_bytes_resp`.

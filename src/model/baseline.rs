@@ -17,7 +17,7 @@ use super::pooled::{Asking, Busiest, Newness, Pooled};
 use super::role::{self, Role};
 use super::steady::{Deaf, Steady};
 use super::window::{Edge, Map, Minute, sorted};
-use crate::feature::{BYTES_ORIG, BYTES_RESP, Host, Observation};
+use crate::feature::{BYTES_ORIG, BYTES_RESP, DURATION, Host, Observation};
 use crate::flow::Service;
 use crate::time::Timestamp;
 
@@ -245,9 +245,6 @@ const STEADY_SHARE: f64 = 0.9;
 fn minutes(heard: Option<(Timestamp, Timestamp)>) -> f64 {
     heard.map_or(0.0, |(first, last)| last.since(first).as_seconds() / 60.0).max(1.0)
 }
-
-/// Indices of the features whose volume is judged by device and service.
-pub(super) const DURATION: usize = 0;
 
 impl Baselines {
     /// Learns an hour, of which one minute in `sample` was seen.

@@ -4,8 +4,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
-use super::baseline::DURATION;
-use crate::feature::{BYTES_ORIG, BYTES_RESP, Observation};
+use crate::feature::{BYTES_ORIG, BYTES_RESP, DURATION, Observation};
 
 /// The complete flows of the least hashes, as many as behaviours are learned from (bottom-k sampling; Cohen and Kaplan 2007,
 /// "Summarizing data using bottom-k sketches"). Samples of parts together hold the sample of the whole.

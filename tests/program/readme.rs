@@ -97,18 +97,42 @@ fn fields(value: &Value, at: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-#[test]
-fn the_alert_shown_has_the_fields_of_a_real_one() {
-    let shown = blocks(&readme(), "```json").into_iter().find(|block| block.contains(r#""event_type": "alert""#)).unwrap();
-    let shown: Value = serde_json::from_str(&shown).unwrap();
+/// The demo's run.
+fn demo() -> Output {
     let replay = "auscult replay datasets/hospital/intrusion-loud/capture.pcap.zst --model models/hospital.json";
-    let output = shell(scratch().path(), replay);
-    let alerts = String::from_utf8(output.stdout).unwrap();
+    shell(scratch().path(), replay)
+}
+
+#[test]
+fn the_terminal_shown_is_the_demo_s() {
+    let shown = blocks(&readme(), "```text").into_iter().find(|block| block.starts_with("frames ")).unwrap();
+    let told = String::from_utf8(demo().stderr).unwrap();
+    let told: BTreeSet<&str> = told.lines().collect();
+    // How long it took differs, and a line of dots stands for more devices.
+    let lines: Vec<&str> = shown.lines().filter(|line| !line.starts_with("took ") && line.trim() != "…").collect();
+    let others: Vec<&&str> = lines.iter().filter(|line| !told.contains(**line)).collect();
+    assert!(lines.len() > 20 && others.is_empty(), "{others:#?} of {told:#?}");
+}
+
+#[test]
+fn the_alert_shown_is_a_real_one_and_has_all_fields() {
+    let shown = blocks(&readme(), "```json").into_iter().find(|block| block.contains(r#""event_type": "alert""#)).unwrap();
+    let mut shown: Value = serde_json::from_str(&shown).unwrap();
+    let alerts = String::from_utf8(demo().stdout).unwrap();
     let (mut told, mut real) = (BTreeSet::new(), BTreeSet::new());
     fields(&shown, "", &mut told);
-    for line in alerts.lines() {
-        fields(&serde_json::from_str(line).unwrap(), "", &mut real);
+    let mut lines: Vec<Value> = alerts.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines.iter().for_each(|line| fields(line, "", &mut real));
+    let of_chain = |line: &Value| line["auscult"]["chain"]["seq"].clone();
+    let same = lines.iter_mut().find(|line| of_chain(line) == of_chain(&shown)).unwrap();
+    // Shortened to one earlier incident.
+    for line in [&mut shown, &mut *same] {
+        let incident = line["auscult"]["incident"].as_object_mut().unwrap();
+        let (earlier, left_out) = (incident.remove("earlier").unwrap(), incident.remove("earlier_left_out").unwrap());
+        let number = earlier.as_array().unwrap().len() as u64 + left_out.as_u64().unwrap();
+        incident.insert("earlier".to_owned(), number.into());
     }
+    assert_eq!(&shown, same);
     // Of an ICMP flow, or of reasons of another kind than the one shown.
     let others = ["behaviour", "distance", "later"].map(|name| format!("auscult.why.about.{name}"));
     real.retain(|field| !field.starts_with("icmp_") && field != "auscult.why.prior_bits" && !others.contains(field));

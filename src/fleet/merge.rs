@@ -453,6 +453,11 @@ impl<T> Merge<T> {
         self.confirm.extend(confirm);
     }
 
+    /// Has every run that was heard said its last, and did all come that it said it had published?
+    pub fn is_whole(&self) -> bool {
+        self.runs.values().all(|run| run.is_over)
+    }
+
     /// Messages that wait to be confirmed.
     pub fn unconfirmed(&self) -> usize {
         self.held.values().map(|held| held.confirm.len()).sum()

@@ -107,6 +107,20 @@ pub(super) fn insist<T>(
     }
 }
 
+/// When what seems to be all of a stream is taken to be all. One of several servers may be behind the others and know of nothing more while
+/// they do: a run that did not say its last, or said that it has published what did not come, is waited for.
+#[derive(Debug, Default)]
+pub(super) struct End {
+    since_s: Option<f64>,
+}
+
+impl End {
+    /// Is it all, where nothing more comes at `now_s`?
+    pub fn is_all(&mut self, is_whole: bool, patience_s: f64, now_s: f64) -> bool {
+        is_whole || now_s - *self.since_s.get_or_insert(now_s) >= patience_s
+    }
+}
+
 /// Reads a stream until `stop`, or to its end where that is asked for, and hands every record to `consumer` in the order of one process:
 /// (tick, end, start, key, segment). A message is confirmed when its records were handed on, and the tick after them.
 ///
@@ -120,6 +134,7 @@ pub fn run(source: &mut Source, consumer: &mut dyn Consumer, stop: &AtomicBool) 
     let watch = Stopwatch::start();
     let mut merge = Merge::new(MergeConfig { goes_on: reading.goes_on, ..config.merge });
     let (mut account, mut is_away, mut away_since_s, mut quiet) = (StreamAccount::default(), false, 0.0, 0);
+    let mut end = End::default();
     let mut behind = reading.waiting;
     let mut is_told = false;
     let mut failed = None;
@@ -150,7 +165,8 @@ pub fn run(source: &mut Source, consumer: &mut dyn Consumer, stop: &AtomicBool) 
         }
         merge.advance(watch.seconds(), consumer);
         let is_full = quiet >= QUIET_LOOKS && unconfirmed >= MOST_UNCONFIRMED * 9 / 10;
-        let is_over = config.until_caught_up && quiet >= QUIET_LOOKS && behind == 0;
+        let is_dry = config.until_caught_up && quiet >= QUIET_LOOKS && behind == 0;
+        let is_over = is_dry && end.is_all(merge.is_whole(), config.merge.patience_s, watch.seconds());
         if is_over {
             merge.finish(consumer);
         } else if is_full {

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::batch::{Clock, Content, Message, Origin, read, write_clock, write_records};
 use super::form::{RecordForm, Side};
 use super::merge::{Merge, MergeConfig};
+use super::run::End;
 use super::{FormError, VERSION};
 use crate::app::{App, Basis, DnsFacts, Events, Facts, TlsFacts};
 use crate::feature::Observation;
@@ -247,6 +248,25 @@ fn two_sensors_are_judged_as_one_and_a_silent_one_is_waited_for_only_so_long() {
     merge.advance(12.0, &mut heard);
     assert_eq!(heard.0[6..], ["4 at 103", "tick 103"], "late, and not lost");
     assert_eq!((merge.account.late, merge.account.records, merge.account.missing, merge.unconfirmed()), (1, 4, 0, 0));
+}
+
+#[test]
+fn what_seems_to_be_the_end_is_waited_for_while_messages_are_missing() {
+    let (mut merge, mut heard) = merge(1);
+    let (mut end, patience_s) = (End::default(), 10.0);
+    assert!(end.is_all(merge.is_whole(), patience_s, 0.0), "nobody was heard");
+    merge.take(&clock("a", 0, &[100], 2, false), "x", at(1.0));
+    merge.take(&clock("a", 1, &[101], 2, true), "x", at(1.0));
+    merge.take(&written("a", 1, &mut [known(2, 100)]), "x", at(1.0));
+    merge.advance(1.0, &mut heard);
+    assert!(!end.is_all(merge.is_whole(), patience_s, 1.0), "its last is known, and the first message is not there");
+    merge.take(&written("a", 0, &mut [known(1, 100)]), "x", at(2.0));
+    merge.advance(2.0, &mut heard);
+    assert!(end.is_all(merge.is_whole(), patience_s, 2.0));
+    merge.take(&clock("b", 0, &[102], 0, false), "x", at(3.0));
+    merge.advance(3.0, &mut heard);
+    assert!(!end.is_all(merge.is_whole(), patience_s, 10.9), "another may say more");
+    assert!(end.is_all(merge.is_whole(), patience_s, 11.0), "for as long as it is waited for, and no longer");
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub use self::share::Share;
 use self::team::Team;
 use super::FormError;
 use super::merge::MergeConfig;
-use super::run::insist;
+use super::run::{End, insist};
 use crate::detect::Knowledge;
 use crate::nats::{Access, Address, Bell, Followed, Follower, Keeping, Nats, NatsError, Parcel};
 use crate::pipeline::{Consumer, Progress, Stopwatch};
@@ -129,6 +129,7 @@ struct Session<'g> {
     published_s: f64,
     kept_s: BTreeMap<Option<u16>, f64>,
     quiet: u32,
+    end: End,
     is_caught_up: bool,
     /// Since when something is wrong, and whether it was told.
     trouble: Option<(f64, bool)>,
@@ -196,6 +197,7 @@ impl<'g> Session<'g> {
             published_s: now_s,
             kept_s: BTreeMap::new(),
             quiet: 0,
+            end: End::default(),
             is_caught_up: false,
             trouble: None,
             is_to_file: false,
@@ -225,7 +227,7 @@ impl<'g> Session<'g> {
         let mut has_come = self.read(now_s);
         self.share.advance(now_s);
         self.tell_remark();
-        self.catch_up(has_come);
+        self.catch_up(has_come, now_s);
         let is_due = now_s - self.published_s >= PUBLISH_S || self.share.waiting() >= MANY_FOUND;
         if is_due || self.is_caught_up {
             self.publish(now_s)?;
@@ -289,13 +291,14 @@ impl<'g> Session<'g> {
     }
 
     /// Is all judged that there is, where it ends then?
-    fn catch_up(&mut self, has_come: bool) {
+    fn catch_up(&mut self, has_come: bool, now_s: f64) {
         if !self.group.config.until_caught_up || self.is_caught_up || !self.is_settled {
             return;
         }
         let is_dry = !has_come && self.flows.values_mut().all(Follower::is_dry);
         self.quiet = if is_dry { self.quiet + 1 } else { 0 };
-        if self.quiet >= QUIET_LOOKS {
+        let patience_s = self.group.config.merge.patience_s;
+        if self.quiet >= QUIET_LOOKS && self.end.is_all(self.share.is_whole(), patience_s, now_s) {
             self.share.finish();
             self.tell_remark();
             self.is_caught_up = true;
@@ -357,7 +360,7 @@ impl<'g> Session<'g> {
         };
         self.flows = from.into_iter().map(follow).collect();
         self.account.moves += 1;
-        (self.quiet, self.is_caught_up, self.is_last_told) = (0, false, false);
+        (self.quiet, self.end, self.is_caught_up, self.is_last_told) = (0, End::default(), false, false);
         Ok(())
     }
 

@@ -89,6 +89,11 @@ impl Share {
         self.settle();
     }
 
+    /// Has every run that was heard said its last, and did all come that it said it had published?
+    pub fn is_whole(&self) -> bool {
+        self.merge.is_whole()
+    }
+
     /// Nothing more comes: judges the rest.
     pub fn finish(&mut self) {
         self.merge.finish(&mut self.partitions);

@@ -5,14 +5,23 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// A port that is free by now.
+/// Ports that a Linux gives to no connection by itself.
+const PORTS: Range<u16> = 20_000..32_000;
+
+/// A port that is free by now, and that no other test of this program is given: what the system gives out may be a connection's a moment later.
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Another run begins elsewhere.
+    let run = std::process::id().wrapping_mul(100);
+    let any = || PORTS.start + (run.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % PORTS.len() as u32) as u16;
+    std::iter::repeat_with(any).find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()).unwrap()
 }
 
 /// The server's program; says so where there is none.

@@ -52,6 +52,7 @@ fn login_failures(facts: &Facts) -> u32 {
         Facts::Mailbox(mailbox) => mailbox.login_failure,
         Facts::Mysql(mysql) => mysql.login_failure.into(),
         Facts::Postgres(postgres) => postgres.login_failure.into(),
+        Facts::Radius(radius) => radius.access_reject,
         Facts::Sip(sip) => sip.login_failure,
         Facts::Smb(smb) => smb.errors.logon_failure,
         Facts::Smtp(smtp) => smtp.login_failure,

@@ -209,13 +209,14 @@ impl Arithmetic {
     }
 
     fn of_volume(&mut self, claim: &Claim, feature: usize, later: bool, host: Option<&HostBaseline>, baselines: &Baselines) {
-        let used = host.and_then(|host| if later { host.continued(claim.service) } else { host.asked(claim.service) });
         let edge = Edge { service: claim.service, peer: claim.peer };
-        let range = Range::of_volume(feature, later, (host, used), (baselines, baselines.roles_for(host, edge)));
         let is_known = host.is_some_and(|host| host.edges.contains(edge));
         let is_duration = feature == VOLUMES[0];
+        let value = claim.observed * if is_duration { 1e3 } else { 1.0 };
+        let range =
+            Range::of_volume((feature, value), later, (host, claim.service), (baselines, baselines.roles_for(host, edge)));
         let most = if is_duration && is_known { MOST_LINGERING_BITS } else { MOST_BITS };
-        self.of_range(&range, claim.observed * if is_duration { 1e3 } else { 1.0 }, most);
+        self.of_range(&range, value, most);
     }
 
     fn of_range(&mut self, range: &Range<'_>, value: f64, most: f64) {

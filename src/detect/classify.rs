@@ -152,7 +152,7 @@ pub(super) fn classify(
         _ if initiator == Initiator::LikeOthers => Class::NewDevice,
         _ if is_new && matches!(family, Family::Clinical | Family::Industrial) => Class::CriticalAccess,
         Some((Evidence::NewOffer, _)) if seen.answered() => Class::NewService,
-        _ if surprise.unknown_edge && is_login(seen) && seen.resp_local && seen.orig_local => Class::LateralMovement,
+        _ if surprise.unknown_edge && administers_by(seen) && seen.resp_local && seen.orig_local => Class::LateralMovement,
         _ if initiator == Initiator::Known && is_new_way_out(seen, surprise) => Class::NewWayOut,
         _ if initiator == Initiator::Stranger && seen.orig_local => Class::NewDevice,
         _ => Class::Unusual,
@@ -239,6 +239,11 @@ pub(super) fn carries_data(seen: &Observation) -> bool {
 
 pub(super) fn is_login(seen: &Observation) -> bool {
     seen.app.family() == Family::Access || seen.service.protocol == 6 && is_login_port(seen.service.port)
+}
+
+/// Does whoever speaks it order about what others run: log-in, or the interfaces of containers (Docker) and of clusters of them (Kubernetes, its nodes, etcd)?
+pub(super) fn administers_by(seen: &Observation) -> bool {
+    is_login(seen) || seen.service.protocol == 6 && matches!(seen.service.port, 2375 | 2376 | 2379 | 6443 | 10250)
 }
 
 /// Is what is new a service that a known device at home never offered, whoever asks for it?

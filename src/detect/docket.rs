@@ -175,7 +175,7 @@ impl Docket {
             devices.iter().for_each(|&device| self.put(seen.resp, device, seen.service, exhibit.clone()));
         }
         let is_new = context.is_some_and(|part| part.evidence == Evidence::NewDevice);
-        if (is_new || class == Class::NewDevice) && self.filed.introduced.has(seen.orig) {
+        if (is_new || class == Class::NewDevice) && self.filed.introduced.has(seen.orig, seen.macs[0]) {
             // That it is new was told, and what it does next is only unusual; but what nobody does with another device at home.
             let is_strange = is_new && seen.resp_local && !follows_others(seen, self.knowledge.baselines(seen.seen));
             context = context.filter(|_| is_strange || !is_new);

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn log_ins_by_ssh_are_no_news_to_a_model_that_did_not_count_them() {
+    fn log_ins_are_no_news_to_a_model_that_did_not_count_them() {
         let failures = |rules: u32, app: App| {
             let (_, mut seen) = flow(LATER_MS, 5, 100, 22, true);
             (seen.app, seen.events.login_failures) = (app, 3);
@@ -204,6 +204,7 @@ mod tests {
             Leases::default().apply(&mut seen, &baselines);
             seen.events.login_failures
         };
-        assert_eq!([failures(1, App::Ssh), failures(RULES, App::Ssh), failures(1, App::Ftp)], [0, 3, 3]);
+        assert_eq!([failures(1, App::Ssh), failures(2, App::Ssh), failures(1, App::Ftp)], [0, 3, 3]);
+        assert_eq!([failures(2, App::Radius), failures(RULES, App::Radius)], [0, 3]);
     }
 }

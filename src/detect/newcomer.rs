@@ -11,7 +11,8 @@ use super::case::WINDOW;
 use super::evidence::Evidence;
 use super::incident::Incident;
 use crate::feature::{FactKind, Host, Observation};
-use crate::model::{Baselines, Edge, Kind, KnownTo};
+use crate::model::{Baselines, Edge, Kind, KnownTo, Map};
+use crate::wire::Mac;
 
 /// Devices remembered as told new at the most; beyond, they may be told again.
 const MAX_INTRODUCED: usize = 100_000;
@@ -42,6 +43,8 @@ pub(super) fn changes_machine(seen: &Observation) -> bool {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Introduced {
     devices: BTreeSet<Host>,
+    /// The first new device behind an interface.
+    first: Map<Mac, Host>,
 }
 
 impl Introduced {
@@ -60,9 +63,16 @@ impl Introduced {
         }
     }
 
-    /// Was it told of this device?
-    pub fn has(&self, device: Host) -> bool {
-        self.devices.contains(&device)
+    /// Meets a new device behind an interface. Was it told of it, or of what has the other kind of address there? A device speaks IPv4 and IPv6.
+    pub fn has(&mut self, device: Host, mac: Mac) -> bool {
+        let first = (mac.is_station() && !mac.is_shared_by_routers()).then(|| self.first_behind(mac, device));
+        let other = first.filter(|first| !(first.0.is_v4() && device.0.is_v4()));
+        self.devices.contains(&device) || other.is_some_and(|other| self.devices.contains(&other))
+    }
+
+    fn first_behind(&mut self, mac: Mac, device: Host) -> Host {
+        let has_room = self.first.len() < MAX_INTRODUCED || self.first.contains_key(&mac);
+        if has_room { *self.first.entry(mac).or_insert(device) } else { device }
     }
 }
 
@@ -85,6 +95,22 @@ mod tests {
             flows.push(flow(at(11), 1, 101, SHARES, true).1);
         }
         taught_by(flows, 1e-6)
+    }
+
+    #[test]
+    fn a_device_has_two_kinds_of_addresses_and_a_router_many_of_one() {
+        let (mut introduced, mac) = (Introduced::default(), Mac([2, 0, 0, 0, 0, 7]));
+        let of = |text: &str| Host(crate::wire::Addr::from(text.parse::<std::net::IpAddr>().unwrap()));
+        let (v4, v6, other) = (of("10.0.0.7"), of("fd00::7"), of("10.0.0.8"));
+        assert!(!introduced.has(v4, mac), "nobody was told");
+        introduced.add(v4);
+        assert_eq!([v4, v6, other].map(|device| introduced.has(device, mac)), [true, true, false]);
+        assert_eq!(
+            [v6, other].map(|device| introduced.has(device, Mac([2, 0, 0, 0, 0, 8]))),
+            [false, false],
+            "another interface"
+        );
+        assert!(!introduced.has(v6, Mac::default()), "of records without interfaces nothing is known");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! tool for remote support, tunnels or attacks.
 
 use super::administrator::is_its_work;
-use super::classify::{carries_data, is_login};
+use super::classify::{administers_by, carries_data, is_login};
 use super::config::{Part, Without};
 use super::deed::asked_bits;
 use super::domain::asks_directory;
@@ -38,7 +38,7 @@ fn odd_hour(
     baselines: &Baselines,
 ) -> Option<u32> {
     let is_edge = matches!(evidence, Evidence::NewService | Evidence::NewPeer | Evidence::NewClient);
-    let is_touched = || is_edge && seen.orig_local && seen.resp_local && (is_login(seen) || seen.is_critical());
+    let is_touched = || is_edge && seen.orig_local && seen.resp_local && (administers_by(seen) || seen.is_critical());
     let at_home = Fact::new(FactKind::CountryCalled, AT_HOME);
     let calls_abroad = evidence == Evidence::NewFact(at_home.kind) && about != value_key(Kind::Fact(at_home.kind), at_home);
     let touches = calls_abroad && seen.orig_local || is_touched();
@@ -129,7 +129,7 @@ fn prior_bits(
         return BITS;
     }
     // Who logs in from outside, where nobody did, came in.
-    if evidence == Evidence::NewOffer && seen.comes_in() && is_login(seen) && seen.answered() {
+    if evidence == Evidence::NewOffer && seen.comes_in() && administers_by(seen) && seen.answered() {
         return hostile_bits(commons.known_to(Kind::Offer, seen.service, Roles::NONE));
     }
     match seen.app.family() {
@@ -153,7 +153,7 @@ fn prior_bits(
         // Somebody with valid credentials is not told apart by what he does. That one device of its kind administers others says nothing of the rest.
         // What one does of whom nothing is known is seldom news; that he logs in elsewhere from here is.
         Family::Access if leaves(seen) && !seen.failed && orig.is_none_or(HostBaseline::is_hardly_known) => BITS,
-        _ if is_login(seen) && !asks_directory(seen, baselines) && !seen.failed && seen.orig_local && seen.resp_local => {
+        _ if administers_by(seen) && !asks_directory(seen, baselines) && !seen.failed && seen.orig_local && seen.resp_local => {
             login_bits(seen, orig, (baselines, roles()))
         }
         _ => 0.0,

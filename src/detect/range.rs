@@ -120,13 +120,13 @@ impl<'h> Range<'h> {
         baselines.commons.roles_of_several(Kind::Service, service)
     }
 
-    /// The range of a volume (a feature of [`VOLUMES`]) among flows of the device's `own` use of the service, or among later
-    /// segments of such. A device that is hardly known is taken for one of these `roles`, of that to which most is usual: of those that speak
-    /// to the same service of the same peer.
+    /// The range of a volume (a feature of [`VOLUMES`]) among the device's own flows of the service, or among `later` segments of such: of a device that never had
+    /// any, where it excuses the value, among its whole flows, of which a part is no more. A device that is hardly known is taken for one of these `roles`, of that to
+    /// which most is usual: of those that speak to the same service of the same peer.
     pub(super) fn of_volume(
-        feature: usize,
+        (feature, value): (usize, f64),
         later: bool,
-        (host, own): (Option<&HostBaseline>, Option<ServiceUse<'h>>),
+        (host, service): (Option<&'h HostBaseline>, Service),
         (baselines, roles): (&'h Baselines, Roles),
     ) -> Self {
         let pick: fn(&ServiceBaseline) -> &Histogram = match feature {
@@ -134,14 +134,21 @@ impl<'h> Range<'h> {
             BYTES_ORIG => |service| &service.bytes_orig,
             _ => |service| &service.bytes_resp,
         };
-        let own = own.map(|own| match feature {
-            DURATION => own.duration_ms,
-            BYTES_ORIG => own.bytes_orig,
-            _ => own.bytes_resp,
-        });
+        let of = |used: ServiceUse<'h>| match feature {
+            DURATION => used.duration_ms,
+            BYTES_ORIG => used.bytes_orig,
+            _ => used.bytes_resp,
+        };
+        let whole = || host.and_then(|host| host.asked(service)).map(of);
+        let own = if later { host.and_then(|host| host.continued(service)).map(of) } else { whole() };
         let pick = |like: &'h Pooled| pick(if later { &like.any_continued } else { &like.any_service });
         let range = Self::of(own, host, baselines, pick);
-        if host.is_none_or(HostBaseline::is_hardly_known) { range.with_largest_of(roles, baselines, pick) } else { range }
+        if host.is_none_or(HostBaseline::is_hardly_known) {
+            return range.with_largest_of(roles, baselines, pick);
+        }
+        let is_part = later && own.is_none() && feature != DURATION;
+        let as_whole = if is_part { whole().map(|whole| Self { own: Some(whole), ..range }) } else { None };
+        as_whole.filter(|as_whole| as_whole.p(value) > range.p(value)).unwrap_or(range)
     }
 
     /// The same, but of a device that is taken for one of these roles: of that to which most is usual. As it was where there is none.
@@ -200,12 +207,16 @@ impl<'h> Range<'h> {
         Some(self.tail(value, own)).filter(|&p| p <= STANDS_OUT && p < than)
     }
 
+    /// The probability of a value at least this large.
+    fn p(&self, value: f64) -> f64 {
+        self.tail(value, self.own_tail(value))
+    }
+
     /// Values of its own, and the probability of one at least this large among them.
     fn own_tail(&self, value: f64) -> Option<(u32, f64)> {
         self.own.map(|own| own.total_and_tail(value, self.minutes[0], self.least))
     }
 
-    /// The probability of a value at least this large.
     fn tail(&self, value: f64, own: Option<(u32, f64)>) -> f64 {
         let (own, role, _) = self.steps_from(value, own);
         own.unwrap_or(role).p
@@ -313,14 +324,10 @@ mod tests {
         Range { own: own.map(Packed::of), role, network, is_busiest: false, minutes: [0.0; 3], least: 1.0 }
     }
 
-    fn steps(range: &Range<'_>, value: f64) -> f64 {
-        range.tail(value, range.own_tail(value))
-    }
-
     #[test]
     fn what_others_do_all_day_is_less_odd_than_what_nobody_does() {
         let (own, busy, quiet) = (of(2.0, 200).pack(), of(50.0, 1000), of(2.0, 1000));
-        let p = |role, network| steps(&range(Some(&own), role, network), 50.0);
+        let p = |role, network| range(Some(&own), role, network).p(50.0);
         assert!(p(&busy, &busy) > 0.09 && p(&quiet, &quiet) < 0.001, "{} {}", p(&busy, &busy), p(&quiet, &quiet));
         assert!(p(&quiet, &quiet) < p(&quiet, &busy) && p(&quiet, &busy) < p(&busy, &busy));
     }
@@ -332,11 +339,11 @@ mod tests {
             (range(Some(&few), &like, &like).whose(), range(Some(&many), &like, &like).whose()),
             (Of::Network, Of::Device)
         );
-        assert!(steps(&range(Some(&few), &like, &like), 5.0) > 0.8 && steps(&range(Some(&many), &like, &like), 5.0) < 0.01);
+        assert!(range(Some(&few), &like, &like).p(5.0) > 0.8 && range(Some(&many), &like, &like).p(5.0) < 0.01);
         let nothing = Histogram::default();
         let quiet = Range { minutes: [600.0, 6000.0, 9000.0], ..range(Some(&[]), &nothing, &nothing) };
-        assert!(steps(&quiet, 3.0) < 0.01, "what never happened in all minutes is rare");
-        assert!(steps(&range(Some(&[]), &nothing, &nothing), 3.0) == 1.0, "of what was never looked for nothing is known");
+        assert!(quiet.p(3.0) < 0.01, "what never happened in all minutes is rare");
+        assert!(range(Some(&[]), &nothing, &nothing).p(3.0) == 1.0, "of what was never looked for nothing is known");
         assert!(range(None, &nothing, &nothing).usual().is_none());
         assert_eq!(range(None, &nothing, &like).usual(), range(None, &like, &like).usual());
     }

@@ -16,13 +16,17 @@ use super::waking::Waking;
 use crate::app::{App, Events};
 use crate::feature::{BYTES_ORIG, BYTES_RESP, Fact, FactKind, Host, Observation};
 use crate::flow::Service;
-use crate::model::{Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Kind, KnownTo, Minute, Roles, Side};
+use crate::model::{
+    Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Kind, KnownTo, Minute, Roles, Shape, Side,
+};
 use crate::time::Timestamp;
 
 /// Minutes kept, so that a flow can be judged with what came after it.
 const MINUTES: i64 = 7;
 /// Payload of a flow that is too much for a call home, in bytes.
 const MOST_CALL_BYTES: f64 = 65_535.0;
+/// How much more often than learned is still as often.
+const HABIT_TIMES: f64 = 1.25;
 /// Devices that are asked for the same service, so that one more of them is no news.
 const MANY_ASKED: usize = 3;
 
@@ -246,11 +250,13 @@ fn context(
         && found.bits() < rhythm::MOST_BITS
     {
         let evidence = if matches!(beaten, Beaten::Conversation(_)) { Evidence::Rhythm } else { Evidence::NameRhythm };
-        let regular = beats.rhythm().and_then(|rhythm| regular(seen, rhythm, evidence));
+        let rhythm = beats.rhythm();
+        let regular = rhythm.and_then(|rhythm| regular(seen, rhythm, evidence));
+        let is_habit = || orig.zip(rhythm).is_some_and(|(orig, rhythm)| is_habit(seen, surprise.behaviour, rhythm, orig));
         // What stands before a name, a proxy or a resolver, offers that to all; whoever watches many asks each by its name.
         let is_usual = || match evidence {
             Evidence::NameRhythm => seen.app != App::Dns && asks_many(),
-            _ => established(),
+            _ => established() || is_habit(),
         };
         let is_stronger = |part: &Contribution| part.bits > found.bits() && !is_usual();
         found.part = regular.filter(is_stronger).or(found.part);
@@ -286,6 +292,15 @@ pub(super) fn asks_many(host: &HostBaseline, seen: &Observation, baselines: &Bas
     let of_any = Edge { service: seen.service, peer: seen.resp }.family();
     let at_home = host.edges.range(&of_any).filter(|(edge, _)| baselines.host(edge.peer).is_some_and(|peer| peer.local));
     at_home.take(MANY_ASKED).count() == MANY_ASKED
+}
+
+/// Does a device call one outside by a service as it calls others outside by it, with flows of the same kind and no more often than it was learned to? A service
+/// has many addresses, and its client may keep in touch with several of them. Over the web everything goes, and names tell.
+fn is_habit(seen: &Observation, behaviour: u16, rhythm: Rhythm, orig: &HostBaseline) -> bool {
+    let service = seen.service;
+    let used_per_minute = f64::from(orig.services.get(service)) / f64::from(orig.minutes);
+    let goes_out = seen.orig_local && !seen.resp_local && !service.is_web();
+    goes_out && orig.shapes.contains(Shape { service, behaviour }) && 60.0 / rhythm.period_s <= HABIT_TIMES * used_per_minute
 }
 
 /// A connection for hours of a device that is known to one outside of which nobody at home knows anything, over which little is said: through such ones devices are
@@ -338,6 +353,30 @@ mod tests {
         };
         assert!(weight(400.0) > 0.99 && weight(61_000.0) < 0.1);
         assert_eq!(weight(1e6), 0.0);
+    }
+
+    #[test]
+    fn a_clock_of_a_service_that_is_used_like_one_is_a_habit() {
+        use super::super::testing::{flow, taught_by};
+        let outside = |at, to: u8, port| Observation { orig_local: true, resp_local: false, ..flow(at, 1, to, port, true).1 };
+        let learned = (0..480_i64).flat_map(|minute| {
+            let home = (minute % 2 == 0).then(|| flow(minute * 60_000 + 500, 1, 50, 53, true).1);
+            let (calls, web) =
+                ((minute % 5 == 0).then(|| outside(minute * 60_000, 100, 8883)), outside(minute * 60_000, 100, 443));
+            home.into_iter().chain(calls).chain([web])
+        });
+        let taught = taught_by(learned.collect(), 1e-6);
+        let is_habit = |every_s: f64, seen: Observation| {
+            let rhythm = Rhythm { period_s: every_s, jitter_s: 1.0, bits: 20.0 };
+            is_habit(&seen, taught.vocabulary.matches(&seen).behaviour, rhythm, taught.host(seen.orig).unwrap())
+        };
+        assert!(is_habit(300.0, outside(0, 101, 8883)), "one more address");
+        assert!(!is_habit(60.0, outside(0, 101, 8883)), "more often than learned");
+        assert!(
+            !is_habit(300.0, outside(0, 101, 8884)) && !is_habit(300.0, outside(0, 101, 443)),
+            "another service, and the web"
+        );
+        assert!(!is_habit(300.0, Observation { resp_local: true, ..outside(0, 101, 8883) }), "at home");
     }
 
     #[test]

@@ -77,7 +77,6 @@ pub(super) fn volume(
     }
     let edge = Edge { service: seen.service, peer: seen.resp };
     let is_known_edge = || orig.is_some_and(|host| host.edges.contains(edge));
-    let own = orig.and_then(|host| if seen.continued { host.continued(seen.service) } else { host.asked(seen.service) });
     let mut strongest_yet = None;
     let roles = if orig.is_some() { Roles::NONE } else { baselines.roles_for(None, edge) };
     // Without connections there is no end: two exchanges from one port would be a long one.
@@ -85,7 +84,7 @@ pub(super) fn volume(
     for &feature in features {
         let value = f64::from(seen.vector[feature]);
         let (value, scale) = if feature == 0 { (value * 1e3, 1e-3) } else { (value, 1.0) };
-        let range = Range::of_volume(feature, seen.continued, (orig, own), (baselines, roles));
+        let range = Range::of_volume((feature, value), seen.continued, (orig, seen.service), (baselines, roles));
         // Most flows end here; the quantiles are only for those that stand out.
         let is_stronger = |p: &f64| strongest_yet.is_none_or(|strongest: Contribution| bits(*p) > strongest.bits);
         let Some(p) = range.rare(value).filter(is_stronger) else { continue };

@@ -230,7 +230,8 @@ pub(super) fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
         Facts::Hl7(hl7) => of_hl7(hl7, &mut found),
         Facts::Mqtt(mqtt) => of_mqtt(mqtt, &mut found),
         Facts::Http(http) => {
-            let tools = http.user_agent.as_deref().and_then(tool::called).into_iter().chain(http.injected());
+            // What is done tells more than with what.
+            let tools = http.injected().into_iter().chain(http.user_agent.as_deref().and_then(tool::called));
             found.extend(tools.map(|tool| (FactKind::Tool, tool)));
             found.extend(http.method.map(|method| (FactKind::HttpMethod, method)));
         }

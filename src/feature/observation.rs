@@ -93,6 +93,8 @@ pub const BYTES_ORIG: usize = 3;
 /// Index of the feature `payload_bytes_resp`.
 pub const BYTES_RESP: usize = 4;
 const TCP: u8 = 6;
+/// Applications whose log-ins that fail are counted since which rules of counting: earlier models know nothing of them.
+const LOGINS_BY: [(App, u32); 2] = [(App::Ssh, 2), (App::Radius, 3)];
 /// What carries out sends so many times what it gets.
 const MORE_SENT: f32 = 2.0;
 /// Index of the feature `turns`.
@@ -304,9 +306,9 @@ impl Observation {
         self.orig_local && !self.resp_local && !is_named && !matches!(self.app, App::Dns)
     }
 
-    /// Takes away the log-ins by SSH that failed.
-    pub fn forget_logins_by_ssh(&mut self) {
-        if self.app == App::Ssh {
+    /// Takes away what is counted since these rules of counting.
+    pub fn forget_since(&mut self, rules: u32) {
+        if LOGINS_BY.iter().any(|&(app, since)| self.app == app && rules < since) {
             self.events.login_failures = 0;
         }
     }

@@ -48,10 +48,9 @@ pub struct ServedBaseline {
     pub clients_per_min: Histogram,
 }
 
-/// The rules of today: requests that are turned down are counted, and programs that hide are known by how they speak (1); log-ins by SSH that fail are, too (2).
-pub const RULES: u32 = 2;
-/// The first by which log-ins by SSH that fail are counted.
-const SSH_LOGINS: u32 = 2;
+/// The rules of today: requests that are turned down are counted, and programs that hide are known by how they speak (1); log-ins by SSH that fail are, too (2),
+/// and those by RADIUS (3).
+pub const RULES: u32 = 3;
 
 /// All baselines: counts that add.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -388,10 +387,10 @@ impl Baselines {
     }
 
     /// Puts devices in the place of the addresses of an observation, and takes away what was not counted yet when this was learned: who fails to log in by
-    /// SSH every day would be news.
+    /// SSH or RADIUS every day would be news.
     pub fn identify(&self, seen: &mut Observation) {
-        if self.rules < SSH_LOGINS {
-            seen.forget_logins_by_ssh();
+        if self.rules < RULES {
+            seen.forget_since(self.rules);
         }
         self.identities.apply(seen, |host| self.hosts.contains_key(&host));
     }

@@ -96,8 +96,14 @@ fn file_changes(facts: &Facts) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BacnetFacts, DicomFacts, ModbusFacts, SipFacts, SnmpFacts};
+    use super::super::{BacnetFacts, DicomFacts, ModbusFacts, RadiusFacts, SipFacts, SnmpFacts};
     use super::*;
+
+    #[test]
+    fn access_that_is_refused_is_a_log_in_that_failed() {
+        let radius = RadiusFacts { access_request: 9, access_reject: 4, access_challenge: 5, ..RadiusFacts::default() };
+        assert_eq!(Events::of(&Facts::Radius(radius)), Events { login_failures: 4, ..Events::default() });
+    }
 
     #[test]
     fn what_is_turned_down_is_counted_but_not_what_is_walked_through() {

@@ -350,6 +350,22 @@ mod tests {
     }
 
     #[test]
+    fn orders_to_a_cluster_are_administration_and_no_guessing() {
+        let class = |port: u16, resp_local: bool| {
+            let (_, mut seen) = super::super::testing::flow(0, 1, 100, port, true);
+            (seen.app, seen.orig_local, seen.resp_local) = (App::Tls, true, resp_local);
+            let new = Some(Contribution::of(Evidence::NewPeer, 60.0, 12.0));
+            let surprise = Surprise { new, unknown_edge: true, ..Surprise::default() };
+            classify(&seen, &surprise, None, &Around::default(), Initiator::Known)
+        };
+        assert_eq!(
+            [class(6443, true), class(2375, true), class(8443, true)],
+            [Class::LateralMovement, Class::LateralMovement, Class::Unusual]
+        );
+        assert_ne!(class(6443, false), Class::LateralMovement, "a provider's");
+    }
+
+    #[test]
     fn a_connection_that_brings_nothing_to_whom_others_turn_down_is_a_probe_and_no_access() {
         let class = |bytes: f32, evidence: Evidence, port: u16, goes_on: bool| {
             let (_, mut seen) = super::super::testing::flow(0, 1, 2, port, true);

@@ -127,6 +127,9 @@ mod tests {
         );
         incident.class = Class::LateralMovement;
         assert!(!goes_on(&incident, 80, true));
+        incident.class = Class::Unusual;
+        let round = [goes_on(&incident, 80, true), goes_on(&incident, 80, false), goes_on(&incident, 22, true)];
+        assert_eq!(round, [true, false, false], "whoever looks after devices goes from one to the next");
     }
 
     #[test]

@@ -138,6 +138,30 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_a_long_flow_is_compared_with_whole_ones_where_no_long_one_is_known() {
+        use crate::feature::BYTES_ORIG;
+        // Device 1 copies a million bytes each night to device 100, on whose service device 2 holds a connection over which little is said.
+        let sent = |at_ms, from: u8, bytes: f32, continued| {
+            let (_, mut seen) = flow(at_ms, from, 100, 445, true);
+            (seen.vector[BYTES_ORIG], seen.continued) = (bytes, continued);
+            seen
+        };
+        let night_ms = 86_400_000;
+        let minutes = (0..120_i64)
+            .flat_map(|minute| [sent(minute * 60_000, 2, 300.0, true), flow(minute * 60_000 + 7, 1, 100, 80, true).1]);
+        let mut flows: Vec<Observation> = minutes.chain((1..5).map(|night| sent(night * night_ms, 1, 1e6, false))).collect();
+        flows.sort_by_key(|seen| seen.seen);
+        let knowledge = taught_by(flows, 1e-6);
+        let bits = |bytes: f32, continued: bool| {
+            let seen = sent(LATER_MS + 5 * night_ms, 1, bytes, continued);
+            volume(&seen, knowledge.host(seen.orig), knowledge.baselines(seen.seen), Without::default())
+                .map_or(0.0, |part| part.bits)
+        };
+        assert!(bits(1e6, true) < 4.0 && bits(1.2e6, true) < 8.0, "{} {}", bits(1e6, true), bits(1.2e6, true));
+        assert!(bits(1e9, true) > bits(1.2e6, true) + 6.0, "a part that is more than any whole: {}", bits(1e9, true));
+    }
+
+    #[test]
     fn a_meeting_brings_as_much_as_there_is_to_see() {
         use crate::feature::{BYTES_ORIG, BYTES_RESP};
         let knowledge = taught_by((0..120).map(|minute| flow(minute * 60_000, 1, 100, 8801, true).1).collect(), 1e-6);

@@ -221,6 +221,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_done_tells_more_than_with_what() {
+        use super::super::fact::said;
+        use crate::app::HttpFacts;
+        let user_agent = Some("sqlmap/1.8.2#stable".into());
+        let facts =
+            Facts::Http(HttpFacts { user_agent, injection: Some("SQL injection"), status: Some(200), ..HttpFacts::default() });
+        let tools: Vec<&str> = said(&facts).into_iter().filter(|(kind, _)| *kind == FactKind::Tool).map(|it| it.1).collect();
+        assert_eq!(tools, ["SQL injection", "sqlmap"]);
+    }
+
+    #[test]
     fn attackers_are_known_by_what_they_call_themselves() {
         let calls = ["sqlmap/1.8.2#stable (https://sqlmap.org)", "Mozilla/5.00 (Nikto/2.1.6) (Evasions:None) (Test:map_codes)"];
         assert_eq!(calls.map(called), [Some("sqlmap"), Some("Nikto")]);

@@ -12,7 +12,7 @@ pub struct RadiusFacts {
     pub access_request: u32,
     /// Access was granted.
     pub access_accept: u32,
-    /// Access was refused.
+    /// Access was refused: log-ins that failed.
     pub access_reject: u32,
     /// A further proof was asked for.
     pub access_challenge: u32,

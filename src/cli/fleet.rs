@@ -315,7 +315,7 @@ pub struct StreamArgs {
     /// Wait so long for a sensor that is not heard before the others are judged without it
     #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "30s")]
     pub patience: Span,
-    /// End when all that the stream holds was judged
+    /// End when all that the stream holds was judged, having waited for sensors that did not say their last as long as for silent ones
     #[arg(long)]
     pub until_caught_up: bool,
     #[command(flatten)]

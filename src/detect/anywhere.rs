@@ -63,7 +63,8 @@ pub(super) fn anywhere(seen: &Observation, minute: &Minute, serves_directory: im
         let served = minute.served.get(&(seen.resp, seen.service)).map_or(0, |served| served.flows);
         note(Evidence::ServedRate, f64::from(served), SERVED);
     }
-    if seen.events.login_failures > 0 {
+    // Who asks a server of RADIUS asks for all that log in to it.
+    if seen.events.login_failures > 0 && seen.app != App::Radius {
         note(Evidence::LoginFailures, f64::from(initiated.login_failures), LOGIN_FAILURES);
     }
     // Each begins with a log-in.

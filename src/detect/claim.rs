@@ -213,8 +213,15 @@ impl Arithmetic {
         let is_known = host.is_some_and(|host| host.edges.contains(edge));
         let is_duration = feature == VOLUMES[0];
         let value = claim.observed * if is_duration { 1e3 } else { 1.0 };
-        let range =
-            Range::of_volume((feature, value), later, (host, claim.service), (baselines, baselines.roles_for(host, edge)));
+        let range = Range::of_volume(
+            (feature, value),
+            later,
+            (host, claim.service),
+            (baselines, Range::roles_by_volume(host, edge, baselines)),
+        );
+        if later && range.has_own() && host.is_some_and(|host| host.continued(claim.service).is_none()) {
+            self.say("it never held a connection of this service for long: a part of one is compared with its whole flows".to_owned());
+        }
         let most = if is_duration && is_known { MOST_LINGERING_BITS } else { MOST_BITS };
         self.of_range(&range, value, most);
     }

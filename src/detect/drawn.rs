@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::classify::is_login;
+use super::classify::administers_by;
 use crate::app::App;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
@@ -60,7 +60,7 @@ pub(super) fn known_as(seen: &Observation, orig: Option<&HostBaseline>, resp: Op
     if is_of_call(seen, orig, resp) {
         return orig.filter(|orig| !orig.services.contains(seen.service)).and_then(|orig| voice(seen, orig));
     }
-    let is_high = matches!(seen.service.protocol, TCP | UDP) && seen.service.port >= FIRST && !is_login(seen);
+    let is_high = matches!(seen.service.protocol, TCP | UDP) && seen.service.port >= FIRST && !administers_by(seen);
     let is_at_home = seen.orig_local && seen.resp_local;
     if !(is_high && is_at_home && seen.answered()) {
         return None;

@@ -275,7 +275,7 @@ pub enum Detail {
     Distance(f32),
     /// The behaviour that is new, by its place in the vocabulary.
     Behaviour(u16),
-    /// A later segment of a long flow, compared with such.
+    /// A later segment of a long flow, compared with such; of a device that never had any, with its whole flows.
     Later,
     /// Something new at an hour at which the device was never at work, on so many days.
     OddHour(u32),

@@ -43,8 +43,8 @@ pub(super) fn changes_machine(seen: &Observation) -> bool {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Introduced {
     devices: BTreeSet<Host>,
-    /// The first new device behind an interface.
-    first: Map<Mac, Host>,
+    /// The first addresses of IPv4 and of IPv6 behind an interface.
+    first: Map<Mac, [Option<Host>; 2]>,
 }
 
 impl Introduced {
@@ -63,16 +63,21 @@ impl Introduced {
         }
     }
 
-    /// Meets a new device behind an interface. Was it told of it, or of what has the other kind of address there? A device speaks IPv4 and IPv6.
+    /// Meets a new device behind an interface. Was it told of it, or of the one address of the other kind there? A device speaks IPv4 and IPv6; behind a router
+    /// there are several of a kind, and only the first of each are taken for one.
     pub fn has(&mut self, device: Host, mac: Mac) -> bool {
-        let first = (mac.is_station() && !mac.is_shared_by_routers()).then(|| self.first_behind(mac, device));
-        let other = first.filter(|first| !(first.0.is_v4() && device.0.is_v4()));
+        let other = if mac.is_station() && !mac.is_shared_by_routers() { self.meet(device, mac) } else { None };
         self.devices.contains(&device) || other.is_some_and(|other| self.devices.contains(&other))
     }
 
-    fn first_behind(&mut self, mac: Mac, device: Host) -> Host {
-        let has_room = self.first.len() < MAX_INTRODUCED || self.first.contains_key(&mac);
-        if has_room { *self.first.entry(mac).or_insert(device) } else { device }
+    /// The first address of the other kind behind an interface, where this is the first of its own.
+    fn meet(&mut self, device: Host, mac: Mac) -> Option<Host> {
+        if self.first.len() >= MAX_INTRODUCED && !self.first.contains_key(&mac) {
+            return None;
+        }
+        let first = self.first.entry(mac).or_default();
+        let kind = usize::from(!device.0.is_v4());
+        (*first[kind].get_or_insert(device) == device).then_some(first[1 - kind]).flatten()
     }
 }
 
@@ -102,15 +107,16 @@ mod tests {
         let (mut introduced, mac) = (Introduced::default(), Mac([2, 0, 0, 0, 0, 7]));
         let of = |text: &str| Host(crate::wire::Addr::from(text.parse::<std::net::IpAddr>().unwrap()));
         let (v4, v6, other) = (of("10.0.0.7"), of("fd00::7"), of("10.0.0.8"));
-        assert!(!introduced.has(v4, mac), "nobody was told");
-        introduced.add(v4);
+        assert!(!introduced.has(v6, mac) && !introduced.has(v4, mac), "nobody was told");
+        introduced.add(v6);
         assert_eq!([v4, v6, other].map(|device| introduced.has(device, mac)), [true, true, false]);
+        assert!(!introduced.has(of("fd00::8"), mac), "a second of its kind");
         assert_eq!(
-            [v6, other].map(|device| introduced.has(device, Mac([2, 0, 0, 0, 0, 8]))),
+            [v4, other].map(|device| introduced.has(device, Mac([2, 0, 0, 0, 0, 8]))),
             [false, false],
             "another interface"
         );
-        assert!(!introduced.has(v6, Mac::default()), "of records without interfaces nothing is known");
+        assert!(!introduced.has(v4, Mac::default()), "of records without interfaces nothing is known");
     }
 
     #[test]

@@ -33,12 +33,16 @@ impl Incident {
     /// thing, too, and so is what looks merely unusual and goes from one device to the next: somebody who looks after them.
     pub(super) fn has_told(&self, with: (Host, Service), exhibit: &Exhibit, is_at_home: bool) -> bool {
         let is_push = || is_at_home && self.class == Class::Exfiltration && self.services.first() == Some(&with.1);
-        let is_round = || is_at_home && self.class == Class::Unusual && self.services.contains(&with.1);
         let strongest = exhibit.parts.iter().flatten().max_by(|a, b| a.bits.total_cmp(&b.bits));
         // Of a volume or a shape which feature it was says little.
         let is_kind = |of: Evidence| move |cause: &Cause| discriminant(&cause.part.evidence) == discriminant(&of);
         let is_told = |part: &Contribution| self.reasons.iter().any(is_kind(part.evidence));
-        (self.conversations.contains_key(&with) || is_push() || is_round()) && strongest.is_some_and(is_told)
+        let is_round = |part: &Contribution| {
+            let is_same = |cause: &Cause| cause.part.evidence == part.evidence && cause.service == with.1;
+            is_at_home && self.class == Class::Unusual && self.reasons.first().is_some_and(is_same)
+        };
+        let goes_on = self.conversations.contains_key(&with) || is_push();
+        strongest.is_some_and(|part| goes_on && is_told(part) || is_round(part))
     }
 
     /// Has nothing come for long?

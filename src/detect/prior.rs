@@ -6,7 +6,7 @@
 //! tool for remote support, tunnels or attacks.
 
 use super::administrator::is_its_work;
-use super::classify::{administers_by, carries_data, is_login};
+use super::classify::{administers_by, carries_data};
 use super::config::{Part, Without};
 use super::deed::asked_bits;
 use super::domain::asks_directory;
@@ -124,7 +124,7 @@ fn prior_bits(
         return speaks.map_or(0.0, |&fact| bits(commons.known_to(Kind::Fact(fact.kind), fact, roles())));
     }
     // A device that cares for patients or controls machines is built for what it offers: nobody puts something else on it. Consoles weigh by who sits at them.
-    let is_other = evidence == Evidence::NewOffer && !seen.is_critical() && !is_login(seen);
+    let is_other = evidence == Evidence::NewOffer && !seen.is_critical() && !administers_by(seen);
     if is_other && seen.answered() && baselines.is_critical(seen.resp) {
         return BITS;
     }

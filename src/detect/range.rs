@@ -4,8 +4,8 @@ use super::evidence::{Evidence, Of};
 use crate::feature::{BYTES_ORIG, BYTES_RESP, DURATION};
 use crate::flow::Service;
 use crate::model::{
-    Baselines, FEW_BYTES, FEW_EXCHANGES, Histogram, HostBaseline, Kind, Packed, Pooled, Roles, ServiceBaseline, ServiceUse, Side,
-    bucket, upper_edge,
+    Baselines, Edge, FEW_BYTES, FEW_EXCHANGES, Histogram, HostBaseline, Kind, Packed, Pooled, Roles, ServiceBaseline, ServiceUse,
+    Side, bucket, upper_edge,
 };
 
 /// The weight of what is drawn towards, in values: this many of its own count as much as all of the others'.
@@ -151,6 +151,11 @@ impl<'h> Range<'h> {
         as_whole.filter(|as_whole| as_whole.p(value) > range.p(value)).unwrap_or(range)
     }
 
+    /// The roles of which one a device is taken for by its volumes: of one of which nothing at all is known, those that speak to the same service of the same peer.
+    pub(super) fn roles_by_volume(host: Option<&HostBaseline>, edge: Edge, baselines: &Baselines) -> Roles {
+        if host.is_some() { Roles::NONE } else { baselines.roles_for(None, edge) }
+    }
+
     /// The same, but of a device that is taken for one of these roles: of that to which most is usual. As it was where there is none.
     fn with_largest_of(self, roles: Roles, baselines: &'h Baselines, pick: impl Fn(&'h Pooled) -> &'h Histogram) -> Self {
         let mut largest: Option<(f64, &Histogram)> = None;
@@ -250,6 +255,11 @@ impl<'h> Range<'h> {
             return Some((own.quantile(0.05)?, own.quantile(0.95)?));
         }
         self.usual_of_others()
+    }
+
+    /// Is it compared with values of its own?
+    pub(super) const fn has_own(&self) -> bool {
+        self.own.is_some()
     }
 
     /// The most of the device's own, to within a bucket; the least that is counted where it had less.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::anywhere::{Attack, anywhere};
+use super::classify::administers_by;
 use super::config::{Part, Without};
 use super::evidence::{Contribution, Evidence};
 use super::knowledge::{Ends, Knowledge};
@@ -252,7 +253,8 @@ fn context(
         let evidence = if matches!(beaten, Beaten::Conversation(_)) { Evidence::Rhythm } else { Evidence::NameRhythm };
         let rhythm = beats.rhythm();
         let regular = rhythm.and_then(|rhythm| regular(seen, rhythm, evidence));
-        let is_habit = || orig.zip(rhythm).is_some_and(|(orig, rhythm)| is_habit(seen, surprise.behaviour, rhythm, orig));
+        let is_habit =
+            || orig.zip(rhythm).is_some_and(|(orig, rhythm)| is_habit(seen, surprise.behaviour, rhythm, orig, baselines));
         // What stands before a name, a proxy or a resolver, offers that to all; whoever watches many asks each by its name.
         let is_usual = || match evidence {
             Evidence::NameRhythm => seen.app != App::Dns && asks_many(),
@@ -294,13 +296,19 @@ pub(super) fn asks_many(host: &HostBaseline, seen: &Observation, baselines: &Bas
     at_home.take(MANY_ASKED).count() == MANY_ASKED
 }
 
-/// Does a device call one outside by a service as it calls others outside by it, with flows of the same kind and no more often than it was learned to? A service
-/// has many addresses, and its client may keep in touch with several of them. Over the web everything goes, and names tell.
-fn is_habit(seen: &Observation, behaviour: u16, rhythm: Rhythm, orig: &HostBaseline) -> bool {
+/// Does a device call one outside by a service as it called another outside by it, with flows of the same kind and no more often? A service has many addresses, and
+/// its client may keep in touch with several of them. Over the web everything goes, and names tell; by what one logs in to everything can be done.
+fn is_habit(seen: &Observation, behaviour: u16, rhythm: Rhythm, orig: &HostBaseline, baselines: &Baselines) -> bool {
     let service = seen.service;
-    let used_per_minute = f64::from(orig.services.get(service)) / f64::from(orig.minutes);
-    let goes_out = seen.orig_local && !seen.resp_local && !service.is_web();
-    goes_out && orig.shapes.contains(Shape { service, behaviour }) && 60.0 / rhythm.period_s <= HABIT_TIMES * used_per_minute
+    let goes_out = seen.orig_local && !seen.resp_local && !service.is_web() && !administers_by(seen);
+    if !goes_out || orig.is_hardly_known() || !orig.shapes.contains(Shape { service, behaviour }) {
+        return false;
+    }
+    let of_service = Edge { service, peer: seen.resp }.family();
+    let is_outside = |edge: &Edge| !baselines.host(edge.peer).is_some_and(|peer| peer.local);
+    let outside = orig.edges.range(&of_service).filter(|(edge, _)| is_outside(edge));
+    let minutes = outside.map(|(_, minutes)| minutes).max().unwrap_or(0);
+    60.0 / rhythm.period_s <= HABIT_TIMES * f64::from(minutes) / f64::from(orig.minutes)
 }
 
 /// A connection for hours of a device that is known to one outside of which nobody at home knows anything, over which little is said: through such ones devices are
@@ -358,25 +366,25 @@ mod tests {
     #[test]
     fn a_clock_of_a_service_that_is_used_like_one_is_a_habit() {
         use super::super::testing::{flow, taught_by};
-        let outside = |at, to: u8, port| Observation { orig_local: true, resp_local: false, ..flow(at, 1, to, port, true).1 };
+        let outside = |at, to: u8, port| Observation { resp_local: false, ..flow(at, 1, to, port, true).1 };
         let learned = (0..480_i64).flat_map(|minute| {
-            let home = (minute % 2 == 0).then(|| flow(minute * 60_000 + 500, 1, 50, 53, true).1);
-            let (calls, web) =
-                ((minute % 5 == 0).then(|| outside(minute * 60_000, 100, 8883)), outside(minute * 60_000, 100, 443));
-            home.into_iter().chain(calls).chain([web])
+            let home = [53, 1883].map(|port| flow(minute * 60_000 + i64::from(port), 1, 50, port, true).1);
+            let calls = (minute % 5 == 0).then(|| [8883, 22].map(|port| outside(minute * 60_000 + i64::from(port), 100, port)));
+            home.into_iter().chain(calls.into_iter().flatten()).chain([outside(minute * 60_000, 100, 443)])
         });
         let taught = taught_by(learned.collect(), 1e-6);
-        let is_habit = |every_s: f64, seen: Observation| {
+        let is_habit = |every_s: f64, seen: &Observation, behaviour: u16| {
             let rhythm = Rhythm { period_s: every_s, jitter_s: 1.0, bits: 20.0 };
-            is_habit(&seen, taught.vocabulary.matches(&seen).behaviour, rhythm, taught.host(seen.orig).unwrap())
+            is_habit(seen, behaviour, rhythm, taught.host(seen.orig).unwrap(), taught.baselines(seen.seen))
         };
-        assert!(is_habit(300.0, outside(0, 101, 8883)), "one more address");
-        assert!(!is_habit(60.0, outside(0, 101, 8883)), "more often than learned");
-        assert!(
-            !is_habit(300.0, outside(0, 101, 8884)) && !is_habit(300.0, outside(0, 101, 443)),
-            "another service, and the web"
-        );
-        assert!(!is_habit(300.0, Observation { resp_local: true, ..outside(0, 101, 8883) }), "at home");
+        let of_kind = |seen: &Observation| taught.vocabulary.matches(seen).behaviour;
+        let found = |every_s: f64, seen: Observation| is_habit(every_s, &seen, of_kind(&seen));
+        assert!(found(300.0, outside(0, 101, 8883)), "one more address");
+        assert!(!found(60.0, outside(0, 101, 8883)), "more often than the other");
+        assert!(!is_habit(300.0, &outside(0, 101, 8883), 9999), "flows of another kind");
+        assert!(!found(300.0, outside(0, 101, 8884)) && !found(300.0, outside(0, 101, 443)), "another service, and the web");
+        assert!(!found(300.0, outside(0, 101, 1883)) && !found(300.0, outside(0, 101, 22)), "what it does at home, and log-ins");
+        assert!(!found(300.0, flow(0, 1, 101, 8883, true).1), "at home");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::newness::Newness;
 use super::range::{Range, VOLUMES};
 use super::surprise::MOST_BITS;
 use crate::feature::Observation;
-use crate::model::{Baselines, Edge, HostBaseline, Kind, Match, Roles, Shape, Vocabulary, bits};
+use crate::model::{Baselines, Edge, HostBaseline, Kind, Match, Shape, Vocabulary, bits};
 
 /// Bits that a conversation of an old pair of devices can bring at the most by lasting long, without more data.
 pub(super) const MOST_LINGERING_BITS: f64 = 8.0;
@@ -78,7 +78,7 @@ pub(super) fn volume(
     let edge = Edge { service: seen.service, peer: seen.resp };
     let is_known_edge = || orig.is_some_and(|host| host.edges.contains(edge));
     let mut strongest_yet = None;
-    let roles = if orig.is_some() { Roles::NONE } else { baselines.roles_for(None, edge) };
+    let roles = Range::roles_by_volume(orig, edge, baselines);
     // Without connections there is no end: two exchanges from one port would be a long one.
     let features = if seen.service.connects() { &VOLUMES[..] } else { &VOLUMES[1..] };
     for &feature in features {

@@ -453,9 +453,10 @@ impl<T> Merge<T> {
         self.confirm.extend(confirm);
     }
 
-    /// Has every run that was heard said its last, and did all come that it said it had published?
+    /// Has every run that was heard said its last, did all come that it said it had published, and were as many heard as are to be, where any was?
     pub fn is_whole(&self) -> bool {
-        self.runs.values().all(|run| run.is_over)
+        let has_enough = self.runs.is_empty() || self.runs.len() >= self.config.sensors;
+        has_enough && self.runs.values().all(|run| run.is_over)
     }
 
     /// Messages that wait to be confirmed.

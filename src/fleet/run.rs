@@ -108,7 +108,8 @@ pub(super) fn insist<T>(
 }
 
 /// When what seems to be all of a stream is taken to be all. One of several servers may be behind the others and know of nothing more while
-/// they do: a run that did not say its last, or said that it has published what did not come, is waited for.
+/// they do: a run that did not say its last, or said that it has published what did not come, is waited for, as long as a silent sensor and from when nothing
+/// more came first: a stream that is written to ends, too.
 #[derive(Debug, Default)]
 pub(super) struct End {
     since_s: Option<f64>,
@@ -152,6 +153,8 @@ pub fn run(source: &mut Source, consumer: &mut dyn Consumer, stop: &AtomicBool) 
                 }
             }
             Err(error) => {
+                // What it has when it comes again is looked at anew.
+                (quiet, end) = (0, End::default());
                 if !std::mem::replace(&mut is_away, true) {
                     (account.outages, away_since_s) = (account.outages + 1, watch.seconds());
                     (config.tell)(&format!("{error}; it is tried again"));
@@ -165,7 +168,7 @@ pub fn run(source: &mut Source, consumer: &mut dyn Consumer, stop: &AtomicBool) 
         }
         merge.advance(watch.seconds(), consumer);
         let is_full = quiet >= QUIET_LOOKS && unconfirmed >= MOST_UNCONFIRMED * 9 / 10;
-        let is_dry = config.until_caught_up && quiet >= QUIET_LOOKS && behind == 0;
+        let is_dry = config.until_caught_up && !is_away && quiet >= QUIET_LOOKS && behind == 0;
         let is_over = is_dry && end.is_all(merge.is_whole(), config.merge.patience_s, watch.seconds());
         if is_over {
             merge.finish(consumer);

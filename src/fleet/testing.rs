@@ -267,6 +267,10 @@ fn what_seems_to_be_the_end_is_waited_for_while_messages_are_missing() {
     merge.advance(3.0, &mut heard);
     assert!(!end.is_all(merge.is_whole(), patience_s, 10.9), "another may say more");
     assert!(end.is_all(merge.is_whole(), patience_s, 11.0), "for as long as it is waited for, and no longer");
+    let (mut of_two, mut heard) = self::merge(2);
+    of_two.take(&clock("a", 0, &[100], 0, true), "x", at(1.0));
+    of_two.advance(1.0, &mut heard);
+    assert!(!of_two.is_whole(), "the other was not heard at all");
 }
 
 #[test]

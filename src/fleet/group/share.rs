@@ -89,7 +89,7 @@ impl Share {
         self.settle();
     }
 
-    /// Has every run that was heard said its last, and did all come that it said it had published?
+    /// Has every run that was heard said its last, did all come that it said it had published, and were as many heard as are to be, where any was?
     pub fn is_whole(&self) -> bool {
         self.merge.is_whole()
     }

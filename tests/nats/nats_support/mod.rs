@@ -19,9 +19,9 @@ const PORTS: Range<u16> = 20_000..32_000;
 pub fn free_port() -> u16 {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     // Another run begins elsewhere.
-    let run = std::process::id().wrapping_mul(100);
+    let run = std::process::id().wrapping_mul(97);
     let any = || PORTS.start + (run.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % PORTS.len() as u32) as u16;
-    std::iter::repeat_with(any).find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()).unwrap()
+    std::iter::repeat_with(any).take(PORTS.len()).find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()).unwrap()
 }
 
 /// The server's program; says so where there is none.

@@ -220,7 +220,9 @@ impl Arithmetic {
             (baselines, Range::roles_by_volume(host, edge, baselines)),
         );
         if later && range.has_own() && host.is_some_and(|host| host.continued(claim.service).is_none()) {
-            self.say("it never held a connection of this service for long: a part of one is compared with its whole flows".to_owned());
+            self.say(
+                "it never held a connection of this service for long: a part of one is compared with its whole flows".to_owned(),
+            );
         }
         let most = if is_duration && is_known { MOST_LINGERING_BITS } else { MOST_BITS };
         self.of_range(&range, value, most);

@@ -163,6 +163,7 @@ fn why(cause: &Cause) -> Value {
         Detail::Amplified => about["amplified"] = json!(true),
         Detail::Flooding => about["flooding"] = json!(true),
         Detail::NameOfAnother => about["name_of_another"] = json!(true),
+        Detail::CallsOut => about["calls_out"] = json!(true),
     }
     let mut why = in_words(&reason);
     why["about"] = about;

@@ -154,6 +154,8 @@ struct About {
     flooding: bool,
     #[serde(default)]
     name_of_another: bool,
+    #[serde(default)]
+    calls_out: bool,
 }
 
 impl Told {
@@ -197,6 +199,7 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         amplified,
         flooding,
         name_of_another,
+        calls_out,
     } = why.about;
     let parse_service = |text: String| text.parse::<Service>().map_err(|_| ToldError::Value { what: "service", got: text });
     let parse_fact = |text: String| text.parse::<Fact>().map_err(|_| ToldError::Value { what: "fact", got: text });
@@ -212,6 +215,7 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         (None, None) if amplified => Detail::Amplified,
         (None, None) if flooding => Detail::Flooding,
         (None, None) if name_of_another => Detail::NameOfAnother,
+        (None, None) if calls_out => Detail::CallsOut,
         (None, None) => odd_hour_days.map_or(Detail::Nothing, Detail::OddHour),
     };
     let service = parse_service(service)?;

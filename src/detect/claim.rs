@@ -116,6 +116,7 @@ impl Arithmetic {
                 Detail::Amplified => " and how much it answers",
                 Detail::Flooding => " and how much it sends",
                 Detail::NameOfAnother => " and whose name it is",
+                Detail::CallsOut => " and who calls out",
                 _ => "",
             };
             sum.steps.push(format!("prior odds of {odds:.0} to 1 for what it touches{hour}: {:.1} bits more", claim.prior_bits));

@@ -289,6 +289,8 @@ pub enum Detail {
     Flooding,
     /// A name by which another device alone called itself.
     NameOfAnother,
+    /// A call by a server that called nobody outside but by the web.
+    CallsOut,
 }
 
 impl Contribution {

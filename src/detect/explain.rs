@@ -308,6 +308,11 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
             ("; it counts more, since another device alone published that".to_owned(), prior::MORE_BITS)
         }
         Detail::NameOfAnother => ("; it counts more, since another device alone called itself so".to_owned(), prior::MORE_BITS),
+        Detail::CallsOut => {
+            let why =
+                format!("; it counts more, since {} serves others and called nobody outside before but for pages", flow.orig);
+            (why, prior::TOOL_BITS)
+        }
         _ => (String::new(), 0.0),
     };
     let touches = match flow.app.family() {

@@ -11,6 +11,7 @@ mod asking;
 mod assessment;
 mod assessor;
 mod callers;
+mod calls_out;
 mod campaign;
 mod carriers;
 mod case;

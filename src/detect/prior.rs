@@ -6,6 +6,7 @@
 //! tool for remote support, tunnels or attacks.
 
 use super::administrator::is_its_work;
+use super::calls_out::calls_out;
 use super::classify::{administers_by, carries_data};
 use super::config::{Part, Without};
 use super::deed::asked_bits;
@@ -65,6 +66,8 @@ pub(super) fn weigh(
     part.detail = days.map_or(part.detail, Detail::OddHour);
     if earlier.is_call_back && matches!(part.evidence, Evidence::NewService | Evidence::NewPeer) {
         (part.prior_bits, part.detail) = (part.prior_bits + BITS, Detail::CallBack);
+    } else if calls_out(seen, orig, part.evidence, baselines) {
+        (part.prior_bits, part.detail) = (part.prior_bits + TOOL_BITS, Detail::CallsOut);
     }
     if part.evidence == Evidence::NewOffer && amplifies(seen) {
         (part.prior_bits, part.detail) = (part.prior_bits + MORE_BITS, Detail::Amplified);

@@ -43,7 +43,7 @@ mod tests {
         let outside = |at, from: u8, port| Observation { resp_local: false, ..flow(at, from, 200, port, true).1 };
         // Device 100 serves devices 1 to 3 and fetches pages, as they do; device 101 serves them, too, and calls a maker outside.
         let learned = (0..120_i64).flat_map(|minute| {
-            let at = |n: i64| minute * 60_000 + n * 3001;
+            let at = move |n: i64| minute * 60_000 + n * 3001;
             let served = (1..=3)
                 .flat_map(move |n| [100, 101].map(|server| flow(at(n.into()) + i64::from(server), n, server, 6379, true).1));
             let pages = [1, 100].map(|from| outside(at(i64::from(from)), from, 443));

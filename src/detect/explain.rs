@@ -290,7 +290,13 @@ fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String
 
 /// Why something counts more than its rarity says.
 fn prior(part: &Contribution, flow: &FlowRef) -> String {
-    let (hour, hour_bits) = match part.detail {
+    let (circumstance, bits) = circumstance(part, flow);
+    circumstance + if part.prior_bits <= bits { "" } else { touched(part, flow) }
+}
+
+/// What is said of when and how it came about, and the bits of that.
+fn circumstance(part: &Contribution, flow: &FlowRef) -> (String, f64) {
+    match part.detail {
         Detail::OddHour(days) => {
             (format!("; it counts more at an hour at which {} did nothing on {days} days", flow.orig), hour_bits(days))
         }
@@ -314,9 +320,12 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
             (why, prior::TOOL_BITS)
         }
         _ => (String::new(), 0.0),
-    };
-    let touches = match flow.app.family() {
-        _ if part.prior_bits <= hour_bits => "",
+    }
+}
+
+/// What is said of what it touches.
+fn touched(part: &Contribution, flow: &FlowRef) -> &'static str {
+    match flow.app.family() {
         _ if part.evidence == Evidence::Silence => "; it counts more, being clinical or control traffic",
         _ if part.evidence == Evidence::NewFact(FactKind::RemoteControl) => {
             "; it counts more, since it takes control of another device or of a domain"
@@ -363,8 +372,7 @@ fn prior(part: &Contribution, flow: &FlowRef) -> String {
         _ => {
             "; it counts more, being for log-in or administration, by a service that few devices of its kind use, by a device of which little is known, or of one that cares for patients or controls machines"
         }
-    };
-    hour + touches
+    }
 }
 
 /// How long the device was known without the new thing.

@@ -35,7 +35,8 @@ fn serves(host: &HostBaseline) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{LATER_MS, flow, taught_by};
+    use super::super::Class;
+    use super::super::testing::{LATER_MS, detector, flow, show, taught_by};
     use super::*;
 
     #[test]
@@ -59,6 +60,10 @@ mod tests {
         assert!(!calls(100, 443, App::Unknown) && !calls(100, 4444, App::Tls), "pages, and what is known");
         assert!(!calls(1, 4444, App::Unknown), "it serves nobody");
         assert!(!calls(101, 4444, App::Unknown), "it calls others outside");
+        let mut detector = detector(&taught);
+        let (record, seen) = flow(LATER_MS, 100, 201, 4444, true);
+        let notices = show(&mut detector, vec![(record, Observation { resp_local: false, ..seen })]);
+        assert_eq!(notices.first().map(|notice| notice.incident.class), Some(Class::NewWayOut));
         let home = flow(LATER_MS, 100, 50, 4444, true).1;
         assert!(!calls_out(&home, taught.host(home.orig), Evidence::NewService, taught.baselines(home.seen)), "at home");
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::domain::{ENDPOINT_MAPPER, KERBEROS_PORT, LDAP_PORT, SMB_PORT};
-use super::evidence::{Contribution, Evidence};
+use super::evidence::{Contribution, Detail, Evidence};
 use super::memory::Earlier;
 use super::prior::tool_of;
 use super::recent::Context;
@@ -258,9 +258,9 @@ fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {
     volume && moves_much(seen)
 }
 
-/// Does a device reach the outside by a service that it never used? Over UDP a port is one conversation's only: media, games and calls have another each time.
+/// Does a device reach the outside by a service that it never used, or a server at all? Over UDP a port is one conversation's only: media, games and calls have another each time.
 fn is_new_way_out(seen: &Observation, surprise: &Surprise) -> bool {
-    let is_new = surprise.new.is_some_and(|new| new.evidence == Evidence::NewService);
+    let is_new = surprise.new.is_some_and(|new| new.evidence == Evidence::NewService || new.detail == Detail::CallsOut);
     is_new && seen.service.protocol == 6 && seen.orig_local && !seen.resp_local && seen.answered()
 }
 

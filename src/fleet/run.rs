@@ -22,8 +22,8 @@ const AGAIN_AFTER: Duration = Duration::from_secs(120);
 const MOST_UNCONFIRMED: i64 = 50_000;
 /// How long a server that is away is left alone.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long a stream is waited for at the beginning, in seconds: a cluster that has lost its leader has another within a few.
-const OPEN_WITHIN_S: f64 = 10.0;
+/// How long a stream is waited for at the beginning, in seconds: a cluster that has lost its leader has another within a few, and a question may take ten.
+const OPEN_WITHIN_S: f64 = 30.0;
 /// Looks without a message after which nothing more is taken to come.
 const QUIET_LOOKS: u32 = 3;
 
@@ -69,7 +69,7 @@ impl Source {
     /// Connects, and begins where it was left off. A stream that is not there, or whose servers have no leader yet, is waited for.
     ///
     /// # Errors
-    /// When the server is away or refuses, or has no such stream within ten seconds.
+    /// When the server is away or refuses, or has no such stream within thirty seconds.
     pub fn open(config: StreamConfig) -> Result<Self, NatsError> {
         let name = config.name.as_deref().unwrap_or("reader");
         let connection = Nats::connect(&config.address, &config.access, &format!("auscult {name}"))?;
@@ -88,7 +88,7 @@ impl Source {
     }
 }
 
-/// Does what a server may not be able to yet, within ten seconds: one of a cluster that has no leader, or has not heard of the others.
+/// Does what a server may not be able to yet, within thirty seconds: one of a cluster that has no leader, or has not heard of the others.
 pub(super) fn insist<T>(
     tell: &Arc<dyn Fn(&str) + Send + Sync>,
     mut act: impl FnMut() -> Result<T, NatsError>,

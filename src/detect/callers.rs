@@ -31,7 +31,7 @@ impl Callers {
     /// Does a device at home call one outside that it served by another service?
     #[must_use]
     pub fn has(&self, seen: &Observation) -> bool {
-        let is_back = seen.orig_local && !seen.resp_local && seen.service.protocol == TCP && seen.answered();
+        let is_back = seen.goes_out() && seen.service.protocol == TCP && seen.answered();
         let is_served = is_back && self.served.contains((seen.orig, seen.resp));
         is_served && !self.by.contains((seen.orig, seen.resp, seen.service))
     }

@@ -12,9 +12,10 @@ use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Roles};
 const CLIENTS: usize = 3;
 const TCP: u8 = 6;
 
-/// Does a server that called nobody outside but by the web call somebody there whom nobody at home knows, and is answered in an unknown language?
+/// Does a server that called nobody outside over TCP but by the web call somebody there whom nobody at home knows, and is answered in an unknown language? What it
+/// asks over UDP, as for names and time, does not count.
 pub(super) fn calls_out(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> bool {
-    let is_call = matches!(evidence, Evidence::NewService | Evidence::NewPeer) && seen.orig_local && !seen.resp_local;
+    let is_call = matches!(evidence, Evidence::NewService | Evidence::NewPeer) && seen.goes_out();
     let is_strange = is_call && seen.app == App::Unknown && !seen.failed && seen.answered() && !seen.under_way;
     if !is_strange || seen.service.protocol != TCP || seen.service.is_web() {
         return false;

@@ -258,10 +258,10 @@ fn is_transfer(seen: &Observation, surprise: &Surprise) -> bool {
     volume && moves_much(seen)
 }
 
-/// Does a device reach the outside by a service that it never used, or a server at all? Over UDP a port is one conversation's only: media, games and calls have another each time.
+/// Does a device reach the outside by a service that it never used, or a server at all? Over UDP a port is one conversation's only: media and calls have another.
 fn is_new_way_out(seen: &Observation, surprise: &Surprise) -> bool {
     let is_new = surprise.new.is_some_and(|new| new.evidence == Evidence::NewService || new.detail == Detail::CallsOut);
-    is_new && seen.service.protocol == 6 && seen.orig_local && !seen.resp_local && seen.answered()
+    is_new && seen.service.protocol == 6 && seen.goes_out() && seen.answered()
 }
 
 /// Is it a call or a meeting, in which as much is heard as said, or more?

@@ -48,7 +48,7 @@ pub(super) fn amplified(part: Contribution) -> Contribution {
 /// Does it send one device datagrams of no known kind, one after the other, of which none is answered?
 pub(super) fn floods(seen: &Observation) -> bool {
     let [seconds, sent, answers] = [DURATION, PACKETS_ORIG, PACKETS_RESP].map(|feature| seen.vector[feature]);
-    let per_s = if seen.orig_local && !seen.resp_local { FLOOD_PACKETS_PER_S } else { FLOOD_PACKETS_PER_S_AT_HOME };
+    let per_s = if seen.goes_out() { FLOOD_PACKETS_PER_S } else { FLOOD_PACKETS_PER_S_AT_HOME };
     seen.service.protocol == 17
         && seen.app == App::Unknown
         && seen.resp.is_device()

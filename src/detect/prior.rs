@@ -122,7 +122,7 @@ fn prior_bits(
     if evidence == Evidence::NewFact(FactKind::Application) {
         let speaks = seen.facts.iter().find(|fact| fact.kind == FactKind::Application);
         // Who can log in through the port of another application tunnels what he likes, and a command line that is given away has no other use.
-        let is_way_in = seen.app == App::Shell || seen.app.family() == Family::Access && leaves(seen);
+        let is_way_in = seen.app == App::Shell || seen.app.family() == Family::Access && seen.goes_out();
         let bits = if is_way_in { tool_bits } else { hostile_bits };
         return speaks.map_or(0.0, |&fact| bits(commons.known_to(Kind::Fact(fact.kind), fact, roles())));
     }
@@ -139,7 +139,7 @@ fn prior_bits(
         Family::Clinical | Family::Industrial => {
             // To a place to which the device never sent any, it may not come back.
             let is_new = || !orig.is_some_and(|host| host.edges.contains(edge));
-            match leaves(seen) {
+            match seen.goes_out() {
                 true if is_new() => MORE_BITS,
                 true => BITS,
                 // That one of its kind does so says nothing of the rest. Who also changes what it does is no mere reader.
@@ -155,7 +155,7 @@ fn prior_bits(
         Family::Covert => program_bits(seen, orig, (baselines, roles())),
         // Somebody with valid credentials is not told apart by what he does. That one device of its kind administers others says nothing of the rest.
         // What one does of whom nothing is known is seldom news; that he logs in elsewhere from here is.
-        Family::Access if leaves(seen) && !seen.failed && orig.is_none_or(HostBaseline::is_hardly_known) => BITS,
+        Family::Access if seen.goes_out() && !seen.failed && orig.is_none_or(HostBaseline::is_hardly_known) => BITS,
         _ if administers_by(seen) && !asks_directory(seen, baselines) && !seen.failed && seen.orig_local && seen.resp_local => {
             login_bits(seen, orig, (baselines, roles()))
         }
@@ -181,7 +181,7 @@ fn serves_several(seen: &Observation, baselines: &Baselines) -> bool {
 /// Does a device that asks a resolver at home for names, and never asked one elsewhere, ask one outside?
 fn asks_outside(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> bool {
     let is_edge = matches!(evidence, Evidence::NewService | Evidence::NewPeer);
-    if !is_edge || !leaves(seen) || seen.failed || seen.app != App::Dns || !DNS.contains(&seen.service) {
+    if !is_edge || !seen.goes_out() || seen.failed || seen.app != App::Dns || !DNS.contains(&seen.service) {
         return false;
     }
     let is_at_home = |edge: Edge| baselines.host(edge.peer).is_some_and(|peer| peer.local);
@@ -234,11 +234,6 @@ pub(super) const fn tool_bits(known: KnownTo) -> f64 {
 pub(super) fn tool_of(seen: &Observation, about: u64) -> Option<Fact> {
     let mut tools = seen.facts.iter().copied().filter(|fact| fact.kind == FactKind::Tool);
     tools.find(|&tool| value_key(Kind::Fact(tool.kind), tool) == about)
-}
-
-/// Does it leave home?
-const fn leaves(seen: &Observation) -> bool {
-    seen.orig_local && !seen.resp_local
 }
 
 /// Is it new who speaks to whom, or what is asked for; rather than a name or a way of speaking?

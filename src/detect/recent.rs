@@ -300,8 +300,8 @@ pub(super) fn asks_many(host: &HostBaseline, seen: &Observation, baselines: &Bas
 /// its client may keep in touch with several of them. Over the web everything goes, and names tell; by what one logs in to everything can be done.
 fn is_habit(seen: &Observation, behaviour: u16, rhythm: Rhythm, orig: &HostBaseline, baselines: &Baselines) -> bool {
     let service = seen.service;
-    let goes_out = seen.orig_local && !seen.resp_local && !service.is_web() && !administers_by(seen);
-    if !goes_out || orig.is_hardly_known() || !orig.shapes.contains(Shape { service, behaviour }) {
+    let is_call = seen.goes_out() && !service.is_web() && !administers_by(seen);
+    if !is_call || orig.is_hardly_known() || !orig.shapes.contains(Shape { service, behaviour }) {
         return false;
     }
     let of_service = Edge { service, peer: seen.resp }.family();
@@ -319,7 +319,7 @@ fn held(
     orig: Option<&HostBaseline>,
     baselines: &Baselines,
 ) -> Option<Contribution> {
-    let is_outward = seen.continued && seen.service.protocol == 6 && seen.orig_local && !seen.resp_local;
+    let is_outward = seen.continued && seen.service.protocol == 6 && seen.goes_out();
     // Who holds such connections every day meets another address of the same service; over the web everything goes, and names tell.
     let is_habit = |host: &HostBaseline| {
         let is_known_name = |fact: &Fact| matches!(fact.kind, FactKind::Domain | FactKind::Name) && host.facts.contains(*fact);

@@ -259,7 +259,7 @@ impl Observation {
     #[must_use]
     pub fn carries_out(&self) -> Option<f32> {
         let [sent, got] = [self.vector[BYTES_ORIG], self.vector[BYTES_RESP]];
-        let leaves = self.orig_local && !self.resp_local && self.orig.is_device() && self.is_complete();
+        let leaves = self.goes_out() && self.orig.is_device() && self.is_complete();
         let is_kind = self.service.connects() || self.app == App::Quic;
         (leaves && is_kind && sent > 0.0 && sent >= MORE_SENT * got).then_some(sent)
     }
@@ -303,10 +303,10 @@ impl Observation {
     /// Does it leave home by something else than a name: is what is new about it none, and is it no question for one?
     #[must_use]
     pub const fn leads_out(&self, is_named: bool) -> bool {
-        self.orig_local && !self.resp_local && !is_named && !matches!(self.app, App::Dns)
+        self.goes_out() && !is_named && !matches!(self.app, App::Dns)
     }
 
-    /// Takes away what is counted since these rules of counting.
+    /// Takes away what a model by these rules of counting (0 and up; see `RULES` of the model) does not count yet.
     pub fn forget_since(&mut self, rules: u32) {
         if LOGINS_BY.iter().any(|&(app, since)| self.app == app && rules < since) {
             self.events.login_failures = 0;
@@ -317,6 +317,12 @@ impl Observation {
     #[must_use]
     pub const fn comes_in(&self) -> bool {
         !self.orig_local && self.resp_local
+    }
+
+    /// Does it go from home to the outside?
+    #[must_use]
+    pub const fn goes_out(&self) -> bool {
+        self.orig_local && !self.resp_local
     }
 
     /// Did the responder send anything but a refusal?

@@ -162,6 +162,8 @@ pub fn run(group: &mut Group, consumer: &mut dyn Consumer, stop: &AtomicBool) ->
                 }
             }
             Err(error) => {
+                // What the servers have when they come again is looked at anew.
+                (session.quiet, session.end) = (0, End::default());
                 if away.is_none() {
                     session.account.outages += 1;
                     (session.group.config.tell)(&format!("{error}; it is tried again"));

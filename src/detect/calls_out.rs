@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use super::evidence::Evidence;
 use crate::app::App;
 use crate::feature::{Host, Observation};
 use crate::model::{Baselines, Edge, HostBaseline, Kind, KnownTo, Roles};
@@ -14,9 +13,8 @@ const TCP: u8 = 6;
 
 /// Does a server that called nobody outside over TCP but by the web call somebody there whom nobody at home knows, and is answered in an unknown language? What it
 /// asks over UDP, as for names and time, does not count.
-pub(super) fn calls_out(seen: &Observation, orig: Option<&HostBaseline>, evidence: Evidence, baselines: &Baselines) -> bool {
-    let is_call = matches!(evidence, Evidence::NewService | Evidence::NewPeer) && seen.goes_out();
-    let is_strange = is_call && seen.app == App::Unknown && !seen.failed && seen.answered() && !seen.under_way;
+pub(super) fn calls_out(seen: &Observation, orig: Option<&HostBaseline>, baselines: &Baselines) -> bool {
+    let is_strange = seen.goes_out() && seen.app == App::Unknown && !seen.failed && seen.answered() && !seen.under_way;
     if !is_strange || seen.service.protocol != TCP || seen.service.is_web() {
         return false;
     }
@@ -55,7 +53,7 @@ mod tests {
         let calls = |from: u8, port: u16, app: App| {
             let seen = Observation { app, ..outside(LATER_MS, from, port) };
             let seen = Observation { resp: flow(0, 1, 201, port, true).1.resp, ..seen };
-            calls_out(&seen, taught.host(seen.orig), Evidence::NewService, taught.baselines(seen.seen))
+            calls_out(&seen, taught.host(seen.orig), taught.baselines(seen.seen))
         };
         assert!(calls(100, 4444, App::Unknown));
         assert!(!calls(100, 443, App::Unknown) && !calls(100, 4444, App::Tls), "pages, and what is known");
@@ -66,6 +64,6 @@ mod tests {
         let notices = show(&mut detector, vec![(record, Observation { resp_local: false, ..seen })]);
         assert_eq!(notices.first().map(|notice| notice.incident.class), Some(Class::NewWayOut));
         let home = flow(LATER_MS, 100, 50, 4444, true).1;
-        assert!(!calls_out(&home, taught.host(home.orig), Evidence::NewService, taught.baselines(home.seen)), "at home");
+        assert!(!calls_out(&home, taught.host(home.orig), taught.baselines(home.seen)), "at home");
     }
 }

@@ -214,13 +214,14 @@ impl Arithmetic {
         let is_known = host.is_some_and(|host| host.edges.contains(edge));
         let is_duration = feature == VOLUMES[0];
         let value = claim.observed * if is_duration { 1e3 } else { 1.0 };
+        let own = Range::own_use(host, claim.service, later);
         let range = Range::of_volume(
             (feature, value),
             later,
-            (host, claim.service),
+            (host, claim.service, own),
             (baselines, Range::roles_by_volume(host, edge, baselines)),
         );
-        if later && range.has_own() && host.is_some_and(|host| host.continued(claim.service).is_none()) {
+        if range.has_own() && own.is_none() {
             self.say(
                 "it never held a connection of this service for long: a part of one is compared with its whole flows".to_owned(),
             );

@@ -64,10 +64,12 @@ pub(super) fn weigh(
     let days = odd_hour(seen, orig, (part.evidence, part.about), baselines);
     part.prior_bits = prior_bits((seen, earlier), orig, (part.evidence, part.about), baselines) + days.map_or(0.0, hour_bits);
     part.detail = days.map_or(part.detail, Detail::OddHour);
-    if earlier.is_call_back && matches!(part.evidence, Evidence::NewService | Evidence::NewPeer) {
-        (part.prior_bits, part.detail) = (part.prior_bits + BITS, Detail::CallBack);
-    } else if calls_out(seen, orig, part.evidence, baselines) {
-        (part.prior_bits, part.detail) = (part.prior_bits + TOOL_BITS, Detail::CallsOut);
+    if matches!(part.evidence, Evidence::NewService | Evidence::NewPeer) {
+        if earlier.is_call_back {
+            (part.prior_bits, part.detail) = (part.prior_bits + BITS, Detail::CallBack);
+        } else if calls_out(seen, orig, baselines) {
+            (part.prior_bits, part.detail) = (part.prior_bits + TOOL_BITS, Detail::CallsOut);
+        }
     }
     if part.evidence == Evidence::NewOffer && amplifies(seen) {
         (part.prior_bits, part.detail) = (part.prior_bits + MORE_BITS, Detail::Amplified);

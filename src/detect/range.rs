@@ -120,13 +120,13 @@ impl<'h> Range<'h> {
         baselines.commons.roles_of_several(Kind::Service, service)
     }
 
-    /// The range of a volume (a feature of [`VOLUMES`]) among the device's own flows of the service, or among `later` segments of such: of a device that never had
-    /// any, where it excuses the value, among its whole flows, of which a part is no more. A device that is hardly known is taken for one of these `roles`, of that to
+    /// The range of a volume (a feature of [`VOLUMES`]) among the device's [own](Self::own_use) flows of the service, or among `later` segments of such: of a
+    /// device that never had any, where it excuses the value, among its whole flows, of which a part is no more. A device that is hardly known is taken for one of these `roles`, of that to
     /// which most is usual: of those that speak to the same service of the same peer.
     pub(super) fn of_volume(
         (feature, value): (usize, f64),
         later: bool,
-        (host, service): (Option<&'h HostBaseline>, Service),
+        (host, service, own): (Option<&'h HostBaseline>, Service, Option<ServiceUse<'h>>),
         (baselines, roles): (&'h Baselines, Roles),
     ) -> Self {
         let pick: fn(&ServiceBaseline) -> &Histogram = match feature {
@@ -139,16 +139,22 @@ impl<'h> Range<'h> {
             BYTES_ORIG => used.bytes_orig,
             _ => used.bytes_resp,
         };
-        let whole = || host.and_then(|host| host.asked(service)).map(of);
-        let own = if later { host.and_then(|host| host.continued(service)).map(of) } else { whole() };
+        let own = own.map(of);
         let pick = |like: &'h Pooled| pick(if later { &like.any_continued } else { &like.any_service });
         let range = Self::of(own, host, baselines, pick);
         if host.is_none_or(HostBaseline::is_hardly_known) {
             return range.with_largest_of(roles, baselines, pick);
         }
-        let is_part = later && own.is_none() && feature != DURATION;
-        let as_whole = if is_part { whole().map(|whole| Self { own: Some(whole), ..range }) } else { None };
-        as_whole.filter(|as_whole| as_whole.p(value) > range.p(value)).unwrap_or(range)
+        if !later || own.is_some() || feature == DURATION {
+            return range;
+        }
+        let whole = host.and_then(|host| host.asked(service)).map(|whole| Self { own: Some(of(whole)), ..range });
+        whole.filter(|whole| whole.p(value) > range.p(value)).unwrap_or(range)
+    }
+
+    /// A device's own flows of a service, or later segments of such.
+    pub(super) fn own_use(host: Option<&'h HostBaseline>, service: Service, later: bool) -> Option<ServiceUse<'h>> {
+        host.and_then(|host| if later { host.continued(service) } else { host.asked(service) })
     }
 
     /// The roles of which one a device is taken for by its volumes: of one of which nothing at all is known, those that speak to the same service of the same peer.

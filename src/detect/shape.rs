@@ -77,6 +77,7 @@ pub(super) fn volume(
     }
     let edge = Edge { service: seen.service, peer: seen.resp };
     let is_known_edge = || orig.is_some_and(|host| host.edges.contains(edge));
+    let own = Range::own_use(orig, seen.service, seen.continued);
     let mut strongest_yet = None;
     let roles = Range::roles_by_volume(orig, edge, baselines);
     // Without connections there is no end: two exchanges from one port would be a long one.
@@ -84,7 +85,7 @@ pub(super) fn volume(
     for &feature in features {
         let value = f64::from(seen.vector[feature]);
         let (value, scale) = if feature == 0 { (value * 1e3, 1e-3) } else { (value, 1.0) };
-        let range = Range::of_volume((feature, value), seen.continued, (orig, seen.service), (baselines, roles));
+        let range = Range::of_volume((feature, value), seen.continued, (orig, seen.service, own), (baselines, roles));
         // Most flows end here; the quantiles are only for those that stand out.
         let is_stronger = |p: &f64| strongest_yet.is_none_or(|strongest: Contribution| bits(*p) > strongest.bits);
         let Some(p) = range.rare(value).filter(is_stronger) else { continue };

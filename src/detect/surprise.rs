@@ -115,8 +115,10 @@ impl Surprise {
         let seen = known_as.as_ref().unwrap_or(seen);
         let edge = Edge { service: seen.service, peer: seen.resp };
         let client = Edge { service: seen.service, peer: seen.orig };
-        let unknown_client = !resp.is_some_and(|host| host.clients().contains(client));
-        let is_strange = !earlier.is_moved && !is_turned && !orig.is_some_and(|host| host.edges.contains(edge));
+        let is_known_edge = orig.is_some_and(|host| host.edges.contains(edge));
+        // A server knows whoever knows it, though it may have had too many clients to name. To look through those of a large one takes long.
+        let unknown_client = !resp.is_some_and(|host| is_known_edge || host.clients().contains(client));
+        let is_strange = !earlier.is_moved && !is_turned && !is_known_edge;
         // An address is handed out to whoever asks for one, and one controller of a domain is as good as another.
         let hands_out = || seen.service.hands_out_addresses() && orig.is_some_and(|host| host.services.contains(seen.service));
         let is_call = is_of_call(seen, orig, resp);
@@ -243,6 +245,7 @@ mod tests {
     use crate::app::App;
     use crate::feature::{Fact, FactKind};
     use crate::model::{BaselinesBuilder, Calibration, Vocabulary};
+    use crate::time::Timestamp;
 
     /// Two hours in which ten devices ask device 100 on port 80, and the last eight device 101 on port 443, once a minute
     /// each.
@@ -295,6 +298,24 @@ mod tests {
         let evidence = |is_moved| surprise(is_moved).new.map(|new| new.evidence);
         assert_eq!((evidence(false), evidence(true)), (Some(Evidence::NewPeer), None));
         assert_eq!((surprise(false).unknown_edge, surprise(true).unknown_edge), (true, false));
+    }
+
+    #[test]
+    fn who_knows_a_server_is_none_of_its_new_clients_though_it_had_too_many_to_name() {
+        let knowledge = knowledge();
+        let mut baselines = knowledge.baselines(Timestamp::MAX).clone();
+        let (known, unknown) = (flow(LATER_MS, 1, 100, 80, true).1, flow(LATER_MS, 1, 101, 443, true).1);
+        for server in [known.resp, unknown.resp] {
+            let mut without_clients = HostBaseline::default();
+            without_clients.local = true;
+            baselines.hosts.insert(server, Box::new(without_clients));
+        }
+        let knowledge = Knowledge::new(Arc::clone(&knowledge.vocabulary), Arc::new(baselines), Calibration::default(), 10.0);
+        let is_new = |seen: &Observation| {
+            let found = knowledge.vocabulary.matches(seen);
+            Surprise::of((seen, Earlier::default()), found, &knowledge, Without::default()).unknown_client
+        };
+        assert_eq!([is_new(&known), is_new(&unknown)], [false, true]);
     }
 
     #[test]

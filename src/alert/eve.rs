@@ -164,6 +164,7 @@ fn why(cause: &Cause) -> Value {
         Detail::Flooding => about["flooding"] = json!(true),
         Detail::NameOfAnother => about["name_of_another"] = json!(true),
         Detail::CallsOut => about["calls_out"] = json!(true),
+        Detail::Reaches(devices) => about["reached"] = json!(devices),
     }
     let mut why = in_words(&reason);
     why["about"] = about;

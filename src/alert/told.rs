@@ -156,6 +156,7 @@ struct About {
     name_of_another: bool,
     #[serde(default)]
     calls_out: bool,
+    reached: Option<u32>,
 }
 
 impl Told {
@@ -200,6 +201,7 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         flooding,
         name_of_another,
         calls_out,
+        reached,
     } = why.about;
     let parse_service = |text: String| text.parse::<Service>().map_err(|_| ToldError::Value { what: "service", got: text });
     let parse_fact = |text: String| text.parse::<Fact>().map_err(|_| ToldError::Value { what: "fact", got: text });
@@ -216,7 +218,7 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         (None, None) if flooding => Detail::Flooding,
         (None, None) if name_of_another => Detail::NameOfAnother,
         (None, None) if calls_out => Detail::CallsOut,
-        (None, None) => odd_hour_days.map_or(Detail::Nothing, Detail::OddHour),
+        (None, None) => reached.map(Detail::Reaches).or(odd_hour_days.map(Detail::OddHour)).unwrap_or_default(),
     };
     let service = parse_service(service)?;
     let parse_whose = |Usual { of }| Of::parse(&of).ok_or(ToldError::Value { what: "usual.of", got: of });

@@ -117,6 +117,7 @@ impl Arithmetic {
                 Detail::Flooding => " and how much it sends",
                 Detail::NameOfAnother => " and whose name it is",
                 Detail::CallsOut => " and who calls out",
+                Detail::Reaches(_) => " and how many it reaches",
                 _ => "",
             };
             sum.steps.push(format!("prior odds of {odds:.0} to 1 for what it touches{hour}: {:.1} bits more", claim.prior_bits));

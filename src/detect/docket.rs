@@ -3,10 +3,13 @@
 //! It takes what assessors found, in the order of judging, and keeps what concerns several devices at once: who claims whose address, what many begin at the same
 //! time, cases against the ends of a conversation, incidents and the stories that they belong to.
 
+mod common;
 mod frames;
 mod review;
 
 use std::sync::Arc;
+
+use common::Shared;
 
 use super::assessment::Assessment;
 use super::assessor::Finding;
@@ -26,23 +29,9 @@ use super::notice::Notice;
 use super::rank::{HostRank, Ranks};
 use super::silence::Silent;
 use super::submission::{Submission, Submitted};
-use super::surprise::Surprise;
-use crate::app::App;
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
-use crate::model::{Edge, Kind, Regard, value_key};
 use crate::time::Timestamp;
-
-/// What many devices share with one that shows something new.
-#[derive(Default)]
-struct Shared {
-    /// What is to be told of them all.
-    news: Option<(Contribution, Vec<Host>)>,
-    /// Do so many show it?
-    is_change: bool,
-    /// Do as many ask the same peer at home for the same service since?
-    is_meeting_place: bool,
-}
 
 /// Keeps cases, incidents and stories. Bounded in memory.
 pub struct Docket {
@@ -134,28 +123,6 @@ impl Docket {
         };
         let anywhere = anywhere.as_ref().map(|&attack| Box::new(attack));
         Assessment { surprise, context, class, anywhere, population }
-    }
-
-    /// Weakens what is new about a known device where many others have it too.
-    fn share_with_others(&mut self, seen: &Observation, surprise: &mut Surprise) -> Shared {
-        let baselines = self.knowledge.baselines(seen.seen);
-        let is_known = || baselines.host(seen.orig).is_some_and(|host| host.local);
-        let new = surprise.new.as_mut().filter(|new| new.is_news() && !self.config.without.has(Part::Population));
-        let Some(new) = new.filter(|_| is_known()) else { return Shared::default() };
-        let regard = Regard { is_named: new.evidence.is_name(), is_unusual: true, ..Regard::default() };
-        let ordinary_bits = self.knowledge.calibration.ordinary.of(seen, regard);
-        let is_odd = new.bits >= ordinary_bits + self.knowledge.threshold;
-        let at_home = baselines.commons.devices();
-        let mut observe = |about, is_odd| self.filed.changes.observe(about, seen.orig, at_home, is_odd, seen.seen);
-        let change = observe(new.about, is_odd);
-        let edge = value_key(Kind::Edge, Edge { service: seen.service, peer: seen.resp });
-        let is_meeting_place =
-            seen.resp_local && if edge == new.about { change.is_some() } else { observe(edge, false).is_some() };
-        new.bits = change.as_ref().map_or(new.bits, |change| new.bits.min(change.bits));
-        // That many ask for the same name is told of what lies behind it, not of the resolver.
-        let is_of_resolving = seen.app == App::Dns && new.evidence.is_name();
-        let is_change = change.is_some();
-        Shared { news: change.and_then(|change| change.news).filter(|_| !is_of_resolving), is_change, is_meeting_place }
     }
 
     /// Takes an assessed observation as evidence. `later` tells of its flow where that is at hand (not in calibration).
@@ -387,6 +354,7 @@ mod tests {
     use super::super::flow_ref::FlowRef;
     use super::super::memory::Earlier;
     use super::super::recent::Context;
+    use super::super::surprise::Surprise;
     use super::super::testing::{LATER_MS, flow, host, taught};
     use super::*;
     use crate::feature::FactKind;

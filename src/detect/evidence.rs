@@ -291,6 +291,8 @@ pub enum Detail {
     NameOfAnother,
     /// A call by a server that called nobody outside but by the web.
     CallsOut,
+    /// One of so many devices at home that were reached within an hour by a service that was never used, or by which one logs in.
+    Reaches(u32),
 }
 
 impl Contribution {

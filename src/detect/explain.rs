@@ -4,6 +4,7 @@ use super::evidence::{Contribution, Detail, Evidence, Of};
 use super::flow_ref::FlowRef;
 use super::incident::Cause;
 use super::prior::{self, hour_bits};
+use super::reaches::reach_bits;
 use crate::app::{AT_HOME, App, Family, INJECTIONS};
 use crate::feature::{FactKind, POLICY_CHANGE, SCHEMA, size_in_words};
 use crate::flow::Service;
@@ -318,6 +319,11 @@ fn circumstance(part: &Contribution, flow: &FlowRef) -> (String, f64) {
             let why =
                 format!("; it counts more, since {} serves others and called nobody outside before but for pages", flow.orig);
             (why, prior::TOOL_BITS)
+        }
+        Detail::Reaches(devices) => {
+            let why =
+                format!("; it counts more, being one of at least {devices} devices that {} reached so within an hour", flow.orig);
+            (why, reach_bits(devices))
         }
         _ => (String::new(), 0.0),
     }

@@ -22,6 +22,7 @@ use super::newcomer::Introduced;
 use super::notice::Notice;
 use super::population::Changes;
 use super::probes::Probes;
+use super::reaches::Reaches;
 use super::recent::Recent;
 use super::relay::Relays;
 use super::silence::Silences;
@@ -82,6 +83,8 @@ pub struct Earlier {
     pub carries: bool,
     /// Does it touch one more of many services without a word?
     pub is_probe: bool,
+    /// How many devices its initiator reached lately by a service that is new to it, or by which it logs in; 0 where that says nothing.
+    pub reached: u32,
 }
 
 /// What devices did lately: what an [`Assessor`](super::Assessor) remembers.
@@ -93,6 +96,7 @@ pub struct Lately {
     pub(super) callers: Callers,
     pub(super) carriers: Carriers,
     pub(super) probes: Probes,
+    pub(super) reaches: Reaches,
     pub(super) silences: Silences,
     pub(super) looked_for_silence: Timestamp,
     listened: Listened,
@@ -104,6 +108,7 @@ impl Lately {
         self.serve(seen);
         self.carriers.observe(seen, orig);
         self.probes.observe(seen, orig);
+        self.reaches.observe(seen, orig);
         let is_moved = self.moved.observe(seen, orig);
         Earlier { is_moved, ..self.apart_from_moves(seen) }
     }
@@ -115,8 +120,8 @@ impl Lately {
 
     fn apart_from_moves(&self, seen: &Observation) -> Earlier {
         let (is_passed_on, is_call_back) = (self.relays.has(seen), self.callers.has(seen));
-        let (carries, is_probe) = (self.carriers.has(seen), self.probes.has(seen));
-        Earlier { is_moved: false, is_passed_on, is_call_back, carries, is_probe }
+        let (carries, is_probe, reached) = (self.carriers.has(seen), self.probes.has(seen), self.reaches.of(seen));
+        Earlier { is_moved: false, is_passed_on, is_call_back, carries, is_probe, reached }
     }
 
     /// Takes what an observation says of its responder.

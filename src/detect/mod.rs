@@ -54,6 +54,7 @@ mod pruning;
 mod range;
 mod rank;
 mod rarity;
+mod reaches;
 mod reasons;
 mod recent;
 mod relay;

@@ -30,7 +30,7 @@ impl Incident {
     }
 
     /// Was the strongest of an exhibit told of this conversation before? What is pushed to one device at home after the other (firmware, a copy of data) is one
-    /// thing, too, and so is what looks merely unusual and goes from one device to the next: somebody who looks after them.
+    /// thing, too, and so is what is unusual or was never served and goes from one device to the next in the same way: somebody who looks after them.
     pub(super) fn has_told(&self, with: (Host, Service), exhibit: &Exhibit, is_at_home: bool) -> bool {
         let is_push = || is_at_home && self.class == Class::Exfiltration && self.services.first() == Some(&with.1);
         let strongest = exhibit.parts.iter().flatten().max_by(|a, b| a.bits.total_cmp(&b.bits));
@@ -39,7 +39,8 @@ impl Incident {
         let is_told = |part: &Contribution| self.reasons.iter().any(is_kind(part.evidence));
         let is_round = |part: &Contribution| {
             let is_same = |cause: &Cause| cause.part.evidence == part.evidence && cause.service == with.1;
-            is_at_home && self.class == Class::Unusual && self.reasons.first().is_some_and(is_same)
+            let may_be = matches!(self.class, Class::Unusual | Class::NewService | Class::CriticalAccess);
+            is_at_home && may_be && self.reasons.first().is_some_and(is_same)
         };
         let goes_on = self.conversations.contains_key(&with) || is_push();
         strongest.is_some_and(|part| goes_on && is_told(part) || is_round(part))
@@ -131,9 +132,11 @@ mod tests {
         );
         incident.class = Class::LateralMovement;
         assert!(!goes_on(&incident, 80, true));
-        incident.class = Class::Unusual;
-        let round = [goes_on(&incident, 80, true), goes_on(&incident, 80, false), goes_on(&incident, 22, true)];
-        assert_eq!(round, [true, false, false], "whoever looks after devices goes from one to the next");
+        for class in [Class::Unusual, Class::NewService, Class::CriticalAccess] {
+            incident.class = class;
+            let round = [goes_on(&incident, 80, true), goes_on(&incident, 80, false), goes_on(&incident, 22, true)];
+            assert_eq!(round, [true, false, false], "whoever looks after devices goes from one to the next");
+        }
     }
 
     #[test]

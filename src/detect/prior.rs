@@ -16,6 +16,7 @@ use super::flooding::{amplifies, floods};
 use super::memory::Earlier;
 use super::name_of_another::takes_name_of_another;
 use super::newcomer::changes_machine;
+use super::reaches::reach_bits;
 use super::surprise::{DNS, MOST_BITS};
 use crate::app::{AT_HOME, App, Family, UPLOADED};
 use crate::feature::{Fact, FactKind, Observation};
@@ -69,6 +70,8 @@ pub(super) fn weigh(
             (part.prior_bits, part.detail) = (part.prior_bits + BITS, Detail::CallBack);
         } else if calls_out(seen, orig, baselines) {
             (part.prior_bits, part.detail) = (part.prior_bits + TOOL_BITS, Detail::CallsOut);
+        } else if earlier.reached > 0 && !orig.is_some_and(|orig| is_its_work(seen, orig, baselines)) {
+            (part.prior_bits, part.detail) = (part.prior_bits + reach_bits(earlier.reached), Detail::Reaches(earlier.reached));
         }
     }
     if part.evidence == Evidence::NewOffer && amplifies(seen) {
@@ -146,7 +149,7 @@ fn prior_bits(
                 true => BITS,
                 // That one of its kind does so says nothing of the rest. Who also changes what it does is no mere reader.
                 false if commons.known_to_several(Kind::Service, seen.service, roles()) != KnownTo::Role => {
-                    if changes_machine(seen) { MORE_BITS } else { BITS }
+                    if changes_machine(seen) { TOOL_BITS } else { BITS }
                 }
                 false => 0.0,
             }
@@ -407,6 +410,13 @@ mod tests {
             prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), (Evidence::NewPeer, 0), &baselines)
         };
         assert_eq!([bits(0, 100), bits(1, 100), bits(3, 100)], [MORE_BITS / 2.0, BITS / 2.0, 0.0]);
+        let asks = |facts: Vec<Fact>| {
+            let (baselines, (_, seen)) = (baselines(0), flow(HOUR_MS * 2, 9, 100, 4840, true));
+            let seen = Observation { app: App::OpcUa, facts, ..seen };
+            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), (Evidence::NewPeer, 0), &baselines)
+        };
+        let writes = vec![Fact::new(FactKind::ControllerChange, "write")];
+        assert_eq!([asks(Vec::new()), asks(writes)], [BITS, TOOL_BITS], "who changes a controller is no mere reader");
         assert_eq!([bits(3, 50), bits(3, 51)], [BITS / 2.0; 2], "one that treats patients, and whom it speaks to");
         let offers = |to: u8, port: u16, answered: bool| {
             let (baselines, (_, seen)) = (baselines(0), flow(HOUR_MS * 2, 9, to, port, answered));

@@ -1,13 +1,27 @@
 //! What controllers are asked to do, in the same words whatever the protocol.
 
 use super::fact::{FactKind, READ_REQUEST, UPLOAD_REQUEST, seen};
-use crate::app::{BacnetFacts, Dnp3Facts, EnipFacts, Iec104Facts, ModbusFacts, S7Facts};
+use crate::app::{BacnetFacts, Dnp3Facts, EnipFacts, Facts, Iec104Facts, ModbusFacts, OpcUaFacts, S7Facts};
 
-pub(super) fn modbus(modbus: &ModbusFacts, found: &mut Vec<(FactKind, &str)>) {
+/// What a controller is asked to do in a flow of one of its protocols.
+pub(super) fn of<'f>(facts: &'f Facts, found: &mut Vec<(FactKind, &'f str)>) {
+    match facts {
+        Facts::Modbus(facts) => modbus(facts, found),
+        Facts::S7(facts) => s7(facts, found),
+        Facts::Dnp3(facts) => dnp3(facts, found),
+        Facts::Enip(facts) => enip(facts, found),
+        Facts::Bacnet(facts) => bacnet(facts, found),
+        Facts::Iec104(facts) => iec104(facts, found),
+        Facts::OpcUa(facts) => opcua(facts, found),
+        _ => {}
+    }
+}
+
+fn modbus(modbus: &ModbusFacts, found: &mut Vec<(FactKind, &str)>) {
     asked(&[(modbus.read_requests, READ_REQUEST), (modbus.write_requests, "write")], found);
 }
 
-pub(super) fn s7(s7: &S7Facts, found: &mut Vec<(FactKind, &str)>) {
+fn s7(s7: &S7Facts, found: &mut Vec<(FactKind, &str)>) {
     let requests = [
         (s7.read, READ_REQUEST),
         (s7.write, "write"),
@@ -21,7 +35,7 @@ pub(super) fn s7(s7: &S7Facts, found: &mut Vec<(FactKind, &str)>) {
     asked(&requests, found);
 }
 
-pub(super) fn dnp3(dnp3: &Dnp3Facts, found: &mut Vec<(FactKind, &str)>) {
+fn dnp3(dnp3: &Dnp3Facts, found: &mut Vec<(FactKind, &str)>) {
     let requests = [
         (dnp3.read, READ_REQUEST),
         (dnp3.write, "write"),
@@ -34,11 +48,11 @@ pub(super) fn dnp3(dnp3: &Dnp3Facts, found: &mut Vec<(FactKind, &str)>) {
     asked(&requests, found);
 }
 
-pub(super) fn enip(enip: &EnipFacts, found: &mut Vec<(FactKind, &str)>) {
+fn enip(enip: &EnipFacts, found: &mut Vec<(FactKind, &str)>) {
     asked(&[(enip.cip_read, READ_REQUEST), (enip.cip_write, "write"), (enip.cip_control, "control")], found);
 }
 
-pub(super) fn bacnet(bacnet: &BacnetFacts, found: &mut Vec<(FactKind, &str)>) {
+fn bacnet(bacnet: &BacnetFacts, found: &mut Vec<(FactKind, &str)>) {
     let requests = [
         (bacnet.read_property, READ_REQUEST),
         (bacnet.write_property, "write"),
@@ -50,13 +64,23 @@ pub(super) fn bacnet(bacnet: &BacnetFacts, found: &mut Vec<(FactKind, &str)>) {
     asked(&requests, found);
 }
 
-pub(super) fn iec104(iec104: &Iec104Facts, found: &mut Vec<(FactKind, &str)>) {
+fn iec104(iec104: &Iec104Facts, found: &mut Vec<(FactKind, &str)>) {
     let requests = [
         (iec104.interrogation | iec104.read, READ_REQUEST),
         (iec104.command, "operate"),
         (iec104.parameter, "configure"),
         (iec104.reset, "restart"),
         (iec104.file, "file"),
+    ];
+    asked(&requests, found);
+}
+
+fn opcua(opcua: &OpcUaFacts, found: &mut Vec<(FactKind, &str)>) {
+    let requests = [
+        (opcua.browse_requests | opcua.read_requests, READ_REQUEST),
+        (opcua.write_requests, "write"),
+        (opcua.call_requests, "operate"),
+        (opcua.node_management_requests, "configure"),
     ];
     asked(&requests, found);
 }
@@ -71,7 +95,6 @@ fn asked(requests: &[(u32, &'static str)], found: &mut Vec<(FactKind, &str)>) {
 mod tests {
     use super::super::fact::said;
     use super::*;
-    use crate::app::Facts;
 
     #[test]
     fn what_a_controller_is_asked_is_told_apart() {
@@ -99,5 +122,7 @@ mod tests {
             asked(Facts::Bacnet(BacnetFacts { who_is: 1, reinitialize_device: 1, ..BacnetFacts::default() })),
             ["restart"]
         );
+        let browses = OpcUaFacts { browse_requests: 3, write_requests: 1, ..OpcUaFacts::default() };
+        assert_eq!(asked(Facts::OpcUa(browses)), [READ_REQUEST, "write"]);
     }
 }

@@ -44,7 +44,7 @@ pub enum FactKind {
     RemoteControl,
     /// Interface for remote procedure calls, by the name of its service or pipe, or a share for administration.
     RemoteInterface,
-    /// What a controller is asked to do: to read, to write, to stop (Modbus, S7, DNP3, IEC 104, CIP, BACnet).
+    /// What a controller is asked to do: to read, to write, to stop (Modbus, S7, DNP3, IEC 104, CIP, BACnet, OPC UA).
     ControllerRequest,
     /// The same of one controller, where it changes that.
     ControllerChange,
@@ -242,15 +242,9 @@ pub(super) fn said(facts: &Facts) -> Vec<(FactKind, &str)> {
         }
         Facts::DceRpc(calls) => of_calls(calls, &mut found),
         Facts::Smb(smb) => of_smb(smb, &mut found),
-        Facts::Modbus(modbus) => controller::modbus(modbus, &mut found),
-        Facts::S7(s7) => controller::s7(s7, &mut found),
-        Facts::Dnp3(dnp3) => controller::dnp3(dnp3, &mut found),
-        Facts::Enip(enip) => controller::enip(enip, &mut found),
-        Facts::Bacnet(bacnet) => controller::bacnet(bacnet, &mut found),
-        Facts::Iec104(iec104) => controller::iec104(iec104, &mut found),
         Facts::Kerberos(kerberos) => of_kerberos(kerberos, &mut found),
         Facts::Sip(sip) => found.extend(sip.countries_called.iter().map(|&country| (FactKind::CountryCalled, country))),
-        _ => {}
+        _ => controller::of(facts, &mut found),
     }
     found
 }

@@ -95,6 +95,8 @@ pub const BYTES_RESP: usize = 4;
 const TCP: u8 = 6;
 /// Applications whose log-ins that fail are counted since which rules of counting: earlier models know nothing of them.
 const LOGINS_BY: [(App, u32); 2] = [(App::Ssh, 2), (App::Radius, 3)];
+/// The rules since which requests by OPC UA are facts.
+const OPC_UA_SINCE: u32 = 4;
 /// What carries out sends so many times what it gets.
 const MORE_SENT: f32 = 2.0;
 /// Index of the feature `turns`.
@@ -310,6 +312,9 @@ impl Observation {
     pub fn forget_since(&mut self, rules: u32) {
         if LOGINS_BY.iter().any(|&(app, since)| self.app == app && rules < since) {
             self.events.login_failures = 0;
+        }
+        if self.app == App::OpcUa && rules < OPC_UA_SINCE {
+            self.facts.retain(|fact| !matches!(fact.kind, FactKind::ControllerRequest | FactKind::ControllerChange));
         }
     }
 

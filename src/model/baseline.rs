@@ -49,8 +49,8 @@ pub struct ServedBaseline {
 }
 
 /// The rules of today: requests that are turned down are counted, and programs that hide are known by how they speak (1); log-ins by SSH that fail are, too (2),
-/// and those by RADIUS (3).
-pub const RULES: u32 = 3;
+/// and those by RADIUS (3); what OPC UA asks for is a request to a controller (4).
+pub const RULES: u32 = 4;
 
 /// All baselines: counts that add.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -387,7 +387,7 @@ impl Baselines {
     }
 
     /// Puts devices in the place of the addresses of an observation, and takes away what was not counted yet when this was learned: who fails to log in by
-    /// SSH or RADIUS every day would be news.
+    /// SSH or RADIUS every day, or writes by OPC UA, would be news.
     pub fn identify(&self, seen: &mut Observation) {
         if self.rules < RULES {
             seen.forget_since(self.rules);

@@ -1,5 +1,7 @@
 //! What cases come to: incidents that open and go on.
 
+use std::collections::BTreeSet;
+
 use super::super::administrator::administers;
 use super::super::campaign::{Campaign, News, news};
 use super::super::case::Case;
@@ -88,6 +90,12 @@ impl Docket {
             self.filed.campaigns.note(&news(class, case.of_class(class)), host, (host, class), now);
             return case.report(class, host, bits, open);
         }
+        if class == Class::PopulationChange
+            && let Some(incident) = self.tells_of_most(case)
+        {
+            incident.relate(with.1, exhibit);
+            return None;
+        }
         let news = news(class, case.of_class(class));
         let campaign = self.filed.campaigns.of(class, &news, host, now).map(|(news, campaign)| (news, campaign.clone()));
         if let Some((of, Campaign { by, devices, .. })) = &campaign {
@@ -120,6 +128,19 @@ impl Docket {
         self.counters.vague_incidents += u64::from(class.is_vague());
         self.filed.stories.join(&mut incident, now);
         Some(incident)
+    }
+
+    /// The incident of one of the devices that all do the same new thing which names most of them: what they do beside what it tells is another part of it.
+    fn tells_of_most(&mut self, case: &Case) -> Option<&mut Incident> {
+        let changed: BTreeSet<Host> = case.of_class(Class::PopulationChange).map(|((device, _), _)| device).collect();
+        let of_one = |&device: &Host| self.filed.incidents.range((device, Class::Scan)..=(device, Class::Unusual));
+        let names_most = |incident: &Incident| {
+            let named = changed.iter().filter(|device| incident.host == **device || incident.also.contains(device));
+            2 * named.count() > changed.len()
+        };
+        let told = changed.iter().flat_map(of_one).find(|(_, incident)| incident.is_shared && names_most(incident));
+        let key = told.map(|(&key, _)| key)?;
+        self.filed.incidents.get_mut(&key)
     }
 
     /// Tells what is worth telling of an incident by now.

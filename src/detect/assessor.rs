@@ -91,6 +91,9 @@ impl Assessor {
         let ends = knowledge.ends(seen);
         let earlier = self.lately.earlier(seen, ends.orig);
         let surprise = Surprise::unnamed((seen, earlier), found, (&knowledge.vocabulary, &ends), without);
+        if surprise.unknown_edge {
+            self.lately.reaches.observe(seen, ends.orig);
+        }
         let (context, targets) = self.lately.recent.observe(seen, &surprise, &ends, without, is_of_responder);
         let is_known = ends.orig.is_some();
         let anywhere = self.anywhere(seen);

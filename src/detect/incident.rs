@@ -240,14 +240,14 @@ impl Incident {
         self.peers.len() <= FEW_PEERS && self.peers.contains_key(&peer)
     }
 
-    /// Can another device be part of it?
-    pub(super) fn has_room(&self) -> bool {
-        self.also.len() < MAX_SUBJECTS
+    /// Can so many more devices be part of it?
+    pub(super) fn has_room_for(&self, more: usize) -> bool {
+        self.also.len() + more <= MAX_SUBJECTS
     }
 
     /// Names another device that it is about.
     pub fn add_subject(&mut self, host: Host) {
-        if self.has_room() {
+        if self.has_room_for(1) {
             self.also.insert(host);
         } else {
             self.is_complete &= self.also.contains(&host);

@@ -91,6 +91,7 @@ mod tests {
     use super::super::testing::{LATER_MS, flow, host};
     use super::*;
     use crate::app::{App, DhcpMessage};
+    use crate::feature::{Fact, FactKind};
     use crate::model::{BaselinesBuilder, IdentitiesBuilder, RULES};
     use crate::sighting::Arp;
     use crate::wire::Mac;
@@ -206,5 +207,14 @@ mod tests {
         };
         assert_eq!([failures(1, App::Ssh), failures(2, App::Ssh), failures(1, App::Ftp)], [0, 3, 3]);
         assert_eq!([failures(2, App::Radius), failures(RULES, App::Radius)], [0, 3]);
+        let requests = |rules: u32, app: App| {
+            let (_, mut seen) = flow(LATER_MS, 5, 100, 4840, true);
+            (seen.app, seen.facts) = (app, vec![Fact::new(FactKind::ControllerRequest, "write")]);
+            let mut baselines = baselines();
+            baselines.rules = rules;
+            Leases::default().apply(&mut seen, &baselines);
+            seen.facts.len()
+        };
+        assert_eq!([requests(3, App::OpcUa), requests(RULES, App::OpcUa), requests(3, App::Modbus)], [0, 1, 1]);
     }
 }

@@ -108,7 +108,6 @@ impl Lately {
         self.serve(seen);
         self.carriers.observe(seen, orig);
         self.probes.observe(seen, orig);
-        self.reaches.observe(seen, orig);
         let is_moved = self.moved.observe(seen, orig);
         Earlier { is_moved, ..self.apart_from_moves(seen) }
     }

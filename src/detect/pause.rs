@@ -38,7 +38,9 @@ impl Incident {
         let is_kind = |of: Evidence| move |cause: &Cause| discriminant(&cause.part.evidence) == discriminant(&of);
         let is_told = |part: &Contribution| self.reasons.iter().any(is_kind(part.evidence));
         let is_round = |part: &Contribution| {
-            let is_same = |cause: &Cause| cause.part.evidence == part.evidence && cause.service == with.1;
+            // What touches more than what was told is another thing.
+            let is_less = |cause: &Cause| part.prior_bits <= cause.part.prior_bits;
+            let is_same = |cause: &Cause| cause.part.evidence == part.evidence && cause.service == with.1 && is_less(cause);
             let may_be = matches!(self.class, Class::Unusual | Class::NewService | Class::CriticalAccess);
             is_at_home && may_be && self.reasons.first().is_some_and(is_same)
         };
@@ -122,7 +124,7 @@ mod tests {
         let mut incident = incident(Class::Exfiltration);
         incident.services.push(http);
         incident.reasons.push(Cause { part, host: host(1), peer: host(2), service: http, flow: flow.clone() });
-        let exhibit = Exhibit::of_itself(Class::Exfiltration, part, flow, (at(9), at(9), at(9)));
+        let exhibit = Exhibit::of_itself(Class::Exfiltration, part, flow.clone(), (at(9), at(9), at(9)));
         let goes_on = |incident: &Incident, port: u16, is_at_home| {
             incident.has_told((host(3), Service { port, ..http }), &exhibit, is_at_home)
         };
@@ -136,6 +138,9 @@ mod tests {
             incident.class = class;
             let round = [goes_on(&incident, 80, true), goes_on(&incident, 80, false), goes_on(&incident, 22, true)];
             assert_eq!(round, [true, false, false], "whoever looks after devices goes from one to the next");
+            let writes = Contribution { prior_bits: 12.0, ..part };
+            let escalates = Exhibit::of_itself(class, writes, flow.clone(), (at(9), at(9), at(9)));
+            assert!(!incident.has_told((host(3), http), &escalates, true), "what touches more is another thing");
         }
     }
 

@@ -1,9 +1,8 @@
 //! What weighs more than its rarity says: prior odds.
 //!
-//! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody here ever used and that exists to
-//! hide traffic, a clinical system that is spoken to by a device whose kind never does, or administrative access at an hour at which the device is never at work,
-//! or [deeds](super::deed), or names that are asked for past the resolver at home, or the name of another device, or a log-in from outside, or a [flood](super::flooding), or a
-//! tool for remote support, tunnels or attacks.
+//! Bits of rarity ask how seldom something is. Whether it is an attack depends also on what it touches: a program that nobody used and that exists to hide
+//! traffic, a clinical system that is spoken to by a device whose kind never does, administrative access at an hour at which the device is never at work,
+//! [deeds](super::deed), names asked for past the resolver at home, the name of another device, a log-in from outside, a [flood](super::flooding), or a tool.
 
 use super::administrator::is_its_work;
 use super::calls_out::calls_out;
@@ -63,15 +62,17 @@ pub(super) fn weigh(
         return;
     }
     let days = odd_hour(seen, orig, (part.evidence, part.about), baselines);
-    part.prior_bits = prior_bits((seen, earlier), orig, (part.evidence, part.about), baselines) + days.map_or(0.0, hour_bits);
+    let hour = days.map_or(0.0, hour_bits);
+    part.prior_bits = prior_bits((seen, earlier), orig, (part.evidence, part.about), baselines) + hour;
     part.detail = days.map_or(part.detail, Detail::OddHour);
     if matches!(part.evidence, Evidence::NewService | Evidence::NewPeer) {
         if earlier.is_call_back {
             (part.prior_bits, part.detail) = (part.prior_bits + BITS, Detail::CallBack);
         } else if calls_out(seen, orig, baselines) {
             (part.prior_bits, part.detail) = (part.prior_bits + TOOL_BITS, Detail::CallsOut);
-        } else if earlier.reached > 0 && !orig.is_some_and(|orig| is_its_work(seen, orig, baselines)) {
-            (part.prior_bits, part.detail) = (part.prior_bits + reach_bits(earlier.reached), Detail::Reaches(earlier.reached));
+        } else if reach_bits(earlier.reached) > hour && !orig.is_some_and(|orig| is_its_work(seen, orig, baselines)) {
+            part.prior_bits += reach_bits(earlier.reached) - hour;
+            part.detail = Detail::Reaches(earlier.reached);
         }
     }
     if part.evidence == Evidence::NewOffer && amplifies(seen) {
@@ -411,12 +412,12 @@ mod tests {
         };
         assert_eq!([bits(0, 100), bits(1, 100), bits(3, 100)], [MORE_BITS / 2.0, BITS / 2.0, 0.0]);
         let asks = |facts: Vec<Fact>| {
-            let (baselines, (_, seen)) = (baselines(0), flow(HOUR_MS * 2, 9, 100, 4840, true));
+            let (known, (_, seen)) = (baselines(0), flow(HOUR_MS * 2, 9, 100, 4840, true));
             let seen = Observation { app: App::OpcUa, facts, ..seen };
-            prior_bits((&seen, Earlier::default()), baselines.host(seen.orig), (Evidence::NewPeer, 0), &baselines)
+            prior_bits((&seen, Earlier::default()), known.host(seen.orig), (Evidence::NewPeer, 0), &known)
         };
-        let writes = vec![Fact::new(FactKind::ControllerChange, "write")];
-        assert_eq!([asks(Vec::new()), asks(writes)], [BITS, TOOL_BITS], "who changes a controller is no mere reader");
+        let asked = [vec![], vec![Fact::new(FactKind::ControllerChange, "write")]].map(asks);
+        assert_eq!(asked, [BITS, TOOL_BITS], "who changes a controller is no mere reader");
         assert_eq!([bits(3, 50), bits(3, 51)], [BITS / 2.0; 2], "one that treats patients, and whom it speaks to");
         let offers = |to: u8, port: u16, answered: bool| {
             let (baselines, (_, seen)) = (baselines(0), flow(HOUR_MS * 2, 9, to, port, answered));

@@ -75,11 +75,11 @@ fn iec104(iec104: &Iec104Facts, found: &mut Vec<(FactKind, &str)>) {
     asked(&requests, found);
 }
 
+// What methods that are called do is not known: conditions are refreshed by such.
 fn opcua(opcua: &OpcUaFacts, found: &mut Vec<(FactKind, &str)>) {
     let requests = [
         (opcua.browse_requests | opcua.read_requests, READ_REQUEST),
         (opcua.write_requests, "write"),
-        (opcua.call_requests, "operate"),
         (opcua.node_management_requests, "configure"),
     ];
     asked(&requests, found);
@@ -122,7 +122,9 @@ mod tests {
             asked(Facts::Bacnet(BacnetFacts { who_is: 1, reinitialize_device: 1, ..BacnetFacts::default() })),
             ["restart"]
         );
-        let browses = OpcUaFacts { browse_requests: 3, write_requests: 1, ..OpcUaFacts::default() };
+        let browses = OpcUaFacts { browse_requests: 3, call_requests: 2, write_requests: 1, ..OpcUaFacts::default() };
         assert_eq!(asked(Facts::OpcUa(browses)), [READ_REQUEST, "write"]);
+        let adds = OpcUaFacts { node_management_requests: 1, ..OpcUaFacts::default() };
+        assert_eq!(asked(Facts::OpcUa(adds)), ["configure"]);
     }
 }

@@ -55,6 +55,7 @@ mod tests {
     use super::super::super::evidence::Evidence;
     use super::super::super::exhibit::Exhibit;
     use super::super::super::flow_ref::FlowRef;
+    use super::super::super::notice::Notice;
     use super::super::super::testing::{LATER_MS, flow, host, taught};
     use super::*;
     use crate::feature::{Fact, FactKind};
@@ -100,10 +101,12 @@ mod tests {
                 docket.put(host(201), host(device), Service::ARP, exhibit(Class::PopulationChange, device, 201));
             }
             docket.tick(start, &mut notices);
-            notices.iter().any(|notice| notice.incident.class == Class::PopulationChange)
+            let is_change = |notice: &&Notice| notice.incident.class == Class::PopulationChange;
+            let named = docket.filed.incidents.get(&(host(1), Class::Beaconing)).map_or(0, |incident| incident.also.len());
+            (notices.iter().filter(is_change).count(), named)
         };
-        assert!(!opened(&[1, 2, 3], &[1, 2, 3, 4, 5]));
-        assert!(opened(&[1, 2], &[1, 2, 3, 4, 5]), "most of them were not told of");
-        assert!(opened(&[], &[1, 2, 3, 4, 5]));
+        assert_eq!(opened(&[1, 2, 3], &[1, 2, 3, 4, 5]), (0, 4), "all are named by the one");
+        assert_eq!(opened(&[1, 2], &[1, 2, 3, 4, 5]).0, 1, "most of them were not told of");
+        assert_eq!(opened(&[], &[1, 2, 3, 4, 5]).0, 1);
     }
 }

@@ -11,7 +11,10 @@ use super::super::incident::Incident;
 use super::super::notice::Notice;
 use super::Docket;
 use crate::feature::Host;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
+
+/// What begins so long after the last of an incident, or before its first, is no part of it.
+const BESIDE: Span = Span::from_secs(3600);
 
 impl Docket {
     /// Looks at a device with new evidence.
@@ -91,15 +94,20 @@ impl Docket {
             return case.report(class, host, bits, open);
         }
         if class == Class::PopulationChange
-            && let Some(incident) = self.tells_of_most(case)
+            && let Some((key, changed)) = self.tells_of_most(case, exhibit.first)
+            && let Some(mut incident) = self.filed.incidents.remove(&key)
         {
+            changed.into_iter().for_each(|device| incident.add_subject(device));
+            incident.add_peer(host, exhibit.bits());
             incident.relate(with.1, exhibit);
+            self.tell(&mut incident, now, notices);
+            self.filed.incidents.insert(key, incident);
             return None;
         }
         let news = news(class, case.of_class(class));
         let campaign = self.filed.campaigns.of(class, &news, host, now).map(|(news, campaign)| (news, campaign.clone()));
         if let Some((of, Campaign { by, devices, .. })) = &campaign {
-            let has_room = self.filed.incidents.get(by).is_some_and(|incident| incident.has_room() && !incident.has_paused);
+            let has_room = self.filed.incidents.get(by).is_some_and(|incident| incident.has_room_for(1) && !incident.has_paused);
             if has_room && let Some(mut incident) = self.filed.incidents.remove(by) {
                 if class == Class::NewDevice {
                     self.filed.introduced.add(host);
@@ -130,17 +138,19 @@ impl Docket {
         Some(incident)
     }
 
-    /// The incident of one of the devices that all do the same new thing which names most of them: what they do beside what it tells is another part of it.
-    fn tells_of_most(&mut self, case: &Case) -> Option<&mut Incident> {
+    /// The incident of one of the devices that all begin the same new thing then, which names most of them, and those to be named by it yet: what they do beside what it
+    /// tells is another part of it, where it tells of the last hour and has room for all.
+    fn tells_of_most(&self, case: &Case, at: Timestamp) -> Option<((Host, Class), Vec<Host>)> {
         let changed: BTreeSet<Host> = case.of_class(Class::PopulationChange).map(|((device, _), _)| device).collect();
         let of_one = |&device: &Host| self.filed.incidents.range((device, Class::Scan)..=(device, Class::Unusual));
-        let names_most = |incident: &Incident| {
-            let named = changed.iter().filter(|device| incident.host == **device || incident.also.contains(device));
-            2 * named.count() > changed.len()
+        let is_named = |incident: &Incident, device: &Host| incident.host == *device || incident.also.contains(device);
+        let tells = |incident: &Incident| {
+            let named = changed.iter().filter(|device| is_named(incident, device)).count();
+            let is_of_hour = at.since(incident.last) < BESIDE && incident.first.since(at) < BESIDE;
+            incident.is_shared && is_of_hour && 2 * named > changed.len() && incident.has_room_for(changed.len() - named)
         };
-        let told = changed.iter().flat_map(of_one).find(|(_, incident)| incident.is_shared && names_most(incident));
-        let key = told.map(|(&key, _)| key)?;
-        self.filed.incidents.get_mut(&key)
+        let (&key, incident) = changed.iter().flat_map(of_one).find(|(_, incident)| tells(incident))?;
+        Some((key, changed.iter().filter(|device| !is_named(incident, device)).copied().collect()))
     }
 
     /// Tells what is worth telling of an incident by now.

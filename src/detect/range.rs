@@ -121,8 +121,8 @@ impl<'h> Range<'h> {
     }
 
     /// The range of a volume (a feature of [`VOLUMES`]) among the device's [own](Self::own_use) flows of the service, or among `later` segments of such: of a
-    /// device that never had any, where it excuses the value, among its whole flows, of which a part is no more. A device that is hardly known is taken for one of these `roles`, of that to
-    /// which most is usual: of those that speak to the same service of the same peer.
+    /// device that never had any, where it excuses the value, among its whole flows, of which a part is no more. A device that is hardly known is taken for one
+    /// of these `roles`, of that to which most is usual: of those that speak to the same service of the same peer.
     pub(super) fn of_volume(
         (feature, value): (usize, f64),
         later: bool,

@@ -75,7 +75,8 @@ impl Reaches {
     #[must_use]
     pub fn of(&self, seen: &Observation) -> u32 {
         let edge = edge_of(seen);
-        let is_soon = || self.of_service(seen).find(|reached| reached.edge == edge).map_or(self.is_soon(seen), |it| it.is_soon);
+        let is_soon =
+            || self.of_service(seen).find(|reached| reached.edge == edge).map_or_else(|| self.is_soon(seen), |it| it.is_soon);
         if !counts(seen) || !self.reached.contains_key(&seen.orig) || is_soon() {
             return 0;
         }

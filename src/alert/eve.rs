@@ -165,6 +165,8 @@ fn why(cause: &Cause) -> Value {
         Detail::NameOfAnother => about["name_of_another"] = json!(true),
         Detail::CallsOut => about["calls_out"] = json!(true),
         Detail::Reaches(devices) => about["reached"] = json!(devices),
+        Detail::GoesOn => about["goes_on"] = json!(true),
+        Detail::Hides => about["hides"] = json!(true),
     }
     let mut why = in_words(&reason);
     why["about"] = about;

@@ -156,6 +156,10 @@ struct About {
     name_of_another: bool,
     #[serde(default)]
     calls_out: bool,
+    #[serde(default)]
+    goes_on: bool,
+    #[serde(default)]
+    hides: bool,
     reached: Option<u32>,
 }
 
@@ -202,6 +206,8 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         name_of_another,
         calls_out,
         reached,
+        goes_on,
+        hides,
     } = why.about;
     let parse_service = |text: String| text.parse::<Service>().map_err(|_| ToldError::Value { what: "service", got: text });
     let parse_fact = |text: String| text.parse::<Fact>().map_err(|_| ToldError::Value { what: "fact", got: text });
@@ -218,6 +224,8 @@ fn claim(why: Why) -> Result<(String, Claim), ToldError> {
         (None, None) if flooding => Detail::Flooding,
         (None, None) if name_of_another => Detail::NameOfAnother,
         (None, None) if calls_out => Detail::CallsOut,
+        (None, None) if goes_on => Detail::GoesOn,
+        (None, None) if hides => Detail::Hides,
         (None, None) => reached.map(Detail::Reaches).or(odd_hour_days.map(Detail::OddHour)).unwrap_or_default(),
     };
     let service = parse_service(service)?;

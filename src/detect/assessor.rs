@@ -17,7 +17,7 @@ use super::memory::{Earlier, Lately};
 use super::recent::Context;
 use super::silence::{LOOK_EVERY, Silent};
 use super::submission::{Submission, Submitted};
-use super::surprise::Surprise;
+use super::surprise::{Surprise, knows_client};
 use crate::feature::Observation;
 use crate::flow::FlowRecord;
 use crate::model::Match;
@@ -153,7 +153,7 @@ impl Assessor {
         let (knowledge, without) = (&*self.knowledge, self.config.without);
         self.lately.serve(seen);
         self.lately.recent.observe_served(seen);
-        self.lately.recent.observe_asked(seen);
+        self.lately.recent.observe_asked(seen, || knows_client(seen, &knowledge.ends(seen)));
         let crowd = self.lately.recent.crowd(seen, knowledge, without);
         crowd.strongest()?;
         let ends = knowledge.ends(seen);

@@ -1,9 +1,10 @@
 //! What a reason claims, and how its bits come about by a model: the arithmetic that a person can do again.
 
 use super::config::Without;
+use super::crowd::rarity_of_repeats;
 use super::evidence::{Contribution, Detail, Evidence, Of};
 use super::incident::Cause;
-use super::newcomer::newcomer;
+use super::newcomer::rate_of_newcomers;
 use super::newness::{Newness, Odds};
 use super::range::{PRIOR_VALUES, Range, VOLUMES};
 use super::row::row_bits;
@@ -118,6 +119,8 @@ impl Arithmetic {
                 Detail::NameOfAnother => " and whose name it is",
                 Detail::CallsOut => " and who calls out",
                 Detail::Reaches(_) => " and how many it reaches",
+                Detail::Hides => " and what is behind it",
+                Detail::GoesOn => " and what goes on beside it",
                 _ => "",
             };
             sum.steps.push(format!("prior odds of {odds:.0} to 1 for what it touches{hour}: {:.1} bits more", claim.prior_bits));
@@ -165,7 +168,7 @@ impl Arithmetic {
     fn of_other(&mut self, claim: &Claim, host: Option<&HostBaseline>, vocabulary: &Vocabulary, baselines: &Baselines) {
         match (claim.evidence, claim.detail) {
             (Evidence::NewDevice, _) => {
-                let (per_minute, p) = newcomer(baselines);
+                let (per_minute, p) = rate_of_newcomers(baselines);
                 self.say(format!(
                     "new devices while learning: {:.5} a minute, so p = 1 - e^(-5 x that) = {}",
                     per_minute,
@@ -191,6 +194,15 @@ impl Arithmetic {
                 let (minutes, longest) = (f64::from(steady.minutes()), f64::from(steady.longest_gap().max(1)));
                 self.say(format!("heard in {minutes:.0} minutes, never silent for more than {longest:.0}"));
                 self.surprise(tail_probability(claim.observed, 0.0, minutes, longest, ALPHA), MOST_BITS);
+            }
+            (Evidence::Repeats, _) => {
+                let Some(host) = host else { return };
+                let (usual, p) = rarity_of_repeats(claim.observed as u32, host, claim.service, baselines);
+                self.say(format!(
+                    "no more than {usual:.1} an hour in the mean of {:.1} hours of learning",
+                    baselines.span_minutes / 60.0
+                ));
+                self.surprise(p, MOST_BITS);
             }
             (evidence, _) => {
                 let roles = || Range::roles_that_use(claim.service, baselines);

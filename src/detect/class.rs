@@ -207,9 +207,7 @@ impl Class {
                     | Evidence::SlowFailures
                     | Evidence::AddressesAsked
             ),
-            Self::BruteForce => {
-                matches!(evidence, Evidence::LoginFailures | Evidence::FlowRate | Evidence::FailedRate | Evidence::Refusals)
-            }
+            Self::BruteForce => evidence.is_of_trying(),
             Self::Tunnel => {
                 matches!(
                     evidence,
@@ -233,7 +231,7 @@ impl Class {
             Self::CovertApplication => matches!(evidence, Evidence::NewFact(_) | Evidence::NewService),
             Self::Beaconing => matches!(evidence, Evidence::Rhythm | Evidence::NameRhythm | Evidence::LongConnection),
             Self::Exfiltration => matches!(evidence, Evidence::Volume(_) | Evidence::SentOut),
-            Self::Collection => matches!(evidence, Evidence::Asking | Evidence::Asked),
+            Self::Collection => matches!(evidence, Evidence::Asking | Evidence::Asked | Evidence::Repeats),
             Self::CredentialAccess => matches!(evidence, Evidence::NewFact(_)),
             Self::CriticalAccess | Self::LateralMovement => {
                 evidence.is_by_initiator() || matches!(evidence, Evidence::RemoteControl | Evidence::Refusals)

@@ -159,11 +159,6 @@ pub(super) fn classify(
     }
 }
 
-/// What is told of a device of whom too much is asked.
-pub(super) const fn class_of_crowd(evidence: Evidence) -> Class {
-    if matches!(evidence, Evidence::Asked) { Class::Collection } else { Class::Flood }
-}
-
 /// Is it a new client from outside, and nothing else, that is new?
 fn is_dialled(seen: &Observation, surprise: &Surprise) -> bool {
     seen.comes_in() && surprise.new.is_some_and(|part| part.evidence == Evidence::NewClient)

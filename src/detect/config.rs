@@ -100,7 +100,12 @@ const fn part_of(evidence: Evidence) -> Part {
         | Evidence::Refusals
         | Evidence::RemoteControl
         | Evidence::NameBytes => Part::Events,
-        Evidence::SlowTargets | Evidence::SlowFailures | Evidence::SentOut | Evidence::Asking | Evidence::Asked => Part::Hour,
+        Evidence::SlowTargets
+        | Evidence::SlowFailures
+        | Evidence::SentOut
+        | Evidence::Asking
+        | Evidence::Asked
+        | Evidence::Repeats => Part::Hour,
         Evidence::Rhythm | Evidence::NameRhythm | Evidence::LongConnection => Part::Rhythm,
         Evidence::AddressDispute | Evidence::Leases | Evidence::Routes | Evidence::NamesGiven => Part::AddressDispute,
         Evidence::AddressesAsked => Part::AddressesAsked,

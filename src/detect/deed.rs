@@ -1,10 +1,10 @@
 //! Deeds that count more than their rarity says, by a device that never did such: listening to all that is published, calls that administer or take
 //! control, commands to controllers, tickets that give passwords away, calls to other countries.
 
-use super::prior::hostile_bits;
+use super::prior::{hostile_bits, tool_bits};
 use super::remote::{call_bits, interface_bits};
 use crate::app::AT_HOME;
-use crate::feature::{Fact, FactKind, Observation, READ_REQUEST, SUBSCRIBE_ALL, UPLOAD_REQUEST, WEAK_TICKETS};
+use crate::feature::{Fact, FactKind, HALTING_REQUESTS, Observation, READ_REQUEST, SUBSCRIBE_ALL, UPLOAD_REQUEST, WEAK_TICKETS};
 use crate::model::{Baselines, HostBaseline, Kind, Roles};
 
 /// How often something new of a kind comes of which nothing was learned, at the least: half a value in one.
@@ -51,12 +51,22 @@ fn deed_bits(seen: &Observation, orig: Option<&HostBaseline>, kind: FactKind, (b
         _ => *fact != Fact::new(FactKind::ControllerRequest, READ_REQUEST),
     };
     let deeds = seen.facts.iter().filter(|&fact| fact.kind == kind && is_new(fact) && counts(fact));
-    deeds.map(|&request| hostile_bits(baselines.commons.known_to(Kind::Fact(kind), request, roles))).fold(0.0, f64::max)
+    let bits = |request: &Fact| {
+        let known = baselines.commons.known_to(Kind::Fact(kind), *request, roles);
+        if commands && halts(seen, request) { tool_bits(known) } else { hostile_bits(known) }
+    };
+    deeds.map(bits).fold(0.0, f64::max)
+}
+
+/// Does a request stop what a controller does, or make it begin anew? In ordinary work nobody does.
+fn halts(seen: &Observation, request: &Fact) -> bool {
+    let to = (seen.resp.0, seen.service);
+    HALTING_REQUESTS.iter().any(|text| *request == Fact::of(request.kind, text, to))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::prior::{BITS, MORE_BITS};
+    use super::super::prior::{BITS, MORE_BITS, TOOL_BITS};
     use super::super::testing::{flow, host};
     use super::*;
     use crate::flow::Service;
@@ -95,7 +105,7 @@ mod tests {
             let baselines = baselines(asks);
             bits_of(&baselines, &seen, FactKind::ControllerRequest)
         };
-        assert_eq!((bits(&[READ_REQUEST], "stop"), bits(&[READ_REQUEST], READ_REQUEST)), (MORE_BITS, 0.0));
+        assert_eq!(["write", "stop", READ_REQUEST].map(|asked| bits(&[READ_REQUEST], asked)), [MORE_BITS, TOOL_BITS, 0.0]);
         assert_eq!(bits(&[READ_REQUEST, "stop"], "stop"), 0.0, "it does so every day");
         assert_eq!(bits(&[], "stop"), 0.0, "a model that knows of no requests");
         let bits_at = |at: u8| {

@@ -15,11 +15,12 @@ use super::assessment::Assessment;
 use super::assessor::Finding;
 use super::case::MAX_CONVERSATIONS;
 use super::class::Class;
-use super::classify::{Initiator, class_of_crowd, classify, opens};
+use super::classify::{Initiator, classify, opens};
 use super::config::{DetectorConfig, Part};
 use super::counters::DetectorCounters;
+use super::crowd::class_of_crowd;
 use super::domain::{asks_directory, opens_directory};
-use super::evidence::{Contribution, Evidence};
+use super::evidence::{Contribution, Detail, Evidence};
 use super::exhibit::{Exhibit, Later};
 use super::incident::Incident;
 use super::knowledge::Knowledge;
@@ -99,7 +100,8 @@ impl Docket {
         });
         // What the hour holds was told, and every further conversation has it, too.
         let is_news = |part: &Contribution| !self.filed.habits.has_told_hour(seen, part);
-        (context.slow, context.hour) = (context.slow.filter(is_news), context.hour.filter(is_news));
+        (context.slow, context.hour, context.crowd) =
+            (context.slow.filter(is_news), context.hour.filter(is_news), context.crowd.filter(is_news));
         let context = context.strongest();
         let is_ordinary = surprise.bits() + context.map_or(0.0, |part| part.bits) <= least_bits && !surprise.is_of_tool();
         let class = if is_ordinary && anywhere.is_none() {
@@ -142,7 +144,9 @@ impl Docket {
             devices.iter().for_each(|&device| self.put(seen.resp, device, seen.service, exhibit.clone()));
         }
         let is_new = context.is_some_and(|part| part.evidence == Evidence::NewDevice);
-        if (is_new || class == Class::NewDevice) && self.filed.introduced.has(seen.orig, seen.macs[0]) {
+        // That it is new was told; that others are behind it may not be yet.
+        let hides = context.is_some_and(|part| part.detail == Detail::Hides) && !self.filed.introduced.has_hiding(seen.orig);
+        if (is_new || class == Class::NewDevice) && self.filed.introduced.has(seen.orig, seen.macs[0]) && !hides {
             // That it is new was told, and what it does next is only unusual; but what nobody does with another device at home.
             let is_strange = is_new && seen.resp_local && !follows_others(seen, self.knowledge.baselines(seen.seen));
             context = context.filter(|_| is_strange || !is_new);
@@ -153,10 +157,10 @@ impl Docket {
         }
         let crowd = context.filter(|part| part.evidence.is_crowd());
         if let Some(crowd) = crowd.filter(|_| seen.resp.is_device()) {
-            let mut exhibit = Exhibit::of(seen, class_of_crowd(crowd.evidence), [Some(crowd), None, None], ordinary_bits);
+            let mut exhibit = Exhibit::of(seen, class_of_crowd(seen, crowd.evidence), [Some(crowd), None, None], ordinary_bits);
             self.file_against(seen.resp, seen.orig, seen, &mut exhibit, later);
             // One of a crowd from outside is no case of its own: its address may even be forged.
-            if !seen.orig_local && crowd.evidence != Evidence::Asked {
+            if !seen.orig_local && !matches!(crowd.evidence, Evidence::Asked | Evidence::Repeats) {
                 return;
             }
         }
@@ -177,6 +181,9 @@ impl Docket {
     pub(super) fn silent(&mut self, silent: &mut Vec<Silent>, now: Timestamp) {
         silent.iter().for_each(|silent| self.filed.stopped.note(silent.host, silent.edge, now));
         for Silent { host, edge, flow, last, part } in silent.drain(..) {
+            if part.detail == Detail::GoesOn && !self.filed.stopped.is_rare(edge.service, now) {
+                continue;
+            }
             let exhibit = Exhibit::of_itself(Class::SilentChannel, part, flow, (last, now, now));
             let (host, peer) = if self.filed.stopped.is_server(edge) { (edge.peer, host) } else { (host, edge.peer) };
             self.put(host, peer, edge.service, exhibit);

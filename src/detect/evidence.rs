@@ -57,6 +57,8 @@ pub enum Evidence {
     Asking,
     /// More exchanges from outside with a service in an hour than it usually has.
     Asked,
+    /// More connections by strangers in an hour than usual that are as long as an earlier one of theirs.
+    Repeats,
     /// More flows to a service in a minute than it usually gets.
     ServedRate,
     /// More clients of a service in a minute than it usually has.
@@ -82,7 +84,7 @@ pub enum Evidence {
 }
 
 /// Evidence that is of one kind only, and its name in an alert.
-const NAMES: [(Evidence, &str); 33] = [
+const NAMES: [(Evidence, &str); 34] = [
     (Evidence::NewDevice, "new_device"),
     (Evidence::NewService, "new_service"),
     (Evidence::NewPeer, "new_peer"),
@@ -105,6 +107,7 @@ const NAMES: [(Evidence, &str); 33] = [
     (Evidence::SentOut, "bytes_sent_out_per_hour"),
     (Evidence::Asking, "exchanges_per_hour"),
     (Evidence::Asked, "exchanges_served_per_hour"),
+    (Evidence::Repeats, "repeats_served_per_hour"),
     (Evidence::ServedRate, "flows_served_per_min"),
     (Evidence::ClientRate, "clients_per_min"),
     (Evidence::Rhythm, "period_s"),
@@ -183,6 +186,7 @@ impl Evidence {
                 | Self::SentOut
                 | Self::Asking
                 | Self::Asked
+                | Self::Repeats
                 | Self::ServedRate
                 | Self::ClientRate
         )
@@ -200,10 +204,16 @@ impl Evidence {
         matches!(self, Self::Rhythm | Self::NameRhythm | Self::LongConnection)
     }
 
+    /// Does it tell of passwords that are tried?
+    #[must_use]
+    pub const fn is_of_trying(self) -> bool {
+        matches!(self, Self::LoginFailures | Self::FlowRate | Self::FailedRate | Self::Refusals | Self::Repeats)
+    }
+
     /// Does it speak of the responder that got too much, rather than of one initiator?
     #[must_use]
     pub const fn is_crowd(self) -> bool {
-        matches!(self, Self::ServedRate | Self::ClientRate | Self::Asked)
+        matches!(self, Self::ServedRate | Self::ClientRate | Self::Asked | Self::Repeats)
     }
 }
 
@@ -293,6 +303,10 @@ pub enum Detail {
     CallsOut,
     /// One of so many devices at home that were reached within an hour by a service that was never used, or by which one logs in.
     Reaches(u32),
+    /// A conversation that stopped while the device that begins it goes on.
+    GoesOn,
+    /// A new device behind whose one interface others are: hop limits are lowered.
+    Hides,
 }
 
 impl Contribution {

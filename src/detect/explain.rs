@@ -68,6 +68,7 @@ fn kind(evidence: Evidence) -> (&'static str, bool) {
         Evidence::SlowFailures => ("failed attempts/h", true),
         Evidence::SentOut => ("bytes/h", true),
         Evidence::Asking | Evidence::Asked => ("exchanges/h", true),
+        Evidence::Repeats => ("connections/h", true),
         Evidence::ClientRate => ("clients/min", true),
         Evidence::Rhythm | Evidence::NameRhythm => ("s", true),
         Evidence::LongConnection => ("h", true),
@@ -262,6 +263,7 @@ fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String
             "{} had {observed:.0} {service} exchanges with clients outside within an hour; {whose} up to {high:.0}",
             flow.resp
         ),
+        Evidence::Repeats => repeats_text(part, flow),
         Evidence::SlowFailures => {
             format!("{:.0} attempts to connect or to log in failed within an hour; {whose} up to {high:.0}", observed)
         }
@@ -287,6 +289,15 @@ fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String
         }
         _ => String::new(),
     }
+}
+
+/// What is said of strangers who come with the same again and again.
+fn repeats_text(part: &Contribution, flow: &FlowRef) -> String {
+    let (observed, usual, service) = (part.observed, part.usual.1, super::incident::service_in_words(flow));
+    format!(
+        "{observed:.0} {service} connections of strangers to {} within an hour were as long as an earlier one of theirs; it had no more than {usual:.0} an hour while it was learned, in the mean",
+        flow.resp
+    )
 }
 
 /// Why something counts more than its rarity says.
@@ -325,6 +336,10 @@ fn circumstance(part: &Contribution, flow: &FlowRef) -> (String, f64) {
                 format!("; it counts more, being one of at least {devices} devices that {} reached so within an hour", flow.orig);
             (why, reach_bits(devices))
         }
+        Detail::Hides => {
+            ("; it counts more, since others are behind it: a router has lowered their hop limits".to_owned(), prior::MORE_BITS)
+        }
+        Detail::GoesOn => (format!("; it counts more, since {} itself goes on", flow.orig), prior::BITS),
         _ => (String::new(), 0.0),
     }
 }

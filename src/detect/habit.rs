@@ -100,6 +100,8 @@ pub(super) struct Habits {
     hours: Map<HourTold, (f64, Timestamp)>,
     /// Devices of which an incident was told, and until when they are watched for it.
     suspects: Map<Host, Timestamp>,
+    /// Devices of which something was told that ordinary life does not bring, for a day.
+    did: Map<Host, Timestamp>,
 }
 
 impl Habits {
@@ -174,11 +176,20 @@ impl Habits {
 
     /// Watches a device for a day: an incident speaks of it.
     pub fn suspect(&mut self, host: Host, now: Timestamp) {
-        if self.suspects.len() >= MAX_CONVERSATIONS {
-            self.suspects.retain(|_, until| now < *until);
-        }
-        if self.suspects.len() < MAX_CONVERSATIONS {
-            self.suspects.insert(host, now + LONGEST);
+        watch(&mut self.suspects, host, now);
+    }
+
+    /// Was something told of this device within the last day that ordinary life does not bring?
+    pub fn did(&self, host: Host, now: Timestamp) -> bool {
+        self.did.get(&host).is_some_and(|&until| now < until)
+    }
+
+    /// An incident tells of devices what they did: for a day it counts. What is done to one, or what one no longer does, is no deed of its own.
+    pub fn note(&mut self, incident: &Incident, now: Timestamp) {
+        let is_done_to_it = matches!(incident.class, Class::Flood | Class::WebAttack | Class::SilentChannel)
+            || incident.reasons.first().is_some_and(|reason| reason.part.evidence.is_crowd());
+        if !incident.class.is_vague() && !is_done_to_it {
+            std::iter::once(incident.host).chain(incident.also.iter().copied()).for_each(|host| watch(&mut self.did, host, now));
         }
     }
 
@@ -222,6 +233,16 @@ impl Habits {
     }
 }
 
+/// Watches a device for a day, where there is room for it.
+fn watch(devices: &mut Map<Host, Timestamp>, host: Host, now: Timestamp) {
+    if devices.len() >= MAX_CONVERSATIONS && !devices.contains_key(&host) {
+        devices.retain(|_, until| now < *until);
+    }
+    if devices.len() < MAX_CONVERSATIONS || devices.contains_key(&host) {
+        devices.insert(host, now + LONGEST);
+    }
+}
+
 /// What was told of an hour: of a device, of what it does with a service of a peer, or of a service of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct HourTold {
@@ -235,7 +256,7 @@ impl HourTold {
         let with = match evidence {
             Evidence::SlowTargets | Evidence::SlowFailures => None,
             Evidence::SentOut | Evidence::Asking => Some((Some(peer), service)),
-            Evidence::Asked => Some((None, service)),
+            Evidence::Asked | Evidence::Repeats => Some((None, service)),
             _ => return None,
         };
         Some(Self { evidence, host, with })
@@ -423,5 +444,24 @@ mod tests {
         assert_eq!(told(&weekly, &burst), [1, 1, 0, 0], "a weekly job, the last time five hours late");
         assert_eq!(told(&[0, week, 2 * week, 2 * week + 80], &burst), [1, 1, 0, 1], "and what comes out of its turn");
         assert_eq!(told(&weekly, &scan), [1; 4], "a weekly scan is told every week");
+    }
+
+    #[test]
+    fn what_ordinary_life_does_not_bring_is_remembered_of_a_device_for_a_day() {
+        let (mut habits, start) = (Habits::default(), Timestamp::from_parts(0, 0));
+        let mut note = |device: u8, class: Class, evidence: Evidence| {
+            let flow = FlowRef::of_link(host(device), host(100));
+            let mut incident = Incident::new(class, host(device), flow.clone(), start);
+            let (part, with) = (Contribution::of(evidence, 1.0, 12.0), (host(100), Service { protocol: 6, port: 22 }));
+            incident.reasons.push(Cause { part, host: host(device), peer: with.0, service: with.1, flow });
+            habits.note(&incident, start);
+        };
+        note(1, Class::BruteForce, Evidence::LoginFailures);
+        note(2, Class::NewService, Evidence::NewOffer);
+        note(3, Class::BruteForce, Evidence::Repeats);
+        note(4, Class::SilentChannel, Evidence::Silence);
+        let did = |device: u8, second: i64| habits.did(host(device), Timestamp::from_parts(second, 0));
+        assert_eq!([did(1, 86_399), did(1, 86_400)], [true, false]);
+        assert_eq!([2, 3, 4].map(|device| did(device, 1)), [false; 3], "what is new, or done to it");
     }
 }

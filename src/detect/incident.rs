@@ -217,6 +217,12 @@ impl Incident {
         // So is new access, whichever came first, and where both begin together: a device that is switched on does much that is new.
         let (first_unusual, then_unusual) = (self.class == Class::Unusual, class == Class::Unusual);
         let is_beside = first_unusual && class.is_new_access() || then_unusual && self.class.is_new_access();
+        // A device that was just plugged in reaches something at once.
+        let comes = |of: Class, with: Class| of == Class::NewDevice && matches!(with, Class::NewService | Class::NewWayOut);
+        let is_of_newcomer = comes(self.class, class) || comes(class, self.class);
+        if is_of_newcomer && !self.is_shared && self.begins_with(first) {
+            return true;
+        }
         if is_beside && !self.is_shared && (self.is_told_of(peer) || self.begins_with(first)) {
             return true;
         }
@@ -263,10 +269,8 @@ impl Incident {
         self.touch(now);
     }
 
-    /// Widens it by a conversation that belongs with it; it goes on no longer for that.
+    /// Names a conversation that belongs with it: its own time is no longer for that, and it goes on no longer.
     pub(super) fn relate(&mut self, service: Service, exhibit: &Exhibit) {
-        self.first = self.first.min(exhibit.first);
-        self.last = self.last.max(exhibit.last);
         self.add_service(service, exhibit.flow.as_ref());
     }
 
@@ -472,5 +476,25 @@ mod tests {
         (0..200).for_each(|n| incident.add_peer(host(n), f64::from(n)));
         assert_eq!(incident.peers.len(), MAX_PEERS);
         assert!(incident.peers.contains_key(&host(199)) && !incident.peers.contains_key(&host(0)));
+    }
+
+    #[test]
+    fn a_device_that_comes_and_reaches_something_is_one_thing() {
+        let is_same = |open: Class, class: Class, second: i64| {
+            let incident = Incident::new(open, host(1), FlowRef::of_link(host(1), host(2)), at(0));
+            incident.is_same(class, (host(9), Service::ARP), at(second))
+        };
+        let (new, reaches, out) = (Class::NewDevice, Class::NewService, Class::NewWayOut);
+        let pairs = [(new, reaches), (reaches, new), (new, out)];
+        assert_eq!(pairs.map(|(open, class)| [is_same(open, class, 30), is_same(open, class, 90)]), [[true, false]; 3]);
+        assert!(!is_same(Class::NewDevice, Class::LateralMovement, 30));
+    }
+
+    #[test]
+    fn what_is_beside_it_is_named_and_lengthens_nothing() {
+        let (mut incident, part) = (incident(), Contribution::of(super::super::evidence::Evidence::NewPeer, 1.0, 15.0));
+        let beside = Exhibit::of_itself(Class::Unusual, part, incident.flow.clone(), (at(-900), at(900), at(900)));
+        incident.relate(Service::ARP, &beside);
+        assert_eq!((incident.first, incident.last, incident.services.len()), (at(0), at(0), 1));
     }
 }

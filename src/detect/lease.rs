@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::feature::{Host, Observation};
 use crate::model::{Baselines, Map};
 use crate::sighting::{Seen, Sighting};
+use crate::wire::Mac;
 
 /// Addresses that stand for another device at the most, and devices with a present address; devices with a further one are known by it.
 const MAX_ADDRESSES: usize = 200_000;
@@ -18,6 +19,8 @@ pub(super) struct Leases {
     by_address: Map<Host, Host>,
     /// The present addresses of devices that are known by something else.
     present: Map<Host, Host>,
+    /// The interfaces of strangers to which addresses were leased.
+    strangers: Map<Host, Mac>,
 }
 
 impl Leases {
@@ -26,7 +29,9 @@ impl Leases {
     pub fn observe(&mut self, sighting: &Sighting, baselines: &Baselines) {
         let is_known = |host: Host| baselines.hosts.contains_key(&host);
         if let Some((address, mac)) = sighting.lease() {
-            self.belongs(Host(address), baselines.identities.leased(Host(address), mac, is_known));
+            let device = baselines.identities.leased(Host(address), mac, is_known);
+            self.belongs(Host(address), device);
+            self.leased_to_stranger(Host(address), (!is_known(device)).then_some(mac));
             return;
         }
         let Seen::Arp(arp) = &sighting.what else { return };
@@ -40,6 +45,17 @@ impl Leases {
             return;
         }
         self.belongs(host, if is_known(device) { device } else { host });
+    }
+
+    /// An address was leased to a stranger's interface, or to a device that is known.
+    fn leased_to_stranger(&mut self, address: Host, interface: Option<Mac>) {
+        match interface {
+            Some(mac) if self.strangers.len() < MAX_ADDRESSES || self.strangers.contains_key(&address) => {
+                self.strangers.insert(address, mac);
+            }
+            _ if self.strangers.is_empty() => {}
+            _ => _ = self.strangers.remove(&address),
+        }
     }
 
     /// An address belongs to a device from now on.
@@ -81,6 +97,9 @@ impl Leases {
         } else {
             (leased(seen.orig, seen.orig_local), leased(seen.resp, seen.resp_local))
         };
+        if !self.strangers.is_empty() && seen.orig_local {
+            seen.leased[0] |= self.strangers.get(&seen.orig) == Some(&seen.macs[0]);
+        }
         baselines.identify(seen);
         (seen.orig, seen.resp) = (orig.unwrap_or(seen.orig), resp.unwrap_or(seen.resp));
     }
@@ -216,5 +235,26 @@ mod tests {
             seen.facts.len()
         };
         assert_eq!([requests(3, App::OpcUa), requests(RULES, App::OpcUa), requests(3, App::Modbus)], [0, 1, 1]);
+    }
+
+    #[test]
+    fn a_stranger_s_lease_tells_which_interface_is_its_own() {
+        let baselines = baselines();
+        let mut leases = Leases::default();
+        let is_own = |leases: &Leases, address: u8, mac: Mac| {
+            let (_, mut seen) = flow(LATER_MS, address, 100, 80, true);
+            seen.macs[0] = mac;
+            leases.apply(&mut seen, &baselines);
+            seen.leased[0]
+        };
+        let stranger = Mac([2, 0, 0, 0, 0, 9]);
+        assert!(!is_own(&leases, 77, stranger));
+        leases.observe(&lease(stranger, 77, "ack"), &baselines);
+        assert_eq!(
+            [is_own(&leases, 77, stranger), is_own(&leases, 77, ROUTER), is_own(&leases, 78, stranger)],
+            [true, false, false]
+        );
+        leases.observe(&lease(MAC, 77, "ack"), &baselines);
+        assert!(!is_own(&leases, 77, stranger), "it is leased to a device that is known");
     }
 }

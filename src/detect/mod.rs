@@ -20,6 +20,7 @@ mod class;
 mod classify;
 mod config;
 mod counters;
+mod crowd;
 mod deed;
 mod detector;
 mod docket;

@@ -8,19 +8,42 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::case::WINDOW;
-use super::evidence::Evidence;
+use super::evidence::{Contribution, Detail, Evidence, Of};
 use super::incident::Incident;
+use super::prior::MORE_BITS;
+use super::surprise::MOST_BITS;
 use crate::feature::{FactKind, Host, Observation};
-use crate::model::{Baselines, Edge, Kind, KnownTo, Map};
+use crate::flow::Service;
+use crate::model::{Baselines, Edge, Kind, KnownTo, Map, bits};
 use crate::wire::Mac;
 
 /// Devices remembered as told new at the most; beyond, they may be told again.
 const MAX_INTRODUCED: usize = 100_000;
 
+/// To whom addresses are given.
+const DHCP_CLIENT: Service = Service { protocol: 17, port: 68 };
+
 /// New devices per minute while learning, and the probability of one within a window.
-pub(super) fn newcomer(baselines: &Baselines) -> (f64, f64) {
+pub(super) fn rate_of_newcomers(baselines: &Baselines) -> (f64, f64) {
     let per_minute = baselines.newcomers_per_minute;
     (per_minute, 1.0 - (-per_minute * WINDOW.as_seconds() / 60.0).exp())
+}
+
+/// That a device at home of which nothing is known was never seen, and how probable that is: as surprising as such devices are rare, among windows of a case's
+/// length.
+pub(super) fn newcomer(seen: &Observation, baselines: &Baselines) -> Option<(Contribution, f64)> {
+    // Errors answer somebody else's packet: routers on its way are met when something did not arrive. Who gives addresses is the router, whose own nobody
+    // saw before, or is told as what it is.
+    let is_router = seen.service.is_icmp_error() || seen.service == DHCP_CLIENT;
+    // Who comes through a gateway was there before: nobody heard who is behind it.
+    if !seen.orig_local || !seen.orig.is_device() || is_router || baselines.identities.is_gateway(seen.macs[0]) {
+        return None;
+    }
+    // Who is plugged in and passes on what others send is an access point that nobody asked for.
+    let (prior_bits, detail) = if seen.is_from_behind() { (MORE_BITS, Detail::Hides) } else { (0.0, Detail::Nothing) };
+    let (per_minute, p) = rate_of_newcomers(baselines);
+    let part = Contribution::of(Evidence::NewDevice, per_minute * 1440.0, (bits(p) + prior_bits).min(MOST_BITS));
+    Some((Contribution { of: Of::Network, prior_bits, detail, ..part }, p * (-prior_bits).exp2()))
 }
 
 /// Is it what several devices do: the same service of the same peer, with commands that devices of their roles give? What it calls itself is
@@ -43,6 +66,8 @@ pub(super) fn changes_machine(seen: &Observation) -> bool {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Introduced {
     devices: BTreeSet<Host>,
+    /// Those of which was told that others are behind them.
+    hiding: BTreeSet<Host>,
     /// The first addresses of IPv4 and of IPv6 behind an interface.
     first: Map<Mac, [Option<Host>; 2]>,
 }
@@ -50,10 +75,18 @@ pub(super) struct Introduced {
 impl Introduced {
     /// Notes what an incident tells.
     pub fn note(&mut self, incident: &Incident) {
-        let tells = incident.reasons.iter().any(|reason| reason.part.evidence == Evidence::NewDevice);
-        if tells {
+        let told = || incident.reasons.iter().filter(|reason| reason.part.evidence == Evidence::NewDevice);
+        if told().next().is_some() {
             self.add(incident.host);
         }
+        if told().any(|reason| reason.part.detail == Detail::Hides) && self.hiding.len() < MAX_INTRODUCED {
+            self.hiding.insert(incident.host);
+        }
+    }
+
+    /// Was it told that others are behind this device?
+    pub fn has_hiding(&self, device: Host) -> bool {
+        self.hiding.contains(&device)
     }
 
     /// Notes that it was told of this device, too.
@@ -180,5 +213,22 @@ mod tests {
             follows_others(&seen, knowledge.baselines(seen.seen))
         };
         assert_eq!([FactKind::ControllerRequest, FactKind::ControllerChange].map(follows), [true, false]);
+    }
+
+    #[test]
+    fn who_hides_others_is_more_than_new_and_who_gives_addresses_is_the_router() {
+        let knowledge = knowledge();
+        let found = |change: fn(&mut Observation)| {
+            let (_, mut seen) = flow(LATER_MS, 77, 100, SHARES, true);
+            change(&mut seen);
+            newcomer(&seen, knowledge.baselines(seen.seen)).map(|(part, p)| (part.detail, part.prior_bits, part.bits, bits(p)))
+        };
+        let plain = found(|_| ()).unwrap();
+        assert_eq!((plain.0, plain.1), (Detail::Nothing, 0.0));
+        let hides = found(|seen| (seen.crossed_router, seen.leased[0]) = (true, true)).unwrap();
+        assert_eq!((hides.0, hides.1, hides.2), (Detail::Hides, MORE_BITS, (plain.2 + MORE_BITS).min(MOST_BITS)));
+        assert!((hides.3 - plain.3 - MORE_BITS).abs() < 1e-9);
+        assert_eq!(found(|seen| seen.crossed_router = true), Some(plain), "whose interface that is is not known");
+        assert_eq!(found(|seen| seen.service = DHCP_CLIENT), None);
     }
 }

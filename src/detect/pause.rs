@@ -3,9 +3,10 @@
 use std::mem::discriminant;
 
 use super::class::Class;
-use super::evidence::{Contribution, Evidence};
+use super::evidence::{Contribution, Detail, Evidence};
 use super::exhibit::Exhibit;
 use super::incident::{Cause, Incident};
+use super::reaches::reach_bits;
 use crate::feature::Host;
 use crate::flow::Service;
 use crate::time::{Span, Timestamp};
@@ -39,8 +40,16 @@ impl Incident {
         let is_told = |part: &Contribution| self.reasons.iter().any(is_kind(part.evidence));
         let is_round = |part: &Contribution| {
             // What touches more than what was told is another thing.
-            let is_less = |cause: &Cause| part.prior_bits <= cause.part.prior_bits;
-            let is_same = |cause: &Cause| cause.part.evidence == part.evidence && cause.service == with.1 && is_less(cause);
+            // That it is one of several is what a round is.
+            let apart = |of: &Contribution| match of.detail {
+                Detail::Reaches(devices) => of.prior_bits - reach_bits(devices),
+                _ => of.prior_bits,
+            };
+            let is_less = |cause: &Cause| apart(part) <= apart(&cause.part);
+            let is_new =
+                |of: Evidence| matches!(of, Evidence::NewService | Evidence::NewPeer | Evidence::NewOffer | Evidence::NewClient);
+            let is_kind = |of: Evidence| of == part.evidence || is_new(of) && is_new(part.evidence);
+            let is_same = |cause: &Cause| is_kind(cause.part.evidence) && cause.service == with.1 && is_less(cause);
             let may_be = matches!(self.class, Class::Unusual | Class::NewService | Class::CriticalAccess);
             is_at_home && may_be && self.reasons.first().is_some_and(is_same)
         };
@@ -139,6 +148,9 @@ mod tests {
             let round = [goes_on(&incident, 80, true), goes_on(&incident, 80, false), goes_on(&incident, 22, true)];
             assert_eq!(round, [true, false, false], "whoever looks after devices goes from one to the next");
             let writes = Contribution { prior_bits: 12.0, ..part };
+            let third = Contribution { detail: Detail::Reaches(6), ..writes };
+            let again = Exhibit::of_itself(class, third, flow.clone(), (at(9), at(9), at(9)));
+            assert!(incident.has_told((host(3), http), &again, true), "that it is one of several is no more");
             let escalates = Exhibit::of_itself(class, writes, flow.clone(), (at(9), at(9), at(9)));
             assert!(!incident.has_told((host(3), http), &escalates, true), "what touches more is another thing");
         }

@@ -7,18 +7,19 @@ use serde::{Deserialize, Serialize};
 use super::anywhere::{Attack, anywhere};
 use super::classify::administers_by;
 use super::config::{Part, Without};
+use super::crowd::repeats;
 use super::evidence::{Contribution, Evidence};
 use super::knowledge::{Ends, Knowledge};
 use super::newcomer::follows_others;
 use super::rhythm::{self, Beaten, Beats, Rhythm, Rhythms};
 use super::strongest::Strongest;
-use super::surprise::{DNS, Surprise};
+use super::surprise::{DNS, Surprise, knows_client};
 use super::waking::Waking;
 use crate::app::{App, Events};
 use crate::feature::{BYTES_ORIG, BYTES_RESP, Fact, FactKind, Host, Observation};
 use crate::flow::Service;
 use crate::model::{
-    Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Kind, KnownTo, Minute, Roles, Shape, Side,
+    Baselines, Counted, Edge, Family as _, HostBaseline, Hour, HourOfDevice, Kind, KnownTo, Minute, Repeats, Roles, Shape, Side,
 };
 use crate::time::Timestamp;
 
@@ -39,6 +40,7 @@ const DIRECTORY: [Service; 3] =
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Recent {
     hour: Hour,
+    repeats: Repeats,
     minutes: VecDeque<(i64, Minute)>,
     waking: Waking,
     rhythms: Rhythms,
@@ -101,6 +103,9 @@ impl Recent {
         with_crowd: bool,
     ) -> (Context, Option<u32>) {
         self.hour.add(seen);
+        if with_crowd {
+            self.repeats.add(seen, || knows_client(seen, ends));
+        }
         let counted = self.observe_served(seen);
         let around = match counted {
             Some((counted, true)) => Some(counted),
@@ -112,14 +117,15 @@ impl Recent {
         let beats = beaten
             .and_then(|key| if is_followed { Some(self.rhythms.observe(seen, key)) } else { self.rhythms.go_on(seen, key) });
         let beats = beaten.zip(beats);
-        let beside = Beside { hour: &self.hour, counted: around.as_ref(), beats, is_starting };
+        let beside = Beside { hour: &self.hour, repeats: &self.repeats, counted: around.as_ref(), beats, is_starting };
         let context = context((seen, surprise), ends, without, &beside, with_crowd);
         (context, counted.map(|(counted, _)| counted.initiated.targets))
     }
 
     /// Counts what the responder of an observation is asked within the hour, where its initiator is looked after elsewhere.
-    pub(super) fn observe_asked(&mut self, seen: &Observation) {
+    pub(super) fn observe_asked(&mut self, seen: &Observation, is_known: impl FnOnce() -> bool) {
         self.hour.add_asked(seen);
+        self.repeats.add(seen, is_known);
     }
 
     /// Counts an observation as one that its responder gets. Returns what its minute counted, and whether that is the one around it.
@@ -145,7 +151,7 @@ impl Recent {
         let counted = self.counted_around(seen, if has_events(seen) { at_end() } else { None });
         let followed = Beaten::of(seen, surprise, ends.orig).and_then(|key| Some((key, self.rhythms.of(&key)?)));
         let is_starting = self.waking.is_starting(seen);
-        let beside = Beside { hour: &self.hour, counted: counted.as_ref(), beats: followed, is_starting };
+        let beside = Beside { hour: &self.hour, repeats: &self.repeats, counted: counted.as_ref(), beats: followed, is_starting };
         context((seen, surprise), ends, without, &beside, true)
     }
 
@@ -162,6 +168,7 @@ impl Recent {
         let crowd = of(&|found| served().into_iter().for_each(|served| found.served(seen, served, host)));
         let asked = Some(Side::Asked).filter(|&side| Side::of(seen) == Some(side));
         let hour = of(&|found| asked.into_iter().for_each(|side| found.asked(seen, side, self.hour.exchanges(), host)));
+        let crowd = stronger(crowd, of_strangers(seen, &self.repeats, &knowledge.ends(seen), without));
         Context { crowd, hour, ..Context::default() }
     }
 
@@ -208,6 +215,7 @@ fn has_events(seen: &Observation) -> bool {
 /// What happened around a flow.
 struct Beside<'r> {
     hour: &'r Hour,
+    repeats: &'r Repeats,
     counted: Option<&'r Counted>,
     beats: Option<(Beaten, &'r Beats)>,
     /// Has its initiator just been switched on?
@@ -220,7 +228,7 @@ fn context(
     (seen, surprise): (&Observation, &Surprise),
     ends: &Ends<'_>,
     without: Without,
-    &Beside { hour, counted, beats, is_starting }: &Beside<'_>,
+    &Beside { hour, repeats, counted, beats, is_starting }: &Beside<'_>,
     with_crowd: bool,
 ) -> Context {
     let &Ends { baselines, orig, resp } = ends;
@@ -265,7 +273,25 @@ fn context(
         let held = held(seen, (beaten, beats), orig, baselines).filter(|part| part.bits > found.bits());
         found.part = held.or(found.part);
     }
-    Context { hour: of_hour(seen, surprise, (hour, with_crowd), ends, without), ..found.context() }
+    let hour = of_hour(seen, surprise, (hour, with_crowd), ends, without);
+    let strangers = if with_crowd && surprise.unknown_client { of_strangers(seen, repeats, ends, without) } else { None };
+    let context = found.context();
+    Context { hour, crowd: stronger(context.crowd, strangers), ..context }
+}
+
+/// How often strangers come to the responder of a flow with the same again.
+fn of_strangers(
+    seen: &Observation,
+    repeated: &Repeats,
+    &Ends { baselines, resp, .. }: &Ends<'_>,
+    without: Without,
+) -> Option<Contribution> {
+    let repeated = repeated.of(seen).filter(|_| !without.has_kind(Evidence::Repeats))?;
+    repeats(seen, repeated, resp, baselines)
+}
+
+fn stronger(one: Option<Contribution>, other: Option<Contribution>) -> Option<Contribution> {
+    one.into_iter().chain(other).reduce(|one, other| if other.bits > one.bits { other } else { one })
 }
 
 /// What the hour around a flow holds far too much of: asked by its initiator, carried out by it, or asked of its responder, which is looked at only

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Contribution, Evidence};
+use super::evidence::{Contribution, Detail, Evidence};
 use super::flow_ref::FlowRef;
 use super::prior::BITS;
 use crate::feature::{Host, Observation};
 use crate::flow::FlowRecord;
-use crate::model::{Baselines, DEAF_MINUTES, Edge, bits, tail_probability};
+use crate::model::{Baselines, DEAF_MINUTES, Edge, Map, bits, tail_probability};
 use crate::time::{Span, Timestamp};
 
 /// Conversations followed at the most: devices in a fleet have a few each. Some 250 bytes each.
@@ -23,6 +23,8 @@ const MORE_MINUTES_UNKNOWN: f64 = 20.0;
 /// How fast longer silences become improbable: as the tails of histograms.
 pub(super) const ALPHA: f64 = 2.0;
 const MOST_BITS: f64 = 30.0;
+/// A device goes on that is heard so long after what it no longer says.
+const GOES_ON: Span = Span::from_secs(300);
 /// After as long without anything heard of anybody nobody is looked for …
 const QUIET: Span = Span::from_secs(600);
 /// … and as long a time is none of silence, in learning as here.
@@ -34,6 +36,8 @@ struct Heard {
     longest_gap: u32,
     minutes: u32,
     is_critical: bool,
+    /// Is it missed only while the device itself goes on?
+    is_alone: bool,
     /// Was its silence told?
     told: bool,
     flow: FlowRef,
@@ -47,17 +51,43 @@ impl Heard {
     /// Is it silent for so long that it is told?
     fn is_silent(&self, now: Timestamp) -> bool {
         let longest = f64::from(self.longest_gap);
-        let more = if self.is_critical { MORE_MINUTES } else { MORE_MINUTES_UNKNOWN };
+        let more = if self.is_critical || self.is_alone { MORE_MINUTES } else { MORE_MINUTES_UNKNOWN };
         self.minutes_silent(now) >= (longest * TIMES).max(longest + more)
     }
 
     /// How surprising that is.
     fn part(&self, now: Timestamp) -> Contribution {
         let (minutes, longest) = (self.minutes_silent(now), f64::from(self.longest_gap));
-        let prior_bits = if self.is_critical { BITS } else { 0.0 };
+        let (prior_bits, detail) = match () {
+            () if self.is_critical => (BITS, Detail::Nothing),
+            () if self.is_alone => (BITS, Detail::GoesOn),
+            () => (0.0, Detail::Nothing),
+        };
         let bits = bits(tail_probability(minutes, 0.0, f64::from(self.minutes), longest, ALPHA)) + prior_bits;
         let usual = (0.0, longest);
-        Contribution { usual, prior_bits, ..Contribution::of(Evidence::Silence, minutes, bits.min(MOST_BITS)) }
+        Contribution { usual, prior_bits, detail, ..Contribution::of(Evidence::Silence, minutes, bits.min(MOST_BITS)) }
+    }
+}
+
+/// When a device was heard in two of its conversations: the latest one, and any other.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Signs {
+    latest: Option<(Edge, Timestamp)>,
+    other: Option<Timestamp>,
+}
+
+impl Signs {
+    fn add(&mut self, edge: Edge, at: Timestamp) {
+        match &mut self.latest {
+            Some((latest, until)) if *latest == edge => *until = at.max(*until),
+            latest => self.other = latest.replace((edge, at)).map(|(_, until)| until).max(self.other),
+        }
+    }
+
+    /// Was it heard after that, but in this conversation?
+    fn beside(&self, edge: Edge, after: Timestamp) -> bool {
+        let latest = self.latest.and_then(|(latest, until)| if latest == edge { self.other } else { Some(until) });
+        latest.is_some_and(|until| until >= after)
     }
 }
 
@@ -80,6 +110,8 @@ pub(super) struct Silent {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Silences {
     heard: BTreeMap<(Host, Edge), Heard>,
+    /// When devices were heard of which one is missed only while they go on.
+    signs: Map<Host, Signs>,
     /// When anything was heard last, of anybody, where all are heard.
     #[serde(skip)]
     any: Option<Timestamp>,
@@ -96,6 +128,9 @@ impl Silences {
 
     /// Hears a conversation.
     pub fn observe(&mut self, seen: &Observation, record: &FlowRecord, baselines: &Baselines) {
+        if !self.signs.is_empty() {
+            self.go_on(seen);
+        }
         // Its other end may go on for a while with what is not heard; servers outside come and go.
         if !(seen.is_critical() || seen.is_of_unknown_kind()) || !seen.resp_local || !seen.is_heard_of_initiator() {
             return;
@@ -116,8 +151,23 @@ impl Silences {
         let Some(steady) = known.filter(|steady| steady.is_steady()) else { return };
         if self.heard.len() < MAX_CONVERSATIONS {
             let (longest_gap, minutes, is_critical) = (steady.longest_gap().max(1), steady.minutes(), steady.is_critical());
-            let heard = Heard { last: seen.end, longest_gap, minutes, is_critical, told: false, flow: FlowRef::of(record) };
-            self.heard.insert(key, heard);
+            let (is_alone, flow) = (steady.is_alone(), FlowRef::of(record));
+            self.heard.insert(key, Heard { last: seen.end, longest_gap, minutes, is_critical, is_alone, told: false, flow });
+            if is_alone {
+                self.signs.entry(seen.orig).or_default().add(edge, seen.start);
+            }
+        }
+    }
+
+    /// Notes signs of life of devices of which a conversation is missed only while they go on: what they begin themselves, but what the card of one that
+    /// sleeps does, too.
+    fn go_on(&mut self, seen: &Observation) {
+        if seen.service.maintains_link() || !seen.is_heard_of_initiator() {
+            return;
+        }
+        if let Some(signs) = self.signs.get_mut(&seen.orig) {
+            // What its other end repeats without an answer may last for long after it.
+            signs.add(Edge { service: seen.service, peer: seen.resp }, seen.start);
         }
     }
 
@@ -138,8 +188,13 @@ impl Silences {
         if self.any.is_some_and(|any| now.since(any) >= QUIET) {
             return silent;
         }
+        let signs = &self.signs;
+        // What else it says ends up to a minute after, too, where all of it stops at once.
+        let goes_on = |host: &Host, edge: Edge, heard: &Heard| {
+            !heard.is_alone || signs.get(host).is_some_and(|signs| signs.beside(edge, heard.last + GOES_ON))
+        };
         for (&(host, edge), heard) in &mut self.heard {
-            if !heard.told && heard.is_silent(now) {
+            if !heard.told && heard.is_silent(now) && goes_on(&host, edge, heard) {
                 heard.told = true;
                 silent.push(Silent { host, edge, flow: heard.flow.clone(), last: heard.last, part: heard.part(now) });
             }
@@ -281,6 +336,50 @@ mod tests {
         assert!(is_missed(0, 0));
         assert!(!is_missed(60, 0), "another of its server pauses");
         assert!(!is_missed(0, 20), "it does much");
+    }
+
+    /// What is told of device 1 after it told device 2 something each minute for 80 minutes, and ten more, of a kind; it asks the time later or not.
+    fn told_after_an_hour(app: App, goes_on: bool) -> Vec<Silent> {
+        let tells = |at: i64| {
+            let (record, mut seen) = flow(at * 60_000, 1, 2, 7100, true);
+            (seen.app, seen.resp_local) = (app, true);
+            (record, seen)
+        };
+        let mut builder = BaselinesBuilder::default();
+        (0..80).step_by(5).for_each(|at| builder.add(&tells(at).1, 0));
+        let mut baselines = builder.finish();
+        baselines.pool_as_one();
+        let mut silences = Silences::default();
+        let asks = |at: i64| flow(at * 60_000, 1, 100, 123, true);
+        // As the last of it ends: that it goes on shows later.
+        let heard = [tells(80), tells(85), tells(90), asks(91)].into_iter().chain(goes_on.then(|| asks(96)));
+        heard.for_each(|(record, seen)| silences.observe(&seen, &record, &baselines));
+        assert!(look(&mut silences, 104).is_empty(), "not for long");
+        look(&mut silences, 107)
+    }
+
+    #[test]
+    fn what_was_known_for_an_hour_is_missed_while_its_device_goes_on() {
+        for (app, detail) in [(App::Unknown, Detail::GoesOn), (App::Hl7, Detail::Nothing)] {
+            let told = told_after_an_hour(app, true);
+            assert_eq!(told.len(), 1, "{app:?}");
+            assert_eq!((told[0].part.detail, told[0].part.prior_bits), (detail, BITS));
+            assert!(told_after_an_hour(app, false).is_empty(), "it may have been switched off");
+        }
+        assert!(told_after_an_hour(App::Http, true).is_empty());
+    }
+
+    #[test]
+    fn signs_are_those_beside_a_conversation() {
+        let edge = |port| Edge { service: Service { protocol: 6, port }, peer: host(2) };
+        let mut signs = Signs::default();
+        let beside = |signs: &Signs, port| [10, 20, 30].map(|at| signs.beside(edge(port), minute(at)));
+        assert_eq!(beside(&signs, 1), [false; 3]);
+        signs.add(edge(1), minute(10));
+        assert_eq!((beside(&signs, 1), beside(&signs, 2)), ([false; 3], [true, false, false]));
+        signs.add(edge(2), minute(20));
+        signs.add(edge(1), minute(30));
+        assert_eq!((beside(&signs, 1), beside(&signs, 2)), ([true, true, false], [true; 3]));
     }
 
     #[test]

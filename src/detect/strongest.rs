@@ -79,19 +79,11 @@ impl<'k> Strongest<'k> {
         context
     }
 
-    /// That a device at home of which nothing is known was never seen: as surprising as such devices are rare, among windows of a case's length.
+    /// That a device at home of which nothing is known was never seen.
     pub fn newcomer(&mut self, seen: &Observation) {
-        // Errors answer somebody else's packet: routers on its way are met when something did not arrive.
-        if !seen.orig_local || !seen.orig.is_device() || seen.service.is_icmp_error() {
-            return;
+        if let Some((part, p)) = newcomer(seen, self.baselines) {
+            (self.part, self.p) = (Some(part), p);
         }
-        // Who comes through a gateway was there before: nobody heard who is behind it.
-        if self.baselines.identities.is_gateway(seen.macs[0]) {
-            return;
-        }
-        let (per_minute, p) = newcomer(self.baselines);
-        let part = Contribution::of(Evidence::NewDevice, per_minute * 1440.0, bits(p).min(MOST_BITS));
-        (self.part, self.p) = (Some(Contribution { of: Of::Network, ..part }), p);
     }
 
     /// What its initiator does in this minute.

@@ -44,6 +44,13 @@ pub struct Surprise {
     pub behaviour: u16,
 }
 
+/// Does the service that a flow is of know its client? It knows whoever knows it, though it may have had too many clients to name.
+pub(super) fn knows_client(seen: &Observation, ends: &Ends<'_>) -> bool {
+    let (edge, client) = (Edge { service: seen.service, peer: seen.resp }, Edge { service: seen.service, peer: seen.orig });
+    let is_known_edge = || ends.orig.is_some_and(|host| host.edges.contains(edge));
+    ends.resp.is_some_and(|host| is_known_edge() || host.clients().contains(client))
+}
+
 impl Surprise {
     /// Bits in all, the weaker half: what is new about a flow and what is odd about its shape depend on each other.
     #[must_use]

@@ -134,6 +134,8 @@ pub const WEAK_TICKETS: [&str; 2] = ["weak cipher", "without proof"];
 
 /// The text of a [`FactKind::ControllerRequest`] that every station gives all day. All others change the controller, or give away its program.
 pub const READ_REQUEST: &str = "read";
+/// The texts of those that stop what a controller does, or make it begin anew or fall silent.
+pub const HALTING_REQUESTS: [&str; 3] = ["stop", "restart", "silence"];
 /// The text of one that asks for a controller's program.
 pub const UPLOAD_REQUEST: &str = "upload";
 

@@ -13,8 +13,8 @@ mod tool;
 
 pub use extract::extract;
 pub use fact::{
-    Fact, FactKind, POLICY_CHANGE, ParseFactError, READ_REQUEST, SUBSCRIBE_ALL, UPLOAD_REQUEST, WEAK_TICKETS, fact_texts,
-    names_service,
+    Fact, FactKind, HALTING_REQUESTS, POLICY_CHANGE, ParseFactError, READ_REQUEST, SUBSCRIBE_ALL, UPLOAD_REQUEST, WEAK_TICKETS,
+    fact_texts, names_service,
 };
 pub use observation::{
     BYTES_ORIG, BYTES_RESP, DNS_NAME_BYTES, DNS_ODD_TYPES, DNS_QUERIES, DURATION, Host, NamesAsked, Observation, PACKETS_ORIG,

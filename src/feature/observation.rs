@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::fact::{Fact, FactKind, facts};
 use super::{COUNT, extract};
 use crate::app::{App, Events, Facts, Family};
-use crate::flow::{DirectionBasis, FlowRecord, HomeNets, Service, Sight, is_group};
+use crate::flow::{DirectionBasis, FlowRecord, HomeNets, Service, Sight, is_group, is_own_group};
 use crate::time::Timestamp;
 use crate::wire::{Addr, Mac};
 
@@ -153,6 +153,8 @@ pub struct Observation {
     pub continued: bool,
     /// Did the responder pass it on to who was named, as proxies do?
     pub passed_on: bool,
+    /// Has one router lowered the hop limit of its initiator's first packet? Systems begin with 64, 128 or 255.
+    pub crossed_router: bool,
     /// Its features.
     pub vector: [f32; COUNT],
 }
@@ -207,6 +209,7 @@ impl Observation {
             turned: turned(record),
             continued: record.segment > 0,
             passed_on: record.facts.as_deref().is_some_and(Facts::passes_on),
+            crossed_router: matches!(record.orig.ttl, 63 | 127 | 254),
             vector: extract(record).map(|value| value as f32),
         }
     }
@@ -284,10 +287,11 @@ impl Observation {
         is_group(self.resp.0) || self.macs[1].is_group()
     }
 
-    /// Is it between two devices at home, in a language that nobody knows, as makers have their own?
+    /// Is it between devices at home, in a language that nobody knows, as makers have their own? What is said to all is none; what is said to a group that the
+    /// network made for it may be.
     #[must_use]
     pub fn is_of_unknown_kind(&self) -> bool {
-        self.app == App::Unknown && self.stays_home() && !self.is_to_group()
+        self.app == App::Unknown && self.stays_home() && (!self.is_to_group() || is_own_group(self.resp.0))
     }
 
     /// Is it care of patients or control of machines?
@@ -318,6 +322,12 @@ impl Observation {
         }
     }
 
+    /// Does it come from behind the interface of one device, which has its address leased, rather than from that device: does that hide others?
+    #[must_use]
+    pub const fn is_from_behind(&self) -> bool {
+        self.crossed_router && self.leased[0] && self.orig_local
+    }
+
     /// Does it come from outside?
     #[must_use]
     pub const fn comes_in(&self) -> bool {
@@ -328,6 +338,13 @@ impl Observation {
     #[must_use]
     pub const fn goes_out(&self) -> bool {
         self.orig_local && !self.resp_local
+    }
+
+    /// Is it a whole connection from outside by which a password may have been tried, unseen: one that is encrypted, or by which one logs in?
+    #[must_use]
+    pub fn may_try(&self) -> bool {
+        let hides = self.app == App::Tls || self.app.family() == Family::Access;
+        hides && self.comes_in() && self.service.protocol == TCP && self.is_complete() && !self.continued && self.answered()
     }
 
     /// Did the responder send anything but a refusal?

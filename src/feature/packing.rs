@@ -40,11 +40,13 @@ pub fn pack(seen: &Observation, out: &mut Vec<u8>) {
         turned,
         continued,
         passed_on,
+        crossed_router,
         vector,
     } = seen;
     let told = [*orig_local, *resp_local, *failed, *under_way, *continued, *passed_on, orig.0.is_v4(), resp.0.is_v4()];
     out.push(told.iter().fold(0, |bits, &bit| bits << 1 | u8::from(bit)));
-    out.push(*sight as u8 | u8::from(leased[0]) << 2 | u8::from(leased[1]) << 3 | u8::from(turned.is_some()) << 4);
+    let more = [leased[0], leased[1], turned.is_some(), *crossed_router];
+    out.push(more.iter().rev().fold(0, |bits, &bit| bits << 1 | u8::from(bit)) << 2 | *sight as u8);
     [seen_at, first_seen, start, end].iter().for_each(|at| out.extend(at.nanos().to_le_bytes()));
     [orig, resp].iter().for_each(|host| pack_address(host.0, out));
     macs.iter().for_each(|mac| out.extend(mac.0));
@@ -82,8 +84,8 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
     let [orig_local, resp_local, failed, under_way, continued, passed_on, orig_v4, resp_v4] =
         std::array::from_fn(|place| told >> (7 - place) & 1 == 1);
     let sight = take::<1>(bytes)?[0];
-    let (leased, is_turned) = ([sight & 4 != 0, sight & 8 != 0], sight & 16 != 0);
-    let sight = match sight & !0b1_1100 {
+    let (leased, is_turned, crossed_router) = ([sight & 4 != 0, sight & 8 != 0], sight & 16 != 0, sight & 32 != 0);
+    let sight = match sight & !0b11_1100 {
         0 => Sight::Whole,
         1 => Sight::Early,
         2 => Sight::Again,
@@ -133,6 +135,7 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
         turned,
         continued,
         passed_on,
+        crossed_router,
         vector,
     })
 }
@@ -178,12 +181,16 @@ pub mod tests {
         let fact = (0..KINDS.len(), any::<u64>()).prop_map(|(kind, hash)| Fact { kind: KINDS[kind], hash });
         let sight = prop_oneof![Just(Sight::Whole), Just(Sight::Early), Just(Sight::Again), Just(Sight::Between)];
         let value = prop_oneof![Just(0.0), Just(-0.0), any::<f32>()];
-        let ends = (address(), address(), any::<[[u8; 6]; 2]>(), any::<[bool; 8]>());
+        let ends = (address(), address(), any::<[[u8; 6]; 2]>(), any::<[bool; 9]>());
         let app = (any::<(u8, u16, Option<u16>)>(), 0..App::ALL.len(), prop::collection::vec(fact, 0..4), any::<[u32; 4]>());
         let vector = prop::collection::vec(value, COUNT);
         (any::<[i64; 4]>(), ends, app, sight, vector).prop_map(|(times, ends, (service, app, facts, events), sight, values)| {
-            let (orig, resp, macs, [orig_local, resp_local, failed, under_way, continued, passed_on, orig_leased, resp_leased]) =
-                ends;
+            let (
+                orig,
+                resp,
+                macs,
+                [orig_local, resp_local, failed, under_way, continued, passed_on, leased @ .., crossed_router],
+            ) = ends;
             let [seen, first_seen, start, end] = times.map(Timestamp::from_nanos);
             let mut vector = [0.0; COUNT];
             vector.copy_from_slice(&values);
@@ -195,7 +202,7 @@ pub mod tests {
                 orig,
                 resp,
                 macs: macs.map(Mac),
-                leased: [orig_leased, resp_leased],
+                leased,
                 orig_local,
                 resp_local,
                 service: Service { protocol: service.0, port: service.1 },
@@ -213,6 +220,7 @@ pub mod tests {
                 turned: service.2.map(|port| Service { protocol: service.0, port }),
                 continued,
                 passed_on,
+                crossed_router,
                 vector,
             }
         })

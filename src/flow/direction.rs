@@ -97,6 +97,16 @@ pub fn is_group(addr: Addr) -> bool {
     }
 }
 
+/// Is it the address of a group that a network makes for itself: administratively scoped (RFC 2365, but for what is relative to a scope: SSDP, SLP), or of IPv6 not
+/// assigned and of an admin-local to organisation-local scope (RFC 4291, 2.7; RFC 7346)?
+#[must_use]
+pub fn is_own_group(addr: Addr) -> bool {
+    match addr.ip() {
+        IpAddr::V4(ip) => ip.octets()[0] == 239 && ip.octets()[..3] != [239, 255, 255],
+        IpAddr::V6(ip) => matches!(ip.octets(), [0xff, kind, ..] if kind >> 4 & 1 == 1 && (4..=8).contains(&(kind & 0x0f))),
+    }
+}
+
 /// The networks that the user calls home.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HomeNets {

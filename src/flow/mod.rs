@@ -21,7 +21,7 @@ mod tcp;
 mod wheel;
 
 pub use community_id::community_id;
-pub use direction::{DirectionBasis, HomeNets, is_group};
+pub use direction::{DirectionBasis, HomeNets, is_group, is_own_group};
 pub use flow_state::Flow;
 pub use history::{HISTORY_LETTERS, History};
 pub use key::{FlowKey, SHARDS, Service};

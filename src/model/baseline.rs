@@ -14,6 +14,7 @@ use super::hours::Days;
 use super::identity::{Identities, Names};
 use super::order::Order;
 use super::pooled::{Asking, Busiest, Newness, Pooled};
+use super::repeats::Repeats;
 use super::role::{self, Role};
 use super::steady::{Deaf, Steady};
 use super::window::{Edge, Map, Minute, sorted};
@@ -49,8 +50,9 @@ pub struct ServedBaseline {
 }
 
 /// The rules of today: requests that are turned down are counted, and programs that hide are known by how they speak (1); log-ins by SSH that fail are, too (2),
-/// and those by RADIUS (3); what OPC UA asks for is a request to a controller (4).
-pub const RULES: u32 = 4;
+/// and those by RADIUS (3); what OPC UA asks for is a request to a controller (4);
+/// connections of strangers that are as long as an earlier one of theirs are counted (5).
+pub const RULES: u32 = 5;
 
 /// All baselines: counts that add.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -105,6 +107,7 @@ pub struct BaselinesBuilder {
     minute: Option<i64>,
     window: Minute,
     hour: Hour,
+    repeats: Repeats,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     /// It sees one minute in so many; of 0 all.
@@ -132,6 +135,7 @@ impl BaselinesBuilder {
             self.baselines.learn_hour(&ended, self.sample.max(1));
         }
         self.window.add(seen, behaviour);
+        self.learn_repeats(seen);
         // At the bidding of whoever is outside a device asks for nobody.
         if seen.passed_on
             && seen.orig_local
@@ -162,6 +166,17 @@ impl BaselinesBuilder {
     #[must_use]
     pub fn heard(&self) -> Option<(Timestamp, Timestamp)> {
         self.first.zip(self.last)
+    }
+
+    /// Learns that a stranger comes with a connection as long as one before.
+    fn learn_repeats(&mut self, seen: &Observation) {
+        let client = Edge { service: seen.service, peer: seen.orig };
+        let is_known = || self.baselines.host(seen.resp).is_some_and(|host| host.clients().contains(client));
+        if self.repeats.add(seen, is_known)
+            && let Some(host) = self.baselines.host_mut(seen.resp, true)
+        {
+            host.learn_repeats(seen.service, self.sample.max(1));
+        }
     }
 
     fn learn_volume(&mut self, seen: &Observation) {
@@ -336,16 +351,18 @@ impl Baselines {
         self.draw_most();
     }
 
-    /// Of what nobody knows, only what goes on for all that use it of the same server: where one of them pauses, the others may.
+    /// Of what nobody knows, only what goes on for all that use it of the same server, for days: where one of them pauses, the others may. What else goes on is
+    /// missed only while the device itself does.
     fn keep_steady(&mut self) {
         let mut going_on: BTreeMap<Edge, usize> = BTreeMap::new();
         let steady = self.hosts.values().flat_map(|host| host.steady_of_unknown_kind());
         steady.for_each(|edge| *going_on.entry(edge).or_default() += 1);
         let clients = |edge: Edge| self.host(edge.peer).map_or(0, |server| server.clients().range(&edge.family()).count());
         going_on.retain(|&edge, steady| STEADY_SHARE * clients(edge) as f64 <= *steady as f64);
-        self.hosts
-            .values_mut()
-            .for_each(|host| host.steady.keep(|edge, steady| steady.is_critical() || going_on.contains_key(edge)));
+        for host in self.hosts.values_mut() {
+            host.steady.keep(|edge, steady| steady.is_critical() || going_on.contains_key(edge) || steady.is_steady());
+            host.steady.stand_alone(|edge| !going_on.contains_key(edge));
+        }
     }
 
     /// Is a device one of those that are pooled: those at home, where any is?

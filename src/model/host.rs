@@ -105,6 +105,12 @@ impl HostBaseline {
         &self.serving().clients
     }
 
+    /// Connections to a service of its own that were as long as an earlier one of the same client within the hour in which that was a stranger.
+    #[must_use]
+    pub fn repeats(&self, service: Service) -> u32 {
+        self.measured.per_hour(Of::Repeats, service).total()
+    }
+
     /// Does it resolve names?
     #[must_use]
     pub fn resolves(&self) -> bool {
@@ -327,11 +333,12 @@ impl HostBaseline {
         }
     }
 
-    /// Conversations of an unknown kind that went on, of a device that does little else: of one that does much nobody knows when it is to be on.
+    /// Conversations of an unknown kind that went on for days, of a device that does little else: of one that does much nobody knows when it is to be on.
     pub(super) fn steady_of_unknown_kind(&self) -> impl Iterator<Item = Edge> {
         let does_little = self.services.distinct() <= FEW_SERVICES;
-        let steady = self.steady.iter().filter(move |(_, steady)| does_little && !steady.is_critical() && steady.is_steady());
-        steady.map(|&(edge, _)| edge)
+        let is_well_known = |steady: &Steady| !steady.is_critical() && steady.is_well_known() && steady.is_steady();
+        let is_steady = move |steady: &Steady| does_little && is_well_known(steady);
+        self.steady.iter().filter(move |(_, steady)| is_steady(steady)).map(|&(edge, _)| edge)
     }
 
     pub(super) fn learn_initiated(&mut self, told: Initiated) {
@@ -361,6 +368,10 @@ impl HostBaseline {
             let values = [(FLOWS_PER_MIN, flows), (CLIENTS_PER_MIN, clients)];
             self.measured.add_of_service(Of::Served, service, &values, MAX_SERVICES);
         }
+    }
+
+    pub(super) fn learn_repeats(&mut self, service: Service, repeats: u32) {
+        (0..repeats).for_each(|_| self.measured.add_of_service(Of::Repeats, service, &[(0, counted(1.0))], MAX_SERVICES));
     }
 
     pub(super) fn learn_exchanges(&mut self, side: Side, service: Service, exchanges: u32) {

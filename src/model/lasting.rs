@@ -65,6 +65,11 @@ impl Lasting {
         }
     }
 
+    /// Says of each of a kind that nobody knows whether others of it pause, or it is not known for long.
+    pub(super) fn stand_alone(&mut self, is_alone: impl Fn(&Edge) -> bool) {
+        self.0.iter_mut().for_each(|(edge, steady)| steady.stand_alone(is_alone(edge)));
+    }
+
     /// Is there room for one more of an unknown kind, once those are left out that stopped before it?
     fn has_room_for_unknown(&mut self, heard: &Steady) -> bool {
         let unknown = |all: &Self| all.iter().filter(|(_, steady)| !steady.is_critical()).count();

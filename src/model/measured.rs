@@ -24,6 +24,8 @@ pub(super) enum Of {
     AskingPerHour,
     /// How much is asked of a service of it from outside within an hour.
     AskedPerHour,
+    /// Connections of strangers to a service of it that were as long as an earlier one of theirs: a one for each.
+    Repeats,
 }
 
 impl Of {
@@ -33,13 +35,13 @@ impl Of {
             Self::Device => 9,
             Self::Asked | Self::Continued => 4,
             Self::Served => 2,
-            Self::AskingPerHour | Self::AskedPerHour => 1,
+            Self::AskingPerHour | Self::AskedPerHour | Self::Repeats => 1,
         }
     }
 }
 
 /// All of them, in their order.
-const KINDS: [Of; 6] = [Of::Device, Of::Asked, Of::Continued, Of::Served, Of::AskingPerHour, Of::AskedPerHour];
+const KINDS: [Of; 7] = [Of::Device, Of::Asked, Of::Continued, Of::Served, Of::AskingPerHour, Of::AskedPerHour, Of::Repeats];
 
 /// Of what, and of which service.
 type Key = (Of, Service);

@@ -16,6 +16,9 @@ const MIN_TIMES: i64 = 12;
 const LONG_MINUTES: i64 = 2 * 1440 - 120;
 /// … and was never silent for longer.
 const MOST_GAP: u16 = 30;
+/// One that was known for as long and never silent for longer than that, in minutes, goes on closely: every fifth minute tells of it.
+const CLOSE_MINUTES: i64 = 60;
+const MOST_GAP_CLOSE: u16 = 6;
 
 /// When a conversation was heard: minutes since the epoch. A silence is what whoever waits for it sees: from what was known to be said last to when more becomes
 /// known, which for a flow that has ended may be long after its end.
@@ -31,6 +34,9 @@ pub struct Steady {
     /// Is it clinical or control? So were all in models of earlier versions.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     is_critical: bool,
+    /// Of a kind that nobody knows, do others of it pause, or is it not known for long? So were none in models of earlier versions.
+    #[serde(default, skip_serializing_if = "is_no")]
+    is_alone: bool,
 }
 
 /// Models of earlier versions may have longer ones.
@@ -42,11 +48,16 @@ const fn yes() -> bool {
     true
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_no(value: &bool) -> bool {
+    !*value
+}
+
 impl Steady {
     /// One that was heard until then, as became known in this minute.
     pub(super) const fn new(minute: i64, until: i64, is_critical: bool) -> Self {
         // Times have nanoseconds: their minutes have 28 bits.
-        Self { first: minute as i32, last: until as i32, longest_gap: 0, minutes: 1, is_critical }
+        Self { first: minute as i32, last: until as i32, longest_gap: 0, minutes: 1, is_critical, is_alone: false }
     }
 
     /// Adds what was heard at another time, `deaf` saying when nothing at all was.
@@ -71,10 +82,31 @@ impl Steady {
     /// Did it go on all the time that it was known, but for short silences?
     #[must_use]
     pub fn is_steady(&self) -> bool {
-        let known = i64::from(self.last) - i64::from(self.first);
-        let is_long = self.is_critical || known >= LONG_MINUTES && self.longest_gap <= MOST_GAP;
+        let known = self.known_minutes();
+        let is_close = known >= CLOSE_MINUTES && self.longest_gap <= MOST_GAP_CLOSE;
+        (self.is_well_known() || is_close) && known >= MIN_TIMES * i64::from(self.longest_gap)
+    }
+
+    /// Was it heard often enough, and for as long as what it is asks for, to be missed whatever else its device does?
+    pub(super) fn is_well_known(&self) -> bool {
+        let known = self.known_minutes();
         let least = if known >= OPEN_MINUTES && self.longest_gap <= MOST_GAP_OPEN { MIN_MINUTES_OPEN } else { MIN_MINUTES };
-        is_long && self.minutes >= least && known >= MIN_TIMES * i64::from(self.longest_gap)
+        (self.is_critical || known >= LONG_MINUTES && self.longest_gap <= MOST_GAP) && self.minutes >= least
+    }
+
+    fn known_minutes(&self) -> i64 {
+        i64::from(self.last) - i64::from(self.first)
+    }
+
+    /// Says whether others of its kind pause, or it is not known for long, where nobody knows that kind.
+    pub(super) const fn stand_alone(&mut self, is_alone: bool) {
+        self.is_alone = is_alone && !self.is_critical;
+    }
+
+    /// Is it missed only while its device itself goes on?
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.is_alone || !self.is_well_known()
     }
 
     /// Is it clinical or control, rather than of a kind that nobody knows?
@@ -242,11 +274,12 @@ mod tests {
         let after = |times: i64, every: i64| {
             let mut steady = Steady::new(0, 0, true);
             (1..times).for_each(|n| follow(&mut steady, every * n));
-            steady.is_steady()
+            steady.is_steady().then(|| steady.is_alone())
         };
-        assert!(!after(29, 1) && after(30, 1));
-        assert!(!after(19, 5) && after(20, 5), "it stays open");
-        assert!(!after(29, 11), "it is silent for longer");
+        assert_eq!([after(29, 1), after(30, 1)], [None, Some(false)]);
+        assert_eq!([after(12, 5), after(13, 5)], [None, Some(true)], "an hour is enough while its device goes on");
+        assert_eq!([after(19, 5), after(20, 5)], [Some(true), Some(false)], "it stays open");
+        assert_eq!(after(29, 11), None, "it is silent for longer");
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub(super) struct Stored {
     asking_per_hour: BTreeMap<Service, Histogram>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "super::keys")]
     asked_per_hour: BTreeMap<Service, Histogram>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "super::keys")]
+    repeats: BTreeMap<Service, Histogram>,
 }
 
 impl From<HostBaseline> for Stored {
@@ -68,6 +70,7 @@ impl From<HostBaseline> for Stored {
             served: host.measured.stored_served().collect(),
             asking_per_hour: host.stored_exchanges(Side::Asking),
             asked_per_hour: host.stored_exchanges(Side::Asked),
+            repeats: host.measured.all_per_hour(Of::Repeats).map(|(service, repeats)| (service, repeats.into())).collect(),
             targets_per_min: host.targets_per_min().into(),
             failed_per_min: host.failed_per_min().into(),
             login_failures_per_min: host.login_failures_per_min().into(),
@@ -111,6 +114,7 @@ impl From<Stored> for HostBaseline {
         for (side, by_service) in [(Side::Asking, &stored.asking_per_hour), (Side::Asked, &stored.asked_per_hour)] {
             by_service.iter().for_each(|(&service, exchanges)| add(of_side(side), service, &[exchanges]));
         }
+        stored.repeats.iter().for_each(|(&service, repeats)| add(Of::Repeats, service, &[repeats]));
         let of_device = counted_of(&[
             &stored.targets_per_min,
             &stored.failed_per_min,

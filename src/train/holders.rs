@@ -50,6 +50,8 @@ impl Holders {
         let holders = [seen.orig, seen.resp].map(holder);
         for (place, is_local) in [seen.orig_local, seen.resp_local].into_iter().enumerate() {
             if let Some(mac) = holders[place].filter(|_| is_local) {
+                // Between it and here a router may lie: the frame is not the device's own then.
+                seen.crossed_router &= place > 0 || seen.macs[0] == mac;
                 (seen.macs[place], seen.leased[place]) = (mac, true);
             }
         }
@@ -110,5 +112,19 @@ mod tests {
         assert_eq!(of(&holders, 200, true), ([MAC, ROUTER], [true, false]), "told of after others had it");
         assert_eq!(of(&holders, 6000, true), ([OTHER, ROUTER], [true, false]));
         assert_eq!(of(&holders, 6000, false), ([ROUTER; 2], [false; 2]), "nobody at home leases addresses outside");
+    }
+
+    #[test]
+    fn who_is_behind_a_router_hides_nobody() {
+        let host = until(0, true).orig;
+        let mut holders = Holders::default();
+        holders.observe(&lease(100, host, MAC, "ack"));
+        let hides = |mac: Mac| {
+            let mut seen = until(200, true);
+            (seen.macs[0], seen.crossed_router) = (mac, true);
+            holders.apply(&mut seen);
+            seen.is_from_behind()
+        };
+        assert_eq!([MAC, ROUTER].map(hides), [true, false]);
     }
 }

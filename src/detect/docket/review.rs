@@ -16,6 +16,9 @@ use crate::time::{Span, Timestamp};
 /// What begins so long after the last of an incident, or before its first, is no part of it.
 const BESIDE: Span = Span::from_secs(3600);
 
+/// Bits that less is enough for of a device that did lately what ordinary life does not: odds of four to one.
+const DID_BITS: f64 = 2.0;
+
 impl Docket {
     /// Looks at a device with new evidence.
     pub(super) fn review(&mut self, host: Host, now: Timestamp, notices: &mut Vec<Notice>) {
@@ -30,6 +33,7 @@ impl Docket {
         let is_doubtful = self.knowledge.is_of_other_time() && !self.filed.fit.holds();
         let is_unknown = || !self.knowledge.baselines(now).hosts.contains_key(&host);
         let doubt = if is_doubtful && is_unknown() { DOUBT_BITS } else { 0.0 };
+        let doubt = doubt - if self.filed.habits.did(host, now) { DID_BITS } else { 0.0 };
         for (class, bits) in case.scores() {
             self.ranks.note(host, bits, class, || case.strongest(class).map(|(with, _)| with));
             if let Some(paused) = self.filed.incidents.get(&(host, class)).filter(|open| open.has_paused) {
@@ -83,6 +87,9 @@ impl Docket {
         if let Some(key) = same {
             // Under a name that tells less it was told already; what it is beside that is named with it.
             if key.1 < class {
+                if class == Class::NewDevice {
+                    self.filed.introduced.add(host);
+                }
                 self.filed.incidents.entry(key).and_modify(|incident| {
                     incident.add_peer(with.0, exhibit.bits());
                     incident.relate(with.1, exhibit);
@@ -107,7 +114,7 @@ impl Docket {
         let news = news(class, case.of_class(class));
         let campaign = self.filed.campaigns.of(class, &news, host, now).map(|(news, campaign)| (news, campaign.clone()));
         if let Some((of, Campaign { by, devices, .. })) = &campaign {
-            let has_room = self.filed.incidents.get(by).is_some_and(|incident| incident.has_room_for(1) && !incident.has_paused);
+            let has_room = self.filed.incidents.get(by).is_some_and(|incident| incident.has_room_for(1));
             if has_room && let Some(mut incident) = self.filed.incidents.remove(by) {
                 if class == Class::NewDevice {
                     self.filed.introduced.add(host);
@@ -156,6 +163,7 @@ impl Docket {
     /// Tells what is worth telling of an incident by now.
     fn tell(&mut self, incident: &mut Incident, now: Timestamp, notices: &mut Vec<Notice>) {
         self.filed.stories.note(incident, now);
+        self.filed.habits.note(incident, now);
         if let Some(notice) = incident.tell(now) {
             self.counters.notices += 1;
             notices.push(notice);

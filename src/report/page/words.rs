@@ -35,7 +35,7 @@ fn deed(class: Option<Class>) -> &'static str {
         Some(Class::CriticalAccess) => "reached clinical or control systems in a way it had not before",
         Some(Class::LateralMovement) => "used administrative access to other devices for the first time",
         Some(Class::NewWayOut) => "reached the outside by a service that it had never used",
-        Some(Class::SilentChannel) => "fell silent where a clinical or control system usually hears from it",
+        Some(Class::SilentChannel) => "fell silent where another usually hears from it",
         Some(Class::PopulationChange) => "began something new together with many other devices",
         Some(Class::NewService) => "showed a service that it had never used or offered",
         Some(Class::NewDevice) => "was never seen before and did something unusual",

@@ -189,7 +189,7 @@ impl Silences {
             return silent;
         }
         let signs = &self.signs;
-        // What else it says ends up to a minute after, too, where all of it stops at once.
+        // Where all of it stops at once, something of it may be known to go on for a little longer.
         let goes_on = |host: &Host, edge: Edge, heard: &Heard| {
             !heard.is_alone || signs.get(host).is_some_and(|signs| signs.beside(edge, heard.last + GOES_ON))
         };

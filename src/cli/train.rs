@@ -1,7 +1,7 @@
 //! `auscult train`.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, BufWriter};
+use std::io::{self, BufWriter};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -203,17 +203,13 @@ fn stream(named: &Path) -> Source {
     Source { name: named.display().to_string(), bytes: 0, sha256: None }
 }
 
-/// Bytes that are hashed at a time: fewer calls, and still in the core's own cache.
-const HASHED_BYTES: usize = 1 << 17;
-
 /// Name, size and digest of a file; standard input has only a name.
 pub(super) fn source(input: &Input) -> anyhow::Result<Source> {
     let Input::Path(path) = input else {
         return Ok(Source { name: input.name(), bytes: 0, sha256: None });
     };
     let mut sha = Sha256::new();
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    let bytes =
-        io::copy(&mut BufReader::with_capacity(HASHED_BYTES, file), &mut sha).with_context(|| path.display().to_string())?;
+    let mut reader = File::open(path).with_context(|| path.display().to_string())?;
+    let bytes = io::copy(&mut reader, &mut sha).with_context(|| path.display().to_string())?;
     Ok(Source { name: input.name(), bytes, sha256: Some(hex(&sha.finalize())) })
 }

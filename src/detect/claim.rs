@@ -196,8 +196,8 @@ impl Arithmetic {
                 self.surprise(tail_probability(claim.observed, 0.0, minutes, longest, ALPHA), MOST_BITS);
             }
             (Evidence::Repeats, _) => {
-                let Some(host) = host else { return };
-                let (usual, p) = rarity_of_repeats(claim.observed as u32, host, claim.service, baselines);
+                let rarity = |host| rarity_of_repeats(claim.observed as u32, host, claim.service, baselines);
+                let Some((usual, p)) = host.and_then(rarity) else { return };
                 self.say(format!(
                     "no more than {usual:.1} an hour in the mean of {:.1} hours of learning",
                     baselines.span_minutes / 60.0

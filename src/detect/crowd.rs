@@ -4,6 +4,8 @@ use super::class::Class;
 use super::classify::is_login;
 use super::evidence::{Contribution, Evidence};
 use super::silence::ALPHA;
+use super::strongest::MUCH_MORE;
+use super::surprise::MOST_BITS;
 use crate::feature::Observation;
 use crate::flow::Service;
 use crate::model::{Baselines, HostBaseline, Repeated, bits, tail_probability};
@@ -13,12 +15,8 @@ const MANY_REPEATS: u32 = 20;
 const SEVERAL_CLIENTS: u32 = 3;
 /// … and where one or two do: who begins to use an interface, or watches whether it answers, comes once a minute.
 const MANY_REPEATS_OF_FEW: u32 = 100;
-/// So many times what is usual are many more.
-const MUCH_MORE: f64 = 3.0;
 /// The rules of counting since which they are learned.
 const REPEATS_SINCE: u32 = 5;
-/// Bits that they can bring at the most.
-const MOST_BITS: f64 = 30.0;
 
 /// What is told of a device of whom too much is asked.
 pub(super) fn class_of_crowd(seen: &Observation, evidence: Evidence) -> Class {
@@ -42,20 +40,28 @@ pub(super) fn repeats(
     host: Option<&HostBaseline>,
     baselines: &Baselines,
 ) -> Option<Contribution> {
-    let is_known = |host: &&HostBaseline| baselines.rules >= REPEATS_SINCE && !host.is_hardly_known();
     let many = if repeated.clients >= SEVERAL_CLIENTS { MANY_REPEATS } else { MANY_REPEATS_OF_FEW };
-    let host = host.filter(is_known).filter(|_| repeated.repeats >= many)?;
-    let (usual, p) = rarity_of_repeats(repeated.repeats, host, seen.service, baselines);
+    let host = host.filter(|host| repeated.repeats >= many && !host.is_hardly_known())?;
+    let (usual, p) = rarity_of_repeats(repeated.repeats, host, seen.service, baselines)?;
     let observed = f64::from(repeated.repeats);
     let part = || Contribution { usual: (0.0, usual), ..Contribution::of(Evidence::Repeats, observed, bits(p).min(MOST_BITS)) };
     (observed > MUCH_MORE * usual).then(part)
 }
 
-/// How many connections of strangers were as long as one before in an hour of learning, in the mean, one at the least, and how probable so many more are.
-pub(super) fn rarity_of_repeats(repeats: u32, host: &HostBaseline, service: Service, baselines: &Baselines) -> (f64, f64) {
+/// How many connections of strangers were as long as one before in an hour of learning, in the mean, one at the least, and how probable so many more are; nothing
+/// where that was not learned.
+pub(super) fn rarity_of_repeats(
+    repeats: u32,
+    host: &HostBaseline,
+    service: Service,
+    baselines: &Baselines,
+) -> Option<(f64, f64)> {
+    if baselines.rules < REPEATS_SINCE {
+        return None;
+    }
     let hours = baselines.span_minutes / 60.0;
-    let usual = (f64::from(host.repeats(service)) / hours.max(1.0 / 60.0)).max(1.0);
-    (usual, tail_probability(repeats.into(), 0.0, hours, usual, ALPHA))
+    let usual = (f64::from(host.repeats(service)) / hours).max(1.0);
+    Some((usual, tail_probability(repeats.into(), 0.0, hours, usual, ALPHA)))
 }
 
 #[cfg(test)]

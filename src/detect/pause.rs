@@ -39,8 +39,7 @@ impl Incident {
         let is_kind = |of: Evidence| move |cause: &Cause| discriminant(&cause.part.evidence) == discriminant(&of);
         let is_told = |part: &Contribution| self.reasons.iter().any(is_kind(part.evidence));
         let is_round = |part: &Contribution| {
-            // What touches more than what was told is another thing.
-            // That it is one of several is what a round is.
+            // What touches more than what was told is another thing; but that it is one of several is what a round is.
             let apart = |of: &Contribution| match of.detail {
                 Detail::Reaches(devices) => of.prior_bits - reach_bits(devices),
                 _ => of.prior_bits,
@@ -48,8 +47,8 @@ impl Incident {
             let is_less = |cause: &Cause| apart(part) <= apart(&cause.part);
             let is_new =
                 |of: Evidence| matches!(of, Evidence::NewService | Evidence::NewPeer | Evidence::NewOffer | Evidence::NewClient);
-            let is_kind = |of: Evidence| of == part.evidence || is_new(of) && is_new(part.evidence);
-            let is_same = |cause: &Cause| is_kind(cause.part.evidence) && cause.service == with.1 && is_less(cause);
+            let is_step = |of: Evidence| of == part.evidence || is_new(of) && is_new(part.evidence);
+            let is_same = |cause: &Cause| is_step(cause.part.evidence) && cause.service == with.1 && is_less(cause);
             let may_be = matches!(self.class, Class::Unusual | Class::NewService | Class::CriticalAccess);
             is_at_home && may_be && self.reasons.first().is_some_and(is_same)
         };

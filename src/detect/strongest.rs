@@ -37,7 +37,7 @@ const MANY_EXCHANGES: u32 = 40;
 /// Bytes carried out of the network within an hour below which their number says nothing.
 const MANY_BYTES: f64 = 128_000.0;
 /// So many times the most of its own hours are many more.
-const MUCH_MORE: f64 = 3.0;
+pub(super) const MUCH_MORE: f64 = 3.0;
 /// Bits that the context can bring at the most.
 const MOST_BITS: f64 = 30.0;
 

@@ -1,6 +1,6 @@
 //! What controllers are asked to do, in the same words whatever the protocol.
 
-use super::fact::{FactKind, HALTING_REQUESTS, READ_REQUEST, UPLOAD_REQUEST, seen};
+use super::fact::{FactKind, READ_REQUEST, RESTART_REQUEST, SILENCE_REQUEST, STOP_REQUEST, UPLOAD_REQUEST, seen};
 use crate::app::{BacnetFacts, Dnp3Facts, EnipFacts, Facts, Iec104Facts, ModbusFacts, OpcUaFacts, S7Facts};
 
 /// What a controller is asked to do in a flow of one of its protocols.
@@ -26,7 +26,7 @@ fn s7(s7: &S7Facts, found: &mut Vec<(FactKind, &str)>) {
         (s7.read, READ_REQUEST),
         (s7.write, "write"),
         (s7.plc_start, "start"),
-        (s7.plc_stop, HALTING_REQUESTS[0]),
+        (s7.plc_stop, STOP_REQUEST),
         (s7.plc_control, "control"),
         (s7.download, "download"),
         (s7.upload, UPLOAD_REQUEST),
@@ -40,7 +40,7 @@ fn dnp3(dnp3: &Dnp3Facts, found: &mut Vec<(FactKind, &str)>) {
         (dnp3.read, READ_REQUEST),
         (dnp3.write, "write"),
         (dnp3.operate | dnp3.direct_operate, "operate"),
-        (dnp3.restart, HALTING_REQUESTS[1]),
+        (dnp3.restart, RESTART_REQUEST),
         (dnp3.control_application, "control"),
         (dnp3.configure, "configure"),
         (dnp3.file, "file"),
@@ -56,8 +56,8 @@ fn bacnet(bacnet: &BacnetFacts, found: &mut Vec<(FactKind, &str)>) {
     let requests = [
         (bacnet.read_property, READ_REQUEST),
         (bacnet.write_property, "write"),
-        (bacnet.reinitialize_device, HALTING_REQUESTS[1]),
-        (bacnet.device_communication_control, HALTING_REQUESTS[2]),
+        (bacnet.reinitialize_device, RESTART_REQUEST),
+        (bacnet.device_communication_control, SILENCE_REQUEST),
         (bacnet.write_file, "file"),
         (bacnet.change_object, "configure"),
     ];
@@ -69,7 +69,7 @@ fn iec104(iec104: &Iec104Facts, found: &mut Vec<(FactKind, &str)>) {
         (iec104.interrogation | iec104.read, READ_REQUEST),
         (iec104.command, "operate"),
         (iec104.parameter, "configure"),
-        (iec104.reset, HALTING_REQUESTS[1]),
+        (iec104.reset, RESTART_REQUEST),
         (iec104.file, "file"),
     ];
     asked(&requests, found);

@@ -135,7 +135,10 @@ pub const WEAK_TICKETS: [&str; 2] = ["weak cipher", "without proof"];
 /// The text of a [`FactKind::ControllerRequest`] that every station gives all day. All others change the controller, or give away its program.
 pub const READ_REQUEST: &str = "read";
 /// The texts of those that stop what a controller does, or make it begin anew or fall silent.
-pub const HALTING_REQUESTS: [&str; 3] = ["stop", "restart", "silence"];
+pub const HALTING_REQUESTS: [&str; 3] = [STOP_REQUEST, RESTART_REQUEST, SILENCE_REQUEST];
+pub(super) const STOP_REQUEST: &str = "stop";
+pub(super) const RESTART_REQUEST: &str = "restart";
+pub(super) const SILENCE_REQUEST: &str = "silence";
 /// The text of one that asks for a controller's program.
 pub const UPLOAD_REQUEST: &str = "upload";
 

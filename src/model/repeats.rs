@@ -24,7 +24,7 @@ const LENGTH: Span = Span::from_secs(3600);
 pub struct Repeated {
     /// Those that were as long as an earlier one of the same stranger.
     pub repeats: u32,
-    /// Strangers who had such, each with every length.
+    /// Strangers who had such.
     pub clients: u32,
 }
 
@@ -80,9 +80,12 @@ impl Repeats {
             return Some(1);
         };
         *count = count.saturating_add(1);
+        let (count, own) = (*count, |&&(client, _, count): &&(Host, u32, u32)| client == seen.orig && count > 1);
+        // Its first repeat, of whatever length.
+        let is_first = count == 2 && strangers.alike.iter().filter(own).count() == 1;
         strangers.repeated.repeats = strangers.repeated.repeats.saturating_add(1);
-        strangers.repeated.clients = strangers.repeated.clients.saturating_add(u32::from(*count == 2));
-        Some(*count)
+        strangers.repeated.clients = strangers.repeated.clients.saturating_add(u32::from(is_first));
+        Some(count)
     }
 
     /// All repeats of the service within the hour, where the connection is one of them.
@@ -130,6 +133,7 @@ mod tests {
         );
         assert_eq!(add(4, 1, 979.0), Some(Repeated { repeats: 1, clients: 1 }));
         assert_eq!([add(5, 2, 979.0), add(6, 2, 960.0)], [None, Some(Repeated { repeats: 2, clients: 2 })]);
+        assert_eq!(add(7, 1, 1500.0), Some(Repeated { repeats: 3, clients: 2 }), "another length of the same client");
         assert_eq!(add(3600, 2, 960.0), None, "another hour");
         let mut known = Repeats::default();
         let mut add = |second, is_known| known.add(&comes(second, 1, 970.0), || is_known);

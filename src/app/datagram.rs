@@ -1,6 +1,6 @@
 //! Protocols over UDP that are told by a few bytes at their start, most of them on their own ports only.
 
-use super::{App, Ports, dnp3, enip, ws_discovery};
+use super::{App, Ports, dnp3, enip, tftp, ws_discovery};
 
 /// The application of a datagram like this.
 pub(super) fn recognise(ports: Ports, payload: &[u8]) -> Option<App> {
@@ -14,7 +14,7 @@ pub(super) fn recognise(ports: Ports, payload: &[u8]) -> Option<App> {
         _ if is_dhcp(payload) => Some(App::Dhcp),
         _ if dnp3::is_frame(payload) => Some(App::Dnp3),
         _ if ws_discovery::is_message(payload, false) => Some(App::WsDiscovery),
-        _ => on_port(ports, payload),
+        _ => on_port(ports, payload).or_else(|| tftp::begins_transfer(ports, payload).then_some(App::Tftp)),
     }
 }
 

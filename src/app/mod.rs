@@ -122,6 +122,7 @@ pub use ntlm::NtlmFacts;
 pub use ntp::NtpFacts;
 pub use opcua::OpcUaFacts;
 pub use poct1a::Poct1aFacts;
+pub(crate) use port::FIRST_DRAWN;
 pub use port::Ports;
 pub use postgres::PostgresFacts;
 pub use quic::QuicFacts;

@@ -6,6 +6,8 @@ const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
+/// Ports below are not drawn for a conversation (RFC 6335, 6).
+pub(crate) const FIRST_DRAWN: u16 = 1024;
 
 /// A flow's IP protocol and ports; `orig` is the initiator's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,6 +24,11 @@ impl Ports {
     /// Is this port on either side?
     pub(super) const fn has(self, port: u16) -> bool {
         self.orig == port || self.resp == port
+    }
+
+    /// Was each of them drawn for this conversation alone?
+    pub(super) const fn are_drawn(self) -> bool {
+        self.orig >= FIRST_DRAWN && self.resp >= FIRST_DRAWN
     }
 
     pub(super) const fn is_tcp(self) -> bool {

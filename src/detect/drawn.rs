@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::classify::administers_by;
-use crate::app::App;
+use crate::app::{App, FIRST_DRAWN};
 use crate::feature::{Host, Observation};
 use crate::flow::Service;
 use crate::model::{Edge, Family as _, HostBaseline, Packed};
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
-/// Ports below are not drawn (RFC 6335, 6).
-const FIRST: u16 = 1024;
 /// Ports that a server must have drawn, and those among them for the client.
 const OF_SERVER: usize = 8;
 const OF_CLIENT: usize = 3;
@@ -43,7 +41,7 @@ fn voice(seen: &Observation, orig: &HostBaseline) -> Option<Service> {
     let of = |port| Service { port, ..seen.service };
     let drawn = orig
         .services
-        .range(&(of(FIRST)..=of(u16::MAX)))
+        .range(&(of(FIRST_DRAWN)..=of(u16::MAX)))
         .filter(|&(service, minutes)| minutes <= MINUTES && !SIP.contains(&service));
     drawn.map(|(service, _)| service).max_by(|a, b| moved(orig, *a).total_cmp(&moved(orig, *b)))
 }
@@ -60,14 +58,14 @@ pub(super) fn known_as(seen: &Observation, orig: Option<&HostBaseline>, resp: Op
     if is_of_call(seen, orig, resp) {
         return orig.filter(|orig| !orig.services.contains(seen.service)).and_then(|orig| voice(seen, orig));
     }
-    let is_high = matches!(seen.service.protocol, TCP | UDP) && seen.service.port >= FIRST && !administers_by(seen);
+    let is_high = matches!(seen.service.protocol, TCP | UDP) && seen.service.port >= FIRST_DRAWN && !administers_by(seen);
     let is_at_home = seen.orig_local && seen.resp_local;
     if !(is_high && is_at_home && seen.answered()) {
         return None;
     }
     let (orig, resp) = orig.zip(resp)?;
     let of = |port| Service { port, ..seen.service };
-    let high = of(FIRST)..=of(u16::MAX);
+    let high = of(FIRST_DRAWN)..=of(u16::MAX);
     let is_known = orig.edges.contains(Edge { service: seen.service, peer: seen.resp });
     if is_known || resp.offers().range(&high).take(OF_SERVER).count() < OF_SERVER {
         return None;

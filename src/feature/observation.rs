@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::fact::{Fact, FactKind, facts};
 use super::{COUNT, extract};
-use crate::app::{App, Events, Facts, Family};
+use crate::app::{App, Events, FIRST_DRAWN, Facts, Family};
 use crate::flow::{DirectionBasis, FlowRecord, HomeNets, Service, Sight, is_group, is_own_group};
 use crate::time::Timestamp;
 use crate::wire::{Addr, Mac};
@@ -93,6 +93,10 @@ pub const BYTES_ORIG: usize = 3;
 /// Index of the feature `payload_bytes_resp`.
 pub const BYTES_RESP: usize = 4;
 const TCP: u8 = 6;
+const UDP: u8 = 17;
+/// Where TFTP is asked for, and the port from which an FTP server connects.
+const TFTP: u16 = 69;
+const FTP_DATA: u16 = 20;
 /// Applications whose log-ins that fail are counted since which rules of counting: earlier models know nothing of them.
 const LOGINS_BY: [(App, u32); 2] = [(App::Ssh, 2), (App::Radius, 3)];
 /// The rules since which requests by OPC UA are facts.
@@ -199,7 +203,7 @@ impl Observation {
             leased: [false; 2],
             orig_local: home.contains(orig),
             resp_local: home.contains(resp) || is_group(resp),
-            service: record.service(),
+            service: service(record),
             app: record.app.0,
             facts: facts(record, room),
             sight: record.sight,
@@ -372,6 +376,17 @@ impl Observation {
     }
 }
 
+/// The service of a conversation: that of its responder's port, but the one that was asked for where a server draws a port, or connects from its own, for
+/// each transfer (TFTP, RFC 1350, 4; FTP, RFC 959, 3.3).
+fn service(record: &FlowRecord) -> Service {
+    let service = record.service();
+    match (record.app.0, service.protocol, record.orig_port()) {
+        (App::Tftp, UDP, FIRST_DRAWN..) if service.port >= FIRST_DRAWN => Service { port: TFTP, ..service },
+        (_, TCP, FTP_DATA) if service.port >= FIRST_DRAWN && !record.failed() => Service { port: FTP_DATA, ..service },
+        _ => service,
+    }
+}
+
 /// The service of a conversation, were its ends the other way round, where nothing tells who began it: between two high ports when it was under way, and between
 /// the same port of both ends (BACnet, NTP) when what was heard first may be the answer to a question that was lost, as an echo is.
 fn turned(record: &FlowRecord) -> Option<Service> {
@@ -386,7 +401,7 @@ fn turned(record: &FlowRecord) -> Option<Service> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::testing::packet;
+    use crate::flow::testing::{packet, payload, tcp};
     use crate::flow::{FlowKey, FlowLimits, Shard};
 
     #[test]
@@ -400,6 +415,27 @@ mod tests {
             assert_eq!((host.interface(), host.to_string().as_str()), (None, address));
         }
         assert!("a4:bb:6d:00:01".parse::<Host>().is_err());
+    }
+
+    #[test]
+    fn a_transfer_over_a_drawn_port_is_of_the_service_that_was_asked_for() {
+        let service = |ports: (u16, u16), protocol: u8, said: &[u8]| {
+            let (limits, home) = (FlowLimits::default().check().unwrap(), HomeNets::default());
+            let (mut shard, mut out) = (Shard::default(), Vec::<Box<FlowRecord>>::new());
+            let ends = [(1, ports.0), (2, ports.1)];
+            for (from, to, flags) in [(0, 1, 0x02), (1, 0, 0x12), (0, 1, 0x18)] {
+                let sent = packet(0, ends[from].0, ends[from].1, ends[to].0, ends[to].1, protocol);
+                let sent = if protocol == TCP { tcp(sent, 1, 1, flags) } else { payload(sent, said.len() as u32) };
+                let (key, from_low) = FlowKey::of(&sent);
+                shard.packet((key, from_low, key.hash()), &sent, said, (&limits, &home), &mut out);
+            }
+            shard.finish(&limits, Timestamp::from_nanos(0), &mut out);
+            Observation::of(&out[0], Timestamp::from_nanos(0), &home).service.port
+        };
+        let acknowledged = [0, 4, 0, 0];
+        assert_eq!(service((50_000, 50_001), UDP, &acknowledged), TFTP);
+        assert_eq!([service((50_000, 50_001), UDP, &[9; 4]), service((50_000, 514), UDP, &acknowledged)], [50_001, 514]);
+        assert_eq!([service((20, 50_001), TCP, &[]), service((21, 50_001), TCP, &[])], [FTP_DATA, 50_001]);
     }
 
     #[test]

@@ -86,7 +86,7 @@ fn explain(page: &mut String, told: &Told, model: &Model) -> usize {
     let _ = writeln!(page, "incident {}  {}  {}  {}", told.id, told.timestamp, told.class, told.hosts.join(" "));
     let (calibration, budget) = (&model.calibration, model.budget);
     let margin = |class: Class| class.margin_bits(calibration.unnamed_bits(budget), calibration.raised_bits);
-    let threshold = calibration.threshold(budget) + Class::named(&told.class).map_or(0.0, margin);
+    let threshold = calibration.threshold_of(&told.class, budget) + Class::named(&told.class).map_or(0.0, margin);
     let _ = writeln!(
         page,
         "  {:.1} bits; a window of normal time scores as much with p = {:e}; by the model's own budget such incidents open at {threshold:.1} bits",

@@ -36,9 +36,13 @@ pub fn text(accounting: &Account, verdict: &Verdict, (written, gate): (&Written,
     if let (Some(threshold), Some(unusual)) = (verdict.threshold, verdict.unusual_threshold) {
         let how = if verdict.resolved { "" } else { "; the learning time is too short to show that, so the tail was extended" };
         let budget = verdict.budget_per_day;
+        let loud = verdict
+            .loud
+            .map(|(class, bits)| format!(", {bits:.1} for {}, which was frequent while it learned", class.info().title));
         let _ = writeln!(
             page,
-            "budget   {budget:.2} incidents a day, threshold {threshold:.1} bits, {unusual:.1} for what is merely unusual{how}"
+            "budget   {budget:.2} incidents a day, threshold {threshold:.1} bits, {unusual:.1} for what is merely unusual{}{how}",
+            loud.unwrap_or_default()
         );
     }
     if let Some((learned, beyond)) = verdict.learned {
@@ -142,7 +146,8 @@ pub fn stats(accounting: &Account, verdict: &Verdict, gate: &Gate, written: &Wri
         "detector": {
             "observations": counters.observations, "incidents": counters.incidents, "alert_lines": counters.notices,
             "repeats": counters.repeats, "held_back": counters.held_back, "cases_refused": counters.cases_refused, "stories_refused": counters.stories_refused, "flows_released_early": counters.released_early,
-            "threshold_bits": verdict.threshold, "unusual_threshold_bits": verdict.unusual_threshold, "budget_per_day": verdict.budget_per_day,
+            "threshold_bits": verdict.threshold, "unusual_threshold_bits": verdict.unusual_threshold,
+            "loud_class": verdict.loud.map(|(class, bits)| json!({"class": class.info().name, "threshold_bits": bits})), "budget_per_day": verdict.budget_per_day,
             "budget_resolved": verdict.resolved, "model_fits": verdict.misfit.is_none(), "self_taught_records": verdict.self_taught_flows,
         },
         "deliveries": written.deliveries.iter().map(delivery).collect::<Vec<_>>(),

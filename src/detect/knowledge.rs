@@ -28,6 +28,8 @@ pub struct Knowledge {
     pub calibration: Calibration,
     /// Score at which an incident opens, in bits.
     pub threshold: f64,
+    /// The same of the one class that was so loud while learning that it has a threshold of its own.
+    pub loud: Option<(Class, f64)>,
     /// Bits beyond that of an incident that is merely unusual.
     pub unnamed_bits: f64,
     /// Does it judge what it was taught by, so that what is an attack on any network counts however often it was seen?
@@ -56,13 +58,15 @@ impl Knowledge {
         calibration: Calibration,
         threshold: f64,
     ) -> Self {
-        Self { vocabulary, parts, calibration, threshold, unnamed_bits: UNNAMED_BITS, judges_itself: false }
+        Self { vocabulary, parts, calibration, threshold, loud: None, unnamed_bits: UNNAMED_BITS, judges_itself: false }
     }
 
     /// The same with incidents that open within a budget, as the calibration tells.
     #[must_use]
     pub fn within(mut self, budget: Budget) -> Self {
         (self.threshold, self.unnamed_bits) = (self.calibration.threshold(budget), self.calibration.unnamed_bits(budget));
+        let loud = self.calibration.loud(budget);
+        self.loud = loud.and_then(|loud| Class::named(loud.class).map(|class| (class, loud.threshold)));
         self
     }
 
@@ -80,7 +84,9 @@ impl Knowledge {
     /// Score at which an incident of this class opens, in bits.
     #[must_use]
     pub fn threshold_of(&self, class: Class) -> f64 {
-        self.threshold + class.margin_bits(self.unnamed_bits, self.calibration.raised_bits)
+        let loud = self.loud.filter(|(loud, _)| *loud == class);
+        loud.map_or(self.threshold, |(_, threshold)| threshold)
+            + class.margin_bits(self.unnamed_bits, self.calibration.raised_bits)
     }
 
     /// Does it judge what it was not taught by?

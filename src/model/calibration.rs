@@ -22,6 +22,10 @@ pub const UNNAMED_BITS: f64 = 5.0;
 const MOST_HALVINGS: f64 = 4.0;
 /// Scores of each kind that are kept, the highest.
 const MOST_SCORES: usize = 1000;
+/// Scores of one class that are kept, the highest.
+const MOST_OF_CLASS: usize = 100;
+/// Bits that the threshold of all other classes must fall where one has a threshold of its own: it is chosen among some eight after the scores were seen.
+const LOUD_BITS: f64 = 3.0;
 /// The share of conversations in a window whose bits count at all: those above the ordinary.
 pub const EXTRAORDINARY: f64 = 0.01;
 /// The share of the highest scores that shows how the tail falls.
@@ -52,6 +56,9 @@ pub struct Calibration {
     /// The same of what is merely unusual; none in models of earlier versions, which did not tell them apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unnamed_scores: Vec<f64>,
+    /// The highest of those that have a name by their class, from one bit on; none in models of earlier versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_class: BTreeMap<String, Vec<f64>>,
     /// The span held out, in days.
     pub days: f64,
     /// p-values come from these: device windows held out, quiet ones included.
@@ -166,6 +173,17 @@ const BITS_PER_INCIDENT: f64 = 0.5;
 /// Bits by which it is raised at the most.
 const MOST_RAISED_BITS: f64 = 4.0;
 
+/// A class of which held-out time brought so much that it has a threshold of its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loud<'c> {
+    /// Its name.
+    pub class: &'c str,
+    /// Score at which its incidents open, in bits.
+    pub threshold: f64,
+    /// That of all others.
+    of_others: f64,
+}
+
 impl Calibration {
     /// Keeps the highest scores only, with a name and without; sorts them.
     #[must_use]
@@ -175,13 +193,7 @@ impl Calibration {
         windows: f64,
         (conversations, ordinary): (f64, OrdinaryBits),
     ) -> Self {
-        let highest = |mut scores: Vec<f64>| {
-            scores.sort_unstable_by(|a, b| b.total_cmp(a));
-            scores.truncate(MOST_SCORES);
-            scores.iter_mut().for_each(|score| *score = (*score * 1000.0).round() / 1000.0);
-            scores
-        };
-        let (scores, unnamed_scores) = (highest(scores), highest(unnamed_scores));
+        let (scores, unnamed_scores) = (highest(scores, MOST_SCORES), highest(unnamed_scores, MOST_SCORES));
         let rounded = |bits: f64| (bits * 1000.0).round() / 1000.0;
         let ordinary = OrdinaryBits {
             any: rounded(ordinary.any),
@@ -194,7 +206,19 @@ impl Calibration {
             out: ordinary.out.map(rounded),
             services: ordinary.services.into_iter().map(|(service, bits)| (service, rounded(bits))).collect(),
         };
-        Self { scores, unnamed_scores, days, windows, conversations, ordinary, raised_bits: 0.0 }
+        let by_class = BTreeMap::new();
+        Self { scores, unnamed_scores, by_class, days, windows, conversations, ordinary, raised_bits: 0.0 }
+    }
+
+    /// The same, knowing which of the scores with a name are of which class.
+    #[must_use]
+    pub fn with_classes(mut self, scores: impl IntoIterator<Item = (String, Vec<f64>)>) -> Self {
+        let kept = scores.into_iter().map(|(class, mut scores)| {
+            scores.retain(|&score| score >= 1.0);
+            (class, highest(scores, MOST_OF_CLASS))
+        });
+        self.by_class = kept.filter(|(_, scores)| !scores.is_empty()).collect();
+        self
     }
 
     /// Learns from so many vague incidents within so many days: the threshold follows the budget (adaptive conformal inference,
@@ -211,11 +235,43 @@ impl Calibration {
     /// too short, the tail is extended: every halving of the rate costs as many bits as the highest fifth of the scores
     /// show, at least one, for four halvings at the most. Never below what bits promise by themselves: a score of b bits beyond the ordinary comes in about one
     /// conversation in 100 · 2^b (1.5 at the most, where some are looked at apart); and never below nine bits.
+    ///
+    /// It holds for all classes but a [loud](Self::loud) one.
     #[must_use]
     pub fn threshold(&self, budget: Budget) -> f64 {
+        let of_others = self.loud(budget).map(|loud| loud.of_others);
+        of_others.unwrap_or_else(|| self.at_least(self.budget_threshold(&self.scores, budget), budget))
+    }
+
+    /// The class that has a threshold of its own, if any: where one alone brought most of the highest scores, each half of the budget is kept by itself,
+    /// so that it does not deafen the others (Mondrian conformal prediction; Vovk et al. 2005, 4.5).
+    #[must_use]
+    pub fn loud(&self, budget: Budget) -> Option<Loud<'_>> {
+        let half = Budget { per_day: budget.per_day / 2.0 };
+        let without = |class: &str| {
+            let others = self.by_class.iter().filter(|(other, _)| *other != class).flat_map(|(_, scores)| scores).copied();
+            self.at_least(self.budget_threshold(&highest(others.collect(), MOST_SCORES), half), budget)
+        };
+        let all = self.at_least(self.budget_threshold(&self.scores, budget), budget);
+        let apart = self.by_class.iter().map(|(class, scores)| {
+            let of_others = without(class);
+            Loud { class, threshold: self.budget_threshold(scores, half).max(of_others), of_others }
+        });
+        apart.filter(|loud| loud.of_others <= all - LOUD_BITS).min_by(|a, b| a.of_others.total_cmp(&b.of_others))
+    }
+
+    /// The score above which incidents of the class of this name open, without a margin.
+    #[must_use]
+    pub fn threshold_of(&self, class: &str, budget: Budget) -> f64 {
+        let loud = self.loud(budget).filter(|loud| loud.class == class);
+        loud.map_or_else(|| self.threshold(budget), |loud| loud.threshold)
+    }
+
+    /// A threshold that is neither below what bits promise nor below the least.
+    fn at_least(&self, threshold: f64, budget: Budget) -> f64 {
         let extraordinary_per_day = EXTRAORDINARY * self.conversations / self.days.max(1e-9);
         let promised = (extraordinary_per_day / budget.per_day.max(1e-9)).max(1.0).log2();
-        self.budget_threshold(&self.scores, budget).max(promised).max(MIN_THRESHOLD_BITS)
+        threshold.max(promised).max(MIN_THRESHOLD_BITS)
     }
 
     /// Bits beyond that threshold that what has no name needs: as many as its own scores in held-out time ask for, and never fewer than five. It names
@@ -254,6 +310,14 @@ impl Calibration {
         let highest = scores.first().copied().unwrap_or(0.0);
         if score > highest { inside * (-(score - highest) / bits_per_doubling(scores)).exp2() } else { inside }
     }
+}
+
+/// The highest of scores, in order.
+fn highest(mut scores: Vec<f64>, most: usize) -> Vec<f64> {
+    scores.sort_unstable_by(|a, b| b.total_cmp(a));
+    scores.truncate(most);
+    scores.iter_mut().for_each(|score| *score = (*score * 1000.0).round() / 1000.0);
+    scores
 }
 
 /// Bits that scores rise when their rate halves: the median excess of the highest fifth of them over the lowest of these (for an exponential tail
@@ -316,6 +380,21 @@ mod tests {
         let c = of(&[12.0, 6.0, 5.0, 2.0], 0.5);
         let thresholds: Vec<f64> = [20.0, 8.0, 4.0, 1.0, 0.1].map(|per_day| c.threshold(Budget { per_day })).to_vec();
         assert!(thresholds.windows(2).all(|pair| pair[0] <= pair[1]), "{thresholds:?}");
+    }
+
+    #[test]
+    fn a_loud_class_has_a_threshold_of_its_own() {
+        let classes = [("beaconing", vec![30.0, 29.0, 22.0, 20.0, 19.0]), ("new_device", vec![10.5, 9.5, 9.0])];
+        let all = classes.iter().flat_map(|(_, scores)| scores.clone()).collect();
+        let c = Calibration::new([all, Vec::new()], 4.0, 1000.0, (0.0, OrdinaryBits::default()));
+        let budget = Budget { per_day: 1.0 };
+        assert_eq!((c.threshold(budget), c.loud(budget)), (20.0, None), "of which class they are is not known");
+        let c = c.with_classes(classes.map(|(class, scores)| (class.to_owned(), scores)));
+        let loud = c.loud(budget).unwrap();
+        assert_eq!((c.threshold(budget), loud.class, loud.threshold), (9.5, "beaconing", 29.0), "half of the budget each");
+        let even = [("beaconing", vec![20.0, 18.0]), ("new_device", vec![21.0, 19.0])];
+        let c = c.with_classes(even.map(|(class, scores)| (class.to_owned(), scores)));
+        assert_eq!(c.loud(budget), None, "without it the others are as loud");
     }
 
     #[test]

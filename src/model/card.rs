@@ -89,10 +89,14 @@ fn calibration(model: &Model) -> String {
     };
     let threshold = calibration.threshold(model.budget);
     let unusual = threshold + calibration.unnamed_bits(model.budget);
+    let loud = calibration.loud(model.budget);
+    let loud = loud
+        .map(|loud| format!(", {:.1} for {}, which was frequent while it learned", loud.threshold, loud.class.replace('_', " ")));
     let _ = writeln!(
         page,
-        "budget   {:.2} incidents a day: threshold {threshold:.1} bits, {unusual:.1} for what is merely unusual ({how})",
-        model.budget.per_day
+        "budget   {:.2} incidents a day: threshold {threshold:.1} bits, {unusual:.1} for what is merely unusual{} ({how})",
+        model.budget.per_day,
+        loud.unwrap_or_default()
     );
     let highest = |scores: &[f64]| scores.iter().take(5).map(|score| format!("{score:.1}")).collect::<Vec<_>>().join(", ");
     let _ = writeln!(
@@ -206,6 +210,7 @@ pub fn card_json(model: &Model) -> Result<Value, ModelError> {
         "provenance": model.provenance, "budget": model.budget,
         "threshold_bits": model.calibration.threshold(model.budget),
         "unusual_threshold_bits": model.calibration.threshold(model.budget) + model.calibration.unnamed_bits(model.budget),
+        "loud_class": model.calibration.loud(model.budget).map(|loud| json!({"class": loud.class, "threshold_bits": loud.threshold})),
         "budget_resolved": model.calibration.resolves(model.budget),
         "held_out_days": model.calibration.days,
         "behaviours_learned_from": sampled(model).unwrap_or(model.provenance.flows),

@@ -227,6 +227,7 @@ impl<'a> Judge<'a> {
     fn begin(&mut self, knowledge: Knowledge, context: &AlertContext, budget: Budget) {
         self.verdict.threshold = Some(knowledge.threshold);
         self.verdict.unusual_threshold = Some(knowledge.threshold_of(Class::Unusual));
+        self.verdict.loud = knowledge.loud;
         self.verdict.resolved = knowledge.calibration.resolves(budget);
         self.verdict.budget_per_day = budget.per_day;
         self.output.begin(context);

@@ -1,6 +1,6 @@
 //! How a run went, or why nothing was judged.
 
-use crate::detect::{DetectorCounters, HostRank};
+use crate::detect::{Class, DetectorCounters, HostRank};
 use crate::model::{ClusterError, ModelError};
 
 /// How a run went.
@@ -14,6 +14,8 @@ pub struct Verdict {
     pub threshold: Option<f64>,
     /// The same of what is merely unusual.
     pub unusual_threshold: Option<f64>,
+    /// The class that was so loud while learning that it has a threshold of its own, with that.
+    pub loud: Option<(Class, f64)>,
     /// Could the learning time resolve the budget?
     pub resolved: bool,
     /// Budget kept, in incidents per day.

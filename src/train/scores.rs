@@ -1,6 +1,6 @@
 //! The highest scores of held-out time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -61,9 +61,10 @@ impl Scores {
         notable.map(told).collect()
     }
 
-    /// The scores that calibrate, of what was told once, with a name and without, but for those of so many devices with the highest of them.
-    pub fn calibrating(&self, devices: usize) -> [Vec<f64>; 2] {
-        [false, true].map(|is_unnamed| {
+    /// The scores that calibrate, of what was told once, but for those of so many devices with the highest of them.
+    pub fn calibrating(&self, devices: usize) -> Calibrating {
+        let mut calibrating = Calibrating::default();
+        for is_unnamed in [false, true] {
             // What ordinary life does not do is told whenever it comes: an attack in the learning time must not raise the threshold.
             let is_of = |class: Class| !class.recurs() && (class == Class::Unusual) == is_unnamed;
             let ranks = || self.0.iter().map(|(_, rank)| rank).filter(|rank| is_of(rank.class));
@@ -74,9 +75,45 @@ impl Scores {
                 }
                 odd.insert(rank.host);
             }
-            ranks().filter(|rank| !odd.contains(&rank.host)).map(|rank| rank.bits).collect()
-        })
+            for rank in ranks().filter(|rank| !odd.contains(&rank.host)) {
+                if is_unnamed {
+                    calibrating.unnamed.push(rank.bits);
+                } else {
+                    calibrating.named.push(rank.bits);
+                    calibrating.by_class.entry(rank.class).or_default().push(rank.bits);
+                }
+            }
+        }
+        calibrating
     }
+}
+
+/// Scores that calibrate, the highest first.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Calibrating {
+    /// Those of what has a name.
+    pub named: Vec<f64>,
+    /// Those of what is merely unusual.
+    pub unnamed: Vec<f64>,
+    /// The first by their class.
+    pub by_class: BTreeMap<Class, Vec<f64>>,
+}
+
+impl Calibrating {
+    /// Of both the mean of the highest, of the next, and so on (quantiles are averaged; Vincent 1912).
+    fn mean(mut self, mut other: Self) -> Self {
+        let classes: BTreeSet<Class> = self.by_class.keys().chain(other.by_class.keys()).copied().collect();
+        let of = |all: &mut Self, class| all.by_class.remove(&class).unwrap_or_default();
+        let by_class = classes.into_iter().map(|class| (class, mean(of(&mut self, class), of(&mut other, class)))).collect();
+        Self { named: mean(self.named, other.named), unnamed: mean(self.unnamed, other.unnamed), by_class }
+    }
+}
+
+fn mean(mut scores: Vec<f64>, others: Vec<f64>) -> Vec<f64> {
+    scores.resize(scores.len().max(others.len()), 0.0);
+    let others = others.into_iter().chain(std::iter::repeat(0.0));
+    scores.iter_mut().zip(others).for_each(|(score, other)| *score = f64::midpoint(*score, other));
+    scores
 }
 
 /// Scores of the same time held out in stretches and, where it is cut in that way, too, in blocks apart.
@@ -93,18 +130,14 @@ impl AllScores {
         self.stretches.stood_out(&self.left_out)
     }
 
-    /// The scores that calibrate, as [`Scores::calibrating`]: of both the mean of the highest, of the next, and so on (quantiles are
-    /// averaged; Vincent 1912).
-    pub fn calibrating(&self, devices: usize) -> [Vec<f64>; 2] {
-        let mut kept = self.stretches.calibrating(devices);
-        if let Some(apart) = &self.apart {
-            for (scores, others) in kept.iter_mut().zip(apart.calibrating(devices)) {
-                scores.resize(scores.len().max(others.len()), 0.0);
-                let others = others.into_iter().chain(std::iter::repeat(0.0));
-                scores.iter_mut().zip(others).for_each(|(score, other)| *score = f64::midpoint(*score, other));
-            }
+    /// The scores that calibrate, as [`Scores::calibrating`]: where there are two kinds, their mean.
+    pub fn calibrating(&self, devices: usize) -> Calibrating {
+        let kept = self.stretches.calibrating(devices);
+        let apart = self.apart.as_ref().map(|apart| apart.calibrating(devices));
+        match apart {
+            Some(apart) => kept.mean(apart),
+            None => kept,
         }
-        kept
     }
 }
 
@@ -145,9 +178,12 @@ mod tests {
         // The oddest device goes although the scans, which never count, have more bits.
         let ranks =
             vec![rank(15.0, Class::Unusual), rank(25.0, Class::Scan), rank(1.0, Class::Unusual), rank(2.0, Class::NewDevice)];
-        assert_eq!(once(ranks.clone()).calibrating(1), [vec![], vec![1.0]], "of each kind");
+        let both = |kept: Calibrating| [kept.named, kept.unnamed];
+        assert_eq!(both(once(ranks.clone()).calibrating(1)), [vec![], vec![1.0]], "of each kind");
         let twice = [ranks, vec![rank(1.0, Class::Unusual)]].concat();
-        assert_eq!(once(twice).calibrating(0), [vec![2.0], vec![15.0, 1.0]], "what comes again counts once");
+        let twice = once(twice).calibrating(0);
+        assert_eq!(twice.by_class, BTreeMap::from([(Class::NewDevice, vec![2.0])]));
+        assert_eq!(both(twice), [vec![2.0], vec![15.0, 1.0]], "what comes again counts once");
     }
 
     #[test]
@@ -189,10 +225,12 @@ mod tests {
             apart: apart.map(&scores),
             left_out: LeftOut::default(),
         };
-        assert_eq!(all(None).calibrating(0)[0], [16.0, 9.0]);
-        assert_eq!(all(Some(&[8.0, 7.0, 2.0])).calibrating(0)[0], [12.0, 8.0, 1.0]);
+        assert_eq!(all(None).calibrating(0).named, [16.0, 9.0]);
+        let mean = all(Some(&[8.0, 7.0, 2.0])).calibrating(0);
+        assert_eq!(mean.named, [12.0, 8.0, 1.0]);
+        assert_eq!(mean.by_class[&Class::NewDevice], mean.named);
         let mut joined = all(Some(&[]));
         joined.join(all(Some(&[8.0])));
-        assert_eq!(joined.calibrating(0)[0], [12.0, 4.5], "who told the same is told once");
+        assert_eq!(joined.calibrating(0).named, [12.0, 4.5], "who told the same is told once");
     }
 }

@@ -252,7 +252,8 @@ impl Taught {
         let kept = scores.calibrating(trimmed.min(self.local_hosts() / 2));
         let days = span.as_seconds() / 86_400.0;
         let ordinary = (self.calibration.conversations, std::mem::take(&mut self.calibration.ordinary));
-        self.calibration = Calibration::new(kept, days, windows, ordinary);
+        let by_class = kept.by_class.into_iter().map(|(class, scores)| (class.info().name.to_owned(), scores));
+        self.calibration = Calibration::new([kept.named, kept.unnamed], days, windows, ordinary).with_classes(by_class);
         self.stood_out = scores.stood_out();
         Ok(scores.left_out)
     }

@@ -42,7 +42,11 @@ fn card(page: &Page<'_>, known: &KnownModel) -> Markup {
         p {
             "It may tell " (number(model.budget.per_day)) " incidents a day of normal time; an incident therefore needs "
             b { (number(model.calibration.threshold(model.budget))) " bits" } ", and what is merely unusual "
-            b { (number(model.calibration.threshold(model.budget) + model.calibration.unnamed_bits(model.budget))) " bits" } ". "
+            b { (number(model.calibration.threshold(model.budget) + model.calibration.unnamed_bits(model.budget))) " bits" }
+            @if let Some(loud) = model.calibration.loud(model.budget) {
+                ", and " (loud.class.replace('_', " ")) ", which was frequent while it learned, " b { (number(loud.threshold)) " bits" }
+            }
+            ". "
             @if model.calibration.resolves(model.budget) {
                 "That was seen in time held out from learning."
             } @else {

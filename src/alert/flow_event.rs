@@ -168,6 +168,8 @@ struct Happened {
     file_changes: u32,
     names_missing: u32,
     refusals: u32,
+    accounts_refused: u32,
+    accounts_admitted: u32,
 }
 
 #[derive(Serialize)]
@@ -301,7 +303,7 @@ fn tcp(record: &FlowRecord) -> Tcp {
 }
 
 fn product<'r>(record: &'r FlowRecord, judged: Option<(f64, &'r str)>) -> Product<'r> {
-    let Events { login_failures, file_changes, names_missing, refusals } = record.events;
+    let Events { login_failures, file_changes, names_missing, refusals, accounts } = record.events;
     let fragments = InFragments { packets: record.fragments.packets, odd: record.fragments.odd };
     Product {
         segment: record.segment,
@@ -324,6 +326,8 @@ fn product<'r>(record: &'r FlowRecord, judged: Option<(f64, &'r str)>) -> Produc
             file_changes,
             names_missing,
             refusals,
+            accounts_refused: accounts.refused,
+            accounts_admitted: accounts.admitted,
         }),
         fragments: (fragments.packets > 0).then_some(fragments),
         icmp_error: record.icmp_error.map(|error| Refusal { r#type: error.kind, code: error.code, count: error.count }),

@@ -21,7 +21,7 @@ const ROWS: usize = 16_384;
 /// The key of a file's metadata that holds [`PARQUET_SCHEMA_VERSION`].
 pub const PARQUET_SCHEMA_KEY: &str = "auscult.flow_schema";
 /// Raised with every change of the columns: one that was added, renamed, moved or means something else.
-pub const PARQUET_SCHEMA_VERSION: u32 = 3;
+pub const PARQUET_SCHEMA_VERSION: u32 = 4;
 
 /// What a judge found of a flow; without a value where nobody judged it.
 const JUDGED: [Column; 2] =

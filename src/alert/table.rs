@@ -76,7 +76,7 @@ pub trait FlowTable {
 
 use ColumnKind::{Integer, Number, Text, Time};
 
-const FIXED: [(&str, ColumnKind); 46] = [
+const FIXED: [(&str, ColumnKind); 48] = [
     ("flow_id", Integer),
     ("community_id", Text),
     ("src_ip", Text),
@@ -121,6 +121,8 @@ const FIXED: [(&str, ColumnKind); 46] = [
     ("auscult_events_file_changes", Integer),
     ("auscult_events_names_missing", Integer),
     ("auscult_events_refusals", Integer),
+    ("auscult_events_accounts_refused", Integer),
+    ("auscult_events_accounts_admitted", Integer),
     ("ether_src_mac", Text),
     ("ether_dest_mac", Text),
 ];
@@ -179,7 +181,7 @@ pub fn cells(record: &FlowRecord) -> Vec<Cell> {
 }
 
 /// What else a detector must be told to judge the record as it judges the flow.
-fn told(record: &FlowRecord) -> [Cell; 8] {
+fn told(record: &FlowRecord) -> [Cell; 10] {
     let mac = |mac: [u8; 6]| Cell::Text(if mac == [0; 6] { Cow::Borrowed("") } else { Cow::Owned(Mac(mac).to_string()) });
     [
         Cell::Text(Cow::Borrowed(record.reason.name())),
@@ -188,6 +190,8 @@ fn told(record: &FlowRecord) -> [Cell; 8] {
         Cell::Integer(record.events.file_changes.into()),
         Cell::Integer(record.events.names_missing.into()),
         Cell::Integer(record.events.refusals.into()),
+        Cell::Integer(record.events.accounts.refused.into()),
+        Cell::Integer(record.events.accounts.admitted.into()),
         mac(record.macs[0]),
         mac(record.macs[1]),
     ]

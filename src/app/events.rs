@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Facts;
+use super::{Accounts, Facts};
 
 /// Counts of a flow, or of one segment of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct Events {
     pub names_missing: u32,
     /// Requests, other than log-ins, that the other side turned down.
     pub refusals: u32,
+    /// Accounts of log-ins.
+    #[serde(default)]
+    pub accounts: Accounts,
 }
 
 impl Events {
@@ -24,6 +27,7 @@ impl Events {
             file_changes: file_changes(facts),
             names_missing: names_missing(facts),
             refusals: refusals(facts),
+            accounts: accounts(facts),
         }
     }
 
@@ -40,6 +44,7 @@ impl Events {
             file_changes: self.file_changes.saturating_sub(before.file_changes),
             names_missing: self.names_missing.saturating_sub(before.names_missing),
             refusals: self.refusals.saturating_sub(before.refusals),
+            accounts: self.accounts.since(before.accounts),
         }
     }
 }
@@ -47,6 +52,7 @@ impl Events {
 fn login_failures(facts: &Facts) -> u32 {
     match facts {
         Facts::Ftp(ftp) => ftp.login_failure,
+        Facts::Http(http) => http.login_failed.into(),
         Facts::Kerberos(kerberos) => kerberos.errors.preauth_failed.saturating_add(kerberos.errors.unknown_principal),
         Facts::Ldap(ldap) => ldap.results.invalid_credentials,
         Facts::Mailbox(mailbox) => mailbox.login_failure,
@@ -59,6 +65,24 @@ fn login_failures(facts: &Facts) -> u32 {
         Facts::Ssh(ssh) => ssh.login_failure,
         Facts::Tds(tds) => tds.login_failure,
         _ => 0,
+    }
+}
+
+/// A server of RADIUS is asked for all that log in elsewhere: that many are turned down tells of none.
+fn accounts(facts: &Facts) -> Accounts {
+    match facts {
+        Facts::Ftp(ftp) => ftp.logins.accounts,
+        Facts::Http(http) => http.logins.accounts,
+        Facts::Kerberos(kerberos) => kerberos.logins.accounts,
+        Facts::Ldap(ldap) => ldap.logins.accounts,
+        Facts::Mailbox(mailbox) => mailbox.logins.accounts,
+        Facts::Mysql(mysql) => mysql.logins.accounts,
+        Facts::Postgres(postgres) => postgres.logins.accounts,
+        Facts::Sip(sip) => sip.logins.accounts,
+        Facts::Smb(smb) => smb.ntlm.logins.accounts,
+        Facts::Smtp(smtp) => smtp.logins.accounts,
+        Facts::Tds(tds) => tds.asks.accounts,
+        _ => Accounts::default(),
     }
 }
 

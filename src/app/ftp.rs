@@ -6,6 +6,7 @@ use super::Side;
 use super::count::bump;
 use super::lines::{command, greeting, lines, reply};
 use super::listen::{Heard, Listen, Place};
+use super::logins::Logins;
 use super::starttls::StartTls;
 
 /// Commands by their kind.
@@ -53,6 +54,9 @@ pub struct FtpFacts {
     pub tls: StartTls,
     /// Errors (4xx and 5xx) other than failed logins.
     pub errors: u32,
+    /// Who logs in.
+    #[serde(skip)]
+    pub logins: Logins,
 }
 
 impl Listen for FtpFacts {
@@ -77,6 +81,7 @@ impl FtpFacts {
             b"USER" => {
                 let name = line.get(5..).unwrap_or_default().trim_ascii();
                 self.anonymous |= name.eq_ignore_ascii_case(b"anonymous") || name.eq_ignore_ascii_case(b"ftp");
+                self.logins.ask(name);
                 &mut commands.user
             }
             b"RETR" => &mut commands.retrieve,
@@ -99,8 +104,14 @@ impl FtpFacts {
     fn reply(&mut self, line: &[u8]) {
         match reply(line) {
             Some((220, _)) if self.software.is_none() => self.software = line.get(4..).and_then(greeting),
-            Some((230 | 232, true)) => bump(&mut self.login_success),
-            Some((530, true)) => bump(&mut self.login_failure),
+            Some((230 | 232, true)) => {
+                self.logins.admit();
+                bump(&mut self.login_success);
+            }
+            Some((530, true)) => {
+                self.logins.refuse();
+                bump(&mut self.login_failure);
+            }
             Some((234, true)) => self.auth_tls_accepted = self.auth_tls,
             Some((400..=599, true)) => bump(&mut self.errors),
             _ => {}

@@ -7,6 +7,7 @@ use super::fhir;
 use super::http2;
 use super::injection;
 use super::listen::{Heard, Listen, Payload, Place};
+use super::logins::Logins;
 use super::reader::{first_line, holds};
 use super::text::{HOST_BYTES, NAME_BYTES, printable};
 
@@ -102,6 +103,12 @@ pub struct HttpFacts {
     /// Is the body of the request still to come?
     #[serde(skip)]
     pub awaits_body: bool,
+    /// Did a log-in by Basic or Digest fail?
+    #[serde(skip)]
+    pub login_failed: bool,
+    /// Who logs in.
+    #[serde(skip)]
+    pub logins: Logins,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -178,6 +185,17 @@ impl HttpFacts {
         }
         self.status = Some(status);
         self.headers(payload.bytes, false);
+        self.end_login();
+    }
+
+    /// Says how a log-in went, once the response was read.
+    pub(super) fn end_login(&mut self) {
+        if self.status == Some(401) && self.logins.is_asked() {
+            self.login_failed = true;
+            self.logins.refuse();
+        } else if self.status.is_some_and(|status| status < 400) {
+            self.logins.admit();
+        }
     }
 
     /// What the request tries where the server did not turn it down, or send it elsewhere: whoever offers pages to the outside is tried all day.
@@ -211,6 +229,9 @@ impl HttpFacts {
             }
             b"accept" => self.fhir |= is_fhir(value),
             b"user-agent" if is_request => self.user_agent = Some(printable(value, NAME_BYTES)),
+            b"authorization" if is_request => self.logins.ask_with(value),
+            // The proof was sound, but for what it was made of: nobody was turned down.
+            b"www-authenticate" if !is_request && holds(value, b"stale=true") => self.logins.ask(b""),
             b"server" if !is_request => self.server = Some(printable(value, NAME_BYTES)),
             _ => {}
         }

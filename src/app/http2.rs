@@ -134,6 +134,8 @@ impl HttpFacts {
         });
         if is_request {
             self.asked(&path.unwrap_or_default());
+        } else {
+            self.end_login();
         }
     }
 }
@@ -142,7 +144,17 @@ impl HttpFacts {
 fn is_read(name: &[u8]) -> bool {
     matches!(
         name,
-        b":method" | b":authority" | b":path" | b":status" | b"content-type" | b"accept" | b"user-agent" | b"server" | b"host"
+        b":method"
+            | b":authority"
+            | b":path"
+            | b":status"
+            | b"content-type"
+            | b"accept"
+            | b"user-agent"
+            | b"server"
+            | b"host"
+            | b"authorization"
+            | b"www-authenticate"
     )
 }
 

@@ -7,6 +7,7 @@ use super::ber::{element, find, inside, number};
 use super::count::{bump, note};
 use super::frames::{Frames, Span};
 use super::listen::{Heard, Listen, Place};
+use super::logins::Logins;
 use super::reader::Reader;
 use super::text::{HOST_BYTES, printable};
 
@@ -101,6 +102,9 @@ pub struct KerberosFacts {
     pub preauthenticated: u32,
     /// Classes of the services that tickets were asked for, the part before the slash, out of a fixed list (`krbtgt`, `cifs`), else `other`.
     pub services: Vec<&'static str>,
+    /// Who logs in.
+    #[serde(skip)]
+    pub logins: Logins,
 }
 
 impl Listen for KerberosFacts {
@@ -144,6 +148,9 @@ impl KerberosFacts {
             bump(&mut self.preauthenticated);
         }
         let body = inside(find(fields, 0xa4)?, 0x30)?;
+        if tag == 0x6a {
+            self.logins.ask(find(body, 0xa1).and_then(first_part).unwrap_or_default());
+        }
         self.realm(find(body, 0xa2));
         if let Some(name) = find(body, 0xa3) {
             self.service(name);
@@ -170,6 +177,9 @@ impl KerberosFacts {
 
     fn answer(&mut self, tag: u8, fields: &[u8]) -> Option<()> {
         self.realm(find(fields, 0xa3));
+        if tag == 0x6b {
+            self.logins.admit();
+        }
         let ticket = inside(inside(find(fields, 0xa5)?, 0x61)?, 0x30)?;
         // What the client opens of a first answer is sealed with its password.
         let own = find(fields, 0xa6).filter(|_| tag == 0x6b);
@@ -182,7 +192,11 @@ impl KerberosFacts {
 
     fn error(&mut self, fields: &[u8]) -> Option<()> {
         let errors = &mut self.errors;
-        bump(match number(inside(find(fields, 0xa6)?, 0x02)?)? {
+        let code = number(inside(find(fields, 0xa6)?, 0x02)?)?;
+        if matches!(code, 6 | 18 | 24) {
+            self.logins.refuse();
+        }
+        bump(match code {
             6 => &mut errors.unknown_principal,
             7 => &mut errors.unknown_service,
             18 => &mut errors.revoked,
@@ -203,14 +217,18 @@ impl KerberosFacts {
 
     /// Notes the first part of a service's name.
     fn service(&mut self, name: &[u8]) -> Option<()> {
-        let parts = inside(find(inside(name, 0x30)?, 0xa1)?, 0x30)?;
-        let class = inside(parts, 0x1b)?;
+        let class = first_part(name)?;
         // A name of one part, or with its instance in the same part.
         let class = class.split(|b| *b == b'/').next()?;
         let known = SERVICES.iter().find(|known| class.eq_ignore_ascii_case(known.as_bytes()));
         note(&mut self.services, known.copied().unwrap_or("other"));
         Some(())
     }
+}
+
+/// The first part of a name.
+fn first_part(name: &[u8]) -> Option<&[u8]> {
+    inside(inside(find(inside(name, 0x30)?, 0xa1)?, 0x30)?, 0x1b)
 }
 
 /// Is an encrypted time among what comes before a request, or another proof: a public key, a protected channel (RFC 6113), which hides it?

@@ -6,6 +6,7 @@ use super::ber::{element, find, inside, number, whole_bytes};
 use super::count::{bump, note};
 use super::frames::{Frames, Span};
 use super::listen::{Heard, Listen, Place};
+use super::logins::Logins;
 use super::ntlm::NtlmFacts;
 use super::reader::Reader;
 use super::starttls::StartTls;
@@ -99,6 +100,9 @@ pub struct LdapFacts {
     /// NTLM in the logins.
     #[serde(flatten)]
     pub ntlm: NtlmFacts,
+    /// Who logs in.
+    #[serde(skip)]
+    pub logins: Logins,
 }
 
 impl Listen for LdapFacts {
@@ -157,8 +161,8 @@ impl LdapFacts {
         let mut reader = Reader(body);
         let (_, version) = element(&mut reader)?;
         self.version = version.first().copied()?;
-        // The name of whoever logs in.
-        element(&mut reader)?;
+        let (_, name) = element(&mut reader)?;
+        self.logins.ask(name);
         let (choice, value) = element(&mut reader)?;
         let kind = match choice {
             0x80 if value.is_empty() => "anonymous",
@@ -174,6 +178,7 @@ impl LdapFacts {
         }
         if choice != 0x80 {
             self.ntlm.search(value);
+            self.logins.ask_as(self.ntlm.logins);
         }
         Some(())
     }
@@ -193,7 +198,13 @@ impl LdapFacts {
 
     fn result(&mut self, tag: u8, body: &[u8]) -> Option<()> {
         let results = &mut self.results;
-        bump(match number(inside(body, 0x0a)?)? {
+        let code = number(inside(body, 0x0a)?)?;
+        match code {
+            0 if tag == 0x61 => self.logins.admit(),
+            49 => self.logins.refuse(),
+            _ => {}
+        }
+        bump(match code {
             0 | 5 | 6 | 14 => &mut results.success,
             49 => &mut results.invalid_credentials,
             8 | 50 => &mut results.denied,

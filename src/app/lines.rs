@@ -24,6 +24,12 @@ pub(super) fn command(line: &[u8]) -> ([u8; 8], usize) {
     (word, length)
 }
 
+/// What stands behind the first word of a line.
+pub(super) fn argument(line: &[u8]) -> &[u8] {
+    let space = line.iter().position(|b| *b == b' ');
+    space.and_then(|space| line.get(space + 1..)).unwrap_or_default().trim_ascii()
+}
+
 /// A reply's code, and whether this is its last line (RFC 959, 4.2).
 pub(super) fn reply(line: &[u8]) -> Option<(u16, bool)> {
     let digits: [u8; 3] = Reader(line).array()?;

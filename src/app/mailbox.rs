@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use super::Side;
 use super::count::bump;
-use super::lines::{command, greeting, lines};
+use super::lines::{argument, command, greeting, lines};
 use super::listen::{Heard, Listen, Place};
+use super::logins::Logins;
 use super::reader::holds;
 use super::starttls::StartTls;
 
@@ -48,6 +49,9 @@ pub struct MailboxFacts {
     /// Is an answer to a login to come?
     #[serde(skip)]
     in_login: bool,
+    /// Who logs in.
+    #[serde(skip)]
+    pub logins: Logins,
 }
 
 impl Listen for MailboxFacts {
@@ -66,25 +70,34 @@ impl Listen for MailboxFacts {
 
 impl MailboxFacts {
     fn line(&mut self, line: &[u8]) {
+        if self.in_login {
+            self.logins.go_on(line);
+        }
         // IMAP's commands stand behind a tag, which is no word of POP3; FETCH may stand behind UID.
         let mut words = line.splitn(3, |b| *b == b' ');
         let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        if self.pop3(first) {
+        if self.pop3(first, line) {
             return;
         }
         let is_tag = (1..=16).contains(&first.len()) && first.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.');
         if is_tag && !second.is_empty() {
             let rest = words.next().unwrap_or_default();
             let word = if second.eq_ignore_ascii_case(b"uid") { rest } else { second };
-            self.imap(word);
+            self.imap(word, rest);
         }
     }
 
-    fn imap(&mut self, line: &[u8]) {
+    fn imap(&mut self, line: &[u8], rest: &[u8]) {
         let upper = line.split(|b| *b == b' ').next().unwrap_or_default().to_ascii_uppercase();
         let commands = &mut self.commands;
         bump(match &*upper {
-            b"LOGIN" | b"AUTHENTICATE" => {
+            b"LOGIN" => {
+                self.logins.ask(rest.split(|b| *b == b' ').next().unwrap_or_default());
+                self.in_login = true;
+                &mut commands.login
+            }
+            b"AUTHENTICATE" => {
+                self.logins.ask_by(rest);
                 self.in_login = true;
                 &mut commands.login
             }
@@ -103,12 +116,21 @@ impl MailboxFacts {
     }
 
     /// Counts a command of POP3. Returns whether it was one.
-    fn pop3(&mut self, line: &[u8]) -> bool {
-        let (word, length) = command(line);
+    fn pop3(&mut self, first: &[u8], line: &[u8]) -> bool {
+        let (word, length) = command(first);
         let commands = &mut self.commands;
         bump(match word.get(..length).unwrap_or_default() {
-            b"USER" => &mut commands.login,
-            b"APOP" | b"AUTH" => {
+            b"USER" => {
+                self.logins.ask(argument(line));
+                &mut commands.login
+            }
+            b"APOP" => {
+                self.logins.ask(argument(line));
+                self.in_login = true;
+                &mut commands.login
+            }
+            b"AUTH" => {
+                self.logins.ask_by(argument(line));
                 self.in_login = true;
                 &mut commands.login
             }
@@ -143,8 +165,14 @@ impl MailboxFacts {
         }
         let result = if first.starts_with(b"+") || first.starts_with(b"-") { first } else { second };
         match result {
-            b"OK" | b"+OK" => bump(&mut self.login_success),
-            b"NO" | b"BAD" | b"-ERR" => bump(&mut self.login_failure),
+            b"OK" | b"+OK" => {
+                self.logins.admit();
+                bump(&mut self.login_success);
+            }
+            b"NO" | b"BAD" | b"-ERR" => {
+                self.logins.refuse();
+                bump(&mut self.login_failure);
+            }
             _ => return,
         }
         self.in_login = false;

@@ -1,7 +1,7 @@
 //! Which application a flow belongs to, told from its first payload bytes or else from its port, and metadata that is safe
 //! to keep.
 //!
-//! Architecture invariant: only the envelope is read. No byte of a DICOM data set, of an HL7 segment behind MSH, of a URL (but
+//! Architecture invariant: only the envelope is read, and of the name of whoever logs in which of 32 bits its hash tells. No byte of a DICOM data set, of an HL7 segment behind MSH, of a URL (but
 //! for the type of a FHIR resource), of a message body, of an MQTT topic or of a credential reaches [`Facts`]; of a URL and the start of a form they say which
 //! kind of attack they hold, out of a fixed list. Between two
 //! packets only the start of a handshake's message is held, until its rest has come, bounded per message and per shard of the
@@ -47,6 +47,7 @@ mod ldap;
 mod lines;
 mod listed;
 mod listen;
+mod logins;
 mod mailbox;
 mod modbus;
 mod mqtt;
@@ -110,6 +111,7 @@ pub use injection::{HEARTBLEED, INJECTIONS, UPLOADED};
 pub use kerberos::{KerberosErrors, KerberosFacts, KerberosMessages};
 pub use ldap::{LdapFacts, LdapOperations, LdapResults, LdapScopes};
 pub use listen::Payload;
+pub use logins::{Accounts, Logins};
 pub use mailbox::{MailboxCommands, MailboxFacts};
 pub use modbus::{ModbusFacts, ModbusUnits};
 pub use mqtt::{MqttFacts, MqttQos, Topics};

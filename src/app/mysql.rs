@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Side;
 use super::listen::{Heard, Listen, Place};
+use super::logins::Logins;
 use super::starttls::StartTls;
 use super::text::{NAME_BYTES, printable};
 
@@ -23,6 +24,9 @@ pub struct MysqlFacts {
     pub login_failure: bool,
     /// Number of the error that the server answered with; 1045 is a wrong password.
     pub error_code: u16,
+    /// Who logs in.
+    #[serde(skip)]
+    pub logins: Logins,
 }
 
 impl Listen for MysqlFacts {
@@ -43,15 +47,24 @@ impl Listen for MysqlFacts {
             Side::Resp if *kind == 0xff => {
                 self.error_code = rest.first_chunk().map_or(0, |code| u16::from_le_bytes(*code));
                 self.login_failure = matches!(self.error_code, 1044 | 1045 | 1698 | 1862 | 3118);
+                if self.login_failure {
+                    self.logins.refuse();
+                }
                 false
             }
             Side::Resp if *kind == 0 && *number >= 2 => {
                 self.login_success = true;
+                self.logins.admit();
                 false
             }
             // The login's first 32 bytes alone, with the flag for TLS.
             Side::Orig if *number == 1 && [*a, *b, *c] == [32, 0, 0] && rest.first().is_some_and(|flags| flags & 8 != 0) => {
                 self.tls_requested = true;
+                true
+            }
+            // Behind what it can, its longest packet, its characters and what is reserved.
+            Side::Orig if *number == 1 => {
+                self.logins.ask(rest.get(31..).unwrap_or_default().split(|b| *b == 0).next().unwrap_or_default());
                 true
             }
             _ => true,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::count::bump;
+use super::logins::Logins;
 use super::reader::Reader;
 use super::text::{HOST_BYTES, printable};
 
@@ -12,7 +13,7 @@ const MOST_SEARCHED: usize = 1024;
 /// Attributes of a challenge that are read; a real one has some eight.
 const MOST_ATTRIBUTES: usize = 16;
 
-/// NTLM messages by their kind; no name of a user is read.
+/// NTLM messages by their kind; no name of a user is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct NtlmFacts {
     /// Messages of type 1: the client opens.
@@ -27,6 +28,9 @@ pub struct NtlmFacts {
     /// The server's own name in its challenge: the DNS name of the computer, else its NetBIOS name; up to 253 characters.
     #[serde(rename = "ntlm_server")]
     pub server: Option<Box<str>>,
+    /// Who proves it.
+    #[serde(skip)]
+    pub logins: Logins,
 }
 
 impl NtlmFacts {
@@ -48,19 +52,33 @@ impl NtlmFacts {
                 bump(&mut self.challenge);
                 self.server = server(message).or_else(|| self.server.take());
             }
-            Some(3) => bump(&mut self.authenticate),
+            Some(3) => {
+                self.logins.ask(&user(message).map(narrow).unwrap_or_default());
+                bump(&mut self.authenticate);
+            }
             _ => {}
         }
     }
 }
 
-/// The computer's name among the attributes of a challenge.
-fn server(message: &[u8]) -> Option<Box<str>> {
-    let mut field = Reader(message.get(40..48)?);
+/// Who proves to be somebody; in a character set of old where that was not agreed on otherwise, which is passed over.
+fn user(message: &[u8]) -> Option<&[u8]> {
+    let is_wide = u32::from_le_bytes(message.get(60..64)?.try_into().ok()?) & 1 != 0;
+    part(message, 36).filter(|_| is_wide)
+}
+
+/// A part of a message, whose length and place stand at `at`.
+fn part(message: &[u8], at: usize) -> Option<&[u8]> {
+    let mut field = Reader(message.get(at..at + 8)?);
     let bytes = usize::from(u16::from_le_bytes(field.array()?));
     field.take(2)?;
     let from = u32::from_le_bytes(field.array()?) as usize;
-    let mut attributes = Reader(message.get(from..from.checked_add(bytes)?)?);
+    message.get(from..from.checked_add(bytes)?)
+}
+
+/// The computer's name among the attributes of a challenge.
+fn server(message: &[u8]) -> Option<Box<str>> {
+    let mut attributes = Reader(part(message, 40)?);
     let mut netbios = None;
     for _ in 0..MOST_ATTRIBUTES {
         let kind = attributes.array().map(u16::from_le_bytes)?;

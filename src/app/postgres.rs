@@ -6,10 +6,13 @@ use serde::Serialize;
 use super::Side;
 use super::frames::{Frames, Span};
 use super::listen::{Heard, Listen, Place};
+use super::logins::Logins;
 use super::reader::Reader;
 use super::starttls::StartTls;
 use super::text::{NAME_BYTES, printable};
 
+/// Names and values of a start that are looked at.
+const MOST_WORDS: usize = 32;
 const FRAMES: Frames = Frames { head_bytes: 5, span };
 
 /// Facts of a PostgreSQL connection.
@@ -33,6 +36,9 @@ pub struct PostgresFacts {
     pub login_failure: bool,
     /// Was the request one to cancel another connection's statement?
     pub cancel: bool,
+    /// Who logs in.
+    #[serde(skip)]
+    pub logins: Logins,
 }
 
 impl Listen for PostgresFacts {
@@ -58,9 +64,20 @@ impl PostgresFacts {
         match (reader.u32(), reader.u32()) {
             (Some(8), Some(80_877_103)) => self.tls_requested = true,
             (Some(16..=272), Some(80_877_102)) => self.cancel = true,
-            (_, Some(0x0003_0000)) => self.protocol = Some("3.0"),
-            (_, Some(0x0003_0002)) => self.protocol = Some("3.2"),
+            (_, Some(0x0003_0000)) => self.begin("3.0", reader.0),
+            (_, Some(0x0003_0002)) => self.begin("3.2", reader.0),
             _ => {}
+        }
+    }
+
+    /// A client begins, with names and values of what it wants.
+    fn begin(&mut self, protocol: &'static str, wants: &[u8]) {
+        self.protocol = Some(protocol);
+        let mut words = wants.split(|b| *b == 0).take(MOST_WORDS);
+        while let (Some(name), Some(value)) = (words.next(), words.next()) {
+            if name == b"user" {
+                self.logins.ask(value);
+            }
         }
     }
 
@@ -80,6 +97,7 @@ impl PostgresFacts {
                 // A server that asks for no proof may refuse the name for all that.
                 if code.is_some_and(|code| code.starts_with(b"28")) {
                     (self.login_success, self.login_failure) = (false, true);
+                    self.logins.refuse();
                 }
             }
             _ => {}
@@ -90,6 +108,7 @@ impl PostgresFacts {
         let Some(kind) = Reader(body).u32() else { return };
         if kind == 0 {
             self.login_success = true;
+            self.logins.admit();
         }
         if self.authentication.is_none() {
             self.authentication = Some(match kind {

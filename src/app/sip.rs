@@ -7,6 +7,7 @@ use super::called::country;
 use super::count::{bump, note};
 use super::lines::{greeting, lines};
 use super::listen::{Heard, Listen, Place};
+use super::logins::Logins;
 use super::reader::holds;
 
 /// Requests by their method.
@@ -68,6 +69,9 @@ pub struct SipFacts {
     pub server: Option<Box<str>>,
     /// Countries of the numbers that are called: "+44 (United Kingdom)", or "at home" for those that do not leave the country.
     pub countries_called: Vec<&'static str>,
+    /// Who logs in.
+    #[serde(skip)]
+    pub logins: Logins,
 }
 
 impl Listen for SipFacts {
@@ -106,7 +110,10 @@ impl SipFacts {
                     *place = greeting(value);
                 }
             }
-            proves |= may_prove && is([b"authorization", b"proxy-authorization"]);
+            if may_prove && is([b"authorization", b"proxy-authorization"]) {
+                proves = true;
+                self.logins.ask_with(value);
+            }
             // The proof was sound, but for what it was made of.
             is_stale |= is([b"www-authenticate", b"proxy-authenticate"]) && holds(value, b"stale=true");
         }
@@ -115,7 +122,11 @@ impl SipFacts {
             bump(&mut self.refused);
         }
         if is_answer && !is_stale && matches!(first.get(8..11), Some(b"401" | b"407")) {
+            self.logins.refuse();
             bump(&mut self.login_failure);
+        }
+        if is_answer && first.get(8) == Some(&b'2') {
+            self.logins.admit();
         }
     }
 

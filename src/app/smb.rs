@@ -211,6 +211,15 @@ impl SmbFacts {
         self.kerberos |= message.windows(AP_REQ.len()).any(|window| window == AP_REQ);
     }
 
+    /// The status of an answer to a login.
+    const fn answered(&mut self, status: u32) {
+        match status {
+            0 => self.ntlm.logins.admit(),
+            status if is_logon_failure(status) => self.ntlm.logins.refuse(),
+            _ => {}
+        }
+    }
+
     /// A share by its path, in bytes of one per character: `\\server\share`.
     fn share(&mut self, path: &[u8]) {
         let share = path.split(|b| *b == b'\\').next_back().unwrap_or_default();
@@ -278,9 +287,7 @@ impl SmbFacts {
             // More of the login is to come.
             0xc000_0016 => return,
             0xc000_0022 => &mut self.errors.access_denied,
-            0xc000_0064 | 0xc000_006a | 0xc000_006d..=0xc000_0072 | 0xc000_0193 | 0xc000_0224 | 0xc000_0234 => {
-                &mut self.errors.logon_failure
-            }
+            status if is_logon_failure(status) => &mut self.errors.logon_failure,
             0xc000_000f | 0xc000_0034 | 0xc000_003a | 0xc000_00cc => &mut self.errors.not_found,
             0xc000_0000.. => &mut self.errors.other,
             // Success, or a warning such as the end of a list.
@@ -288,6 +295,10 @@ impl SmbFacts {
         };
         bump(counter);
     }
+}
+
+const fn is_logon_failure(status: u32) -> bool {
+    matches!(status, 0xc000_0064 | 0xc000_006a | 0xc000_006d..=0xc000_0072 | 0xc000_0193 | 0xc000_0224 | 0xc000_0234)
 }
 
 /// Hash of a file's name within its share.

@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use super::Side;
 use super::count::bump;
-use super::lines::{command, greeting, lines, reply};
+use super::lines::{argument, command, greeting, lines, reply};
 use super::listen::{Heard, Listen, Place};
+use super::logins::Logins;
 use super::starttls::StartTls;
 
 /// Commands by their kind.
@@ -54,6 +55,9 @@ pub struct SmtpFacts {
     /// Is the client logging in? Then its lines are no commands.
     #[serde(skip)]
     in_login: bool,
+    /// Who logs in.
+    #[serde(skip)]
+    pub logins: Logins,
 }
 
 impl Listen for SmtpFacts {
@@ -96,6 +100,7 @@ impl SmtpFacts {
     /// Counts a command. Returns the bytes of mail that follow it.
     fn command(&mut self, line: &[u8]) -> Option<u32> {
         if self.in_login {
+            self.logins.go_on(line);
             return None;
         }
         let (word, length) = command(line);
@@ -115,6 +120,7 @@ impl SmtpFacts {
                 return Some(bytes);
             }
             b"AUTH" => {
+                self.logins.ask_by(argument(line));
                 self.in_login = true;
                 &mut commands.auth
             }
@@ -142,8 +148,14 @@ impl SmtpFacts {
         self.in_mail = code == 354;
         self.in_login &= code == 334;
         match code {
-            235 => bump(&mut self.login_success),
-            534 | 535 => bump(&mut self.login_failure),
+            235 => {
+                self.logins.admit();
+                bump(&mut self.login_success);
+            }
+            534 | 535 => {
+                self.logins.refuse();
+                bump(&mut self.login_failure);
+            }
             454 if self.starttls => self.starttls = false,
             400..=599 => bump(&mut self.rejected),
             _ => {}

@@ -6,6 +6,8 @@ use super::Side;
 use super::count::bump;
 use super::frames::{Frames, Span};
 use super::listen::{Heard, Listen, Place};
+use super::logins::Logins;
+use super::ntlm::narrow;
 use super::reader::Reader;
 
 const HEADER_BYTES: usize = 8;
@@ -32,6 +34,9 @@ pub struct TdsFacts {
     pub batches: u32,
     /// Calls of procedures.
     pub calls: u32,
+    /// Who asks.
+    #[serde(skip)]
+    pub asks: Logins,
 }
 
 impl Listen for TdsFacts {
@@ -53,7 +58,10 @@ impl TdsFacts {
         match kind {
             0x01 => bump(&mut self.batches),
             0x03 => bump(&mut self.calls),
-            0x10 => bump(&mut self.logins),
+            0x10 => {
+                self.asks.ask(&user(body).map(narrow).unwrap_or_default());
+                bump(&mut self.logins);
+            }
             0x12 => {
                 let _ = self.pre_login(Side::Orig, body);
             }
@@ -102,12 +110,25 @@ impl TdsFacts {
             let value = reader.take(bytes.into()).unwrap_or(reader.0);
             let number = value.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
             match token {
-                0xaa if number == Some(LOGIN_FAILED) => return bump(&mut self.login_failure),
-                0xad => return bump(&mut self.login_success),
+                0xaa if number == Some(LOGIN_FAILED) => {
+                    self.asks.refuse();
+                    return bump(&mut self.login_failure);
+                }
+                0xad => {
+                    self.asks.admit();
+                    return bump(&mut self.login_success);
+                }
                 _ => {}
             }
         }
     }
+}
+
+/// Who logs in, of whom the place and the length stand behind those of the client's own name (MS-TDS, 2.2.6.4).
+fn user(login: &[u8]) -> Option<&[u8]> {
+    let mut field = Reader(login.get(40..44)?);
+    let (from, characters) = (field.array().map(u16::from_le_bytes)?, field.array().map(u16::from_le_bytes)?);
+    login.get(usize::from(from)..)?.get(..2 * usize::from(characters))
 }
 
 fn span(bytes: &[u8]) -> Option<Span> {

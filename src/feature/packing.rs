@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{COUNT, Fact, FactKind, Host, Observation};
-use crate::app::{App, Events};
+use crate::app::{Accounts, App, Events};
 use crate::flow::{Service, Sight};
 use crate::time::Timestamp;
 use crate::wire::{Addr, Mac};
@@ -58,6 +58,8 @@ pub fn pack(seen: &Observation, out: &mut Vec<u8>) {
     out.extend(events.file_changes.to_le_bytes());
     out.extend(events.names_missing.to_le_bytes());
     out.extend(events.refusals.to_le_bytes());
+    out.extend(events.accounts.refused.to_le_bytes());
+    out.extend(events.accounts.admitted.to_le_bytes());
     // The applications bound their lists to far fewer.
     let facts = &facts[..facts.len().min(usize::from(u16::MAX))];
     out.extend((facts.len() as u16).to_le_bytes());
@@ -101,6 +103,7 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
     let app = *App::ALL.get(usize::from(take::<1>(bytes)?[0]))?;
     let mut count = || take(bytes).map(u32::from_le_bytes);
     let [login_failures, file_changes, names_missing, refusals] = [count()?, count()?, count()?, count()?];
+    let accounts = Accounts { refused: count()?, admitted: count()? };
     let mut facts = Vec::new();
     for _ in 0..u16::from_le_bytes(take(bytes)?) {
         let kind = *KINDS.get(usize::from(take::<1>(bytes)?[0]))?;
@@ -113,7 +116,7 @@ pub fn unpack(bytes: &mut &[u8]) -> Option<Observation> {
             *value = f32::from_le_bytes(take(bytes)?);
         }
     }
-    let events = Events { login_failures, file_changes, names_missing, refusals };
+    let events = Events { login_failures, file_changes, names_missing, refusals, accounts };
     Some(Observation {
         seen,
         first_seen,
@@ -215,6 +218,7 @@ pub mod tests {
                     file_changes: events[1],
                     names_missing: events[2],
                     refusals: events[3],
+                    accounts: Accounts { refused: events[0] << 9, admitted: events[1] << 7 },
                 },
                 under_way,
                 turned: service.2.map(|port| Service { protocol: service.0, port }),

@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 use crate::wire::{Addr, Mac};
 
 /// The form's version: to be raised with every change of a type that crosses.
-pub const VERSION: u16 = 21;
+pub const VERSION: u16 = 22;
 const FORM: Envelope = Envelope::of_message(*b"AUSF", VERSION);
 
 /// Who published: site, sensor, and which run of it.

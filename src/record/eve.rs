@@ -6,7 +6,7 @@ use super::field::{count, count32, number, port};
 use super::kind::RecordKind;
 use super::restore::restore;
 use super::row::Row;
-use crate::app::{Events, Facts};
+use crate::app::{Accounts, Events, Facts};
 use crate::feature::{COUNT, SCHEMA};
 use crate::flow::{ConnState, DirectionBasis, EndReason, FlowRecord, Fragments, History, IcmpError, SideStats};
 use crate::wire::{Mac, TcpFlags};
@@ -156,6 +156,10 @@ fn own(row: &dyn Row, record: &mut FlowRecord) -> Result<(), Wrong> {
         file_changes: count32(row, &["auscult.events.file_changes"])?,
         names_missing: count32(row, &["auscult.events.names_missing"])?,
         refusals: count32(row, &["auscult.events.refusals"])?,
+        accounts: Accounts {
+            refused: count32(row, &["auscult.events.accounts_refused"])?,
+            admitted: count32(row, &["auscult.events.accounts_admitted"])?,
+        },
     };
     record.fragments =
         Fragments { packets: count32(row, &["auscult.fragments.packets"])?, odd: count32(row, &["auscult.fragments.odd"])? };
@@ -221,7 +225,8 @@ mod tests {
     #[test]
     fn our_own_event_is_seen_as_the_flow_was() {
         let mut flow = record(&exchange());
-        flow.events = Events { login_failures: 3, file_changes: 0, names_missing: 2, refusals: 4 };
+        let accounts = Accounts { refused: 1 << 31, admitted: 6 };
+        flow.events = Events { login_failures: 3, file_changes: 0, names_missing: 2, refusals: 4, accounts };
         let seen = Timestamp::from_parts(9, 0);
         let want = Observation::of(&flow, seen, &HomeNets::default());
         let draft = again(&serde_json::to_value(flow_event(&flow, None)).unwrap());

@@ -25,7 +25,7 @@ const ASIDE: &str = "aside";
 /// Who may read the spool: addresses are in it.
 const OWNER_ALONE: u32 = 0o600;
 /// The form of both files; another is set aside.
-const FORMAT: u32 = 11;
+const FORMAT: u32 = 12;
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// Why a scratch folder cannot be used.

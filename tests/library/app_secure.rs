@@ -235,10 +235,8 @@ fn frames_of_http_2_are_read_wherever_they_are_cut() {
         user_agent: Some("client/1.0".into()),
         server: Some("envoy".into()),
         http2: true,
-        injection: None,
-        awaits_body: false,
         grpc: true,
-        asks_proxy: false,
+        ..HttpFacts::default()
     };
     for split in 16..request.len() {
         let state = after(tcp(8080), &[(Orig, &request[..split]), (Orig, &request[split..]), (Resp, &answer)]);

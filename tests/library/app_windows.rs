@@ -5,16 +5,16 @@ use auscult::app::{App, AppState, Basis, Facts, KerberosFacts, LdapFacts, Side, 
 
 use crate::app_support::{after, alone, facts, tcp, udp};
 
-fn wide(text: &str) -> Vec<u8> {
+pub fn wide(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-fn netbios(message: &[u8]) -> Vec<u8> {
+pub fn netbios(message: &[u8]) -> Vec<u8> {
     [&(message.len() as u32).to_be_bytes()[..], message].concat()
 }
 
 /// A message of SMB 2 without its length.
-fn smb2(command: u16, flags: u32, status: u32, body: &[u8]) -> Vec<u8> {
+pub fn smb2(command: u16, flags: u32, status: u32, body: &[u8]) -> Vec<u8> {
     let head = [&[0xfe, b'S', b'M', b'B', 64, 0, 1, 0][..], &status.to_le_bytes(), &command.to_le_bytes(), &[1, 0]].concat();
     [&head[..], &flags.to_le_bytes(), &[0; 16], &5_u32.to_le_bytes(), &[0; 24], body].concat()
 }
@@ -205,13 +205,13 @@ fn version_1_with_a_chain() {
 }
 
 /// A value of ASN.1.
-fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let body = parts.concat();
     let length = if body.len() < 128 { vec![body.len() as u8] } else { vec![0x82, (body.len() >> 8) as u8, body.len() as u8] };
     [&[tag][..], &length, &body].concat()
 }
 
-fn int(value: u8) -> Vec<u8> {
+pub fn int(value: u8) -> Vec<u8> {
     der(2, &[&[value]])
 }
 
@@ -248,7 +248,7 @@ fn kdc_answer(kind: u8, etype: u8, own: u8) -> Vec<u8> {
     der(kind, &[&der(0x30, &[&fields])])
 }
 
-fn kdc_error(code: u8) -> Vec<u8> {
+pub fn kdc_error(code: u8) -> Vec<u8> {
     let fields = [&der(0xa0, &[&int(5)])[..], &der(0xa1, &[&int(30)]), &der(0xa6, &[&int(code)])].concat();
     der(0x7e, &[&der(0x30, &[&fields])])
 }
@@ -316,7 +316,7 @@ fn kerberos_over_tcp_wherever_it_is_cut() {
     }
 }
 
-fn ldap_message(operation: &[u8]) -> Vec<u8> {
+pub fn ldap_message(operation: &[u8]) -> Vec<u8> {
     der(0x30, &[&int(7), operation])
 }
 

@@ -28,6 +28,7 @@ mod app_facts;
 mod app_hl7_mqtt;
 mod app_industrial;
 mod app_lab_devices;
+mod app_logins;
 mod app_names;
 mod app_office;
 mod app_privacy;

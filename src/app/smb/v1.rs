@@ -116,7 +116,7 @@ fn response(facts: &mut SmbFacts, command: u8, bytes: &[u8], block: usize) {
         }
         0x73 => {
             facts.token(bytes);
-            None
+            u32_at(bytes, 5).map(|status| facts.answered(status))
         }
         // What was done stands behind the chain, the kind of lock and the file's number.
         0xa2 if words >= 34 => created(facts, u32_at(bytes, block + 1 + 4 + 1 + 2)),

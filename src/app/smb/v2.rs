@@ -73,6 +73,7 @@ fn response(facts: &mut SmbFacts, command: u16, flags: u32, bytes: &[u8]) {
         0 if status == 0 => negotiated(facts, bytes),
         1 => {
             facts.token(bytes);
+            facts.answered(status);
             None
         }
         5 if status == 0 => created(facts, bytes),

@@ -11,12 +11,14 @@ use super::classify::is_login;
 use super::evidence::{Contribution, Evidence, Of, keep};
 use crate::app::{App, REPLICATES};
 use crate::feature::{Fact, FactKind, Observation};
-use crate::model::{Kind, Minute, value_key};
+use crate::model::{Hour, Kind, Minute, value_key};
 
 /// Targets tried within a minute, most of them in vain.
 const TARGETS: f64 = 60.0;
 /// Log-ins that failed within a minute.
 const LOGIN_FAILURES: f64 = 20.0;
+/// Accounts that log-ins failed for within an hour.
+const ACCOUNTS: f64 = 6.0;
 /// Conversations for remote control with one device within a minute; as many wrong passwords as Zeek's policy for SSH takes for guessing.
 const REMOTE_CONTROL: f64 = 30.0;
 /// Conversations for log-in, administration or remote calls with one service of one device within a minute.
@@ -47,7 +49,11 @@ pub struct Attack {
 }
 
 /// What a flow and the minute around it show that is an attack on any network. Servers of a directory replicate it among each other.
-pub(super) fn anywhere(seen: &Observation, minute: &Minute, serves_directory: impl Fn() -> bool) -> Option<Attack> {
+pub(super) fn anywhere(
+    seen: &Observation,
+    (minute, hour): (&Minute, &Hour),
+    serves_directory: impl Fn() -> bool,
+) -> Option<Attack> {
     let initiated = minute.initiated.get(&seen.orig).copied().unwrap_or_default();
     let flows = minute.conversations.get(&(seen.orig, seen.resp, seen.service)).map_or(0.0, |&flows| f64::from(flows));
     let mut found = None;
@@ -66,6 +72,9 @@ pub(super) fn anywhere(seen: &Observation, minute: &Minute, serves_directory: im
     // Who asks a server of RADIUS asks for all that log in to it.
     if seen.events.login_failures > 0 && seen.app != App::Radius {
         note(Evidence::LoginFailures, f64::from(initiated.login_failures), LOGIN_FAILURES);
+    }
+    if seen.events.accounts.refused > 0 && seen.orig_local {
+        note(Evidence::AccountsRefused, hour.of(seen.orig).kept_out().round(), ACCOUNTS);
     }
     // Each begins with a log-in.
     if matches!(seen.app, App::Ssh | App::Telnet | App::Rdp | App::Rfb | App::Ftp) {
@@ -132,7 +141,7 @@ mod tests {
             minute.count(&seen);
             last = Some(seen);
         }
-        anywhere(&last.unwrap(), &minute, || false)
+        anywhere(&last.unwrap(), (&minute, &Hour::default()), || false)
     }
 
     #[test]
@@ -140,7 +149,7 @@ mod tests {
         let class = |call: &str, serves_directory| {
             let (_, mut seen) = flow(0, 1, 9, 445, true);
             seen.facts = vec![Fact::new(FactKind::RemoteControl, call)];
-            anywhere(&seen, &Minute::default(), || serves_directory).map(|attack| attack.class)
+            anywhere(&seen, (&Minute::default(), &Hour::default()), || serves_directory).map(|attack| attack.class)
         };
         let movement = Some(Class::LateralMovement);
         assert_eq!((class(REPLICATES, false), class(REPLICATES, true)), (movement, None));
@@ -169,7 +178,7 @@ mod tests {
                 minute.count(&seen);
                 last = Some(seen);
             }
-            anywhere(&last.unwrap(), &minute, || false).map(|attack| attack.class)
+            anywhere(&last.unwrap(), (&minute, &Hour::default()), || false).map(|attack| attack.class)
         };
         assert_eq!((sent(8, 12, false), sent(8, 11, false), sent(8, 12, true)), (Some(Class::Sweep), None, None));
         assert_eq!(sent(3, 50, false), None, "errors answer others");
@@ -188,7 +197,7 @@ mod tests {
                 minute.count(&seen);
                 last = Some(seen);
             }
-            anywhere(&last.unwrap(), &minute, || false)
+            anywhere(&last.unwrap(), (&minute, &Hour::default()), || false)
         };
         let found = asked(&[("evil.example", 100.0, 1.0); 4]).unwrap();
         assert_eq!((found.class, found.part.evidence, found.part.observed), (Class::Tunnel, Evidence::NameBytes, 400.0));

@@ -1,5 +1,6 @@
 //! What a reason claims, and how its bits come about by a model: the arithmetic that a person can do again.
 
+use super::accounts;
 use super::config::Without;
 use super::crowd::rarity_of_repeats;
 use super::evidence::{Contribution, Detail, Evidence, Of};
@@ -194,6 +195,12 @@ impl Arithmetic {
                 let (minutes, longest) = (f64::from(steady.minutes()), f64::from(steady.longest_gap().max(1)));
                 self.say(format!("heard in {minutes:.0} minutes, never silent for more than {longest:.0}"));
                 self.surprise(tail_probability(claim.observed, 0.0, minutes, longest, ALPHA), MOST_BITS);
+            }
+            (Evidence::AccountsRefused, _) => {
+                let usual = accounts::usual(host);
+                let per_account = accounts::BITS_PER_ACCOUNT;
+                self.say(format!("{per_account} bits for each account beyond the {usual:.0} log-ins that failed at the most in a minute, or one"));
+                self.bits = Some(accounts::bits(claim.observed, usual));
             }
             (Evidence::Repeats, _) => {
                 let rarity = |host| rarity_of_repeats(claim.observed as u32, host, claim.service, baselines);

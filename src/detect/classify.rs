@@ -115,7 +115,7 @@ pub(super) fn classify(
         _ if around.is_tunnel => Class::Tunnel,
         _ if evidence == Some(Evidence::NamesMissing) => Class::Dga,
         Some((Evidence::FileChanges, _)) => Class::FileActivity,
-        Some((Evidence::LoginFailures, _)) => Class::BruteForce,
+        Some((Evidence::LoginFailures | Evidence::AccountsRefused, _)) => Class::BruteForce,
         Some((Evidence::Refusals, _)) if matches!(family, Family::Clinical | Family::Industrial) => Class::CriticalAccess,
         // Numbers and their passwords are tried. What mail or file servers turn down is seldom more than a list that is out of date.
         Some((Evidence::Refusals, _)) if seen.app == App::Sip => Class::BruteForce,

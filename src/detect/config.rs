@@ -102,6 +102,7 @@ const fn part_of(evidence: Evidence) -> Part {
         | Evidence::NameBytes => Part::Events,
         Evidence::SlowTargets
         | Evidence::SlowFailures
+        | Evidence::AccountsRefused
         | Evidence::SentOut
         | Evidence::Asking
         | Evidence::Asked

@@ -51,6 +51,8 @@ pub enum Evidence {
     SlowTargets,
     /// More failed attempts and logins in an hour than usual.
     SlowFailures,
+    /// More accounts in an hour than usual for which log-ins failed and that did not get in.
+    AccountsRefused,
     /// More bytes carried out of the network in an hour than usual.
     SentOut,
     /// More exchanges with a service at home in an hour than usual.
@@ -84,7 +86,7 @@ pub enum Evidence {
 }
 
 /// Evidence that is of one kind only, and its name in an alert.
-const NAMES: [(Evidence, &str); 34] = [
+const NAMES: [(Evidence, &str); 35] = [
     (Evidence::NewDevice, "new_device"),
     (Evidence::NewService, "new_service"),
     (Evidence::NewPeer, "new_peer"),
@@ -104,6 +106,7 @@ const NAMES: [(Evidence, &str); 34] = [
     (Evidence::AddressesAsked, "addresses_asked_per_min"),
     (Evidence::SlowTargets, "targets_per_hour"),
     (Evidence::SlowFailures, "failed_per_hour"),
+    (Evidence::AccountsRefused, "accounts_refused_per_hour"),
     (Evidence::SentOut, "bytes_sent_out_per_hour"),
     (Evidence::Asking, "exchanges_per_hour"),
     (Evidence::Asked, "exchanges_served_per_hour"),
@@ -151,6 +154,7 @@ impl Evidence {
             Self::Leases => Some(("T1557.003", "TA0006")),
             Self::Routes => Some(("T1557", "TA0006")),
             Self::NamesGiven => Some(("T1557.001", "TA0006")),
+            Self::AccountsRefused => Some(("T1110.003", "TA0006")),
             Self::NewFact(FactKind::Application) => Some(("T1571", "TA0011")),
             _ => None,
         }
@@ -183,6 +187,7 @@ impl Evidence {
                 | Self::Refusals
                 | Self::SlowTargets
                 | Self::SlowFailures
+                | Self::AccountsRefused
                 | Self::SentOut
                 | Self::Asking
                 | Self::Asked
@@ -207,7 +212,10 @@ impl Evidence {
     /// Does it tell of passwords that are tried?
     #[must_use]
     pub const fn is_of_trying(self) -> bool {
-        matches!(self, Self::LoginFailures | Self::FlowRate | Self::FailedRate | Self::Refusals | Self::Repeats)
+        matches!(
+            self,
+            Self::LoginFailures | Self::AccountsRefused | Self::FlowRate | Self::FailedRate | Self::Refusals | Self::Repeats
+        )
     }
 
     /// Does it speak of the responder that got too much, rather than of one initiator?

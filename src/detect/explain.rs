@@ -66,6 +66,7 @@ fn kind(evidence: Evidence) -> (&'static str, bool) {
         Evidence::RemoteControl => ("calls", true),
         Evidence::SlowTargets => ("targets/h", true),
         Evidence::SlowFailures => ("failed attempts/h", true),
+        Evidence::AccountsRefused => ("accounts/h", true),
         Evidence::SentOut => ("bytes/h", true),
         Evidence::Asking | Evidence::Asked => ("exchanges/h", true),
         Evidence::Repeats => ("connections/h", true),
@@ -253,19 +254,20 @@ fn count_text(evidence: Evidence, part: &Contribution, flow: &FlowRef) -> String
             flow.resp,
             in_words(high, "bytes")
         ),
-        Evidence::Asking => {
-            format!(
-                "{} had {observed:.0} {service} exchanges with {} within an hour; {whose} up to {high:.0}",
-                flow.orig, flow.resp
-            )
-        }
+        Evidence::Asking => format!(
+            "{} had {observed:.0} {service} exchanges with {} within an hour; {whose} up to {high:.0}",
+            flow.orig, flow.resp
+        ),
         Evidence::Asked => format!(
             "{} had {observed:.0} {service} exchanges with clients outside within an hour; {whose} up to {high:.0}",
             flow.resp
         ),
         Evidence::Repeats => repeats_text(part, flow),
+        Evidence::AccountsRefused => {
+            format!("{} failed to log in to {observed:.0} different accounts within an hour; {whose} up to {high:.0}", flow.orig)
+        }
         Evidence::SlowFailures => {
-            format!("{:.0} attempts to connect or to log in failed within an hour; {whose} up to {high:.0}", observed)
+            format!("{observed:.0} attempts to connect or to log in failed within an hour; {whose} up to {high:.0}")
         }
         Evidence::ServedRate => {
             format!("{} got {:.0} {service} flows within a minute; {whose} up to {high:.0}", flow.resp, observed)

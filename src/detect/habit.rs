@@ -254,7 +254,7 @@ struct HourTold {
 impl HourTold {
     fn of(evidence: Evidence, host: Host, (peer, service): (Host, Service)) -> Option<Self> {
         let with = match evidence {
-            Evidence::SlowTargets | Evidence::SlowFailures => None,
+            Evidence::SlowTargets | Evidence::SlowFailures | Evidence::AccountsRefused => None,
             Evidence::SentOut | Evidence::Asking => Some((Some(peer), service)),
             Evidence::Asked | Evidence::Repeats => Some((None, service)),
             _ => return None,

@@ -3,6 +3,7 @@
 //! Architecture invariants: the detector never sees a packet; it takes observations in the order of the pipeline and is told
 //! the time; the same observations and knowledge give the same incidents.
 
+mod accounts;
 mod administrator;
 mod answer;
 mod anywhere;

@@ -177,7 +177,7 @@ impl Recent {
     pub fn anywhere(&self, seen: &Observation, baselines: &Baselines) -> Option<Attack> {
         let serves_directory =
             || baselines.host(seen.orig).is_some_and(|host| DIRECTORY.iter().any(|&it| host.offers().contains(it)));
-        self.minute_around(seen).and_then(|window| anywhere(seen, window, serves_directory))
+        self.minute_around(seen).and_then(|window| anywhere(seen, (window, &self.hour), serves_directory))
     }
 
     fn minute_around(&self, seen: &Observation) -> Option<&Minute> {

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use super::accounts::kept_out;
 use super::config::Without;
 use super::evidence::{Contribution, Detail, Evidence, Of};
 use super::newcomer::newcomer;
@@ -70,9 +71,8 @@ impl<'k> Strongest<'k> {
     pub fn context(self) -> Context {
         let (mut context, part) = (Context::default(), self.part);
         match part.map(|part| part.evidence) {
-            Some(evidence) if evidence.is_rhythm() || matches!(evidence, Evidence::SlowTargets | Evidence::SlowFailures) => {
-                context.slow = part
-            }
+            Some(Evidence::SlowTargets | Evidence::SlowFailures | Evidence::AccountsRefused) => context.slow = part,
+            Some(evidence) if evidence.is_rhythm() => context.slow = part,
             Some(evidence) if evidence.is_crowd() => context.crowd = part,
             _ => context.now = part,
         }
@@ -114,11 +114,15 @@ impl<'k> Strongest<'k> {
 
     /// What a device does too slowly for a minute to show.
     pub fn slow(&mut self, seen: &Observation, surprise: &Surprise, hour: &Hour, host: Option<&HostBaseline>) {
+        let is_kept_out = seen.events.accounts.refused > 0 && seen.orig_local;
         let fails = surprise.unknown_edge && seen.failed || seen.events.login_failures > 0;
-        if !surprise.unknown_edge && !fails {
+        if !surprise.unknown_edge && !fails && !is_kept_out {
             return;
         }
         let hour = hour.of(seen.orig);
+        if is_kept_out && !self.without.has_kind(Evidence::AccountsRefused) {
+            self.accounts(kept_out(hour.kept_out(), host));
+        }
         let mut rate = |evidence, observed| self.rate(evidence, observed, (host, seen.service));
         let targets = if surprise.unknown_edge { hour.targets() } else { 0.0 };
         if targets >= f64::from(MANY_TARGETS) {
@@ -126,6 +130,13 @@ impl<'k> Strongest<'k> {
         }
         if fails {
             rate(Evidence::SlowFailures, f64::from(hour.failed));
+        }
+    }
+
+    /// For how many accounts its log-ins failed, of which the bits are no probability that was counted.
+    fn accounts(&mut self, part: Option<Contribution>) {
+        if let Some(part) = part.filter(|part| part.bits > self.bits()) {
+            (self.part, self.p) = (Some(part), (-part.bits).exp2());
         }
     }
 

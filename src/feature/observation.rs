@@ -98,7 +98,7 @@ const UDP: u8 = 17;
 const TFTP: u16 = 69;
 const FTP_DATA: u16 = 20;
 /// Applications whose log-ins that fail are counted since which rules of counting: earlier models know nothing of them.
-const LOGINS_BY: [(App, u32); 2] = [(App::Ssh, 2), (App::Radius, 3)];
+const LOGINS_BY: [(App, u32); 3] = [(App::Ssh, 2), (App::Radius, 3), (App::Http, 6)];
 /// The rules since which requests by OPC UA are facts.
 const OPC_UA_SINCE: u32 = 4;
 /// What carries out sends so many times what it gets.

@@ -25,7 +25,7 @@ use crate::train::{Colleagues, ROUNDS, Statistic, TogetherError};
 const MOST_PACKED_BYTES: usize = 2 << 30;
 const MOST_UNPACKED_BYTES: usize = 16 << 30;
 const FORM: Envelope =
-    Envelope { magic: *b"AUST", version: 3, most_bytes: MOST_PACKED_BYTES, most_unpacked_bytes: MOST_UNPACKED_BYTES };
+    Envelope { magic: *b"AUST", version: 4, most_bytes: MOST_PACKED_BYTES, most_unpacked_bytes: MOST_UNPACKED_BYTES };
 /// How long statistics are kept where nobody is done with them.
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// How often what is waited for is looked for.

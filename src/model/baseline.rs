@@ -52,7 +52,7 @@ pub struct ServedBaseline {
 /// The rules of today: requests that are turned down are counted, and programs that hide are known by how they speak (1); log-ins by SSH that fail are, too (2),
 /// and those by RADIUS (3); what OPC UA asks for is a request to a controller (4);
 /// connections of strangers that are as long as an earlier one of theirs are counted (5).
-pub const RULES: u32 = 5;
+pub const RULES: u32 = 6;
 
 /// All baselines: counts that add.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -17,6 +17,8 @@ const LENGTH: Span = Span::from_secs(3600);
 const ENOUGH: Span = Span::from_secs(3000);
 /// Devices followed within one hour; those beyond are not. 37 bytes each.
 const MAX_DEVICES: usize = 1_800_000;
+/// Devices of which log-ins fail that are followed within one hour; those beyond are not.
+const MAX_REFUSED: usize = 65_536;
 /// Targets and peers of a device that are kept one by one; of more there is a bit for each.
 const FEW: usize = 13;
 
@@ -29,6 +31,8 @@ pub struct HourOfDevice {
     peers: Distinct<2>,
     /// Attempts to connect or to log in that failed.
     pub failed: u32,
+    /// Accounts of which a log-in failed, and none succeeded since the first that did: a bit of 32 for each.
+    kept_out: u32,
 }
 
 impl HourOfDevice {
@@ -42,6 +46,12 @@ impl HourOfDevice {
     #[must_use]
     pub fn peers(&self) -> f64 {
         self.peers.estimate()
+    }
+
+    /// Different accounts of which a log-in failed and none succeeded, about; up to 111.
+    #[must_use]
+    pub fn kept_out(&self) -> f64 {
+        linear_count(self.kept_out.count_zeros(), u32::BITS)
     }
 }
 
@@ -59,6 +69,8 @@ enum Begun {
 pub struct Devices {
     devices: Map<Host, (Begun, u32)>,
     many: Vec<(Distinct<4>, Distinct<2>)>,
+    /// Accounts that were refused and admitted, of devices of which one was refused.
+    accounts: Map<Host, [u32; 2]>,
 }
 
 impl Devices {
@@ -104,15 +116,27 @@ impl Devices {
         peers.set(peer);
     }
 
+    /// Counts log-ins of a device of which one failed.
+    fn log_in(&mut self, host: Host, [refused, admitted]: [u32; 2]) {
+        if let Some(own) = self.accounts.get_mut(&host) {
+            *own = [own[0] | refused, own[1] | admitted];
+        } else if refused > 0 && self.accounts.len() < MAX_REFUSED {
+            self.accounts.insert(host, [refused, admitted]);
+        }
+    }
+
     /// What a device has begun.
     #[must_use]
     pub fn of(&self, host: Host) -> HourOfDevice {
-        let Some(&(begun, failed)) = self.devices.get(&host) else { return HourOfDevice::default() };
+        let kept_out = self.accounts.get(&host).map_or(0, |[refused, admitted]| refused & !admitted);
+        let Some(&(begun, failed)) = self.devices.get(&host) else {
+            return HourOfDevice { kept_out, ..HourOfDevice::default() };
+        };
         let (targets, peers) = match begun {
             Begun::Few { targets, peers, places } => of_few(&places, targets.into(), peers.into()),
             Begun::Many(place) => self.many[place as usize],
         };
-        HourOfDevice { targets, peers, failed }
+        HourOfDevice { targets, peers, failed, kept_out }
     }
 
     /// All devices, in order.
@@ -163,6 +187,10 @@ impl Hour {
         self.counts.sending.add(seen);
         let devices = &mut self.counts.devices;
         let login_failures = if seen.counts_events() { seen.events.login_failures } else { 0 };
+        let accounts = seen.events.accounts;
+        if seen.counts_events() && accounts.refused | accounts.admitted != 0 {
+            devices.log_in(seen.orig, [accounts.refused, accounts.admitted]);
+        }
         let fails = u32::from(seen.failed && seen.is_complete()) + login_failures;
         if seen.is_first_sight() {
             let target = Distinct::<4>::place(hash((seen.resp, seen.service)));
@@ -264,10 +292,14 @@ impl<const W: usize> Distinct<W> {
     }
 
     fn estimate(&self) -> f64 {
-        let all = Self::BITS as f64;
-        let unset = self.bits.iter().map(|word| word.count_zeros()).sum::<u32>();
-        if unset == Self::BITS as u32 { 0.0 } else { -all * (f64::from(unset).max(1.0) / all).ln() }
+        linear_count(self.bits.iter().map(|word| word.count_zeros()).sum(), Self::BITS as u32)
     }
+}
+
+/// About how many values leave so many of all bits unset.
+fn linear_count(unset: u32, all: u32) -> f64 {
+    let (unset, all) = (f64::from(unset), f64::from(all));
+    if unset == all { 0.0 } else { -all * (unset.max(1.0) / all).ln() }
 }
 
 #[cfg(test)]
@@ -289,6 +321,18 @@ mod tests {
         let mut distinct = Distinct::<2>::default();
         (0..100_000_u64).for_each(|value| distinct.set(Distinct::<2>::place(hash(value))));
         assert!(distinct.estimate() > 400.0);
+    }
+
+    #[test]
+    fn whoever_gets_in_at_last_was_not_kept_out() {
+        let host: Host = "10.0.0.1".parse().unwrap();
+        let mut devices = Devices::default();
+        devices.log_in(host, [0, 0b1]);
+        assert!(devices.accounts.is_empty(), "nobody failed");
+        [[0b110, 0], [0b1000, 0], [0, 0b10], [0b110, 0]].into_iter().for_each(|accounts| devices.log_in(host, accounts));
+        assert_eq!(devices.of(host).kept_out().round(), 2.0);
+        devices.log_in(host, [u32::MAX, 0]);
+        assert!(devices.of(host).kept_out() > 80.0, "more than can be counted");
     }
 
     #[test]

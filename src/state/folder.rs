@@ -17,7 +17,7 @@ const LOCK: &str = "lock";
 /// What is set aside gets this behind its name; what was set aside before is lost.
 const ASIDE: &str = "aside";
 /// The form of what is remembered: to be raised with every change of a type in it, and of what a lesson holds.
-pub const FORMAT: u32 = 26;
+pub const FORMAT: u32 = 27;
 /// Which word of a checkpoint's first line is the program's version.
 const VERSION_WORD: usize = 2;
 /// Bytes of a checkpoint that is read, at the most.

@@ -6,7 +6,7 @@ use crate::detect::Submission;
 use crate::fleet::envelope::Envelope;
 use crate::time::Timestamp;
 
-pub(super) const FORM: Envelope = Envelope::of_message(*b"AUSN", 9);
+pub(super) const FORM: Envelope = Envelope::of_message(*b"AUSN", 10);
 
 /// Findings of some ticks of a partition. Whoever owns the partition finds the same, so what comes twice is told by its ticks.
 #[derive(Clone, Debug, Serialize, Deserialize)]

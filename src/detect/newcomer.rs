@@ -35,8 +35,11 @@ pub(super) fn newcomer(seen: &Observation, baselines: &Baselines) -> Option<(Con
     // Errors answer somebody else's packet: routers on its way are met when something did not arrive. Who gives addresses is the router, whose own nobody
     // saw before, or is told as what it is.
     let is_router = seen.service.is_icmp_error() || seen.service == DHCP_CLIENT;
+    // Who is elsewhere and asks no more than whether somebody is there is no device of this link, and did nothing yet.
+    let only_asks = seen.service.is_ping() && seen.crossed_router;
     // Who comes through a gateway was there before: nobody heard who is behind it.
-    if !seen.orig_local || !seen.orig.is_device() || is_router || baselines.identities.is_gateway(seen.macs[0]) {
+    let is_gateway = || baselines.identities.is_gateway(seen.macs[0]);
+    if !seen.orig_local || !seen.orig.is_device() || is_router || only_asks || is_gateway() {
         return None;
     }
     // Who is plugged in and passes on what others send is an access point that nobody asked for.
@@ -123,6 +126,7 @@ mod tests {
 
     const HOUR_MS: i64 = 3_600_000;
     const SHARES: u16 = 445;
+    const PING: Service = Service { protocol: 1, port: 8 };
 
     /// Two hours in which ten devices use the shares of device 100, one of them those of device 101, too; new devices are rare.
     fn knowledge() -> std::sync::Arc<super::super::Knowledge> {
@@ -230,5 +234,7 @@ mod tests {
         assert!((hides.3 - plain.3 - MORE_BITS).abs() < 1e-9);
         assert_eq!(found(|seen| seen.crossed_router = true), Some(plain), "whose interface that is is not known");
         assert_eq!(found(|seen| seen.service = DHCP_CLIENT), None);
+        assert_eq!(found(|seen| seen.service = PING), Some(plain), "a device of this link");
+        assert_eq!(found(|seen| (seen.service, seen.crossed_router) = (PING, true)), None, "one of another");
     }
 }

@@ -28,8 +28,8 @@ const MANY_NAMES: u32 = 8;
 const MANY_SERVED: u32 = 30;
 /// The same of a server at home that is new, which has its first clients: one a second.
 const MANY_SERVED_AT_FIRST: u32 = 60;
-/// Clients and their flows within a minute, and files that are changed, are told from so many standard deviations of chance (Poisson) above the most that is usual on: three
-/// more than three are a busy minute, no flood.
+/// Clients and their flows within a minute, what is asked for them, and files that are changed, are told from so many standard deviations of chance (Poisson) above the
+/// most that is usual on: three more than three are a busy minute, no flood.
 const CHANCE_DEVIATIONS: f64 = 4.0;
 /// Bits that a burst of pages can bring at the most, as long as others of its kind had such.
 pub(super) const MOST_PAGES_BITS: f64 = 6.0;
@@ -217,8 +217,10 @@ impl<'k> Strongest<'k> {
             return;
         }
         let usual = range.usual().unwrap_or_default();
-        // Clients come by themselves, and so does work on files: of the most that is usual chance alone makes somewhat more.
-        let comes_by_itself = evidence.is_crowd() || evidence == Evidence::FileChanges;
+        // Clients come by themselves, with what they have a resolver or a proxy ask, and so does work on files: of the most that is usual chance alone makes
+        // somewhat more.
+        let asks_for_others = || host.is_some_and(HostBaseline::asks_for_others);
+        let comes_by_itself = evidence.is_crowd() || evidence == Evidence::FileChanges || asks_for_others();
         let chance = if comes_by_itself { CHANCE_DEVIATIONS * usual.1.max(1.0).sqrt() } else { 0.0 };
         if observed > usual.1 + chance {
             let part = Contribution { usual, of: range.whose(), detail, ..Contribution::of(evidence, observed, bits) };
@@ -243,14 +245,18 @@ mod tests {
         let mut baselines = Baselines::default();
         let host = HostBaseline::with_targets_per_min(&own);
         baselines.pooled.targets_per_min = own;
-        let rate = |observed| {
+        let rate = |host, observed| {
             let mut found = Strongest::new(&baselines, Without::default(), false, false);
-            found.rate(Evidence::TargetRate, observed, (Some(&host), HTTP));
+            found.rate(Evidence::TargetRate, observed, (Some(host), HTTP));
             found.part
         };
-        assert!(rate(10.0).is_none());
-        let burst = rate(1000.0).unwrap();
+        assert!(rate(&host, 10.0).is_none());
+        let burst = rate(&host, 1000.0).unwrap();
         assert!(burst.bits > 15.0 && burst.of == Of::Device);
+        let mut proxy = host.clone();
+        proxy.learn_passing_on();
+        assert!(rate(&host, 20.0).is_some() && rate(&proxy, 20.0).is_none(), "its clients have a busy minute");
+        assert_eq!(rate(&proxy, 1000.0).map(|part| part.bits), Some(burst.bits));
     }
 
     #[test]

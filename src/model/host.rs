@@ -123,7 +123,7 @@ impl HostBaseline {
         self.passes_on || self.resolves()
     }
 
-    pub(super) fn learn_passing_on(&mut self) {
+    pub(crate) fn learn_passing_on(&mut self) {
         self.passes_on = true;
     }
 

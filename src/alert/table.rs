@@ -320,7 +320,7 @@ mod tests {
         CsvTable::new(&mut bytes).unwrap().write(&record).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         assert!(text.contains(r#",20,0,,,,0,0,0,0,0,0,0,0,0,"{""sni"":""pacs.example""}","#), "{text}");
-        assert!(text.contains(",shutdown,0,0,0,0,0,,,"), "{text}");
+        assert!(text.contains(",shutdown,0,0,0,0,0,0,0,,,"), "{text}");
     }
 
     proptest! {

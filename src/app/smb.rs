@@ -211,11 +211,11 @@ impl SmbFacts {
         self.kerberos |= message.windows(AP_REQ.len()).any(|window| window == AP_REQ);
     }
 
-    /// The status of an answer to a login.
-    const fn answered(&mut self, status: u32) {
+    /// The status of an answer to a login, and whether whoever asked was let in as nobody: a server that does not know the name may do so.
+    const fn answered(&mut self, status: u32, is_guest: bool) {
         match status {
-            0 => self.ntlm.logins.admit(),
-            status if is_logon_failure(status) => self.ntlm.logins.refuse(),
+            0 if !is_guest => self.ntlm.logins.admit(),
+            status if status == 0 || is_logon_failure(status) => self.ntlm.logins.refuse(),
             _ => {}
         }
     }

@@ -135,6 +135,11 @@ fn directories_and_shares() {
         vec![(Orig, asks), (Resp, netbios(&smb2(1, 1, status, &[9, 0, 0, 0, 0, 0, 0, 0])))]
     };
     assert_eq!(kept_out(tcp(445), &Vec::new(), smb, true), 2);
+    let as_guest = |name: &str, succeeds: bool| {
+        let asks = netbios(&smb2(1, 0, 0, &authenticate(name)));
+        vec![(Orig, asks), (Resp, netbios(&smb2(1, 1, 0, &[9, 0, u8::from(!succeeds), 0, 0, 0, 0, 0])))]
+    };
+    assert_eq!(kept_out(tcp(445), &Vec::new(), as_guest, true), 2, "let in as nobody");
 }
 
 #[test]

@@ -116,7 +116,9 @@ fn response(facts: &mut SmbFacts, command: u8, bytes: &[u8], block: usize) {
         }
         0x73 => {
             facts.token(bytes);
-            u32_at(bytes, 5).map(|status| facts.answered(status))
+            // What was done stands behind the chain (MS-CIFS, 2.2.4.53.2).
+            let is_guest = words >= 3 && u16_at(bytes, block + 1 + 4).is_some_and(|action| action & 1 != 0);
+            u32_at(bytes, 5).map(|status| facts.answered(status, is_guest))
         }
         // What was done stands behind the chain, the kind of lock and the file's number.
         0xa2 if words >= 34 => created(facts, u32_at(bytes, block + 1 + 4 + 1 + 2)),

@@ -9,6 +9,8 @@ const HEADER_BYTES: usize = 64;
 const MOST_NAME_BYTES: usize = 1024;
 /// Control code that writes to a pipe and reads from it.
 const PIPE_TRANSCEIVE: u32 = 0x0011_c017;
+/// Of a session: nobody's, though a name was given (MS-SMB2, 2.2.6).
+const IS_GUEST: u16 = 1;
 const DELETE_ON_CLOSE: u32 = 0x1000;
 
 /// Reads one request or response. Returns where the next one of the same message starts, 0 for none.
@@ -73,7 +75,7 @@ fn response(facts: &mut SmbFacts, command: u16, flags: u32, bytes: &[u8]) {
         0 if status == 0 => negotiated(facts, bytes),
         1 => {
             facts.token(bytes);
-            facts.answered(status);
+            facts.answered(status, u16_at(bytes, HEADER_BYTES + 2).is_some_and(|flags| flags & IS_GUEST != 0));
             None
         }
         5 if status == 0 => created(facts, bytes),

@@ -25,9 +25,14 @@ pub(super) fn command(line: &[u8]) -> ([u8; 8], usize) {
 }
 
 /// What stands behind the first word of a line.
-pub(super) fn argument(line: &[u8]) -> &[u8] {
+pub(super) fn arguments(line: &[u8]) -> &[u8] {
     let space = line.iter().position(|b| *b == b' ');
     space.and_then(|space| line.get(space + 1..)).unwrap_or_default().trim_ascii()
+}
+
+/// The first word of what stands there.
+pub(super) fn first_word(text: &[u8]) -> &[u8] {
+    text.split(|b| *b == b' ').next().unwrap_or_default()
 }
 
 /// A reply's code, and whether this is its last line (RFC 959, 4.2).
@@ -62,6 +67,10 @@ mod tests {
         assert_eq!(
             (reply(b"220-hello"), reply(b"530 no"), reply(b"250"), reply(b"25 x"), reply(b"2500")),
             (Some((220, false)), Some((530, true)), Some((250, true)), None, None)
+        );
+        assert_eq!(
+            (arguments(b"APOP smith c4c9"), first_word(b"smith c4c9"), arguments(b"QUIT")),
+            (&b"smith c4c9"[..], &b"smith"[..], &b""[..])
         );
         assert_eq!(lines(b"a\r\nb\n\r\nc").collect::<Vec<_>>(), [b"a", b"b"]);
     }

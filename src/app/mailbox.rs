@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Side;
 use super::count::bump;
-use super::lines::{argument, command, greeting, lines};
+use super::lines::{arguments, command, first_word, greeting, lines};
 use super::listen::{Heard, Listen, Place};
 use super::logins::Logins;
 use super::reader::holds;
@@ -92,7 +92,9 @@ impl MailboxFacts {
         let commands = &mut self.commands;
         bump(match &*upper {
             b"LOGIN" => {
-                self.logins.ask(rest.split(|b| *b == b' ').next().unwrap_or_default());
+                let name = first_word(rest);
+                // One that is announced with its length comes later (RFC 9051, 4.3).
+                self.logins.ask(if name.starts_with(b"{") { b"" } else { name });
                 self.in_login = true;
                 &mut commands.login
             }
@@ -121,16 +123,16 @@ impl MailboxFacts {
         let commands = &mut self.commands;
         bump(match word.get(..length).unwrap_or_default() {
             b"USER" => {
-                self.logins.ask(argument(line));
+                self.logins.ask(arguments(line));
                 &mut commands.login
             }
             b"APOP" => {
-                self.logins.ask(argument(line));
+                self.logins.ask(first_word(arguments(line)));
                 self.in_login = true;
                 &mut commands.login
             }
             b"AUTH" => {
-                self.logins.ask_by(argument(line));
+                self.logins.ask_by(arguments(line));
                 self.in_login = true;
                 &mut commands.login
             }

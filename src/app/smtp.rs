@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Side;
 use super::count::bump;
-use super::lines::{argument, command, greeting, lines, reply};
+use super::lines::{arguments, command, greeting, lines, reply};
 use super::listen::{Heard, Listen, Place};
 use super::logins::Logins;
 use super::starttls::StartTls;
@@ -120,7 +120,7 @@ impl SmtpFacts {
                 return Some(bytes);
             }
             b"AUTH" => {
-                self.logins.ask_by(argument(line));
+                self.logins.ask_by(arguments(line));
                 self.in_login = true;
                 &mut commands.auth
             }

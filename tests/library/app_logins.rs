@@ -55,6 +55,12 @@ fn mail_and_files() {
     let greets = lines(&[(Resp, "* OK IMAP4rev1 ready".into())]);
     assert_eq!(kept_out(tcp(143), &greets, imap, true), 2);
     let plain = |name: &str| STANDARD.encode(format!("\0{name}\0s3cret"));
+    // The proof is another each time.
+    let apop = |name: &str, succeeds| {
+        let proof: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+        lines(&[(Orig, format!("APOP {name} {proof}")), answer(succeeds, "+OK in", "-ERR no")])
+    };
+    assert_eq!(kept_out(tcp(110), &lines(&[(Resp, "+OK POP3 ready".into())]), apop, true), 2);
     let imap = |name: &str, succeeds| {
         let asks = [(Orig, "a1 AUTHENTICATE PLAIN".into()), (Resp, "+".into()), (Orig, plain(name))];
         lines(&[&asks[..], &[answer(succeeds, "a1 OK in", "a1 NO no")]].concat())

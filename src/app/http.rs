@@ -7,7 +7,7 @@ use super::fhir;
 use super::http2;
 use super::injection;
 use super::listen::{Heard, Listen, Payload, Place};
-use super::logins::Logins;
+use super::logins::{Logins, is_stale};
 use super::reader::{first_line, holds};
 use super::text::{HOST_BYTES, NAME_BYTES, printable};
 
@@ -193,7 +193,7 @@ impl HttpFacts {
         if self.status == Some(401) && self.logins.is_asked() {
             self.login_failed = true;
             self.logins.refuse();
-        } else if self.status.is_some_and(|status| status < 400) {
+        } else if self.status.is_some_and(|status| (200..300).contains(&status)) {
             self.logins.admit();
         }
     }
@@ -231,7 +231,7 @@ impl HttpFacts {
             b"user-agent" if is_request => self.user_agent = Some(printable(value, NAME_BYTES)),
             b"authorization" if is_request => self.logins.ask_with(value),
             // The proof was sound, but for what it was made of: nobody was turned down.
-            b"www-authenticate" if !is_request && holds(value, b"stale=true") => self.logins.ask(b""),
+            b"www-authenticate" if !is_request && is_stale(value) => self.logins.ask(b""),
             b"server" if !is_request => self.server = Some(printable(value, NAME_BYTES)),
             _ => {}
         }

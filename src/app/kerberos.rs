@@ -144,6 +144,7 @@ impl KerberosFacts {
     }
 
     fn request(&mut self, tag: u8, fields: &[u8]) -> Option<()> {
+        self.logins.ask(b"");
         if tag == 0x6a && find(fields, 0xa3).is_some_and(has_proof) {
             bump(&mut self.preauthenticated);
         }
@@ -193,7 +194,7 @@ impl KerberosFacts {
     fn error(&mut self, fields: &[u8]) -> Option<()> {
         let errors = &mut self.errors;
         let code = number(inside(find(fields, 0xa6)?, 0x02)?)?;
-        if matches!(code, 6 | 18 | 24) {
+        if matches!(code, 6 | 24) {
             self.logins.refuse();
         }
         bump(match code {

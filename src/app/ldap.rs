@@ -1,4 +1,4 @@
-//! LDAP: operations by kind, how clients log in, and how servers answer (RFC 4511, 4). No name, filter or value is read.
+//! LDAP: operations by kind, how clients log in, and how servers answer (RFC 4511, 4). No name, filter or value is kept.
 
 use serde::Serialize;
 
@@ -170,6 +170,10 @@ impl LdapFacts {
             0xa3 => "sasl",
             _ => "sicily",
         };
+        // Without a password nobody is asked for (RFC 4513, 5.1.2).
+        if value.is_empty() {
+            self.logins.ask(b"");
+        }
         note(&mut self.binds, kind);
         if choice == 0xa3 {
             let mechanism = inside(value, 0x04)?;
@@ -177,6 +181,7 @@ impl LdapFacts {
             note(&mut self.mechanisms, known.copied().unwrap_or("other"));
         }
         if choice != 0x80 {
+            self.ntlm.logins.ask(b"");
             self.ntlm.search(value);
             self.logins.ask_as(self.ntlm.logins);
         }
@@ -201,7 +206,7 @@ impl LdapFacts {
         let code = number(inside(body, 0x0a)?)?;
         match code {
             0 if tag == 0x61 => self.logins.admit(),
-            49 => self.logins.refuse(),
+            49 if tag == 0x61 => self.logins.refuse(),
             _ => {}
         }
         bump(match code {

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 
 use super::count::hash;
+use super::reader::holds;
 
 /// Longest name that is decoded, in characters.
 const MOST_NAME_BYTES: usize = 512;
@@ -22,9 +23,9 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Those that came since `before`.
+    /// Those that were refused since `before`, and all that got in: who did may mistype later.
     pub(super) const fn since(self, before: Self) -> Self {
-        Self { refused: self.refused & !before.refused, admitted: self.admitted & !before.admitted }
+        Self { refused: self.refused & !before.refused, admitted: self.admitted }
     }
 }
 
@@ -121,8 +122,15 @@ impl Logins {
     }
 }
 
+/// Does a server that asks for another proof say that the last was sound but for what it was made of (RFC 7616, 3.3)?
+pub(super) fn is_stale(challenge: &[u8]) -> bool {
+    holds(challenge, b"stale=true") || holds(challenge, b"stale=\"true\"")
+}
+
 fn place(name: &[u8]) -> Option<u8> {
-    let name = name.rsplit(|byte| *byte == b'\\').next().unwrap_or_default();
+    // In the name of an entry of a directory it escapes (RFC 4514, 2.4).
+    let is_entry = name.contains(&b'=');
+    let name = name.rsplit(|byte| *byte == b'\\' && !is_entry).next().unwrap_or_default();
     let name = name.split(|byte| *byte == b'@').next().unwrap_or_default();
     let name = name.trim_ascii();
     let name = name.strip_prefix(b"\"").unwrap_or(name);
@@ -131,7 +139,8 @@ fn place(name: &[u8]) -> Option<u8> {
 }
 
 fn decoded(encoded: &[u8]) -> Vec<u8> {
-    BASE64.decode(encoded.get(..MOST_NAME_BYTES).unwrap_or(encoded).trim_ascii()).unwrap_or_default()
+    let encoded = encoded.trim_ascii();
+    BASE64.decode(encoded.get(..MOST_NAME_BYTES).unwrap_or(encoded)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -157,7 +166,7 @@ mod tests {
     fn what_came_since_is_told_apart() {
         let mut logins = tried(["alice".to_owned(), "bob".to_owned()]);
         logins.admit();
-        assert_eq!(logins.accounts.refused & logins.accounts.admitted, logins.accounts.admitted, "bob got in at last");
+        assert_eq!(logins.accounts.admitted, tried(["bob".to_owned()]).accounts.refused, "bob got in at last");
         let before = logins.accounts;
         logins.ask(b"carol");
         logins.refuse();

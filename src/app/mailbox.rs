@@ -1,5 +1,5 @@
 //! IMAP and POP3: commands by kind, how logins end, whether it goes on under TLS (RFC 9051, 6; RFC 1939; RFC 2595). No user, folder or
-//! mail is read.
+//! mail is kept.
 
 use serde::Serialize;
 

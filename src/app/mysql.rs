@@ -1,5 +1,5 @@
 //! MySQL and MariaDB: the server's version, encryption and how the login ends (MySQL's client/server protocol, connection phase). Users,
-//! statements and rows are not read.
+//! statements and rows are not kept.
 
 use serde::Serialize;
 

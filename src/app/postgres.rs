@@ -1,5 +1,5 @@
 //! PostgreSQL: versions, encryption and how the login ends (PostgreSQL's documentation, "Frontend/Backend Protocol"). Users, databases,
-//! statements and rows are not read.
+//! statements and rows are not kept.
 
 use serde::Serialize;
 
@@ -88,6 +88,8 @@ impl PostgresFacts {
             b'S' => {
                 let mut words = body.split(|b| *b == 0);
                 if let (Some(b"server_version"), Some(version)) = (words.next(), words.next()) {
+                    // What is asked of no proof is refused before this, where there is no such role.
+                    self.logins.admit();
                     self.server_version = Some(printable(version, NAME_BYTES));
                 }
             }
@@ -108,7 +110,6 @@ impl PostgresFacts {
         let Some(kind) = Reader(body).u32() else { return };
         if kind == 0 {
             self.login_success = true;
-            self.logins.admit();
         }
         if self.authentication.is_none() {
             self.authentication = Some(match kind {

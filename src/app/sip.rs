@@ -1,4 +1,4 @@
-//! SIP: requests by method, responses by class, software, countries called (RFC 3261, 7). No caller is read, and of who is called no more than
+//! SIP: requests by method, responses by class, software, countries called (RFC 3261, 7). No caller is kept, and of who is called no more than
 //! the country.
 
 use serde::Serialize;
@@ -7,8 +7,7 @@ use super::called::country;
 use super::count::{bump, note};
 use super::lines::{greeting, lines};
 use super::listen::{Heard, Listen, Place};
-use super::logins::Logins;
-use super::reader::holds;
+use super::logins::{Logins, is_stale};
 
 /// Requests by their method.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -98,7 +97,7 @@ impl SipFacts {
         // What is under way is no answer yet; an ACK gets none, though it holds the proof of what it confirms.
         let is_answer = is_response && first.get(8) != Some(&b'1') && self.awaiting > 0;
         let may_prove = !is_response && !first.starts_with(b"ACK ") && !first.starts_with(b"CANCEL ");
-        let (mut proves, mut is_stale) = (false, false);
+        let (mut proves, mut was_stale) = (false, false);
         for line in lines {
             let Some(colon) = line.iter().position(|b| *b == b':') else { break };
             let (name, value) = line.split_at(colon);
@@ -115,13 +114,17 @@ impl SipFacts {
                 self.logins.ask_with(value);
             }
             // The proof was sound, but for what it was made of.
-            is_stale |= is([b"www-authenticate", b"proxy-authenticate"]) && holds(value, b"stale=true");
+            was_stale |= is([b"www-authenticate", b"proxy-authenticate"]) && is_stale(value);
         }
         self.awaiting = self.awaiting.saturating_add(proves.into()) - u32::from(is_answer);
+        // Whose answer is the next one?
+        if self.awaiting > 1 {
+            self.logins.ask(b"");
+        }
         if is_response && matches!(first.get(8..11), Some(b"403" | b"404" | b"484" | b"604")) {
             bump(&mut self.refused);
         }
-        if is_answer && !is_stale && matches!(first.get(8..11), Some(b"401" | b"407")) {
+        if is_answer && !was_stale && matches!(first.get(8..11), Some(b"401" | b"407")) {
             self.logins.refuse();
             bump(&mut self.login_failure);
         }

@@ -208,7 +208,10 @@ impl SmbFacts {
         self.ntlm.search(message);
         // Kerberos's identifier, a token's number, and the tag of an AP-REQ.
         const AP_REQ: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02, 1, 0, 0x6e];
-        self.kerberos |= message.windows(AP_REQ.len()).any(|window| window == AP_REQ);
+        if message.windows(AP_REQ.len()).any(|window| window == AP_REQ) {
+            self.kerberos = true;
+            self.ntlm.logins.ask(b"");
+        }
     }
 
     /// The status of an answer to a login, and whether whoever asked was let in as nobody: a server that does not know the name may do so.

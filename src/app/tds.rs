@@ -1,4 +1,4 @@
-//! SQL Server: versions, encryption and how logins end (MS-TDS, 2.2). Users, queries and rows are not read.
+//! SQL Server: versions, encryption and how logins end (MS-TDS, 2.2). Users, queries and rows are not kept.
 
 use serde::Serialize;
 

@@ -18,14 +18,22 @@ pub(super) const BITS_PER_ACCOUNT: f64 = 3.0;
 pub(super) fn kept_out(accounts: f64, host: Option<&HostBaseline>) -> Option<Contribution> {
     let (observed, usual) = (accounts.round(), usual(host));
     let bits = bits(observed, usual);
+    // Who is asked to log in for others fails for all of them.
+    if host.is_some_and(HostBaseline::asks_for_others) {
+        return None;
+    }
     let of = if usual > USUAL { Of::Device } else { Of::AnyNetwork };
     let part = || Contribution { usual: (0.0, usual), of, ..Contribution::of(Evidence::AccountsRefused, observed, bits) };
     (observed >= MANY && bits > 0.0).then(part)
 }
 
-/// The most log-ins of a device that failed within a minute of learning, one at the least: no more accounts can have.
+/// The most attempts of a device that failed within an hour of learning, where log-ins were among them: no more accounts can have been refused. One at the least.
 pub(super) fn usual(host: Option<&HostBaseline>) -> f64 {
-    host.and_then(|host| host.login_failures_per_min().most()).map_or(USUAL, upper_edge).max(USUAL)
+    let failed = host.filter(|host| host.login_failures_per_min().most().is_some()).and_then(|host| {
+        let most = [host.login_failures_per_min().most(), host.failed_per_hour().most()];
+        most.into_iter().flatten().max()
+    });
+    failed.map_or(USUAL, upper_edge).max(USUAL)
 }
 
 /// Bits of so many accounts, where so many are usual.
@@ -91,7 +99,7 @@ mod tests {
     fn of_whom_many_failed_while_learning_as_many_are_usual() {
         let minute = |minute: i64| {
             let (_, mut seen) = log_in(minute - 180, 0, false);
-            seen.events.login_failures = 5;
+            seen.events.login_failures = u32::from(minute % 12 == 0);
             seen
         };
         let knowledge = taught_by((0..120).map(minute).collect(), 0.0);

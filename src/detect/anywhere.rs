@@ -168,6 +168,24 @@ mod tests {
     }
 
     #[test]
+    fn many_accounts_that_are_refused_are_guessed_by_devices_at_home() {
+        let told = |accounts: u32, orig_local: bool| {
+            let mut hour = Hour::default();
+            let mut last = None;
+            for account in 0..accounts {
+                let (_, mut seen) = flow(i64::from(account) * 60_000, 1, 2, 88, true);
+                seen.orig_local = orig_local;
+                seen.events.accounts.refused = 1 << account;
+                hour.add(&seen);
+                last = Some(seen);
+            }
+            anywhere(&last.unwrap(), (&Minute::default(), &hour), || false).map(|attack| (attack.class, attack.part.evidence))
+        };
+        assert_eq!(told(8, true), Some((Class::BruteForce, Evidence::AccountsRefused)));
+        assert_eq!((told(4, true), told(8, false)), (None, None));
+    }
+
+    #[test]
     fn a_few_devices_pinged_in_vain_are_swept() {
         let sent = |port, devices, answered| {
             let mut minute = Minute::default();

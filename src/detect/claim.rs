@@ -199,7 +199,7 @@ impl Arithmetic {
             (Evidence::AccountsRefused, _) => {
                 let usual = accounts::usual(host);
                 let per_account = accounts::BITS_PER_ACCOUNT;
-                self.say(format!("{per_account} bits for each account beyond {usual:.1}, the most log-ins that failed in a minute of learning, or one"));
+                self.say(format!("{per_account} bits for each account beyond {usual:.1}, the most attempts that failed in an hour of learning where log-ins did, or one"));
                 self.bits = Some(accounts::bits(claim.observed, usual));
             }
             (Evidence::Repeats, _) => {

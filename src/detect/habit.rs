@@ -264,7 +264,7 @@ impl HourTold {
 
     /// For how long it is no news: what a device does with one service goes on for hours.
     const fn holds(self) -> Span {
-        if self.with.is_some() { LONGEST } else { HOUR }
+        if self.with.is_some() || matches!(self.evidence, Evidence::AccountsRefused) { LONGEST } else { HOUR }
     }
 }
 

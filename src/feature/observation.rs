@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::fact::{Fact, FactKind, facts};
 use super::{COUNT, extract};
-use crate::app::{App, Events, FIRST_DRAWN, Facts, Family};
+use crate::app::{Accounts, App, Events, FIRST_DRAWN, Facts, Family};
 use crate::flow::{DirectionBasis, FlowRecord, HomeNets, Service, Sight, is_group, is_own_group};
 use crate::time::Timestamp;
 use crate::wire::{Addr, Mac};
@@ -319,7 +319,7 @@ impl Observation {
     /// Takes away what a model by these rules of counting (0 and up; see `RULES` of the model) does not count yet.
     pub fn forget_since(&mut self, rules: u32) {
         if LOGINS_BY.iter().any(|&(app, since)| self.app == app && rules < since) {
-            self.events.login_failures = 0;
+            (self.events.login_failures, self.events.accounts) = (0, Accounts::default());
         }
         if self.app == App::OpcUa && rules < OPC_UA_SINCE {
             self.facts.retain(|fact| !matches!(fact.kind, FactKind::ControllerRequest | FactKind::ControllerChange));

@@ -31,7 +31,7 @@ pub struct HourOfDevice {
     peers: Distinct<2>,
     /// Attempts to connect or to log in that failed.
     pub failed: u32,
-    /// Accounts of which a log-in failed, and none succeeded since the first that did: a bit of 32 for each.
+    /// Accounts of which a log-in failed, and none succeeded in the hour from the device's first that failed on: a bit of 32 for each.
     kept_out: u32,
 }
 
@@ -188,7 +188,7 @@ impl Hour {
         let devices = &mut self.counts.devices;
         let login_failures = if seen.counts_events() { seen.events.login_failures } else { 0 };
         let accounts = seen.events.accounts;
-        if seen.counts_events() && accounts.refused | accounts.admitted != 0 {
+        if seen.counts_events() && seen.orig_local && accounts.refused | accounts.admitted != 0 {
             devices.log_in(seen.orig, [accounts.refused, accounts.admitted]);
         }
         let fails = u32::from(seen.failed && seen.is_complete()) + login_failures;

@@ -135,6 +135,11 @@ fn directories_and_shares() {
         vec![(Orig, bind("", proof)), (Resp, result(succeeds))]
     };
     assert_eq!(kept_out(tcp(389), &Vec::new(), ntlm, true), 2);
+    let unproven = |name: &str, succeeds| {
+        let unproved = bind(name, der(0x80, &[]));
+        [simple(name, succeeds), if succeeds { Vec::new() } else { vec![(Orig, unproved), (Resp, result(true))] }].concat()
+    };
+    assert_eq!(kept_out(tcp(389), &Vec::new(), unproven, true), 2, "without a password anybody is nobody");
     let smb = |name: &str, succeeds| {
         let status = if succeeds { 0 } else { 0xc000_006d };
         let asks = netbios(&smb2(1, 0, 0, &authenticate(name)));
@@ -160,7 +165,7 @@ fn databases() {
     let postgres = |name: &str, succeeds| {
         let words = format!("database\0lis\0user\0{name}\0\0");
         let start = [&(8 + words.len() as u32).to_be_bytes()[..], &0x0003_0000_u32.to_be_bytes(), words.as_bytes()].concat();
-        let admits = b"R\0\0\0\x08\0\0\0\0".to_vec();
+        let admits = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x18server_version\x0016.1\0".to_vec();
         let refuses = b"E\0\0\0\x1cSFATAL\0C28P01\0Mpassword\0\0".to_vec();
         vec![(Orig, start), (Resp, if succeeds { admits } else { refuses })]
     };

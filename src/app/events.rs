@@ -16,7 +16,6 @@ pub struct Events {
     /// Requests, other than log-ins, that the other side turned down.
     pub refusals: u32,
     /// Accounts of log-ins.
-    #[serde(default)]
     pub accounts: Accounts,
 }
 

@@ -162,7 +162,6 @@ impl LdapFacts {
         let (_, version) = element(&mut reader)?;
         self.version = version.first().copied()?;
         let (_, name) = element(&mut reader)?;
-        self.logins.ask(name);
         let (choice, value) = element(&mut reader)?;
         let kind = match choice {
             0x80 if value.is_empty() => "anonymous",
@@ -170,17 +169,16 @@ impl LdapFacts {
             0xa3 => "sasl",
             _ => "sicily",
         };
-        // Without a password nobody is asked for (RFC 4513, 5.1.2).
-        if value.is_empty() {
-            self.logins.ask(b"");
-        }
         note(&mut self.binds, kind);
         if choice == 0xa3 {
             let mechanism = inside(value, 0x04)?;
             let known = MECHANISMS.iter().find(|known| mechanism.eq_ignore_ascii_case(known.as_bytes()));
             note(&mut self.mechanisms, known.copied().unwrap_or("other"));
         }
-        if choice != 0x80 {
+        if choice == 0x80 {
+            // Without a password whoever is named is nobody (RFC 4513, 5.1.2).
+            self.logins.ask(if value.is_empty() { b"" } else { name });
+        } else {
             self.ntlm.logins.ask(b"");
             self.ntlm.search(value);
             self.logins.ask_as(self.ntlm.logins);

@@ -170,7 +170,8 @@ mod tests {
         let before = logins.accounts;
         logins.ask(b"carol");
         logins.refuse();
-        assert_eq!(logins.accounts.since(before).refused.count_ones(), 1);
+        let since = logins.accounts.since(before);
+        assert_eq!((since.refused.count_ones(), since.admitted), (1, before.admitted), "who got in once may mistype later");
     }
 
     #[test]

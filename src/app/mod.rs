@@ -1,9 +1,9 @@
 //! Which application a flow belongs to, told from its first payload bytes or else from its port, and metadata that is safe
 //! to keep.
 //!
-//! Architecture invariant: only the envelope is read, and of the name of whoever logs in which of 32 bits its hash tells. No byte of a DICOM data set, of an HL7 segment behind MSH, of a URL (but
-//! for the type of a FHIR resource), of a message body, of an MQTT topic or of a credential reaches [`Facts`]; of a URL and the start of a form they say which
-//! kind of attack they hold, out of a fixed list. Between two
+//! Architecture invariant: only the envelope is read. No byte of a DICOM data set, of an HL7 segment behind MSH, of a URL (but for the type of a
+//! FHIR resource), of a message body, of an MQTT topic or of a credential reaches [`Facts`]; of a URL and the start of a form they say which kind of
+//! attack they hold, out of a fixed list, and of the name of whoever logs in which of 32 bits its hash tells. Between two
 //! packets only the start of a handshake's message is held, until its rest has come, bounded per message and per shard of the
 //! flow table. (One case cannot be told: a flow whose start was not seen, and a body with an HTTP head of its own at the start
 //! of a packet.)

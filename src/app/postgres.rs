@@ -88,7 +88,7 @@ impl PostgresFacts {
             b'S' => {
                 let mut words = body.split(|b| *b == 0);
                 if let (Some(b"server_version"), Some(version)) = (words.next(), words.next()) {
-                    // What is asked of no proof is refused before this, where there is no such role.
+                    // Only now: a server that asks for no proof may still refuse the name.
                     self.logins.admit();
                     self.server_version = Some(printable(version, NAME_BYTES));
                 }

@@ -107,6 +107,9 @@ mod tests {
         let host = knowledge.baselines(seen.seen).host(seen.orig);
         let tried = |accounts: f64| kept_out(accounts, host);
         assert!(tried(4.0).is_none());
+        let mut proxy = host.unwrap().clone();
+        proxy.learn_passing_on();
+        assert!(kept_out(12.0, Some(&proxy)).is_none(), "its clients log in through it");
         let many = tried(12.0).unwrap();
         assert!(many.of == Of::Device && many.usual.1 >= 5.0 && many.bits < 30.0, "{many:?}");
     }

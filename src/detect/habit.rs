@@ -305,6 +305,12 @@ mod tests {
             [false; 2],
             "another peer, or another service"
         );
+        let kept_out = Contribution::of(Evidence::AccountsRefused, 8.0, 21.0);
+        let reason = Cause { part: kept_out, ..incident.reasons[0].clone() };
+        incident.reasons.push(reason);
+        habits.remember(&incident, now);
+        let has_told = |hours: i64| habits.has_told_hour(&at(hours * 3600, host(9), seen.service), &kept_out);
+        assert_eq!([has_told(23), has_told(24)], [true, false], "with whomever, once a day");
     }
 
     #[test]

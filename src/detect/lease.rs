@@ -218,14 +218,16 @@ mod tests {
     fn log_ins_are_no_news_to_a_model_that_did_not_count_them() {
         let failures = |rules: u32, app: App| {
             let (_, mut seen) = flow(LATER_MS, 5, 100, 22, true);
-            (seen.app, seen.events.login_failures) = (app, 3);
+            (seen.app, seen.events.login_failures, seen.events.accounts.refused) = (app, 3, 1);
             let mut baselines = baselines();
             baselines.rules = rules;
             Leases::default().apply(&mut seen, &baselines);
+            assert_eq!(seen.events.login_failures > 0, seen.events.accounts.refused > 0);
             seen.events.login_failures
         };
         assert_eq!([failures(1, App::Ssh), failures(2, App::Ssh), failures(1, App::Ftp)], [0, 3, 3]);
         assert_eq!([failures(2, App::Radius), failures(RULES, App::Radius)], [0, 3]);
+        assert_eq!([failures(5, App::Http), failures(RULES, App::Http)], [0, 3]);
         let requests = |rules: u32, app: App| {
             let (_, mut seen) = flow(LATER_MS, 5, 100, 4840, true);
             (seen.app, seen.facts) = (app, vec![Fact::new(FactKind::ControllerRequest, "write")]);

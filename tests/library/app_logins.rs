@@ -87,6 +87,15 @@ fn web_and_telephones() {
         vec![(Orig, request(&format!("Basic {}", STANDARD.encode(format!("{name}:s3cret"))))), (Resp, of(succeeds))]
     };
     assert_eq!(kept_out(tcp(80), &Vec::new(), basic, false), 2);
+    let digest = |name: &str, succeeds| {
+        vec![(Orig, request(&format!("Digest realm=\"camera\", username=\"{name}\", nonce=\"1\""))), (Resp, of(succeeds))]
+    };
+    assert_eq!(kept_out(tcp(80), &Vec::new(), digest, false), 2);
+    let renews = |challenge: &str| {
+        let answer = format!("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"camera\", {challenge}\r\n\r\n");
+        after(tcp(80), &[(Orig, &request("Digest username=\"alice\"")), (Resp, answer.as_bytes())]).events().login_failures
+    };
+    assert_eq!(["stale=true", "stale=\"TRUE\"", "stale=false"].map(renews), [0, 0, 1], "only what it was made of was wrong");
     let failed =
         |with: &str, status: &str| after(tcp(80), &[(Orig, &request(with)), (Resp, &answer(status))]).events().login_failures;
     assert_eq!([failed("Basic YTpi", "401 No"), failed("Basic YTpi", "403 No"), failed("Bearer x", "401 No")], [1, 0, 0]);

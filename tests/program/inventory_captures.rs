@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use auscult::capture::{Block, Input, Source as _, open};
 use auscult::sighting::{self, Seen};
@@ -10,6 +9,7 @@ use auscult::wire::decode;
 use serde_json::Value;
 
 use crate::support::packets::{Shot, pcap};
+use crate::support::tshark::Asked;
 use crate::support::{Folder, auscult, clinic, data, have, project, text};
 
 fn inventory(capture: &Path, workers: &str, ending: &str) -> Vec<u8> {
@@ -143,9 +143,9 @@ fn seen(path: &Path) -> Option<Vec<String>> {
     }
 }
 
-/// The same from tshark: frames of Ethernet and Linux cooked captures, not in tunnels.
-fn dissected(path: &Path) -> Vec<String> {
-    let fields = [
+const ASKED: Asked = Asked {
+    options: &[],
+    fields: &[
         "frame.protocols",
         "arp.opcode",
         "arp.src.hw_mac",
@@ -157,15 +157,14 @@ fn dissected(path: &Path) -> Vec<String> {
         "cdp.platform",
         "lldp.chassis.id.mac",
         "lldp.tlv.system.name",
-    ];
-    let mut command = Command::new("tshark");
-    command.args(["-n", "-r", text(path), "-Y", "arp or cdp or lldp", "-T", "fields", "-E", "separator=;"]);
-    for field in fields {
-        command.args(["-e", field]);
-    }
-    let output = String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned();
+    ],
+    separator: ';',
+};
+
+/// The same from tshark: frames of Ethernet and Linux cooked captures, not in tunnels.
+fn dissected(rows: &[String]) -> Vec<String> {
     let mut lines = Vec::new();
-    for row in output.lines() {
+    for row in rows {
         let cells: Vec<&str> = row.split(';').collect();
         let below: Vec<&str> = cells[0].split(':').filter(|layer| !matches!(*layer, "ethertype" | "vlan" | "llc")).collect();
         match below.as_slice() {
@@ -190,16 +189,12 @@ fn arp_lldp_and_cdp_say_what_tshark_says() {
     files.sort();
     files.extend(data("hospital-lab/hospital-lab.pcap.gz"));
     let (mut compared, mut kinds) = (0, BTreeMap::<String, usize>::new());
-    for file in files {
-        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-        let is_other = ["arp", "lldp", "cdp", "vxlan", "geneve", "sll", "erspan", "mpls", "hospital"]
-            .iter()
-            .all(|part| !name.contains(part));
-        if is_other {
-            continue;
-        }
-        let Some(ours) = seen(&file) else { continue };
-        let theirs = dissected(&file);
+    let name = |file: &Path| file.file_name().unwrap().to_str().unwrap().to_owned();
+    let parts = ["arp", "lldp", "cdp", "vxlan", "geneve", "sll", "erspan", "mpls", "hospital"];
+    files.retain(|file| parts.iter().any(|part| name(file).contains(part)));
+    for (file, rows) in files.iter().zip(ASKED.rows_of_each(&files)) {
+        let Some(ours) = seen(file) else { continue };
+        let (name, theirs) = (name(file), dissected(&rows));
         assert_eq!(ours, theirs, "{name}");
         compared += ours.len();
         ours.iter().for_each(|line| *kinds.entry(line.split(' ').next().unwrap().to_owned()).or_default() += 1);
@@ -220,5 +215,5 @@ fn tshark_reads_lldp_and_cdp_made_by_hand_alike() {
     folder.put("made.pcap", &pcap(&shots));
     let ours = seen(&folder.path("made.pcap")).unwrap();
     assert_eq!(ours, ["lldp 02:00:00:00:00:09 ward-switch", "cdp SEP0015 Port 1 Example 7"]);
-    assert_eq!(ours, dissected(&folder.path("made.pcap")));
+    assert_eq!(ours, dissected(&ASKED.rows(&folder.path("made.pcap"))));
 }

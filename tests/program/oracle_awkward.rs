@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support::tshark::Asked;
 use crate::support::{auscult, data, have, lines, text};
 
 const FRAGMENTS: &str = "later fragments have the ports of the first to us, none to tshark";
@@ -67,20 +68,18 @@ const FIELDS: [&str; 10] = [
     "udp.dstport",
 ];
 
+const ASKED: Asked = Asked {
+    options: &["-E", "occurrence=l", "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"],
+    fields: &FIELDS,
+    separator: '|',
+};
+
 /// What tshark says, of the innermost TCP or UDP of each frame that is no ICMP error.
-fn theirs(capture: &Path) -> Talks {
-    let mut command = Command::new("tshark");
-    command.arg("-n").arg("-r").arg(capture).args(["-T", "fields", "-E", "separator=|", "-E", "occurrence=l"]);
-    for option in ["ip.defragment:FALSE", "ipv6.defragment:FALSE"] {
-        command.args(["-o", option]);
-    }
-    FIELDS.iter().for_each(|field| {
-        command.args(["-e", field]);
-    });
+fn theirs(rows: &[String]) -> Talks {
     let mut talks = Talks::new();
-    for line in String::from_utf8_lossy(&command.output().unwrap().stdout).lines() {
+    rows.iter().for_each(|line| {
         let _ = row(&mut talks, line);
-    }
+    });
     talks
 }
 
@@ -119,15 +118,16 @@ fn ours(capture: &Path) -> Talks {
     talks
 }
 
-fn is_ethernet(capture: &Path) -> bool {
-    let output = Command::new("capinfos").args(["-E", "-T", "-r"]).arg(capture).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).trim_end().ends_with("\tether")
+fn are_ethernet(captures: &[PathBuf]) -> Vec<PathBuf> {
+    let output = Command::new("capinfos").args(["-E", "-T", "-r"]).args(captures).output().unwrap();
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    lines.lines().filter_map(|line| line.strip_suffix("\tether")).map(PathBuf::from).collect()
 }
 
 /// Does this capture differ where it may, and only there? Nothing when all is well; and how many conversations it has.
-fn judge(capture: &Path) -> (Option<String>, usize) {
+fn judge(capture: &Path, rows: &[String]) -> (Option<String>, usize) {
     let name = capture.file_name().unwrap().to_str().unwrap();
-    let (ours, theirs) = (ours(capture), theirs(capture));
+    let (ours, theirs) = (ours(capture), theirs(rows));
     let is_explained = EXPLAINED.iter().any(|(explained, _)| *explained == name);
     let problem = (is_explained == (ours == theirs)).then(|| {
         let differ = ours.iter().filter(|(talk, counts)| theirs.get(talk) != Some(counts)).take(2).collect::<Vec<_>>();
@@ -144,17 +144,17 @@ fn every_awkward_ethernet_capture_is_what_tshark_says_or_explained() {
     }
     let Some(folder) = data("awkward") else { return };
     let captures: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let captures = are_ethernet(&captures);
+    let judged: Vec<_> = captures.iter().zip(ASKED.rows_of_each(&captures)).collect();
     let (next, problems, told) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new((0, 0)));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while let Some(capture) = captures.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if is_ethernet(capture) {
-                        let (problem, talks) = judge(capture);
-                        problems.lock().unwrap().extend(problem);
-                        let mut told = told.lock().unwrap();
-                        *told = (told.0 + 1, told.1 + talks);
-                    }
+                while let Some((capture, rows)) = judged.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (problem, talks) = judge(capture, rows);
+                    problems.lock().unwrap().extend(problem);
+                    let mut told = told.lock().unwrap();
+                    *told = (told.0 + 1, told.1 + talks);
                 }
             });
         }

@@ -5,6 +5,7 @@
 
 pub mod flood;
 pub mod packets;
+pub mod tshark;
 
 use std::ffi::OsStr;
 use std::io::Write as _;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::process::Command;
 
 use auscult::app::{App, AppState, Basis, DicomFacts, Facts, MqttFacts, Payload, Ports, Side};
 use auscult::wire::{Addr, Packet, TcpFlags, decode};
 
+use crate::support::tshark;
 use crate::wire_support::{data_file, read_pcap};
 
 /// A flow of the simplest kind: addresses and ports, the initiator first.
@@ -75,21 +75,6 @@ impl Flows {
 
 fn ports(key: &Key) -> Ports {
     Ports { protocol: key.2, orig: key.3, resp: key.4 }
-}
-
-/// How many values tshark finds in this field, by value, over the frames that pass the filter.
-fn tshark(path: &Path, filter: &str, field: &str) -> Option<BTreeMap<String, u32>> {
-    let mut command = Command::new("tshark");
-    command.arg("-n").arg("-r").arg(path).args(["-Y", filter, "-T", "fields", "-E", "aggregator=;", "-e", field]);
-    let Ok(output) = command.output() else {
-        println!("skipped: tshark is missing");
-        return None;
-    };
-    let mut counts = BTreeMap::new();
-    for value in String::from_utf8_lossy(&output.stdout).lines().flat_map(|line| line.split(';')) {
-        *counts.entry(value.to_owned()).or_default() += 1;
-    }
-    Some(counts)
 }
 
 /// The whole streams of a port, put together by sequence number: what the facts are told without.
@@ -188,9 +173,8 @@ fn dicom_requests_are_those_of_the_whole_streams() {
 #[test]
 fn counts_of_messages_agree_with_tshark() {
     let Some(path) = data_file(HOSPITAL) else { return };
-    let Some(mqtt_want) = tshark(&path, "mqtt", "mqtt.msgtype") else { return };
-    let hl7_want = tshark(&path, "hl7", "hl7.message.type").unwrap();
-    let dns_want = tshark(&path, "dns", "dns.flags.response").unwrap();
+    let fields = ["mqtt.msgtype", "hl7.message.type", "dns.flags.response"];
+    let Some([mqtt_want, hl7_want, dns_want]) = tshark::values(&path, "mqtt or hl7 or dns", fields) else { return };
     let (mut mqtt, mut hl7, mut dns) = (MqttFacts::default(), [0; 2], [0; 2]);
     for facts in Flows::of(&path).facts() {
         match facts {
@@ -206,7 +190,7 @@ fn counts_of_messages_agree_with_tshark() {
             _ => {}
         }
     }
-    let want = |counts: &BTreeMap<String, u32>, value: &str| counts.get(value).copied().unwrap_or_default();
+    let want = |counts: &BTreeMap<String, u64>, value: &str| counts.get(value).map_or(0, |count| *count as u32);
     let kinds = [mqtt.connect, mqtt.publish, mqtt.subscribe, mqtt.ping, mqtt.disconnect];
     assert_eq!(kinds, ["1", "3", "8", "12", "14"].map(|kind| want(&mqtt_want, kind)));
     assert_eq!(hl7, [want(&hl7_want, "ACK"), want(&hl7_want, "ADT") + want(&hl7_want, "ORU")]);
@@ -217,14 +201,13 @@ fn counts_of_messages_agree_with_tshark() {
 #[test]
 fn server_names_agree_with_tshark() {
     let Some(path) = data_file(HOSPITAL) else { return };
-    let Some(mut want) = tshark(&path, "tls.handshake.type==1", "tls.handshake.extensions_server_name") else { return };
-    for (host, _) in tshark(&path, "http.request", "http.host").unwrap() {
-        let (host, _port) = host.split_once(':').unwrap();
-        want.insert(host.to_owned(), 0);
-    }
+    let fields = ["tls.handshake.extensions_server_name", "http.host"];
+    let Some([names, hosts]) = tshark::values(&path, "tls.handshake.type==1 or http.request", fields) else { return };
+    let hosts = hosts.keys().map(|host| host.split_once(':').unwrap().0.to_owned());
+    let want: BTreeSet<String> = names.into_keys().chain(hosts).collect();
     let got: BTreeSet<_> = Flows::of(&path).facts().filter_map(|facts| facts.server_name().map(str::to_owned)).collect();
     // A web server on a port that is not HTTP's to tshark is one to us.
-    let missing: Vec<_> = want.into_keys().filter(|name| !got.contains(name)).collect();
+    let missing: Vec<_> = want.into_iter().filter(|name| !got.contains(name)).collect();
     assert_eq!(missing, [""; 0]);
     assert!(got.contains("updates.example.test"));
 }

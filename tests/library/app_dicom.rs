@@ -1,17 +1,15 @@
 //! DICOM associations: what is offered, accepted, asked for and answered, however the stream is cut; checked against tshark.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
 use auscult::app::{App, AppState, Basis, DicomFacts, DicomPeer, DicomStatus, Facts, Payload, Side};
 use serde_json::Value;
 
 use crate::app_support::{associate, facts, pdu, tcp, value, vec16};
 use crate::clinical_support::{
-    Talk, any_snap_length, capture, heard, hospital, same_however_cut, sum, times, tshark, tshark_of, write_seed, written,
-    written_of,
+    Talk, any_snap_length, capture, heard, hospital, same_however_cut, sum, times, tshark_of, write_seed, written, written_of,
 };
-use crate::support::{Folder, auscult, data};
+use crate::support::{Folder, auscult, data, tshark};
 
 use Side::{Orig, Resp};
 
@@ -211,9 +209,9 @@ fn reasons_of_refusal_and_status_agree_with_tshark() {
     assert_eq!((times(&results, &["0x00", "0"]), results.len()), (2, 2), "{results:?}");
     let folder = Folder::new();
     let path = folder.put("talk.pcap", &capture(ports, &talk()));
-    let versions = tshark(path.as_ref(), &[], "dicom", "dicom.userinfo.version").unwrap();
+    let fields = ["dicom.userinfo.version", "dicom.pctx.abss.syntax"];
+    let [versions, classes] = tshark::values(path.as_ref(), "dicom", fields).unwrap();
     assert_eq!(versions.into_keys().collect::<Vec<_>>(), ["OFFIS_DCMTK_367", "dcm4che-5.31"]);
-    let classes = tshark(path.as_ref(), &[], "dicom", "dicom.pctx.abss.syntax").unwrap();
     assert!(classes.keys().any(|name| name.contains("CT Image Storage")), "{classes:?}");
     let refused = vec![(Orig, request(&three_contexts())), (Resp, pdu(3, &[0, 1, 1, 3]))];
     let reasons = tshark_of(ports, &refused, "dicom", "dicom.assoc.reject.reason").unwrap();
@@ -222,10 +220,9 @@ fn reasons_of_refusal_and_status_agree_with_tshark() {
     assert!(matches!(facts(&state), Facts::Dicom(d) if d.reject_reason == Some("calling AE title not recognised")));
 }
 
-/// What tshark finds in a field over the DICOM of a capture, without blanks around.
-fn field(path: &Path, name: &str) -> Option<BTreeSet<String>> {
-    let values = tshark(path, &[], "dicom", name)?;
-    Some(values.into_keys().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect())
+/// Values without blanks around.
+fn trimmed(values: BTreeMap<String, u64>) -> BTreeSet<String> {
+    values.into_keys().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
 }
 
 /// The texts at a place in the facts.
@@ -237,16 +234,19 @@ fn texts(facts: &[Value], pointer: &str) -> BTreeSet<String> {
 fn a_recording_agrees_with_tshark() {
     let Some(path) = data("hospital-lab/hospital-lab.pcap.gz") else { return };
     let facts = written_of(&path, "dicom");
-    let Some(titles) = field(&path, "dicom.assoc.ae.calling") else { return };
-    assert_eq!(texts(&facts, "/calling_ae"), titles);
+    // Results are in what accepts an association, offers in what asks for one.
+    let fields = ["dicom.assoc.ae.calling", "dicom.userinfo.version", "dicom.pctx.result", "dicom.pctx.abss.syntax"];
+    let Some([titles, versions, results, offered]) = tshark::values(&path, "dicom.pdu.type==1 or dicom.pdu.type==2", fields)
+    else {
+        return;
+    };
+    assert_eq!(texts(&facts, "/calling_ae"), trimmed(titles));
     let sides = [texts(&facts, "/requestor/implementation_version"), texts(&facts, "/acceptor/implementation_version")];
-    assert_eq!(&sides[0] | &sides[1], field(&path, "dicom.userinfo.version").unwrap());
+    assert_eq!(&sides[0] | &sides[1], trimmed(versions));
     assert!(!texts(&facts, "/requestor/implementation_uid").is_empty());
-    let results = tshark(&path, &[], "dicom.pdu.type==2", "dicom.pctx.result").unwrap();
     let accepted = times(&results, &["0", "0x00"]);
     assert_eq!(sum(&facts, "contexts_accepted"), accepted);
     assert_eq!(sum(&facts, "contexts_rejected"), results.values().sum::<u64>() - accepted);
-    let offered = tshark(&path, &[], "dicom.pdu.type==1", "dicom.pctx.abss.syntax").unwrap();
     assert_eq!(sum(&facts, "contexts_offered"), offered.values().sum::<u64>());
     assert_eq!(sum(&facts, "status.success") + sum(&facts, "status.pending"), sum(&facts, "responses"), "all went well there");
     assert!(sum(&facts, "status.success") > 200, "{}", sum(&facts, "status.success"));
@@ -261,7 +261,9 @@ fn kept_recordings_agree_with_tshark() {
         let folder = Folder::new();
         let path = hospital(&folder, name);
         let facts = written_of(&path, "dicom");
-        let Some(titles) = field(&path, "dicom.assoc.ae.calling") else { return };
+        let fields = ["dicom.assoc.ae.calling", "dicom.assoc.reject.reason"];
+        let Some([titles, refused]) = tshark::values(&path, "dicom", fields) else { return };
+        let titles = trimmed(titles);
         // What is cut is read by us as far as it goes.
         assert!(texts(&facts, "/calling_ae").is_superset(&titles) && titles.len() >= 5, "{name}: {titles:?}");
         let flows = auscult(&["flows", path.to_str().unwrap()]).ended(0).lines();
@@ -269,7 +271,6 @@ fn kept_recordings_agree_with_tshark() {
             let is_told = |flow: &&Value| flow["app_proto"] == "dicom" && flow["ip_v"] == version;
             assert!(flows.iter().filter(is_told).any(|flow| flow["auscult"]["facts"]["calling_ae"].is_string()), "IPv{version}");
         }
-        let refused = tshark(&path, &[], "dicom", "dicom.assoc.reject.reason").unwrap();
         assert_eq!(sum(&facts, "rejected"), refused.values().sum::<u64>(), "{name}");
     }
 }

@@ -7,9 +7,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::app_support::{facts, hl7, tcp, vec16};
 use crate::clinical_support::{
-    Talk, any_snap_length, heard, hospital, same_however_cut, sum, times, tshark, tshark_of, write_seed, written, written_of,
+    Talk, any_snap_length, heard, hospital, same_however_cut, sum, times, tshark_of, write_seed, written, written_of,
 };
-use crate::support::{Folder, data};
+use crate::support::{Folder, data, tshark};
 
 use Side::{Orig, Resp};
 
@@ -108,9 +108,8 @@ fn hl7_agrees_with_tshark() {
             name => hospital(&folder, name),
         };
         let facts = written_of(&path, "hl7");
-        let types = tshark(&path, &[], "hl7", "hl7.message.type").unwrap();
+        let [types, events] = tshark::values(&path, "hl7", ["hl7.message.type", "hl7.event.type"]).unwrap();
         assert_eq!(sum(&facts, "acks"), times(&types, &["ACK"]), "{name}");
-        let events = tshark(&path, &[], "hl7", "hl7.event.type").unwrap();
         assert!(!facts.is_empty() && !events.is_empty(), "{name}");
         let codes = ["AA", "AE", "AR", "CA", "CE", "CR"].map(|code| sum(&facts, &format!("ack_codes.{code}")));
         if name == "lab" {
@@ -227,16 +226,15 @@ fn mqtt_agrees_with_tshark() {
 
 fn check_mqtt(path: &Path) {
     let facts = written_of(path, "mqtt");
-    let kinds = tshark(path, &[], "mqtt", "mqtt.msgtype").unwrap();
+    // Only what is published has a quality of service in its header.
+    let [kinds, qos, ids] = tshark::values(path, "mqtt", ["mqtt.msgtype", "mqtt.qos", "mqtt.clientid"]).unwrap();
     for (name, kind) in [("connect", "1"), ("subscribe", "8"), ("unsubscribe", "10"), ("ping", "12"), ("disconnect", "14")] {
         assert_eq!(sum(&facts, name), times(&kinds, &[kind]), "{name} in {}", path.display());
     }
-    let qos = tshark(path, &[], "mqtt.msgtype==3", "mqtt.qos").unwrap();
     for level in ["0", "1", "2"] {
         let name = format!("publish_qos.{level}");
         assert_eq!(sum(&facts, &name), times(&qos, &[level]), "{name} in {}", path.display());
     }
-    let ids = tshark(path, &[], "mqtt", "mqtt.clientid").unwrap();
     let hashes: std::collections::BTreeSet<_> = ids.keys().map(|id| digest(id.as_bytes())).collect();
     let got = facts.iter().filter_map(|facts| facts["client_id_sha256"].as_str().map(str::to_owned)).collect();
     assert_eq!(hashes, got, "{}", path.display());

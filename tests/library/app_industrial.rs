@@ -10,7 +10,7 @@ use crate::clinical_support::industrial::{
     opcua_message, opcua_talk, s7, s7_talk, tpkt,
 };
 use crate::clinical_support::{self, any_snap_length, heard, hospital, same_however_cut, times, tshark_of, write_seed, written};
-use crate::support::{Folder, auscult, data};
+use crate::support::{Folder, auscult, data, tshark};
 
 use Side::{Orig, Resp};
 
@@ -266,11 +266,11 @@ fn opc_ua_needs_a_greeting_or_its_port() {
 fn a_capture_of_opc_ua_agrees_with_tshark() {
     let Some(path) = data("awkward/ndpi-4.11__opc-ua.pcap") else { return };
     let facts = clinical_support::written_of(&path, "opcua");
-    let Some(kinds) = clinical_support::tshark(&path, &[], "opcua", "opcua.transport.type") else { return };
+    let fields = ["opcua.transport.type", "opcua.servicenodeid.numeric"];
+    let Some([kinds, types]) = tshark::values(&path, "opcua", fields) else { return };
     let sum = |name| clinical_support::sum(&facts, name);
     let got = [sum("hello"), sum("acknowledge"), sum("open_channel"), sum("close_channel"), sum("messages")];
     assert_eq!(got, ["HEL", "ACK", "OPN", "CLO", "MSG"].map(|kind| times(&kinds, &[kind])), "{facts:?}");
-    let types = clinical_support::tshark(&path, &[], "opcua", "opcua.servicenodeid.numeric").unwrap();
     assert_eq!(sum("read_requests"), times(&types, &["631"]));
     assert_eq!(sum("browse_requests"), times(&types, &["527", "533", "554", "428", "422"]));
 }

@@ -1,11 +1,12 @@
 //! Link types other than Ethernet, and packets inside packets: by hand, and as tshark sees the innermost.
 
 use std::path::Path;
-use std::process::Command;
 
 use auscult::capture::{Block, Input, Source, open};
 use auscult::wire::{Addr, Frame, LinkType, Packet, Skip, TunnelKind, decode};
 
+use crate::support::have;
+use crate::support::tshark::Asked;
 use crate::wire_support::{data_file, ethernet, frame};
 
 const INNER_SRC: [u8; 4] = [192, 0, 2, 1];
@@ -173,7 +174,7 @@ struct Row {
 
 impl Row {
     fn read(line: &str) -> Self {
-        let fields: Vec<&str> = line.split('\t').collect();
+        let fields: Vec<&str> = line.split('|').collect();
         let list = |place: usize| fields.get(place).map_or_else(Vec::new, |f| f.split(',').map(str::to_owned).collect());
         let pairs = |a, b| list(a).into_iter().zip(list(b)).collect();
         let protocols = fields.first().unwrap_or(&"").split(':').map(str::to_owned).collect();
@@ -192,21 +193,11 @@ impl Row {
     }
 }
 
-fn rows(path: &Path) -> Option<Vec<Row>> {
-    let mut command = Command::new("tshark");
-    command.arg("-n").arg("-r").arg(path).args(["-T", "fields", "-E", "occurrence=a"]);
-    for option in ["ip.defragment:FALSE", "ipv6.defragment:FALSE", "ip.tso_support:TRUE"] {
-        command.args(["-o", option]);
-    }
-    for field in ["frame.protocols", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst"] {
-        command.args(["-e", field]);
-    }
-    let Ok(output) = command.output() else {
-        println!("skipped: tshark is missing");
-        return None;
-    };
-    Some(String::from_utf8_lossy(&output.stdout).lines().map(Row::read).collect())
-}
+const ASKED: Asked = Asked {
+    options: &["-E", "occurrence=a", "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE", "-o", "ip.tso_support:TRUE"],
+    fields: &["frame.protocols", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst"],
+    separator: '|',
+};
 
 /// What `decode` says of every frame of a capture.
 fn decoded(path: &Path) -> Vec<Result<Packet, Skip>> {
@@ -263,14 +254,13 @@ const EXPLAINED: [(&str, &str); 8] = [
 
 #[test]
 fn the_innermost_packet_is_the_one_that_tshark_sees() {
-    let Some(folder) = data_file("awkward") else { return };
+    let (Some(folder), true) = (data_file("awkward"), have("tshark", "--version")) else { return };
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| WORDS.iter().any(|word| path.file_name().unwrap().to_string_lossy().contains(word)));
     files.sort();
     let (mut agree, mut tunnelled, mut explained, mut differ) = (0, 0, 0, Vec::new());
-    for path in &files {
-        let Some(theirs) = rows(path) else { return };
-        for (place, (row, ours)) in theirs.iter().zip(decoded(path)).enumerate() {
+    for (path, rows) in files.iter().zip(ASKED.rows_of_each(&files)) {
+        for (place, (row, ours)) in rows.iter().map(|row| Row::read(row)).zip(decoded(path)).enumerate() {
             let layers = row.layers();
             let found = ours.as_ref().ok().map(|packet| (Some(packet.src), Some(packet.dst)));
             if found == layers.last().copied() {

@@ -1,11 +1,11 @@
 //! What tshark says of the frames of many captures. It takes a third of a second to start, in which it reads thousands of frames; so
 //! small captures are laid end to end and read at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Folder;
+use super::{Folder, have};
 
 /// Captures up to this size are laid end to end, bytes.
 const SMALL: u64 = 1 << 20;
@@ -87,4 +87,19 @@ fn frames(captures: &[&PathBuf]) -> HashMap<PathBuf, usize> {
         lines.lines().filter_map(|line| line.split_once('\t')).filter_map(|(name, count)| Some((name, count.parse().ok()?)));
     let whole = counts.filter(|(name, _)| !troubles.contains(name));
     whole.map(|(name, count)| (PathBuf::from(name), count)).collect()
+}
+
+/// How often tshark finds each value in each of these fields, over the frames that pass the filter; nothing without tshark.
+pub fn values<const N: usize>(capture: &Path, filter: &str, fields: [&str; N]) -> Option<[BTreeMap<String, u64>; N]> {
+    if !have("tshark", "--version") {
+        return None;
+    }
+    let asked = Asked { options: &["-Y", filter, "-E", "aggregator=;"], fields: &fields, separator: '|' };
+    let mut counts = [const { BTreeMap::new() }; N];
+    for row in asked.rows(capture) {
+        for (counts, cell) in counts.iter_mut().zip(row.split('|')) {
+            cell.split(';').filter(|value| !value.is_empty()).for_each(|value| *counts.entry(value.to_owned()).or_default() += 1);
+        }
+    }
+    Some(counts)
 }

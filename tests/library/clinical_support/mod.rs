@@ -4,13 +4,12 @@ pub mod industrial;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use auscult::app::{AppState, Facts, Payload, Ports, Side};
 use serde_json::Value;
 
 use crate::support::packets::{ACK, End, PSH, SYN, Shot, pcap, tcp, udp};
-use crate::support::{Folder, auscult, text};
+use crate::support::{Folder, auscult, text, tshark};
 
 /// What one side says, and what the other answers, in turns.
 pub type Talk = Vec<(Side, Vec<u8>)>;
@@ -108,27 +107,12 @@ pub fn sum(facts: &[Value], name: &str) -> u64 {
     facts.iter().map(|facts| facts.pointer(&pointer).and_then(Value::as_u64).unwrap_or_default()).sum()
 }
 
-/// How many values tshark finds in this field, by value, over the frames that pass the filter; nothing without tshark.
-pub fn tshark(path: &Path, more: &[&str], filter: &str, field: &str) -> Option<BTreeMap<String, u64>> {
-    let mut command = Command::new("tshark");
-    command.arg("-n").arg("-r").arg(path).args(more).args(["-Y", filter, "-T", "fields", "-E", "aggregator=;", "-e", field]);
-    let Ok(output) = command.output() else {
-        println!("skipped: tshark is missing");
-        return None;
-    };
-    let mut counts = BTreeMap::new();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for value in text.lines().flat_map(|line| line.split(';')).filter(|value| !value.is_empty()) {
-        *counts.entry(value.to_owned()).or_default() += 1;
-    }
-    Some(counts)
-}
-
-/// The same over a capture of a talk.
+/// How often tshark finds each value in a field of a talk, over the frames that pass the filter; nothing without tshark.
 pub fn tshark_of(ports: Ports, talk: &[(Side, Vec<u8>)], filter: &str, field: &str) -> Option<BTreeMap<String, u64>> {
     let folder = Folder::new();
     let path = folder.put("talk.pcap", &capture(ports, talk));
-    tshark(Path::new(&path), &[], filter, field)
+    let [counts] = tshark::values(Path::new(&path), filter, [field])?;
+    Some(counts)
 }
 
 /// How often tshark found any of these values.
